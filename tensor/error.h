@@ -1,0 +1,51 @@
+// One exception type for every mistake a user can make. The message has the form
+//   [op] rule that failed: name is shape, name is shape (the numbers). Hint: what to do.
+// so that a reader learns the rule, sees his own numbers, and knows what to try next.
+#pragma once
+
+#include <sstream>
+#include <stdexcept>
+#include <string>
+
+namespace vitrail {
+
+// What kind of mistake; programs map it to their exit code (docs/architecture.md, "Exit codes").
+enum class ErrorKind {
+  kShape,    // shapes do not fit each other            -> exit 2
+  kValue,    // an argument or configuration is invalid -> exit 2
+  kData,     // the content of a file is not valid      -> exit 3
+  kIo,       // the file system refused                 -> exit 4
+  kMemory,   // not enough memory, or over the budget   -> exit 5
+  kNumeric,  // NaN or infinity where a number must be  -> exit 6
+};
+
+class Error : public std::runtime_error {
+ public:
+  Error(ErrorKind kind, const std::string& message) : std::runtime_error(message), kind_(kind) {}
+  ErrorKind kind() const { return kind_; }
+
+ private:
+  ErrorKind kind_;
+};
+
+// Streams all arguments into one string.
+template <class... Parts>
+std::string cat(const Parts&... parts) {
+  std::ostringstream out;
+  (out << ... << parts);
+  return out.str();
+}
+
+// Throws Error with the message "[op] " + parts.
+template <class... Parts>
+[[noreturn]] void fail(ErrorKind kind, const char* op, const Parts&... parts) {
+  throw Error(kind, cat("[", op, "] ", parts...));
+}
+
+// fail(...) unless `rule` holds. The parts are turned into text only on failure.
+template <class... Parts>
+void check(bool rule, ErrorKind kind, const char* op, const Parts&... parts) {
+  if (!rule) [[unlikely]] fail(kind, op, parts...);
+}
+
+}  // namespace vitrail

@@ -1,0 +1,92 @@
+// Elementwise functions. Binary ones broadcast (NumPy rules) and need equal dtypes; unary float functions exist for f32 and
+// f64. Results are new contiguous tensors. NaN inputs give NaN unless said otherwise.
+// Errors: Error(kShape) if shapes do not broadcast (both shapes are named), Error(kValue) for a dtype that does not fit.
+#pragma once
+
+#include "tensor/tensor.h"
+
+namespace vitrail {
+
+// ---- two tensors, any dtype (add, sub, mul wrap for integers; integer div truncates, division by integer 0 is Error(kValue)) ----
+Tensor add(const Tensor& a, const Tensor& b);
+Tensor sub(const Tensor& a, const Tensor& b);
+Tensor mul(const Tensor& a, const Tensor& b);
+Tensor div(const Tensor& a, const Tensor& b);
+Tensor pow(const Tensor& a, const Tensor& b);      // a^b
+Tensor maximum(const Tensor& a, const Tensor& b);  // NaN if either is NaN
+Tensor minimum(const Tensor& a, const Tensor& b);  // NaN if either is NaN
+
+// ---- a tensor and a number (the number is converted to the tensor's dtype) ----
+Tensor add(const Tensor& a, double b);
+Tensor sub(const Tensor& a, double b);
+Tensor mul(const Tensor& a, double b);
+Tensor div(const Tensor& a, double b);
+Tensor pow(const Tensor& a, double b);
+Tensor rsub(double a, const Tensor& b);  // a - b
+Tensor rdiv(double a, const Tensor& b);  // a / b
+
+inline Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }
+inline Tensor operator-(const Tensor& a, const Tensor& b) { return sub(a, b); }
+inline Tensor operator*(const Tensor& a, const Tensor& b) { return mul(a, b); }
+inline Tensor operator/(const Tensor& a, const Tensor& b) { return div(a, b); }
+inline Tensor operator+(const Tensor& a, double b) { return add(a, b); }
+inline Tensor operator-(const Tensor& a, double b) { return sub(a, b); }
+inline Tensor operator*(const Tensor& a, double b) { return mul(a, b); }
+inline Tensor operator/(const Tensor& a, double b) { return div(a, b); }
+inline Tensor operator+(double a, const Tensor& b) { return add(b, a); }
+inline Tensor operator-(double a, const Tensor& b) { return rsub(a, b); }
+inline Tensor operator*(double a, const Tensor& b) { return mul(b, a); }
+inline Tensor operator/(double a, const Tensor& b) { return rdiv(a, b); }
+
+// ---- comparisons: u8 results, 1 or 0; comparisons with NaN are 0 (not_equal: 1) ----
+Tensor equal(const Tensor& a, const Tensor& b);
+Tensor not_equal(const Tensor& a, const Tensor& b);
+Tensor less(const Tensor& a, const Tensor& b);
+Tensor less_equal(const Tensor& a, const Tensor& b);
+Tensor greater(const Tensor& a, const Tensor& b);
+Tensor greater_equal(const Tensor& a, const Tensor& b);
+Tensor logical_and(const Tensor& a, const Tensor& b);  // of u8
+Tensor logical_or(const Tensor& a, const Tensor& b);   // of u8
+Tensor logical_not(const Tensor& a);                   // of u8
+Tensor isfinite(const Tensor& a);
+Tensor isnan(const Tensor& a);
+// a where condition (u8) is not 0, else b; all three broadcast.
+Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
+
+// ---- one tensor ----
+Tensor neg(const Tensor& x);
+inline Tensor operator-(const Tensor& x) { return neg(x); }
+Tensor abs(const Tensor& x);
+Tensor sign(const Tensor& x);  // -1, 0, 1; sign(0) = 0
+Tensor square(const Tensor& x);
+Tensor exp(const Tensor& x);
+Tensor log(const Tensor& x);
+Tensor sqrt(const Tensor& x);
+Tensor rsqrt(const Tensor& x);
+Tensor reciprocal(const Tensor& x);
+Tensor sin(const Tensor& x);
+Tensor cos(const Tensor& x);
+Tensor tanh(const Tensor& x);
+Tensor erf(const Tensor& x);
+Tensor floor(const Tensor& x);
+Tensor ceil(const Tensor& x);
+Tensor round(const Tensor& x);    // half to even
+Tensor sigmoid(const Tensor& x);  // 1 / (1 + e^-x), stable for any x
+Tensor softplus(const Tensor& x); // log(1 + e^x), stable for any x
+Tensor relu(const Tensor& x);     // max(x, 0); NaN stays NaN
+Tensor leaky_relu(const Tensor& x, double slope = 0.01);
+Tensor elu(const Tensor& x, double alpha = 1);  // x > 0 ? x : alpha (e^x - 1)
+Tensor silu(const Tensor& x);  // x sigmoid(x)
+Tensor clamp(const Tensor& x, double low, double high);  // min(max(x, low), high); Error(kValue) if low > high
+
+// GELU(x) = x Phi(x) (Hendrycks and Gimpel, arXiv:1606.08415); Phi is the normal distribution function.
+enum class Gelu {
+  kExact,  // Phi by erf: timm, torchvision, Hugging Face "gelu"
+  kTanh,   // 0.5 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))): Flax default, Hugging Face "gelu_new"
+  kQuick,  // sigmoid(1.702 x): OpenAI CLIP
+};
+Tensor gelu(const Tensor& x, Gelu kind = Gelu::kExact);
+// dx = dy * gelu'(x), one pass.
+Tensor gelu_backward(const Tensor& dy, const Tensor& x, Gelu kind = Gelu::kExact);
+
+}  // namespace vitrail

@@ -1,0 +1,47 @@
+// Normalisation layers. Statistics are accumulated in double: in f32, one pass at mean 10,000 gives a negative variance.
+#pragma once
+
+#include "tensor/tensor.h"
+
+namespace vitrail {
+
+// ---- over the last axis: x [..., D]; weight, bias [D] or undefined ----
+
+// y = (x - mean) rstd weight + bias, rstd = 1 / sqrt(var + eps), var with divisor D (Ba et al., arXiv:1607.06450).
+// A constant row gives bias. mean, rstd [...] (row statistics) are what backward needs.
+struct LayerNormResult {
+  Tensor output, mean, rstd;
+};
+LayerNormResult layer_norm_forward(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps);
+struct NormGradients {
+  Tensor dx, dweight, dbias;  // dweight and dbias are undefined where weight is
+};
+// With h = (x - mean) rstd and g = dy weight: dx = rstd (g - mean(g) - h mean(g h)), dweight = sum dy h, dbias = sum dy.
+NormGradients layer_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& weight, const Tensor& mean, const Tensor& rstd);
+
+// y = x rrms weight, rrms = 1 / sqrt(mean(x^2) + eps) (Zhang and Sennrich, arXiv:1910.07467).
+struct RmsNormResult {
+  Tensor output, rrms;
+};
+RmsNormResult rms_norm_forward(const Tensor& x, const Tensor& weight, double eps);
+NormGradients rms_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& weight, const Tensor& rrms);
+
+// ---- over channels: x [B, C, ...]; weight, bias [C] or undefined ----
+
+// Statistics per channel over batch and space (Ioffe and Szegedy, arXiv:1502.03167); var with divisor n.
+struct BatchNormResult {
+  Tensor output, mean, var;  // mean, var [C]; var is biased (divisor n)
+};
+BatchNormResult batch_norm_forward(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps);
+NormGradients batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& weight, const Tensor& mean, const Tensor& var, double eps);
+// With given statistics (evaluation): y = (x - mean) / sqrt(var + eps) weight + bias.
+Tensor batch_norm_inference(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& mean, const Tensor& var, double eps);
+
+// Statistics per sample over groups of C / groups channels and space (Wu and He, arXiv:1803.08494).
+struct GroupNormResult {
+  Tensor output, mean, rstd;  // mean, rstd [B, groups]
+};
+GroupNormResult group_norm_forward(const Tensor& x, int64_t groups, const Tensor& weight, const Tensor& bias, double eps);
+NormGradients group_norm_backward(const Tensor& dy, const Tensor& x, int64_t groups, const Tensor& weight, const Tensor& mean, const Tensor& rstd);
+
+}  // namespace vitrail

@@ -1,0 +1,41 @@
+// Reductions over any axes. An empty list of axes means all of them. With keepdim the reduced axes stay with extent one.
+// Sums are accumulated in double over fixed blocks that are combined in order: accurate, and the same for any number of threads.
+// Errors: Error(kShape) for an axis out of range or named twice; Error(kValue) for an empty range where no value exists.
+#pragma once
+
+#include <utility>
+#include <vector>
+
+#include "tensor/tensor.h"
+
+namespace vitrail {
+
+using Axes = std::vector<int>;
+
+Tensor sum(const Tensor& x, const Axes& axes = {}, bool keepdim = false);   // of nothing: 0; i64 stays i64, u8 gives i64
+Tensor mean(const Tensor& x, const Axes& axes = {}, bool keepdim = false);  // float only; of nothing: NaN
+Tensor prod(const Tensor& x, const Axes& axes = {}, bool keepdim = false);  // of nothing: 1
+Tensor max(const Tensor& x, const Axes& axes = {}, bool keepdim = false);   // NaN if any is NaN; of nothing: Error(kValue)
+Tensor min(const Tensor& x, const Axes& axes = {}, bool keepdim = false);   // NaN if any is NaN; of nothing: Error(kValue)
+// sum (x - mean)^2 / (n - correction), two passes in double.
+Tensor var(const Tensor& x, const Axes& axes = {}, bool keepdim = false, double correction = 1);
+// log sum e^x, shifted by the maximum; a range of -inf only gives -inf.
+Tensor logsumexp(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
+// Sum over leading and extent-one axes so that the result has `shape`: the inverse of broadcasting. Error(kShape) if
+// `shape` does not broadcast to x.shape().
+Tensor sum_to(const Tensor& x, const Shape& shape);
+
+// Index of the largest (smallest) element along one axis, i64; the first of equals, or the last with select_last.
+// NaN counts as the largest (smallest).
+Tensor argmax(const Tensor& x, int axis = -1, bool keepdim = false, bool select_last = false);
+Tensor argmin(const Tensor& x, int axis = -1, bool keepdim = false, bool select_last = false);
+
+// The k largest (or smallest) along an axis, best first, equal ones in index order: {values, i64 indices}.
+// Error(kValue) unless 0 <= k <= extent.
+std::pair<Tensor, Tensor> topk(const Tensor& x, int64_t k, int axis = -1, bool largest = true);
+// Sorted along an axis, stable, NaN last: {values, i64 indices}.
+std::pair<Tensor, Tensor> sort(const Tensor& x, int axis = -1, bool descending = false);
+// Running sum along an axis.
+Tensor cumsum(const Tensor& x, int axis);
+
+}  // namespace vitrail

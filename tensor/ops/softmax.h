@@ -1,0 +1,17 @@
+// Softmax and its logarithm along any axis, shifted by the maximum so that no finite input overflows.
+#pragma once
+
+#include "tensor/tensor.h"
+
+namespace vitrail {
+
+// e^(x - max) / sum e^(x - max). A row of -inf only gives zeros (a fully masked row attends to nothing).
+Tensor softmax(const Tensor& x, int axis = -1);
+// x - max - log sum e^(x - max)
+Tensor log_softmax(const Tensor& x, int axis = -1);
+// dx = y (dy - sum(dy y)), y = softmax(x)
+Tensor softmax_backward(const Tensor& dy, const Tensor& y, int axis = -1);
+// dx = dy - e^y sum(dy), y = log_softmax(x)
+Tensor log_softmax_backward(const Tensor& dy, const Tensor& y, int axis = -1);
+
+}  // namespace vitrail

@@ -1,0 +1,50 @@
+// Memory: reference-counted blocks from a caching allocator.
+//
+// A fresh 20 MB block costs more in page faults than the arithmetic done on it, so freed blocks are kept by size class and
+// handed out again. The counters below are read by tests, benchmarks and labs.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+namespace vitrail {
+
+struct MemoryStats {
+  int64_t live_bytes = 0;    // in tensors now
+  int64_t peak_bytes = 0;    // highest live_bytes since start or reset_peak_memory()
+  int64_t cached_bytes = 0;  // free blocks kept for reuse
+  int64_t allocations = 0;   // tensors' blocks handed out since start
+  int64_t system_allocations = 0;  // of those, how many had to come from the system
+};
+
+MemoryStats memory_stats();
+void reset_peak_memory();
+// Gives all cached blocks back to the system.
+void empty_memory_cache();
+// Allocations that would lift live_bytes above the limit throw Error(kMemory). 0 = no limit (the default).
+void set_memory_limit(int64_t bytes);
+
+// One block, 64-byte aligned (2 MiB-aligned with huge pages from 2 MiB up). Shared by all views of a tensor.
+class Storage {
+ public:
+  // Uninitialised memory. Throws Error(kMemory) naming the size if the system refuses or the limit would be passed.
+  explicit Storage(int64_t bytes);
+  ~Storage();
+  Storage(const Storage&) = delete;
+  Storage& operator=(const Storage&) = delete;
+
+  void* data() const { return data_; }
+  int64_t bytes() const { return bytes_; }
+
+  // Raised by every in-place write, through whichever view it came. Saved (autograd) compares it.
+  uint64_t version() const { return version_.load(std::memory_order_relaxed); }
+  void bump_version() { version_.fetch_add(1, std::memory_order_relaxed); }
+
+ private:
+  void* data_ = nullptr;
+  int64_t bytes_ = 0;
+  std::atomic<uint64_t> version_{0};
+};
+
+}  // namespace vitrail
