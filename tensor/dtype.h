@@ -41,13 +41,21 @@ constexpr bool is_float(Dtype dtype) { return dtype == Dtype::f32 || dtype == Dt
 template <class T>
 constexpr Dtype dtype_of();
 template <>
-constexpr Dtype dtype_of<float>() { return Dtype::f32; }
+constexpr Dtype dtype_of<float>() {
+  return Dtype::f32;
+}
 template <>
-constexpr Dtype dtype_of<double>() { return Dtype::f64; }
+constexpr Dtype dtype_of<double>() {
+  return Dtype::f64;
+}
 template <>
-constexpr Dtype dtype_of<int64_t>() { return Dtype::i64; }
+constexpr Dtype dtype_of<int64_t>() {
+  return Dtype::i64;
+}
 template <>
-constexpr Dtype dtype_of<uint8_t>() { return Dtype::u8; }
+constexpr Dtype dtype_of<uint8_t>() {
+  return Dtype::u8;
+}
 
 // Calls fn with a value-initialised element of the type: dispatch(x.dtype(), [&](auto zero) { using T = decltype(zero); ... }).
 template <class Fn>
@@ -67,7 +75,8 @@ decltype(auto) dispatch_float(const char* op, Dtype dtype, Fn&& fn) {
   switch (dtype) {
     case Dtype::f32: return fn(float{});
     case Dtype::f64: return fn(double{});
-    default: fail(ErrorKind::kValue, op, "needs a float tensor: dtype is ", name_of(dtype), ". Hint: convert with to(x, Dtype::f32).");
+    default:
+      fail(ErrorKind::kValue, op, "needs a float tensor: dtype is ", name_of(dtype), ". Hint: convert with to(x, Dtype::f32).");
   }
 }
 

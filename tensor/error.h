@@ -45,7 +45,8 @@ template <class... Parts>
 // fail(...) unless `rule` holds. The parts are turned into text only on failure.
 template <class... Parts>
 void check(bool rule, ErrorKind kind, const char* op, const Parts&... parts) {
-  if (!rule) [[unlikely]] fail(kind, op, parts...);
+  if (!rule) [[unlikely]]
+    fail(kind, op, parts...);
 }
 
 }  // namespace vitrail

@@ -38,14 +38,13 @@ void parallel_for(int64_t n, int64_t grain, Fn&& fn) {
     std::remove_reference_t<Fn>* fn;
     int64_t n, length;
   } context{&fn, n, length};
-  detail::run_chunks(
-      (n + length - 1) / length,
-      [](void* raw, int64_t chunk) {
-        auto* c = static_cast<Context*>(raw);
-        const int64_t begin = chunk * c->length;
-        (*c->fn)(begin, std::min(begin + c->length, c->n));
-      },
-      &context);
+  detail::run_chunks((n + length - 1) / length,
+                     [](void* raw, int64_t chunk) {
+                       auto* c = static_cast<Context*>(raw);
+                       const int64_t begin = chunk * c->length;
+                       (*c->fn)(begin, std::min(begin + c->length, c->n));
+                     },
+                     &context);
 }
 
 // combine(... combine(combine(identity, map(chunk 0)), map(chunk 1)) ...): fixed chunks, combined in index order.

@@ -11,10 +11,10 @@
 namespace vitrail {
 
 struct MemoryStats {
-  int64_t live_bytes = 0;    // in tensors now
-  int64_t peak_bytes = 0;    // highest live_bytes since start or reset_peak_memory()
-  int64_t cached_bytes = 0;  // free blocks kept for reuse
-  int64_t allocations = 0;   // tensors' blocks handed out since start
+  int64_t live_bytes = 0;          // in tensors now
+  int64_t peak_bytes = 0;          // highest live_bytes since start or reset_peak_memory()
+  int64_t cached_bytes = 0;        // free blocks kept for reuse
+  int64_t allocations = 0;         // tensors' blocks handed out since start
   int64_t system_allocations = 0;  // of those, how many had to come from the system
 };
 

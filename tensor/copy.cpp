@@ -1,0 +1,177 @@
+// Copies between layouts and dtypes, and in-place writes. All go through one walk over strided memory.
+#include <algorithm>
+#include <cstring>
+#include <type_traits>
+
+#include "tensor/parallel.h"
+#include "tensor/tensor.h"
+#include "tensor/view.h"
+
+namespace vitrail {
+namespace {
+
+// Calls row(dst, src) for the start of every row (last axis) of two tensors of one shape. dst is walked in row-major order.
+struct RowWalk {
+  Shape shape, dst_strides, src_strides;  // without the last axis
+  int64_t rows = 1, length = 1, dst_step = 1, src_step = 1;
+
+  RowWalk(const Tensor& dst, const Tensor& src) : shape(dst.shape()), dst_strides(dst.strides()), src_strides(src.strides()) {
+    if (!shape.empty()) {
+      const int last = shape.size() - 1;
+      length = shape[last], dst_step = dst_strides[last], src_step = src_strides[last];
+      shape.erase(last), dst_strides.erase(last), src_strides.erase(last);
+    }
+    rows = checked_numel(shape);
+  }
+
+  template <class Row>
+  void for_each(Row&& row) const {
+    if (length == 0) return;
+    parallel_for(rows, std::max<int64_t>(1, kElementwiseGrain / length), [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; ++r) {
+        int64_t rest = r, dst = 0, src = 0;
+        for (int i = shape.size() - 1; i >= 0; --i) {
+          const int64_t k = rest % shape[i];
+          rest /= shape[i];
+          dst += k * dst_strides[i];
+          src += k * src_strides[i];
+        }
+        row(dst, src);
+      }
+    });
+  }
+};
+
+template <class To, class From>
+void copy_row(To* dst, int64_t dst_step, const From* src, int64_t src_step, int64_t n) {
+  if (dst_step == 1 && src_step == 1) {
+    if constexpr (std::is_same_v<To, From>) {
+      std::memcpy(dst, src, n * sizeof(To));
+    } else {
+      for (int64_t i = 0; i < n; ++i) dst[i] = static_cast<To>(src[i]);
+    }
+  } else {
+    for (int64_t i = 0; i < n; ++i) dst[i * dst_step] = static_cast<To>(src[i * src_step]);
+  }
+}
+
+// The tensor as one row if its elements lie without gaps: then a copy is one long run, cut evenly for the threads.
+Tensor as_blocks(const Tensor& x, int64_t block) { return reshape(x, {x.numel() / block, block}); }
+
+template <class To, class From>
+void copy_strided(Tensor& dst, const Tensor& src) {
+  To* to_data = dst.mutable_data<To>();
+  const From* from_data = src.data<From>();
+  const RowWalk walk(dst, src);
+  walk.for_each([&](int64_t d, int64_t s) { copy_row(to_data + d, walk.dst_step, from_data + s, walk.src_step, walk.length); });
+}
+
+template <class T>
+void add_strided(Tensor& dst, const Tensor& src, T alpha) {
+  T* to_data = dst.mutable_data<T>();
+  const T* from_data = src.data<T>();
+  const RowWalk walk(dst, src);
+  walk.for_each([&](int64_t d, int64_t s) {
+    T* out = to_data + d;
+    const T* in = from_data + s;
+    if (walk.dst_step == 1 && walk.src_step == 1) {
+      for (int64_t i = 0; i < walk.length; ++i) out[i] += alpha * in[i];
+    } else {
+      for (int64_t i = 0; i < walk.length; ++i) out[i * walk.dst_step] += alpha * in[i * walk.src_step];
+    }
+  });
+}
+
+constexpr int64_t kBlock = 4096;
+
+// Two contiguous tensors of one shape, seen as rows of kBlock elements where that divides: rows then have a good length.
+void even_rows(Tensor* dst, Tensor* src) {
+  if (dst->is_contiguous() && src->is_contiguous() && dst->numel() > 0 && dst->numel() % kBlock == 0) {
+    *dst = as_blocks(*dst, kBlock);
+    *src = as_blocks(*src, kBlock);
+  } else if (dst->is_contiguous() && src->is_contiguous() && dst->numel() > 0) {
+    *dst = reshape(*dst, {1, dst->numel()});
+    *src = reshape(*src, {1, src->numel()});
+  }
+}
+
+}  // namespace
+
+Tensor clone(const Tensor& x) {
+  Tensor y = empty_like(x);
+  copy_(y, x);
+  return y;
+}
+
+Tensor contiguous(const Tensor& x) { return x.is_contiguous() ? x : clone(x); }
+
+Tensor to(const Tensor& x, Dtype dtype) {
+  if (x.dtype() == dtype) return x;
+  Tensor y = empty(x.shape(), dtype, "to");
+  copy_(y, x);
+  return y;
+}
+
+void fill_(Tensor x, double value) {
+  dispatch(x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T number = static_cast<T>(value);
+    T* out = x.mutable_data<T>();
+    if (x.is_contiguous()) {
+      parallel_for(x.numel(), kElementwiseGrain,
+                   [&](int64_t begin, int64_t end) { std::fill(out + begin, out + end, number); });
+      return;
+    }
+    const RowWalk walk(x, x);
+    walk.for_each([&](int64_t d, int64_t) {
+      for (int64_t i = 0; i < walk.length; ++i) out[d + i * walk.dst_step] = number;
+    });
+  });
+}
+
+void zero_(Tensor x) { fill_(x, 0); }
+
+void copy_(Tensor dst, const Tensor& src) {
+  Tensor from = src.shape() == dst.shape() ? src : expand(src, dst.shape());
+  even_rows(&dst, &from);
+  dispatch(dst.dtype(), [&](auto to_zero) {
+    dispatch(from.dtype(), [&](auto from_zero) { copy_strided<decltype(to_zero), decltype(from_zero)>(dst, from); });
+  });
+}
+
+void add_(Tensor dst, const Tensor& src, double alpha) {
+  check(dst.dtype() == src.dtype(), ErrorKind::kValue, "add_", "dtypes differ: dst is ", name_of(dst.dtype()), ", src is ",
+        name_of(src.dtype()));
+  Tensor from = src.shape() == dst.shape() ? src : expand(src, dst.shape());
+  even_rows(&dst, &from);
+  dispatch_float("add_", dst.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    add_strided<T>(dst, from, static_cast<T>(alpha));
+  });
+}
+
+void mul_(Tensor dst, double factor) {
+  Tensor same = dst;
+  even_rows(&dst, &same);
+  dispatch_float("mul_", dst.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    T* out = dst.mutable_data<T>();
+    const RowWalk walk(dst, dst);
+    walk.for_each([&](int64_t d, int64_t) {
+      for (int64_t i = 0; i < walk.length; ++i) out[d + i * walk.dst_step] *= static_cast<T>(factor);
+    });
+  });
+}
+
+bool bit_equal(const Tensor& a, const Tensor& b) {
+  if (a.defined() != b.defined()) return false;
+  if (!a.defined()) return true;
+  if (a.dtype() != b.dtype() || a.shape() != b.shape()) return false;
+  const Tensor x = contiguous(a), y = contiguous(b);
+  return dispatch(x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    return x.numel() == 0 || std::memcmp(x.data<T>(), y.data<T>(), x.numel() * sizeof(T)) == 0;
+  });
+}
+
+}  // namespace vitrail

@@ -1,0 +1,155 @@
+#include "tensor/tensor.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "tensor/parallel.h"
+#include "tensor/view.h"
+
+namespace vitrail {
+
+Tensor::Tensor(std::shared_ptr<Storage> storage, Shape shape, Shape strides, int64_t offset, Dtype dtype)
+    : storage_(std::move(storage)),
+      shape_(shape),
+      strides_(strides),
+      offset_(offset),
+      numel_(checked_numel(shape, "tensor")),
+      dtype_(dtype) {
+  check(shape.size() == strides.size(), ErrorKind::kShape, "tensor", "as many strides as extents: shape is ", shape,
+        ", strides are ", strides);
+  int64_t first = offset, last = offset;
+  for (int i = 0; i < shape.size() && numel_ > 0; ++i) (strides[i] < 0 ? first : last) += strides[i] * (shape[i] - 1);
+  const int64_t capacity = storage_->bytes() / size_of(dtype);
+  check(numel_ == 0 || (first >= 0 && last < capacity), ErrorKind::kShape, "tensor", "view outside the memory: elements ",
+        first, " to ", last, " of ", capacity, " (shape ", shape, ", strides ", strides, ", offset ", offset, ")");
+  contiguous_ = true;
+  int64_t expected = 1;
+  for (int i = shape.size() - 1; i >= 0; --i) {
+    if (shape[i] != 1 && strides[i] != expected) contiguous_ = false;
+    expected *= std::max<int64_t>(shape[i], 1);
+  }
+  contiguous_ = contiguous_ || numel_ == 0;
+}
+
+int64_t Tensor::size(int axis) const { return shape_.empty() ? 1 : shape_[normalize_axis(axis, dim(), "size")]; }
+int64_t Tensor::stride(int axis) const { return shape_.empty() ? 0 : strides_[normalize_axis(axis, dim(), "stride")]; }
+
+void Tensor::require_dtype(Dtype wanted) const {
+  check(defined(), ErrorKind::kValue, "data", "the tensor is undefined");
+  check(dtype_ == wanted, ErrorKind::kValue, "data", "dtypes differ: the tensor holds ", name_of(dtype_), ", asked for as ",
+        name_of(wanted), ". Hint: convert with to(x, Dtype::", name_of(wanted), ").");
+}
+
+void Tensor::prepare_write() {
+  for (int i = 0; i < dim(); ++i) {
+    check(strides_[i] != 0 || shape_[i] <= 1, ErrorKind::kValue, "write", "cannot write to an expanded tensor: shape is ",
+          shape_, ", strides are ", strides_, " (one element stands for several). Hint: write to clone(x).");
+  }
+  storage_->bump_version();
+}
+
+double Tensor::item() const {
+  check(defined(), ErrorKind::kValue, "item", "the tensor is undefined");
+  check(numel_ == 1, ErrorKind::kShape, "item", "needs exactly one element: shape is ", shape_, " (", numel_, " elements)");
+  return dispatch(dtype_, [&](auto zero) { return static_cast<double>(*data<decltype(zero)>()); });
+}
+
+double Tensor::at(const std::vector<int64_t>& index) const {
+  check(static_cast<int>(index.size()) == dim(), ErrorKind::kShape, "at", "one index per axis: ", index.size(),
+        " indices, shape is ", shape_);
+  int64_t place = 0;
+  for (int i = 0; i < dim(); ++i) {
+    const int64_t k = index[i] < 0 ? index[i] + shape_[i] : index[i];
+    check(k >= 0 && k < shape_[i], ErrorKind::kShape, "at", "index ", index[i], " is outside axis ", i, " of ", shape_);
+    place += k * strides_[i];
+  }
+  return dispatch(dtype_, [&](auto zero) { return static_cast<double>(data<decltype(zero)>()[place]); });
+}
+
+// ---- making ----
+
+Tensor empty(const Shape& shape, Dtype dtype, const char* op) {
+  auto storage = std::make_shared<Storage>(checked_bytes(shape, size_of(dtype), op));
+  return Tensor(std::move(storage), shape, contiguous_strides(shape), 0, dtype);
+}
+
+Tensor empty_like(const Tensor& x) { return empty(x.shape(), x.dtype()); }
+
+Tensor full(const Shape& shape, double value, Dtype dtype) {
+  Tensor x = empty(shape, dtype, "full");
+  fill_(x, value);
+  return x;
+}
+
+Tensor zeros(const Shape& shape, Dtype dtype) { return full(shape, 0, dtype); }
+Tensor zeros_like(const Tensor& x) { return zeros(x.shape(), x.dtype()); }
+Tensor ones(const Shape& shape, Dtype dtype) { return full(shape, 1, dtype); }
+Tensor ones_like(const Tensor& x) { return ones(x.shape(), x.dtype()); }
+Tensor scalar(double value, Dtype dtype) { return full({}, value, dtype); }
+
+Tensor arange(double start, double end, double step, Dtype dtype) {
+  check(step != 0 && std::isfinite((end - start) / step), ErrorKind::kValue, "arange",
+        "step must lead from start to end: start is ", start, ", end is ", end, ", step is ", step);
+  const double count = std::ceil((end - start) / step);
+  check(count < 0x1p62, ErrorKind::kShape, "arange", "too many elements: ", count);
+  Tensor x = empty({std::max<int64_t>(0, static_cast<int64_t>(count))}, dtype, "arange");
+  dispatch(dtype, [&](auto zero) {
+    using T = decltype(zero);
+    T* out = x.mutable_data<T>();
+    for (int64_t i = 0; i < x.numel(); ++i) out[i] = static_cast<T>(start + static_cast<double>(i) * step);
+  });
+  return x;
+}
+
+Tensor linspace(double start, double end, int64_t count, Dtype dtype) {
+  check(count >= 0, ErrorKind::kValue, "linspace", "count must not be negative: count is ", count);
+  Tensor x = empty({count}, dtype, "linspace");
+  dispatch(dtype, [&](auto zero) {
+    using T = decltype(zero);
+    T* out = x.mutable_data<T>();
+    for (int64_t i = 0; i < count; ++i) {
+      const double t = count > 1 ? static_cast<double>(i) / static_cast<double>(count - 1) : 0;
+      out[i] = static_cast<T>(i + 1 == count && count > 1 ? end : start + (end - start) * t);
+    }
+  });
+  return x;
+}
+
+Tensor eye(int64_t n, Dtype dtype) {
+  Tensor x = zeros({n, n}, dtype);
+  dispatch(dtype, [&](auto zero) {
+    using T = decltype(zero);
+    T* out = x.mutable_data<T>();
+    for (int64_t i = 0; i < n; ++i) out[i * n + i] = T{1};
+  });
+  return x;
+}
+
+namespace {
+template <class T>
+Tensor from_values(const std::vector<T>& values, const Shape& shape) {
+  check(static_cast<int64_t>(values.size()) == checked_numel(shape, "from_vector"), ErrorKind::kShape, "from_vector",
+        "as many values as the shape has elements: ", values.size(), " values, shape is ", shape);
+  Tensor x = empty(shape, dtype_of<T>(), "from_vector");
+  if (!values.empty()) std::memcpy(x.mutable_data<T>(), values.data(), values.size() * sizeof(T));
+  return x;
+}
+}  // namespace
+
+Tensor from_vector(const std::vector<float>& values, const Shape& shape) { return from_values(values, shape); }
+Tensor from_vector(const std::vector<double>& values, const Shape& shape) { return from_values(values, shape); }
+Tensor from_vector(const std::vector<int64_t>& values, const Shape& shape) { return from_values(values, shape); }
+Tensor from_vector(const std::vector<uint8_t>& values, const Shape& shape) { return from_values(values, shape); }
+
+template <class T>
+std::vector<T> to_vector(const Tensor& x) {
+  const Tensor y = contiguous(to(x, dtype_of<T>()));
+  return {y.data<T>(), y.data<T>() + y.numel()};
+}
+template std::vector<float> to_vector(const Tensor&);
+template std::vector<double> to_vector(const Tensor&);
+template std::vector<int64_t> to_vector(const Tensor&);
+template std::vector<uint8_t> to_vector(const Tensor&);
+
+}  // namespace vitrail
