@@ -1,0 +1,57 @@
+// How good a classifier is: top-k accuracy, running averages, the confusion matrix.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "tensor/tensor.h"
+
+namespace vitrail {
+
+// How many rows of logits [B, C] have their target (i64 [B]) among the k largest. Of equal logits the lower class counts as
+// the larger, as in argmax; a row with a NaN counts as wrong. k above C means C. Error(kShape), Error(kValue) for a target
+// outside [0, C).
+int64_t count_top_k(const Tensor& logits, const Tensor& target, int64_t k);
+// count_top_k / B; NaN for an empty batch.
+double top_k_accuracy(const Tensor& logits, const Tensor& target, int64_t k = 1);
+
+// The mean of values that stand for different numbers of samples: the last, smaller batch of an epoch weighs less.
+class RunningMean {
+ public:
+  void add(double value, double samples = 1) {
+    sum_ += value * samples;
+    samples_ += samples;
+  }
+  double mean() const { return samples_ > 0 ? sum_ / samples_ : 0; }
+  double samples() const { return samples_; }
+
+ private:
+  double sum_ = 0, samples_ = 0;
+};
+
+// count(truth, predicted).
+class ConfusionMatrix {
+ public:
+  // Error(kValue) unless 1 <= classes <= 65536.
+  explicit ConfusionMatrix(int64_t classes);
+  // Adds the rows of logits [B, C] with their targets (i64 [B]).
+  void add(const Tensor& logits, const Tensor& target);
+  void add(int64_t truth, int64_t predicted);
+
+  int64_t classes() const { return classes_; }
+  int64_t count(int64_t truth, int64_t predicted) const;
+  int64_t total() const { return total_; }
+  double accuracy() const;                    // trace / total; 0 when empty
+  double recall(int64_t truth) const;         // of the images of this class, the part that was found; 0 if there are none
+  double precision(int64_t predicted) const;  // of the images called this class, the part that is; 0 if there are none
+  double f1(int64_t cls) const;               // harmonic mean of the two
+  // A table with class names (or numbers, if names is empty), rows are the truth.
+  std::string to_string(const std::vector<std::string>& names = {}) const;
+
+ private:
+  int64_t classes_, total_ = 0;
+  std::vector<int64_t> counts_;  // [truth][predicted]
+};
+
+}  // namespace vitrail
