@@ -15,7 +15,8 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wshadow
 # No -ffast-math: NaN and infinity must behave. These two flags alone let loops vectorise (docs/architecture.md).
 FLOATS   := -fno-math-errno -fno-trapping-math -ffp-contract=fast
 FLAGS     = -std=c++20 -march=$(ARCH) $(CXXFLAGS_$(CONFIG)) $(FLOATS) $(WARNINGS) -fopenmp -I. -MMD -MP $(CXXFLAGS)
-LIBS      = -lblis -ljpeg -lpng -lz
+# BLIS statically: its processor query is not exported by the shared library.
+LIBS      = -l:libblis.a -lpthread -lm -ljpeg -lpng -lz
 
 LIB_DIRS := tensor autograd nn models data train
 LIB_SRC  := $(foreach d,$(LIB_DIRS),$(wildcard $(d)/*.cpp $(d)/*/*.cpp))

@@ -11,10 +11,10 @@
 namespace vitrail {
 
 struct GradcheckOptions {
-  double eps = 1e-6;    // half the step of the central difference
+  double eps = 1e-6;  // half the step of the central difference
   double atol = 1e-6;
   double rtol = 1e-4;
-  uint64_t seed = 1;    // of the random cotangent
+  uint64_t seed = 1;            // of the random cotangent
   int64_t max_elements = 4096;  // larger inputs are sampled (by seed) instead of checked element by element
 };
 

@@ -41,16 +41,27 @@ class Grads {
 // cannot be written. A gradient handed out may share memory with dy; the engine never writes into it.
 using BackwardFn = std::function<void(const Tensor& dy, Grads& d)>;
 
+// Where the gradient of an input goes: to the op that computed it, or to the leaf that it is. Both null: it needs none.
+// An edge does not hold the input's value; only what the backward function captured stays alive.
+struct Edge {
+  std::shared_ptr<Node> node;
+  std::shared_ptr<Meta> leaf;
+  Shape shape;  // of the input, and so of its gradient
+  bool needed() const { return node || leaf; }
+};
+
 // One op in the graph.
 struct Node {
   const char* name = "";
-  uint64_t id = 0;                  // counts up: an op's id is above its inputs' ids
-  std::vector<std::shared_ptr<Meta>> inputs;  // null where the input needs no gradient
-  std::vector<Shape> input_shapes;
-  Shape shape;                      // of the output
-  BackwardFn backward;              // empty once it has run without retain_graph
+  uint64_t id = 0;  // counts up: an op's id is above its inputs' ids
+  std::vector<Edge> inputs;
+  Shape shape;          // of the output
+  BackwardFn backward;  // empty once it has run without retain_graph
   bool released = false;
 
+  Node() = default;
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
   ~Node();  // iterative: a chain of a million nodes is destroyed under a small stack
 };
 
@@ -88,6 +99,8 @@ class EnableGradGuard {
 // over every result.
 void set_anomaly_mode(bool on);
 bool anomaly_mode();
+// In anomaly mode: Error(kNumeric) naming op, what and place if x holds a NaN or infinity. Else nothing.
+void check_finite(const char* op, const char* what, const Tensor& x);
 
 // The graph below `root` in Graphviz DOT: ops as boxes with their output shapes, leaves as ellipses.
 std::string to_dot(const Variable& root);

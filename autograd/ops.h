@@ -124,6 +124,10 @@ Variable linear(const Variable& x, const Variable& weight, const Variable& bias 
 // A float mask that requires a gradient (a learned bias) gets one. If `probabilities` is given, it receives P [B, H, N, M].
 Variable attention(const Variable& q, const Variable& k, const Variable& v, const Variable& mask = {}, double scale = 0,
                    Tensor* probabilities = nullptr);
+// Self-attention on the fused projection: qkv [B, N, 3 H K], laid out (3, H, K) as timm's -> [B, N, H K]. One node: no split
+// of q, k, v, and their gradients are written straight into one buffer.
+Variable qkv_attention(const Variable& qkv, int64_t heads, const Variable& mask = {}, double scale = 0,
+                       Tensor* probabilities = nullptr);
 
 // ---- normalisation ----
 Variable softmax(const Variable& x, int axis = -1);
@@ -152,15 +156,16 @@ Variable embedding(const Variable& weight, const Tensor& index);
 // ---- regularisation: identity unless training and p > 0; Error(kValue) unless 0 <= p < 1 ----
 // Each element is zeroed with probability p, the others scaled by 1 / (1 - p) (Srivastava et al., JMLR 2014).
 Variable dropout(const Variable& x, double p, bool training, const Rng& rng);
-// Each sample (index of axis 0) is zeroed with probability p, the others scaled: stochastic depth (Huang et al., arXiv:1603.09382).
+// Each sample (index of axis 0) is zeroed with probability p, the others scaled: stochastic depth (Huang et al.,
+// arXiv:1603.09382).
 Variable drop_path(const Variable& x, double p, bool training, const Rng& rng);
 
 // ---- losses ----
 enum class Reduction { kMean, kSum, kNone };
 struct CrossEntropyOptions {
-  double label_smoothing = 0;     // target mass spread evenly over all classes
-  Tensor class_weights;           // [C] or undefined; the mean divides by the sum of the weights of the targets
-  int64_t ignore_index = -100;    // targets of this value count for nothing
+  double label_smoothing = 0;   // target mass spread evenly over all classes
+  Tensor class_weights;         // [C] or undefined; the mean divides by the sum of the weights of the targets
+  int64_t ignore_index = -100;  // targets of this value count for nothing
   Reduction reduction = Reduction::kMean;
 };
 // -log softmax(logits)[target], averaged. logits [B, C] or [B, C, d1, ...]; target i64 [B] or [B, d1, ...], or float of the

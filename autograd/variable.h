@@ -22,7 +22,7 @@ struct Meta {
 
 class Variable {
  public:
-  Variable() = default;                                      // undefined
+  Variable() = default;                                          // undefined
   Variable(Tensor value) : Variable(std::move(value), false) {}  // NOLINT: a Tensor is a constant Variable
   // A leaf. Error(kValue) if requires_grad is asked of an integer tensor.
   Variable(Tensor value, bool requires_grad);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 namespace vitrail {
@@ -22,10 +23,14 @@ struct MatrixView {
   }
 };
 
+// Called for each finished tile of C, rows [r0, r1) and columns [c0, c1), while it is still in the cache.
+using TileEpilogue = std::function<void(int64_t r0, int64_t r1, int64_t c0, int64_t c1)>;
+
 // C = alpha * A B + beta * C with A [M, K], B [K, N], C [M, N]; T is float or double. With beta = 0, C is not read.
-// K = 0 gives beta * C. Parallel over tiles of C.
+// K = 0 gives beta * C. Parallel over tiles of C, or over pieces of K where C is small and K long.
+// Errors: Error(kShape) if the shapes do not fit.
 template <class T>
-void gemm(T alpha, MatrixView<const T> a, MatrixView<const T> b, T beta, MatrixView<T> c);
+void gemm(T alpha, MatrixView<const T> a, MatrixView<const T> b, T beta, MatrixView<T> c, const TileEpilogue& epilogue = {});
 
 // The same on the calling thread: for use inside parallel_for.
 template <class T>

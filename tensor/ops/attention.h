@@ -20,9 +20,14 @@ AttentionResult attention_forward(const Tensor& q, const Tensor& k, const Tensor
 
 struct AttentionGradients {
   Tensor dq, dk, dv;  // shaped as q, k, v
+  Tensor dscores;     // [B, H, N, M], the gradient of scale * Q K^T + mask; undefined unless asked for
 };
-// dV = P^T dO; dP = dO V^T; dS = P (dP - rowsum(dO O)); dQ = scale dS K; dK = scale dS^T Q.
+// dV = P^T dO; dP = dO V^T; dS = P (dP - rowsum(dP P)); dQ = scale dS K; dK = scale dS^T Q.
+// dy is shaped as the output; probabilities come from attention_forward.
 AttentionGradients attention_backward(const Tensor& dy, const Tensor& q, const Tensor& k, const Tensor& v,
-                                      const Tensor& output, const Tensor& probabilities, double scale = 0);
+                                      const Tensor& probabilities, double scale = 0, bool with_scores = false);
+// The same into tensors that exist already, of any strides: views into one fused dqkv buffer.
+void attention_backward_into(const Tensor& dy, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& probabilities,
+                             double scale, AttentionGradients& gradients);
 
 }  // namespace vitrail

@@ -1,0 +1,37 @@
+#include "autograd/ops.h"
+#include "tensor/ops/attention.h"
+#include "tensor/view.h"
+
+namespace vitrail {
+namespace {
+
+// One of q, k, v inside the fused buffer: [B, N, 3 H K] -> [B, H, N, K], a view.
+Tensor part(const Tensor& qkv, int64_t heads, int which) {
+  const Tensor split = reshape(qkv, {qkv.size(0), qkv.size(1), 3, heads, qkv.size(2) / (3 * heads)});
+  return transpose(select(split, 2, which), 1, 2);
+}
+
+}  // namespace
+
+Variable qkv_attention(const Variable& qkv, int64_t heads, const Variable& mask, double scale, Tensor* probabilities) {
+  check(qkv.dim() == 3 && heads >= 1 && qkv.size(2) % (3 * heads) == 0, ErrorKind::kShape, "qkv_attention",
+        "qkv is [B, N, 3 * heads * K]: qkv is ", qkv.shape(), ", heads is ", heads);
+  const Tensor x = contiguous(qkv.value()), m = mask.defined() ? mask.value() : Tensor();
+  const AttentionResult result = attention_forward(part(x, heads, 0), part(x, heads, 1), part(x, heads, 2), m, scale);
+  if (probabilities) *probabilities = result.probabilities;
+  // The output is a [B, H, N, K] view of a [B, N, H, K] block: merging the heads is a reshape.
+  return record("qkv_attention", flatten(transpose(result.output, 1, 2), 2), {qkv, mask},
+                [xv = Saved(x), p = Saved(result.probabilities), heads, scale, mask_shape = m.defined() ? m.shape() : Shape{}](
+                    const Tensor& dy, Grads& d) {
+                  const Tensor go = reshape(dy, {dy.size(0), dy.size(1), heads, dy.size(2) / heads});
+                  const Tensor dx = empty_like(*xv);
+                  AttentionGradients g{part(dx, heads, 0), part(dx, heads, 1), part(dx, heads, 2),
+                                       d.needs(1) ? empty_like(*p) : Tensor()};
+                  attention_backward_into(transpose(go, 1, 2), part(*xv, heads, 0), part(*xv, heads, 1), part(*xv, heads, 2),
+                                          *p, scale, g);
+                  if (d.needs(0)) d[0] = dx;
+                  if (d.needs(1)) d[1] = sum_to(g.dscores, mask_shape);
+                });
+}
+
+}  // namespace vitrail

@@ -1,0 +1,73 @@
+#include "autograd/variable.h"
+
+#include "autograd/engine.h"
+#include "autograd/node.h"
+
+namespace vitrail {
+
+Variable::Variable(Tensor value, bool requires_grad) {
+  if (!value.defined()) {
+    check(!requires_grad, ErrorKind::kValue, "variable", "an undefined tensor cannot require a gradient");
+    return;
+  }
+  check(!requires_grad || is_float(value.dtype()), ErrorKind::kValue, "variable",
+        "only float tensors can require a gradient: dtype is ", name_of(value.dtype()));
+  meta_ = std::make_shared<Meta>(Meta{std::move(value), {}, nullptr, requires_grad});
+}
+
+Variable::Variable(Tensor value, std::shared_ptr<Node> node)
+    : meta_(std::make_shared<Meta>(Meta{std::move(value), {}, std::move(node), true})) {}
+
+const Tensor& Variable::value() const {
+  check(defined(), ErrorKind::kValue, "variable", "the variable is undefined");
+  return meta_->value;
+}
+
+void Variable::set_value(Tensor value) {
+  check(is_leaf(), ErrorKind::kValue, "variable", "only a leaf's value can be replaced: this is the result of ",
+        meta_ ? meta_->node->name : "");
+  if (!meta_) meta_ = std::make_shared<Meta>();
+  meta_->value = std::move(value);
+}
+
+void Variable::set_requires_grad(bool on) {
+  check(defined() && is_leaf(), ErrorKind::kValue, "variable", "only a leaf's requires_grad can be set: this is ",
+        defined() ? cat("the result of ", meta_->node->name, ". Hint: use detach().") : std::string("undefined"));
+  check(!on || is_float(dtype()), ErrorKind::kValue, "variable", "only float tensors can require a gradient: dtype is ",
+        name_of(dtype()));
+  meta_->requires_grad = on;
+}
+
+const Tensor& Variable::grad() const {
+  check(defined(), ErrorKind::kValue, "variable", "the variable is undefined");
+  return meta_->grad;
+}
+
+void Variable::set_grad(Tensor grad) {
+  check(!grad.defined() || grad.shape() == shape(), ErrorKind::kShape, "variable",
+        "a gradient has the shape of its value: gradient is ", grad.defined() ? grad.shape() : Shape{}, ", value is ", shape());
+  if (meta_) meta_->grad = std::move(grad);
+}
+
+const std::shared_ptr<Node>& Variable::node() const {
+  static const std::shared_ptr<Node> none;
+  return meta_ ? meta_->node : none;
+}
+
+void Variable::backward(const Tensor& dy, bool retain_graph) const {
+  check(requires_grad(), ErrorKind::kValue, "backward",
+        "nothing to differentiate: no input of this variable requires a gradient. ",
+        "Hint: make leaves with Variable(tensor, true), and call no op under a NoGradGuard.");
+  Tensor seed = dy;
+  if (!seed.defined()) {
+    check(numel() == 1, ErrorKind::kShape, "backward", "without dy the variable must have one element: shape is ", shape(),
+          ". Hint: reduce to a loss, or give dy.");
+    seed = ones_like(value());
+  }
+  check(seed.shape() == shape() && seed.dtype() == dtype(), ErrorKind::kShape, "backward",
+        "dy must be like the variable: dy is ", seed.shape(), " ", name_of(seed.dtype()), ", the variable is ", shape(), " ",
+        name_of(dtype()));
+  run_backward(*this, seed, retain_graph);
+}
+
+}  // namespace vitrail

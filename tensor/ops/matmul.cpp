@@ -1,0 +1,172 @@
+#include "tensor/ops/matmul.h"
+
+#include <algorithm>
+
+#include "tensor/blas.h"
+#include "tensor/ops/reduce.h"
+#include "tensor/parallel.h"
+#include "tensor/view.h"
+
+namespace vitrail {
+namespace {
+
+// The last two axes of x at the given offset into its batch.
+template <class T>
+MatrixView<const T> matrix_at(const Tensor& x, int64_t offset) {
+  return {x.data<T>() + offset, x.size(-2), x.size(-1), x.stride(-2), x.stride(-1)};
+}
+
+Shape batch_shape(const Tensor& x) {
+  Shape shape = x.shape();
+  shape.erase(shape.size() - 1);
+  shape.erase(shape.size() - 1);
+  return shape;
+}
+
+Shape with_matrix(Shape batch, int64_t rows, int64_t cols) {
+  batch.push_back(rows);
+  batch.push_back(cols);
+  return batch;
+}
+
+// Offset in elements of batch number i under the given strides.
+int64_t batch_offset(int64_t i, const Shape& batch, const Shape& strides) {
+  int64_t offset = 0;
+  for (int axis = batch.size() - 1; axis >= 0; --axis) {
+    offset += i % batch[axis] * strides[axis];
+    i /= batch[axis];
+  }
+  return offset;
+}
+
+// Both of rank >= 2 with equal batch axes (expanded ones have stride 0).
+template <class T>
+void batched_product(const Tensor& a, const Tensor& b, Tensor& c) {
+  const Shape batch = batch_shape(c);
+  const int64_t count = checked_numel(batch), size = c.size(-2) * c.size(-1);
+  T* out = c.mutable_data<T>();
+  const auto product = [&](int64_t i, auto&& multiply) {
+    const MatrixView<T> result{out + i * size, c.size(-2), c.size(-1), c.size(-1), 1};
+    multiply(matrix_at<T>(a, batch_offset(i, batch, a.strides())), matrix_at<T>(b, batch_offset(i, batch, b.strides())),
+             result);
+  };
+  if (count < 4) {  // few large products: each is parallel in itself
+    for (int64_t i = 0; i < count; ++i) product(i, [](auto x, auto y, auto z) { gemm<T>(1, x, y, 0, z); });
+    return;
+  }
+  const int64_t work = std::max<int64_t>(1, size * a.size(-1));
+  parallel_for(count, std::max<int64_t>(1, (int64_t{1} << 17) / work), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) product(i, [](auto x, auto y, auto z) { gemm_serial<T>(1, x, y, 0, z); });
+  });
+}
+
+void check_matmul(const Tensor& a, const Tensor& b) {
+  check(a.dtype() == b.dtype(), ErrorKind::kValue, "matmul", "dtypes differ: a is ", name_of(a.dtype()), ", b is ",
+        name_of(b.dtype()));
+  check(a.dim() >= 1 && b.dim() >= 1, ErrorKind::kShape, "matmul", "scalars have no matrix product: a is ", a.shape(),
+        ", b is ", b.shape(), ". Hint: use mul.");
+  const int64_t k = a.size(-1), rows = b.dim() == 1 ? b.size(0) : b.size(-2);
+  check(k == rows, ErrorKind::kShape, "matmul", "inner dimensions differ: a is ", a.shape(), ", b is ", b.shape(), " (", k,
+        " vs ", rows, "). Hint: weights are [out, in]; use linear() or transpose b.");
+}
+
+// x as a matrix [rows, last extent]; a view unless its strides forbid it.
+Tensor as_matrix(const Tensor& x) {
+  const int64_t last = x.size(-1);
+  Shape lead = x.shape();
+  lead.erase(lead.size() - 1);
+  return reshape(x, {checked_numel(lead), last});
+}
+
+template <class T>
+MatrixView<const T> view_of(const Tensor& x) {
+  return matrix_at<T>(x, 0);
+}
+
+template <class T>
+MatrixView<T> output_view(Tensor& x) {
+  return {x.mutable_data<T>(), x.size(-2), x.size(-1), x.stride(-2), x.stride(-1)};
+}
+
+// y += bias on one tile of rows and columns.
+template <class T>
+TileEpilogue add_bias(Tensor& y, const Tensor& bias) {
+  if (!bias.defined()) return {};
+  T* out = y.mutable_data<T>();
+  const T* b = bias.data<T>();
+  const int64_t n = y.size(-1);
+  return [=](int64_t r0, int64_t r1, int64_t c0, int64_t c1) {
+    for (int64_t i = r0; i < r1; ++i) {
+      T* row = out + i * n;
+      for (int64_t j = c0; j < c1; ++j) row[j] += b[j];
+    }
+  };
+}
+
+}  // namespace
+
+Tensor matmul(const Tensor& a, const Tensor& b) {
+  check_matmul(a, b);
+  if (a.dim() == 1) return squeeze(matmul(unsqueeze(a, 0), b), b.dim() == 1 ? 0 : -2);
+  if (b.dim() == 1) return squeeze(matmul(a, unsqueeze(b, 1)), -1);
+  const Shape batch = broadcast_shapes(batch_shape(a), batch_shape(b), "matmul");
+  Tensor c = empty(with_matrix(batch, a.size(-2), b.size(-1)), a.dtype(), "matmul");
+  if (c.numel() == 0) return c;
+  if (b.dim() == 2 && a.is_contiguous()) {  // one right-hand side for the whole batch: one large product
+    Tensor flat = reshape(c, {c.numel() / c.size(-1), c.size(-1)});
+    dispatch_float("matmul", a.dtype(), [&](auto zero) {
+      using T = decltype(zero);
+      gemm<T>(1, view_of<T>(as_matrix(a)), view_of<T>(b), 0, output_view<T>(flat));
+    });
+    return c;
+  }
+  const Tensor x = expand(a, with_matrix(batch, a.size(-2), a.size(-1)));
+  const Tensor y = expand(b, with_matrix(batch, b.size(-2), b.size(-1)));
+  dispatch_float("matmul", a.dtype(), [&](auto zero) { batched_product<decltype(zero)>(x, y, c); });
+  return c;
+}
+
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  check(x.dim() >= 1 && weight.dim() == 2 && x.size(-1) == weight.size(1), ErrorKind::kShape, "linear",
+        "weight is [out, in] and x is [..., in]: x is ", x.shape(), ", weight is ", weight.shape(),
+        ". Hint: the last extent of x must be the second of weight.");
+  check(!bias.defined() || (bias.dim() == 1 && bias.size(0) == weight.size(0)), ErrorKind::kShape, "linear",
+        "bias is [out]: bias is ", bias.defined() ? bias.shape() : Shape{}, ", weight is ", weight.shape());
+  check(x.dtype() == weight.dtype() && (!bias.defined() || bias.dtype() == x.dtype()), ErrorKind::kValue, "linear",
+        "dtypes differ: x is ", name_of(x.dtype()), ", weight is ", name_of(weight.dtype()));
+  Shape shape = x.shape();
+  shape.back() = weight.size(0);
+  Tensor y = empty(shape, x.dtype(), "linear");
+  const Tensor b = bias.defined() ? contiguous(bias) : bias;
+  Tensor rows = as_matrix(y);
+  dispatch_float("linear", x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    gemm<T>(1, view_of<T>(as_matrix(x)), view_of<T>(weight).transposed(), 0, output_view<T>(rows), add_bias<T>(rows, b));
+  });
+  return y;
+}
+
+Tensor linear_backward_input(const Tensor& dy, const Tensor& weight) {
+  Shape shape = dy.shape();
+  shape.back() = weight.size(1);
+  Tensor dx = empty(shape, dy.dtype(), "linear");
+  Tensor rows = as_matrix(dx);
+  dispatch_float("linear", dy.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    gemm<T>(1, view_of<T>(as_matrix(dy)), view_of<T>(weight), 0, output_view<T>(rows));  // [M, N] x [N, K]
+  });
+  return dx;
+}
+
+Tensor linear_backward_weight(const Tensor& dy, const Tensor& x) {
+  Tensor dw = empty({dy.size(-1), x.size(-1)}, dy.dtype(), "linear");
+  dispatch_float("linear", dy.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    gemm<T>(1, view_of<T>(as_matrix(dy)).transposed(), view_of<T>(as_matrix(x)), 0, output_view<T>(dw));  // [N, M] x [M, K]
+  });
+  return dw;
+}
+
+Tensor linear_backward_bias(const Tensor& dy) { return sum(as_matrix(dy), {0}); }
+
+}  // namespace vitrail
