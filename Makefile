@@ -1,53 +1,186 @@
-# Vitrail: one non-recursive Makefile. Everything is built into build/<config>/.
-#   make demo      train a small Vision Transformer on pictures that the program draws itself
-#   make test      all tests
-#   make help      everything else
+# Vitrail. One non-recursive Makefile; everything is built into build/<configuration>/.
+#
+#   make demo    train a Vision Transformer on pictures that the program draws itself (under two minutes)
+#   make test    all tests
+#   make help    everything else
+
+# ---- what to build, and how ------------------------------------------------------------------------------------------
+
 CONFIG ?= release
+# native = this machine; x86-64-v3 (AVX2) or x86-64-v2 run elsewhere too.
 ARCH   ?= native
-BUILD  ?= build/$(CONFIG)
-CXX    ?= g++
+ifeq ($(origin CXX),default)
+CXX    := g++
+endif
+PREFIX ?= /usr/local
 
-CXXFLAGS_release := -O3
-CXXFLAGS_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
-CXXFLAGS_debug   := -O0 -g
+# One folder per configuration, architecture and compiler: their objects never mix.
+BUILD  ?= build/$(CONFIG)$(if $(filter-out native,$(ARCH)),-$(ARCH))$(if $(filter-out g++,$(lastword $(CXX))),-$(lastword $(CXX)))
+# Two compilers at once need little memory; more cores, more compilers.
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
 
-WARNINGS := -Wall -Wextra -Wpedantic -Wshadow
-# No -ffast-math: NaN and infinity must behave. These two flags alone let loops vectorise (docs/architecture.md).
+OPTIMISE_release := -O3
+OPTIMISE_debug   := -O0 -g -D_GLIBCXX_ASSERTIONS
+OPTIMISE_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -D_GLIBCXX_ASSERTIONS
+OPTIMISE_tsan    := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
+# Tests run once and are compiled often.
+OPTIMISE_TEST_release := -O1
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow $(if $(CI),-Werror)
+# No -ffast-math: NaN and infinity must behave. These flags alone let the loops vectorise (docs/architecture.md, "Floats").
 FLOATS   := -fno-math-errno -fno-trapping-math -ffp-contract=fast
-FLAGS     = -std=c++20 -march=$(ARCH) $(CXXFLAGS_$(CONFIG)) $(FLOATS) $(WARNINGS) -fopenmp -I. -MMD -MP $(CXXFLAGS)
+COMMON    = -std=c++20 -march=$(ARCH) $(FLOATS) $(WARNINGS) -fopenmp -I. -MMD -MP
+FLAGS      = $(COMMON) $(OPTIMISE_$(CONFIG)) $(CXXFLAGS)
+TEST_FLAGS = $(COMMON) $(or $(OPTIMISE_TEST_$(CONFIG)),$(OPTIMISE_$(CONFIG))) $(CXXFLAGS)
 # BLIS statically: its processor query is not exported by the shared library.
-LIBS      = -l:libblis.a -lpthread -lm -ljpeg -lpng -lz
+LIBS       = -l:libblis.a -ljpeg -lpng -lz -lpthread -lm $(LDFLAGS)
+
+# ---- the library ------------------------------------------------------------------------------------------------------
 
 LIB_DIRS := tensor autograd nn models data train
-LIB_SRC  := $(foreach d,$(LIB_DIRS),$(wildcard $(d)/*.cpp $(d)/*/*.cpp))
+LIB_SRC  := $(sort $(foreach d,$(LIB_DIRS),$(wildcard $(d)/*.cpp $(d)/*/*.cpp)))
 LIB_OBJ  := $(LIB_SRC:%.cpp=$(BUILD)/%.o)
 LIB      := $(BUILD)/libvitrail.a
 
-.PHONY: all lib clean
-all: lib
-lib: $(LIB)
+.PHONY: all
+all: $(BUILD)/vitrail examples
 
-$(BUILD)/%.o: %.cpp
+$(BUILD)/%.o: %.cpp | deps
 	@mkdir -p $(@D)
-	$(CXX) $(FLAGS) -c $< -o $@
+	@echo "  compile $<"
+	@$(CXX) $(FLAGS) -c $< -o $@
 
 $(LIB): $(LIB_OBJ)
 	@rm -f $@
-	ar rcs $@ $^
+	@ar rcs $@ $^
 
-# Test binaries: one per folder under tests/, e.g. build/release/tests/tensor
-OP_CASES_OBJ := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/op_cases*.cpp))
+# ---- the program ------------------------------------------------------------------------------------------------------
+
+# The table of gradient checks is part of the program: `vitrail opcheck` runs it.
+OP_CASES_OBJ := $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard tests/op_cases*.cpp)))
+CLI_OBJ      := $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard cli/*.cpp)))
+
+$(BUILD)/vitrail: $(CLI_OBJ) $(OP_CASES_OBJ) $(LIB)
+	@echo "  link    $@"
+	@$(CXX) $(FLAGS) $^ $(LIBS) -o $@
+
+# Runs before anything else in the program and must itself run anywhere: built for the oldest processor, told what the
+# rest was built for.
+$(BUILD)/cli/processor_check.o: cli/processor_check.cpp | deps
+	@mkdir -p $(@D)
+	@echo "  compile $<"
+	@$(CXX) $(FLAGS) -march=x86-64 $$(tools/built_for.sh $(CXX) -march=$(ARCH)) -c $< -o $@
+
+# ---- examples ---------------------------------------------------------------------------------------------------------
+
+EXAMPLES := $(patsubst examples/%.cpp,%,$(sort $(wildcard examples/*.cpp)))
+
+.PHONY: examples
+examples: $(EXAMPLES:%=$(BUILD)/examples/%)
+
+$(BUILD)/examples/%: $(BUILD)/examples/%.o $(LIB)
+	@echo "  link    $@"
+	@$(CXX) $(FLAGS) $^ $(LIBS) -o $@
+
+# make run-02_autograd ARGS="..."
+run-%: $(BUILD)/examples/%
+	$< $(ARGS)
+
+.PHONY: demo
+demo: $(BUILD)/vitrail
+	$(BUILD)/vitrail demo --out build/demo $(ARGS)
+
+# ---- tests ------------------------------------------------------------------------------------------------------------
+
+TEST_DIRS := $(filter-out tests/,$(sort $(dir $(wildcard tests/*/*_test.cpp))))
+TEST_BINS := $(patsubst tests/%/,$(BUILD)/tests/%.bin,$(TEST_DIRS))
+ONNX_OBJ  := $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard cli/onnx_*.cpp)))
+
+$(BUILD)/tests/%.o: tests/%.cpp | deps
+	@mkdir -p $(@D)
+	@echo "  compile $<"
+	@$(CXX) $(TEST_FLAGS) -c $< -o $@
+
 define TEST_RULE
-TEST_OBJ_$(1) := $$(patsubst %.cpp,$$(BUILD)/%.o,$$(wildcard tests/$(1)/*.cpp)) $$(BUILD)/tests/main.o
-$$(BUILD)/tests/$(1).bin: $$(TEST_OBJ_$(1)) $$(OP_CASES_OBJ) $$(LIB)
-	$$(CXX) $$(FLAGS) $$^ $$(LIBS) -o $$@
-test-$(1): $$(BUILD)/tests/$(1).bin
-	$$< $$(ARGS)
+$$(BUILD)/tests/$(1).bin: $$(patsubst %.cpp,$$(BUILD)/%.o,$$(sort $$(wildcard tests/$(1)/*.cpp tests/*.cpp))) $$(ONNX_OBJ) $$(LIB)
+	@echo "  link    $$@"
+	@$$(CXX) $$(FLAGS) $$^ $$(LIBS) -o $$@
+.PHONY: test-$(1)
+test-$(1): $$(BUILD)/tests/$(1).bin $$(if $$(filter cli,$(1)),$$(BUILD)/vitrail)
+	VITRAIL_BIN=$$(BUILD)/vitrail $$< $$(ARGS)
 endef
-TEST_DIRS := tensor autograd nn models data train cli
-$(foreach d,$(TEST_DIRS),$(eval $(call TEST_RULE,$(d))))
+$(foreach d,$(TEST_DIRS),$(eval $(call TEST_RULE,$(d:tests/%/=%))))
+
+.PHONY: test test-long test-asan test-tsan check-ops layers
+test: $(TEST_BINS) $(BUILD)/vitrail $(EXAMPLES:%=$(BUILD)/examples/%)
+	@VITRAIL_BIN=$(BUILD)/vitrail tools/run_tests.sh $(BUILD) $(ARGS)
+
+# Hours of proof in minutes: the demo's promise, the real data sets, the sanitizers, the second compiler, the portable builds.
+test-long:
+	@tools/test_long.sh
+
+test-asan:
+	@$(MAKE) --no-print-directory CONFIG=asan test
+
+# Threads: clang's OpenMP runtime understands the sanitizer, libgomp does not.
+test-tsan:
+	@$(MAKE) --no-print-directory CONFIG=tsan CXX=clang++-14 build/tsan-clang++-14/tests/tensor.bin build/tsan-clang++-14/tests/autograd.bin
+	TSAN_OPTIONS=ignore_noninstrumented_modules=1 build/tsan-clang++-14/tests/tensor.bin
+	TSAN_OPTIONS=ignore_noninstrumented_modules=1 build/tsan-clang++-14/tests/autograd.bin
+
+# Every differentiable op has a row in the table of gradient checks.
+check-ops:
+	@tools/check_ops.sh
+
+# A folder includes from itself and from the folders above it, never from below.
+layers:
+	@tools/check_layers.sh
+
+# The two checks above are part of every build of the library.
+$(LIB): $(BUILD)/structure.ok
+$(BUILD)/structure.ok: autograd/ops.h $(wildcard tests/op_cases*.cpp) tools/check_ops.sh tools/check_layers.sh $(LIB_SRC)
+	@mkdir -p $(@D)
+	@tools/check_ops.sh && tools/check_layers.sh && touch $@
+
+# ---- setting up, installing, tidying ------------------------------------------------------------------------------------
+
+.PHONY: deps install docs format lint bench clean help
+# Installs what is missing where it may, else prints the one line to type.
+deps:
+	@tools/deps.sh
+
+install: $(BUILD)/vitrail
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include/vitrail
+	install $(BUILD)/vitrail $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 $(LIB) $(DESTDIR)$(PREFIX)/lib/
+	for header in $$(find $(LIB_DIRS) -name '*.h'); do install -m 644 -D $$header $(DESTDIR)$(PREFIX)/include/vitrail/$$header; done
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@ARCH@|$(ARCH)|' tools/vitrail.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/vitrail.pc
+
+# The documentation is the headers and docs/*.md; this lists where to read.
+docs:
+	@ls docs/*.md; echo; echo "Public functions are documented in their headers:"; ls $(foreach d,$(LIB_DIRS),$(wildcard $(d)/*.h $(d)/*/*.h)) | tr '\n' ' '; echo
+
+SOURCES = $(shell git ls-files '*.cpp' '*.h')
+format:
+	clang-format-14 -i $(SOURCES)
+lint:
+	clang-format-14 --dry-run -Werror $(SOURCES)
+	clang-tidy-14 --quiet $(LIB_SRC) -- -std=c++20 -march=native -fopenmp -I.
 
 clean:
 	rm -rf build
 
+help:
+	@echo "make demo               train a small ViT on pictures that the program draws itself"
+	@echo "make test               all tests                    make test-asan    under address and undefined sanitizers"
+	@echo "make test-tensor        one folder's tests           make test-long    the long proofs"
+	@echo "make examples           build the examples           make run-NAME     run one: make run-01_tensors"
+	@echo "make all                library, program, examples   make install      PREFIX=/usr/local"
+	@echo "make layers check-ops   structure checks             make format lint  clang-format, clang-tidy"
+	@echo "make docs               where to read                make clean        remove build/"
+	@echo "Settings: CONFIG=release|debug|asan|tsan  ARCH=native|x86-64-v3|x86-64-v2  CXX=g++|clang++-14  ARGS=..."
+
+.SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,57 @@
+#!/bin/sh
+# Runs every test binary of a build folder, the two structure checks, and the chain of a million nodes under a small stack.
+# The last line counts: "N passed, N failed". Exit status 0 only if none failed.
+set -u
+build=$1
+shift
+passed=0
+failed=0
+report() {  # name, status, output file: prints the output of a failure
+  if [ "$2" != 0 ]; then
+    cat "$3"
+    echo "FAILED: $1"
+  fi
+}
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+for test in "$build"/tests/*.bin; do
+  start=$(date +%s)
+  "$test" "$@" >"$log" 2>&1
+  status=$?
+  # "[doctest] test cases:  12 |  12 passed | 0 failed | 0 skipped"
+  counts=$(grep -a 'test cases:' "$log" | tail -1 | sed 's/[^0-9|]//g')
+  p=$(echo "$counts" | cut -d'|' -f2)
+  f=$(echo "$counts" | cut -d'|' -f3)
+  # A binary that died, or ran nothing, is a failure even if it counted none.
+  [ -z "$p" ] && p=0
+  [ -z "$f" ] && f=0
+  [ "$status" != 0 ] && [ "$f" = 0 ] && f=1
+  [ "$p" = 0 ] && [ "$f" = 0 ] && f=1 && status=1
+  passed=$((passed + p))
+  failed=$((failed + f))
+  report "$test" "$status" "$log"
+  grep -aE 'MESSAGE: .*(ran|skip)' "$log" | sed 's/.*MESSAGE: /  /'
+  echo "$(basename "$test" .bin): $p passed, $f failed ($(($(date +%s) - start)) s)"
+done
+
+check() {  # name, command...
+  name=$1
+  shift
+  if "$@" >"$log" 2>&1; then
+    passed=$((passed + 1))
+  else
+    failed=$((failed + 1))
+    cat "$log"
+    echo "FAILED: $name"
+  fi
+}
+check "layers" tools/check_layers.sh
+check "ops have gradient checks" tools/check_ops.sh
+case "$build" in
+*asan*|*tsan*) ;;  # the sanitizers' own frames do not fit a small stack
+*) check "a million nodes under a stack of 256 KiB" sh -c "ulimit -s 256 && $build/tests/autograd.bin -tc='*million*' | grep -q ' [1-9][0-9]* passed'" ;;
+esac
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
