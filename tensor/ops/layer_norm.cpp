@@ -1,0 +1,150 @@
+// Layer normalisation: one pass over memory each way; the passes within a row find it in the first-level cache.
+#include "tensor/ops/norm_detail.h"
+#include "tensor/parallel.h"
+
+namespace vitrail {
+namespace {
+
+using detail::Centre;
+
+Shape without_last_axis(const char* op, const Tensor& x) {
+  check(x.dim() >= 1, ErrorKind::kShape, op, "needs at least one axis: x is ", x.shape(), ".");
+  Shape rows = x.shape();
+  rows.erase(rows.size() - 1);
+  return rows;
+}
+
+// mean = x0 + mean(x - x0): exact for a constant row.
+template <class T>
+void row_statistics(const T* x, int64_t n, double eps, double* mean, double* rstd) {
+  *mean = x[0] + detail::sum_deviations(x, n, x[0]) / static_cast<double>(n);
+  *rstd = detail::reciprocal_deviation(detail::sum_squared_deviations(x, n, *mean) / static_cast<double>(n), eps);
+}
+
+template <class T>
+void forward_rows(const T* x, const T* w, const T* b, T* y, double* mean, double* rstd, int64_t rows, int64_t n, double eps) {
+  for (int64_t r = 0; r < rows; ++r, x += n, y += n) {
+    row_statistics(x, n, eps, mean + r, rstd + r);
+    const Centre<T> centre(mean[r]);
+    const T scale = static_cast<T>(rstd[r]);
+#pragma omp simd
+    for (int64_t i = 0; i < n; ++i) y[i] = centre(x[i]) * scale * w[i] + b[i];
+  }
+}
+
+// dx = rstd (g - mean(g) - h mean(g h)) of one row, with g = dy w.
+template <class T>
+void backward_row(const T* dy, const T* x, const T* w, T* dx, double mean, double rstd, int64_t n) {
+  const Centre<T> centre(mean);
+  const T scale = static_cast<T>(rstd);
+  const int64_t half = n / 2;
+  double g0 = 0, g1 = 0, gh0 = 0, gh1 = 0;
+#pragma omp simd reduction(+ : g0, g1, gh0, gh1)
+  for (int64_t i = 0; i < half; ++i) {
+    const T a = dy[i] * w[i], b = dy[half + i] * w[half + i];
+    g0 += static_cast<double>(a);
+    g1 += static_cast<double>(b);
+    gh0 += static_cast<double>(a * (centre(x[i]) * scale));
+    gh1 += static_cast<double>(b * (centre(x[half + i]) * scale));
+  }
+  for (int64_t i = 2 * half; i < n; ++i) {
+    g0 += static_cast<double>(dy[i] * w[i]);
+    gh0 += static_cast<double>(dy[i] * w[i] * (centre(x[i]) * scale));
+  }
+  const T mean_g = static_cast<T>((g0 + g1) / static_cast<double>(n));
+  const T mean_gh = static_cast<T>((gh0 + gh1) / static_cast<double>(n));
+#pragma omp simd
+  for (int64_t i = 0; i < n; ++i) dx[i] = scale * (dy[i] * w[i] - mean_g - centre(x[i]) * scale * mean_gh);
+}
+
+// dw += sum over kRows rows of dy h, db += sum of dy. Several rows at a time, so that dw and db are read and written once.
+template <int kRows, class T>
+void add_parameter_rows(const T* dy, const T* x, const double* mean, const double* rstd, double* dw, double* db, int64_t n) {
+  T high[kRows], low[kRows], scale[kRows];
+  for (int r = 0; r < kRows; ++r) {
+    const Centre<T> centre(mean[r]);
+    high[r] = centre.high, low[r] = centre.low, scale[r] = static_cast<T>(rstd[r]);
+  }
+#pragma omp simd
+  for (int64_t i = 0; i < n; ++i) {
+    double sum = 0, sum_h = 0;
+    for (int r = 0; r < kRows; ++r) {
+      const T g = dy[r * n + i];
+      sum += static_cast<double>(g);
+      sum_h += static_cast<double>(g * (((x[r * n + i] - high[r]) - low[r]) * scale[r]));
+    }
+    dw[i] += sum_h;
+    db[i] += sum;
+  }
+}
+
+template <class T>
+void backward_rows(const T* dy, const T* x, const T* w, T* dx, const double* mean, const double* rstd, double* dw, double* db,
+                   int64_t rows, int64_t n) {
+  constexpr int kBlock = 4;  // its rows of dy and x stay in the first-level cache between the two uses
+  for (int64_t r = 0; r < rows; r += kBlock) {
+    const int64_t block = std::min<int64_t>(kBlock, rows - r);
+    for (int64_t k = r; k < r + block; ++k) backward_row(dy + k * n, x + k * n, w, dx + k * n, mean[k], rstd[k], n);
+    if (!dw) continue;
+    if (block == kBlock) {
+      add_parameter_rows<kBlock>(dy + r * n, x + r * n, mean + r, rstd + r, dw, db, n);
+    } else {
+      for (int64_t k = r; k < r + block; ++k) add_parameter_rows<1>(dy + k * n, x + k * n, mean + k, rstd + k, dw, db, n);
+    }
+  }
+}
+
+}  // namespace
+
+LayerNormResult layer_norm_forward(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
+  const Shape row_shape = without_last_axis("layer_norm", x);
+  const int64_t n = x.shape().back();
+  detail::check_norm_arguments("layer_norm", x, weight, bias, n, eps);
+  LayerNormResult result{empty(x.shape(), x.dtype()), zeros(row_shape, Dtype::f64), zeros(row_shape, Dtype::f64)};
+  dispatch_float("layer_norm", x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    if (x.numel() == 0) return;
+    const Tensor xc = contiguous(x), wc = detail::or_constant(weight, n, 1, x.dtype()),
+                 bc = detail::or_constant(bias, n, 0, x.dtype());
+    const T *xs = xc.data<T>(), *w = wc.data<T>(), *b = bc.data<T>();
+    T* y = result.output.mutable_data<T>();
+    double *mean = result.mean.mutable_data<double>(), *rstd = result.rstd.mutable_data<double>();
+    parallel_for(x.numel() / n, detail::row_grain(n), [&](int64_t begin, int64_t end) {
+      forward_rows(xs + begin * n, w, b, y + begin * n, mean + begin, rstd + begin, end - begin, n, eps);
+    });
+  });
+  return result;
+}
+
+NormGradients layer_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& weight, const Tensor& mean,
+                                  const Tensor& rstd) {
+  const Shape row_shape = without_last_axis("layer_norm backward", x);
+  const int64_t n = x.shape().back(), rows = mean.numel();
+  detail::check_norm_arguments("layer_norm backward", x, weight, {}, n, 0);
+  detail::check_norm_backward("layer_norm backward", dy, x, mean, "mean", row_shape);
+  detail::check_norm_backward("layer_norm backward", dy, x, rstd, "rstd", row_shape);
+  NormGradients d{empty(x.shape(), x.dtype()), {}, {}};
+  // At least eight rows a chunk: the partial sums of two doubles an element then stay smaller than x.
+  const int64_t grain = detail::row_grain(n, 8), length = chunk_length(rows, grain), chunks = (rows + length - 1) / length;
+  std::vector<double> dw(weight.defined() ? chunks * n : 0), db(dw.size());
+  dispatch_float("layer_norm backward", x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const Tensor dyc = contiguous(dy), xc = contiguous(x), wc = detail::or_constant(weight, n, 1, x.dtype()),
+                 mc = contiguous(mean), rc = contiguous(rstd);
+    const T *dys = dyc.data<T>(), *xs = xc.data<T>(), *w = wc.data<T>();
+    const double *m = mc.data<double>(), *s = rc.data<double>();
+    T* dx = d.dx.mutable_data<T>();
+    parallel_for(rows, grain, [&](int64_t begin, int64_t end) {
+      const int64_t at = begin * n, chunk = begin / length * n;
+      backward_rows(dys + at, xs + at, w, dx + at, m + begin, s + begin, dw.empty() ? nullptr : dw.data() + chunk,
+                    db.empty() ? nullptr : db.data() + chunk, end - begin, n);
+    });
+  });
+  if (weight.defined()) {
+    d.dweight = detail::combine_chunks(dw, chunks, n, x.dtype());
+    d.dbias = detail::combine_chunks(db, chunks, n, x.dtype());
+  }
+  return d;
+}
+
+}  // namespace vitrail
