@@ -7,7 +7,8 @@
 
 namespace vitrail {
 
-// ---- two tensors, any dtype (add, sub, mul wrap for integers; integer div truncates, division by integer 0 is Error(kValue)) ----
+// ---- two tensors, any dtype (add, sub, mul wrap for integers; integer div truncates, division by integer 0 is Error(kValue))
+// ----
 Tensor add(const Tensor& a, const Tensor& b);
 Tensor sub(const Tensor& a, const Tensor& b);
 Tensor mul(const Tensor& a, const Tensor& b);
@@ -70,13 +71,13 @@ Tensor tanh(const Tensor& x);
 Tensor erf(const Tensor& x);
 Tensor floor(const Tensor& x);
 Tensor ceil(const Tensor& x);
-Tensor round(const Tensor& x);    // half to even
-Tensor sigmoid(const Tensor& x);  // 1 / (1 + e^-x), stable for any x
-Tensor softplus(const Tensor& x); // log(1 + e^x), stable for any x
-Tensor relu(const Tensor& x);     // max(x, 0); NaN stays NaN
+Tensor round(const Tensor& x);     // half to even
+Tensor sigmoid(const Tensor& x);   // 1 / (1 + e^-x), stable for any x
+Tensor softplus(const Tensor& x);  // log(1 + e^x), stable for any x
+Tensor relu(const Tensor& x);      // max(x, 0); NaN stays NaN
 Tensor leaky_relu(const Tensor& x, double slope = 0.01);
-Tensor elu(const Tensor& x, double alpha = 1);  // x > 0 ? x : alpha (e^x - 1)
-Tensor silu(const Tensor& x);  // x sigmoid(x)
+Tensor elu(const Tensor& x, double alpha = 1);           // x > 0 ? x : alpha (e^x - 1)
+Tensor silu(const Tensor& x);                            // x sigmoid(x)
 Tensor clamp(const Tensor& x, double low, double high);  // min(max(x, low), high); Error(kValue) if low > high
 
 // GELU(x) = x Phi(x) (Hendrycks and Gimpel, arXiv:1606.08415); Phi is the normal distribution function.

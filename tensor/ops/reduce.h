@@ -1,6 +1,7 @@
 // Reductions over any axes. An empty list of axes means all of them. With keepdim the reduced axes stay with extent one.
-// Sums are accumulated in double over fixed blocks that are combined in order: accurate, and the same for any number of threads.
-// Errors: Error(kShape) for an axis out of range or named twice; Error(kValue) for an empty range where no value exists.
+// Sums are accumulated in double over fixed blocks that are combined in order: accurate, and the same for any number of
+// threads. Errors: Error(kShape) for an axis out of range or named twice; Error(kValue) for an empty range where no value
+// exists.
 #pragma once
 
 #include <utility>

@@ -1,0 +1,186 @@
+#include <cmath>
+#include <type_traits>
+
+#include "tensor/ops/elementwise.h"
+#include "tensor/ops/elementwise_loop.h"
+
+namespace vitrail {
+namespace {
+
+void check_dtypes(const char* op, const Tensor& a, const Tensor& b) {
+  check(a.dtype() == b.dtype(), ErrorKind::kValue, op, "dtypes differ: a is ", name_of(a.dtype()), ", b is ",
+        name_of(b.dtype()), ". Hint: convert one with to().");
+}
+
+template <class Fn>
+Tensor binary(const char* op, const Tensor& a, const Tensor& b, Fn fn) {
+  check_dtypes(op, a, b);
+  Tensor out = empty(broadcast_shapes(a.shape(), b.shape(), op), a.dtype(), op);
+  dispatch(a.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    binary_loop<T, T>(a, b, out, [fn](T x, T y) { return static_cast<T>(fn(x, y)); });
+  });
+  return out;
+}
+
+template <class Fn>
+Tensor comparison(const char* op, const Tensor& a, const Tensor& b, Fn fn) {
+  check_dtypes(op, a, b);
+  Tensor out = empty(broadcast_shapes(a.shape(), b.shape(), op), Dtype::u8, op);
+  dispatch(a.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    binary_loop<T, uint8_t>(a, b, out, [fn](T x, T y) { return static_cast<uint8_t>(fn(x, y)); });
+  });
+  return out;
+}
+
+Tensor number(double value, const Tensor& like) { return scalar(value, like.dtype()); }
+
+// Integers wrap around as unsigned ones do: signed overflow would be undefined.
+template <class T, class Fn>
+T wrapping(T x, T y, Fn fn) {
+  if constexpr (std::is_integral_v<T>) {
+    using U = std::make_unsigned_t<T>;
+    return static_cast<T>(fn(static_cast<U>(x), static_cast<U>(y)));
+  } else {
+    return fn(x, y);
+  }
+}
+
+template <class T>
+T integer_power(T base, T exponent) {
+  if (exponent < 0) return base == 1 ? T{1} : T{0};
+  T result = 1;
+  for (; exponent > 0; exponent = static_cast<T>(exponent / 2)) {
+    if (exponent % 2) result = wrapping(result, base, [](auto p, auto q) { return p * q; });
+    base = wrapping(base, base, [](auto p, auto q) { return p * q; });
+  }
+  return result;
+}
+
+bool has_zero(const Tensor& x) {
+  const Tensor y = contiguous(x);
+  return dispatch(x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T* data = y.data<T>();
+    for (int64_t i = 0; i < y.numel(); ++i) {
+      if (data[i] == T{0}) return true;
+    }
+    return false;
+  });
+}
+
+}  // namespace
+
+Tensor add(const Tensor& a, const Tensor& b) {
+  return binary("add", a, b, [](auto x, auto y) { return wrapping(x, y, [](auto p, auto q) { return p + q; }); });
+}
+
+Tensor sub(const Tensor& a, const Tensor& b) {
+  return binary("sub", a, b, [](auto x, auto y) { return wrapping(x, y, [](auto p, auto q) { return p - q; }); });
+}
+
+Tensor mul(const Tensor& a, const Tensor& b) {
+  return binary("mul", a, b, [](auto x, auto y) { return wrapping(x, y, [](auto p, auto q) { return p * q; }); });
+}
+
+Tensor div(const Tensor& a, const Tensor& b) {
+  if (!is_float(b.dtype()))
+    check(!has_zero(b), ErrorKind::kValue, "div", "integer division by zero: b is ", b.shape(), " ", name_of(b.dtype()));
+  return binary("div", a, b, [](auto x, auto y) {
+    using T = decltype(x);
+    if constexpr (std::is_signed_v<T> && std::is_integral_v<T>) {
+      if (y == -1)
+        return static_cast<T>(wrapping(T{0}, x, [](auto p, auto q) { return p - q; }));  // the lowest number has no opposite
+    }
+    return static_cast<T>(x / y);
+  });
+}
+
+Tensor pow(const Tensor& a, const Tensor& b) {
+  return binary("pow", a, b, [](auto x, auto y) {
+    if constexpr (std::is_integral_v<decltype(x)>) {
+      return integer_power(x, y);
+    } else {
+      return std::pow(x, y);
+    }
+  });
+}
+
+Tensor maximum(const Tensor& a, const Tensor& b) {
+  return binary("maximum", a, b, [](auto x, auto y) { return x > y || x != x ? x : y; });
+}
+
+Tensor minimum(const Tensor& a, const Tensor& b) {
+  return binary("minimum", a, b, [](auto x, auto y) { return x < y || x != x ? x : y; });
+}
+
+Tensor add(const Tensor& a, double b) { return add(a, number(b, a)); }
+Tensor sub(const Tensor& a, double b) { return sub(a, number(b, a)); }
+Tensor mul(const Tensor& a, double b) { return mul(a, number(b, a)); }
+Tensor div(const Tensor& a, double b) { return div(a, number(b, a)); }
+Tensor rsub(double a, const Tensor& b) { return sub(number(a, b), b); }
+Tensor rdiv(double a, const Tensor& b) { return div(number(a, b), b); }
+
+Tensor pow(const Tensor& a, double b) {
+  if (b == 2) return square(a);
+  return pow(a, number(b, a));
+}
+
+Tensor equal(const Tensor& a, const Tensor& b) {
+  return comparison("equal", a, b, [](auto x, auto y) { return x == y; });
+}
+Tensor not_equal(const Tensor& a, const Tensor& b) {
+  return comparison("not_equal", a, b, [](auto x, auto y) { return x != y; });
+}
+Tensor less(const Tensor& a, const Tensor& b) {
+  return comparison("less", a, b, [](auto x, auto y) { return x < y; });
+}
+Tensor less_equal(const Tensor& a, const Tensor& b) {
+  return comparison("less_equal", a, b, [](auto x, auto y) { return x <= y; });
+}
+Tensor greater(const Tensor& a, const Tensor& b) {
+  return comparison("greater", a, b, [](auto x, auto y) { return x > y; });
+}
+Tensor greater_equal(const Tensor& a, const Tensor& b) {
+  return comparison("greater_equal", a, b, [](auto x, auto y) { return x >= y; });
+}
+
+namespace {
+void check_mask(const char* op, const Tensor& x) {
+  check(x.dtype() == Dtype::u8, ErrorKind::kValue, op, "needs u8 masks: dtype is ", name_of(x.dtype()),
+        ". Hint: comparisons give them.");
+}
+}  // namespace
+
+Tensor logical_and(const Tensor& a, const Tensor& b) {
+  check_mask("logical_and", a);
+  return comparison("logical_and", a, b, [](auto x, auto y) { return x && y; });
+}
+
+Tensor logical_or(const Tensor& a, const Tensor& b) {
+  check_mask("logical_or", a);
+  return comparison("logical_or", a, b, [](auto x, auto y) { return x || y; });
+}
+
+Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
+  check_mask("where", condition);
+  check_dtypes("where", a, b);
+  const Shape shape = broadcast_shapes(condition.shape(), broadcast_shapes(a.shape(), b.shape(), "where"), "where");
+  const Tensor mask = contiguous(expand(condition, shape));
+  Tensor out = empty(shape, a.dtype(), "where");
+  copy_(out, b);
+  const Tensor x = contiguous(expand(a, shape));
+  dispatch(a.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const uint8_t* chosen = mask.data<uint8_t>();
+    const T* from = x.data<T>();
+    T* to_data = out.mutable_data<T>();
+    parallel_for(out.numel(), kElementwiseGrain, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) to_data[i] = chosen[i] ? from[i] : to_data[i];
+    });
+  });
+  return out;
+}
+
+}  // namespace vitrail

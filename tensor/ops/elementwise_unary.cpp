@@ -1,0 +1,178 @@
+#include <algorithm>
+#include <cmath>
+#include <type_traits>
+
+#include "tensor/ops/elementwise.h"
+#include "tensor/ops/elementwise_loop.h"
+#include "tensor/vector_math.h"
+
+namespace vitrail {
+namespace {
+
+template <class Fn>
+Tensor float_unary(const char* op, const Tensor& x, Fn fn) {
+  const Tensor in = contiguous(x);
+  Tensor out = empty(x.shape(), x.dtype(), op);
+  dispatch_float(op, x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    unary_loop<T, T>(in, out, [fn](T v) { return static_cast<T>(fn(v)); });
+  });
+  return out;
+}
+
+// For every dtype.
+template <class Fn>
+Tensor any_unary(const char* op, const Tensor& x, Fn fn) {
+  const Tensor in = contiguous(x);
+  Tensor out = empty(x.shape(), x.dtype(), op);
+  dispatch(x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    unary_loop<T, T>(in, out, [fn](T v) { return static_cast<T>(fn(v)); });
+  });
+  return out;
+}
+
+template <class Fn>
+Tensor test_unary(const char* op, const Tensor& x, Fn fn) {
+  const Tensor in = contiguous(x);
+  Tensor out = empty(x.shape(), Dtype::u8, op);
+  dispatch(x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    unary_loop<T, uint8_t>(in, out, [fn](T v) { return static_cast<uint8_t>(fn(v)); });
+  });
+  return out;
+}
+
+// 0 - v for integers without signed overflow.
+template <class T>
+T negated(T v) {
+  if constexpr (std::is_integral_v<T>) {
+    return static_cast<T>(std::make_unsigned_t<T>{0} - static_cast<std::make_unsigned_t<T>>(v));
+  } else {
+    return -v;
+  }
+}
+
+template <class T>
+T rounded(T v) {
+  if constexpr (std::is_integral_v<T>) {
+    return v;
+  } else {
+    return std::nearbyint(v);
+  }
+}
+
+}  // namespace
+
+Tensor logical_not(const Tensor& x) {
+  check(x.dtype() == Dtype::u8, ErrorKind::kValue, "logical_not", "needs a u8 mask: dtype is ", name_of(x.dtype()));
+  return test_unary("logical_not", x, [](auto v) { return v == 0; });
+}
+Tensor isfinite(const Tensor& x) {
+  return test_unary("isfinite", x, [](auto v) { return v - v == 0; });
+}
+Tensor isnan(const Tensor& x) {
+  return test_unary("isnan", x, [](auto v) { return v != v; });
+}
+
+Tensor neg(const Tensor& x) {
+  return any_unary("neg", x, [](auto v) { return negated(v); });
+}
+Tensor abs(const Tensor& x) {
+  return any_unary("abs", x, [](auto v) {
+    if constexpr (std::is_floating_point_v<decltype(v)>) return std::abs(v);
+    return v < 0 ? negated(v) : v;
+  });
+}
+Tensor sign(const Tensor& x) {
+  return any_unary("sign", x, [](auto v) {
+    using T = decltype(v);
+    return v != v ? v : static_cast<T>((v > T{0}) - (v < T{0}));
+  });
+}
+Tensor square(const Tensor& x) {
+  return any_unary("square", x, [](auto v) {
+    if constexpr (std::is_integral_v<decltype(v)>) {
+      const auto u = static_cast<uint64_t>(v);
+      return static_cast<decltype(v)>(u * u);
+    } else {
+      return v * v;
+    }
+  });
+}
+Tensor exp(const Tensor& x) {
+  return float_unary("exp", x, [](auto v) { return fast_exp(v); });
+}
+Tensor log(const Tensor& x) {
+  return float_unary("log", x, [](auto v) { return std::log(v); });
+}
+Tensor sqrt(const Tensor& x) {
+  return float_unary("sqrt", x, [](auto v) { return std::sqrt(v); });
+}
+Tensor rsqrt(const Tensor& x) {
+  return float_unary("rsqrt", x, [](auto v) { return 1 / std::sqrt(v); });
+}
+Tensor reciprocal(const Tensor& x) {
+  return float_unary("reciprocal", x, [](auto v) { return 1 / v; });
+}
+Tensor sin(const Tensor& x) {
+  return float_unary("sin", x, [](auto v) { return std::sin(v); });
+}
+Tensor cos(const Tensor& x) {
+  return float_unary("cos", x, [](auto v) { return std::cos(v); });
+}
+Tensor tanh(const Tensor& x) {
+  return float_unary("tanh", x, [](auto v) { return fast_tanh(v); });
+}
+Tensor erf(const Tensor& x) {
+  return float_unary("erf", x, [](auto v) { return fast_erf(v); });
+}
+Tensor floor(const Tensor& x) {
+  return float_unary("floor", x, [](auto v) { return std::floor(v); });
+}
+Tensor ceil(const Tensor& x) {
+  return float_unary("ceil", x, [](auto v) { return std::ceil(v); });
+}
+Tensor round(const Tensor& x) {
+  return any_unary("round", x, [](auto v) { return rounded(v); });
+}
+Tensor sigmoid(const Tensor& x) {
+  return float_unary("sigmoid", x, [](auto v) { return fast_sigmoid(v); });
+}
+Tensor softplus(const Tensor& x) {
+  return float_unary("softplus", x, [](auto v) {
+    using T = decltype(v);
+    return (v > 0 ? v : (v != v ? v : T{0})) + std::log1p(fast_exp(-std::abs(v)));
+  });
+}
+Tensor relu(const Tensor& x) {
+  return any_unary("relu", x, [](auto v) { return v < 0 ? decltype(v){0} : v; });
+}
+Tensor leaky_relu(const Tensor& x, double slope) {
+  return float_unary("leaky_relu", x, [slope](auto v) { return v < 0 ? static_cast<decltype(v)>(slope) * v : v; });
+}
+Tensor elu(const Tensor& x, double alpha) {
+  return float_unary("elu", x, [alpha](auto v) { return v < 0 ? static_cast<decltype(v)>(alpha) * std::expm1(v) : v; });
+}
+Tensor silu(const Tensor& x) {
+  return float_unary("silu", x, [](auto v) { return v < -100 ? v * 0 : v * fast_sigmoid(v); });
+}
+Tensor clamp(const Tensor& x, double low, double high) {
+  check(low <= high, ErrorKind::kValue, "clamp", "low must not be above high: low is ", low, ", high is ", high);
+  return dispatch(x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const Tensor in = contiguous(x);
+    Tensor out = empty(x.shape(), x.dtype(), "clamp");
+    unary_loop<T, T>(in, out, [low, high](T v) {
+      if constexpr (std::is_floating_point_v<T>) {
+        const T a = static_cast<T>(low), b = static_cast<T>(high);
+        return v < a ? a : (v > b ? b : v);
+      } else {  // a bound beyond the type's range bounds nothing
+        return static_cast<double>(v) < low ? static_cast<T>(low) : (static_cast<double>(v) > high ? static_cast<T>(high) : v);
+      }
+    });
+    return out;
+  });
+}
+
+}  // namespace vitrail

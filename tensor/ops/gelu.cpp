@@ -1,0 +1,108 @@
+// GELU and its derivative, one pass each. The exact form shares one exponential between Phi(x) and its density.
+#include "tensor/ops/elementwise.h"
+#include "tensor/ops/elementwise_loop.h"
+#include "tensor/vector_math.h"
+
+namespace vitrail {
+namespace {
+
+constexpr double kInvSqrtTwoPi = 0.39894228040143267794;
+constexpr double kTanhScale = 0.79788456080286535588;  // sqrt(2 / pi)
+constexpr double kTanhCubic = 0.044715;
+constexpr double kQuickScale = 1.702;
+
+// Far to the left all forms are 0; there x times a vanishing factor would be inf * 0.
+constexpr double kFarLeft = -30;
+
+struct ExactGelu {
+  template <class T>
+  static T value(T x) {
+    T gauss;
+    const T cdf = normal_cdf(x, &gauss);
+    return x < static_cast<T>(kFarLeft) ? T{0} : x * cdf;
+  }
+  // Phi(x) + x phi(x)
+  template <class T>
+  static T derivative(T x) {
+    T gauss;
+    const T cdf = normal_cdf(x, &gauss);
+    const T slope = cdf + (gauss == T{0} ? T{0} : x * gauss * static_cast<T>(kInvSqrtTwoPi));
+    return x < static_cast<T>(kFarLeft) ? T{0} : slope;
+  }
+};
+
+// 0.5 (1 + tanh u) is sigmoid(2 u).
+struct TanhGelu {
+  template <class T>
+  static T argument(T x) {
+    return static_cast<T>(2 * kTanhScale) * (x + static_cast<T>(kTanhCubic) * x * x * x);
+  }
+  template <class T>
+  static T value(T x) {
+    return x < static_cast<T>(kFarLeft) ? T{0} : x * fast_sigmoid(argument(x));
+  }
+  template <class T>
+  static T derivative(T x) {
+    const T s = fast_sigmoid(argument(x));
+    const T rest = s * (1 - s);
+    const T inner = static_cast<T>(2 * kTanhScale) * (1 + static_cast<T>(3 * kTanhCubic) * x * x);
+    return x < static_cast<T>(kFarLeft) ? T{0} : s + (rest == T{0} ? T{0} : x * rest * inner);
+  }
+};
+
+struct QuickGelu {
+  template <class T>
+  static T value(T x) {
+    return x < 4 * static_cast<T>(kFarLeft) ? T{0} : x * fast_sigmoid(static_cast<T>(kQuickScale) * x);
+  }
+  template <class T>
+  static T derivative(T x) {
+    const T s = fast_sigmoid(static_cast<T>(kQuickScale) * x);
+    const T rest = s * (1 - s);
+    return x < 4 * static_cast<T>(kFarLeft) ? T{0} : s + (rest == T{0} ? T{0} : static_cast<T>(kQuickScale) * x * rest);
+  }
+};
+
+template <class Kind>
+Tensor forward(const Tensor& x) {
+  Tensor out = empty_like(x);
+  dispatch_float("gelu", x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    unary_loop<T, T>(x, out, [](T v) { return Kind::value(v); });
+  });
+  return out;
+}
+
+template <class Kind>
+Tensor backward(const Tensor& dy, const Tensor& x) {
+  Tensor dx = empty_like(x);
+  dispatch_float("gelu", x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    binary_loop<T, T>(dy, x, dx, [](T g, T v) { return g * Kind::derivative(v); });
+  });
+  return dx;
+}
+
+}  // namespace
+
+Tensor gelu(const Tensor& x, Gelu kind) {
+  const Tensor in = contiguous(x);
+  switch (kind) {
+    case Gelu::kExact: return forward<ExactGelu>(in);
+    case Gelu::kTanh: return forward<TanhGelu>(in);
+    case Gelu::kQuick: return forward<QuickGelu>(in);
+  }
+  fail(ErrorKind::kValue, "gelu", "unknown kind ", static_cast<int>(kind));
+}
+
+Tensor gelu_backward(const Tensor& dy, const Tensor& x, Gelu kind) {
+  check(dy.shape() == x.shape(), ErrorKind::kShape, "gelu", "shapes differ: dy is ", dy.shape(), ", x is ", x.shape());
+  switch (kind) {
+    case Gelu::kExact: return backward<ExactGelu>(dy, x);
+    case Gelu::kTanh: return backward<TanhGelu>(dy, x);
+    case Gelu::kQuick: return backward<QuickGelu>(dy, x);
+  }
+  fail(ErrorKind::kValue, "gelu", "unknown kind ", static_cast<int>(kind));
+}
+
+}  // namespace vitrail

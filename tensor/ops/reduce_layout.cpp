@@ -1,0 +1,33 @@
+#include "tensor/ops/reduce_layout.h"
+
+#include <algorithm>
+
+#include "tensor/view.h"
+
+namespace vitrail {
+
+ReduceLayout reduce_layout(const Tensor& x, const Axes& axes, bool keepdim, const char* op, bool rows_only) {
+  const std::vector<int> reduced = normalize_axes(axes, x.dim(), op);
+  ReduceLayout layout;
+  layout.result = reduced_shape(x.shape(), reduced, keepdim);
+  const int64_t kept_count = checked_numel(layout.result);
+  Shape reduced_extents;
+  for (int axis : reduced) reduced_extents.push_back(x.shape()[axis]);
+  const int64_t reduced_count = checked_numel(reduced_extents);
+  const bool leading =
+      !reduced.empty() && reduced.back() == static_cast<int>(reduced.size()) - 1 && static_cast<int>(reduced.size()) < x.dim();
+  if (leading && x.is_contiguous() && !rows_only) {
+    layout.matrix = reshape(x, {reduced_count, kept_count});
+    layout.over_rows = false;
+    return layout;
+  }
+  std::vector<int> order;
+  for (int i = 0; i < x.dim(); ++i) {
+    if (std::find(reduced.begin(), reduced.end(), i) == reduced.end()) order.push_back(i);
+  }
+  order.insert(order.end(), reduced.begin(), reduced.end());
+  layout.matrix = contiguous(reshape(contiguous(permute(x, order)), {kept_count, reduced_count}));
+  return layout;
+}
+
+}  // namespace vitrail
