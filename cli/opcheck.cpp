@@ -1,0 +1,62 @@
+// vitrail opcheck: every differentiable operation against central differences in f64.
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "autograd/gradcheck.h"
+#include "cli/commands.h"
+#include "tests/op_cases.h"
+
+namespace vitrail::cli {
+namespace {
+
+struct Verdict {
+  std::string op;
+  int64_t samples = 0;
+  double max_error = 0;
+  bool ok = true;
+  std::string message;
+};
+
+Verdict check_op(const testing::OpCase& op) {
+  Verdict verdict{op.name, 0, 0, true, ""};
+  for (const testing::OpSample& sample : op.samples) {
+    const GradcheckResult result = gradcheck(sample.fn, sample.inputs);
+    verdict.samples += 1;
+    verdict.max_error = std::max(verdict.max_error, result.max_error);
+    if (!result.ok && verdict.ok) verdict.ok = false, verdict.message = sample.label + ": " + result.message;
+  }
+  return verdict;
+}
+
+void print_json(const std::vector<Verdict>& verdicts) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const Verdict& v : verdicts) {
+    list.push_back({{"op", v.op}, {"samples", v.samples}, {"max_error", v.max_error}, {"ok", v.ok}, {"message", v.message}});
+  }
+  std::printf("%s\n", list.dump(1).c_str());
+}
+
+void print_table(const std::vector<Verdict>& verdicts) {
+  std::printf("%-22s %7s  %-12s %s\n", "operation", "samples", "max error", "");
+  for (const Verdict& v : verdicts) {
+    std::printf("%-22s %7lld  %-12.3g %s\n", v.op.c_str(), static_cast<long long>(v.samples), v.max_error, v.ok ? "ok" : v.message.c_str());
+  }
+}
+
+}  // namespace
+
+int opcheck(const std::vector<std::string>& only, bool json) {
+  std::vector<Verdict> verdicts;
+  bool all_ok = true;
+  for (const testing::OpCase& op : testing::op_cases()) {
+    if (!only.empty() && std::find(only.begin(), only.end(), op.name) == only.end()) continue;
+    verdicts.push_back(check_op(op));
+    all_ok = all_ok && verdicts.back().ok;
+  }
+  check(!verdicts.empty(), ErrorKind::kValue, "opcheck", "no differentiable operation of that name. Hint: vitrail opcheck lists them all.");
+  json ? print_json(verdicts) : print_table(verdicts);
+  return all_ok ? 0 : 6;
+}
+
+}  // namespace vitrail::cli

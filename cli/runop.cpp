@@ -1,0 +1,56 @@
+// vitrail runop: one operation, forward and backward, on given tensors.
+#include "cli/commands.h"
+#include "cli/onnx_vector.h"
+
+namespace vitrail::cli {
+namespace {
+
+const onnx::Operator& find_operator(const std::string& name) {
+  const onnx::Table& table = onnx::operators();
+  const auto found = table.find(name);
+  if (found != table.end()) return found->second;
+  std::string known;
+  for (const auto& [other, op] : table) known += (known.empty() ? "" : ", ") + other;
+  fail(ErrorKind::kValue, "runop", "unknown operation ", name.substr(0, 60), ". Hint: one of ", known);
+}
+
+// Gradients of sum over outputs of <output, grad_output>, for every float input.
+void differentiate(const onnx::StoredCall& stored, const std::vector<Variable>& outputs) {
+  for (size_t i = 0; i < stored.grad_outputs.size(); ++i) {
+    const Tensor& dy = stored.grad_outputs[i];
+    if (!dy.defined()) continue;
+    check(i < outputs.size() && outputs[i].defined(), ErrorKind::kData, "runop", "grad_output.", i, " is given, but there is no output.", i);
+    check(outputs[i].requires_grad(), ErrorKind::kData, "runop", "output.", i, " has no gradient");
+    outputs[i].backward(dy, /*retain_graph=*/true);
+  }
+}
+
+}  // namespace
+
+void run_op(const std::string& name, const std::string& in_path, const std::string& out_path) {
+  const onnx::Operator& op = find_operator(name);
+  onnx::StoredCall stored = onnx::stored_call(load_safetensors(in_path), in_path);
+  const bool backward = !stored.grad_outputs.empty();
+  for (Variable& x : stored.call.inputs) {
+    if (backward && x.defined() && is_float(x.dtype())) x = Variable(x.value(), true);
+  }
+  std::vector<Variable> outputs;
+  try {
+    outputs = op(stored.call);
+  } catch (const onnx::Unsupported& reason) {
+    fail(ErrorKind::kValue, "runop", name, " does not do this: ", reason.what());
+  }
+  differentiate(stored, outputs);
+  SafetensorsFile result;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    if (outputs[i].defined()) result.tensors.emplace_back("output." + std::to_string(i), contiguous(outputs[i].value()));
+  }
+  for (size_t i = 0; i < stored.call.inputs.size(); ++i) {
+    const Variable& x = stored.call.inputs[i];
+    if (!x.defined() || !x.requires_grad()) continue;
+    result.tensors.emplace_back("grad_input." + std::to_string(i), x.grad().defined() ? contiguous(x.grad()) : zeros_like(x.value()));
+  }
+  save_safetensors(out_path, result);
+}
+
+}  // namespace vitrail::cli
