@@ -1,0 +1,89 @@
+#include "nn/attention.h"
+
+#include <cmath>
+
+namespace vitrail::nn {
+namespace {
+
+int64_t checked_width(int64_t dim, int64_t heads) {
+  check(dim >= 1 && heads >= 1 && dim % heads == 0, ErrorKind::kValue, "MultiHeadAttention",
+        "num_heads must divide dim: dim is ", dim, ", num_heads is ", heads);
+  return dim;
+}
+
+// [B, H, N, K] -> [B, N, H K]; free, since attention lays its output out that way.
+Variable merged(const Variable& heads) { return flatten(transpose(heads, 1, 2), 2); }
+
+}  // namespace
+
+MultiHeadAttention::MultiHeadAttention(int64_t dim, int64_t heads, Rng& rng, const AttentionOptions& options)
+    : num_heads(heads),
+      qkv(checked_width(dim, heads), 3 * dim, rng, options.qkv_bias),
+      proj(dim, dim, rng, options.proj_bias),
+      attn_drop(options.attn_drop),
+      proj_drop(options.proj_drop) {
+  register_module("qkv", qkv);
+  if (options.qk_norm) {
+    q_norm = std::make_unique<LayerNorm>(dim / heads, options.norm_eps);
+    k_norm = std::make_unique<LayerNorm>(dim / heads, options.norm_eps);
+    register_module("q_norm", *q_norm);
+    register_module("k_norm", *k_norm);
+  }
+  register_module("attn_drop", attn_drop);
+  register_module("proj", proj);
+  register_module("proj_drop", proj_drop);
+}
+
+// [B, N, H K] -> [B, H, N, K], a view
+Variable MultiHeadAttention::heads_of(const Variable& x) const {
+  return transpose(reshape(x, {x.size(0), x.size(1), num_heads, x.size(2) / num_heads}), 1, 2);
+}
+
+Variable MultiHeadAttention::attend(Variable q, Variable k, const Variable& v, const Variable& mask) {
+  if (q_norm) q = (*q_norm)(q), k = (*k_norm)(k);
+  if (!training() || attn_drop.p == 0) return attention(q, k, v, mask, 0, keep_attention_map ? &attention_map : nullptr);
+  // Dropout stands between softmax and product: the steps one by one.
+  Variable scores = matmul(q, transpose(k)) * (1 / std::sqrt(static_cast<double>(q.size(3))));
+  if (mask.defined() && mask.dtype() == Dtype::u8) {
+    scores = where(mask.value(), scores, full({}, -INFINITY, scores.dtype()));
+  } else if (mask.defined()) {
+    scores = scores + mask;
+  }
+  const Variable probabilities = softmax(scores);
+  if (keep_attention_map) attention_map = probabilities.value();
+  return matmul(attn_drop(probabilities), v);
+}
+
+Variable MultiHeadAttention::self(const Variable& x, const Variable& mask) {
+  check(x.dim() == 3, ErrorKind::kShape, "MultiHeadAttention", "x is [B, N, D]: x is ", x.shape());
+  const Variable fused = qkv(x);
+  if (!q_norm && (!training() || attn_drop.p == 0)) {
+    return proj_drop(proj(qkv_attention(fused, num_heads, mask, 0, keep_attention_map ? &attention_map : nullptr)));
+  }
+  const int64_t dim = x.size(2);
+  const std::vector<Variable> parts = split(fused, {dim, dim, dim}, 2);
+  return proj_drop(proj(merged(attend(heads_of(parts[0]), heads_of(parts[1]), heads_of(parts[2]), mask))));
+}
+
+Variable MultiHeadAttention::cross(const Variable& x, const Variable& context, const Variable& mask) {
+  const int64_t dim = proj.weight.size(0);
+  const auto rows = [&](int64_t from, int64_t to, const Variable& input) {
+    return linear(input, slice(qkv.weight, 0, from, to), qkv.bias.defined() ? slice(qkv.bias, 0, from, to) : Variable());
+  };
+  const Variable q = rows(0, dim, x), k = rows(dim, 2 * dim, context), v = rows(2 * dim, 3 * dim, context);
+  return proj_drop(proj(merged(attend(heads_of(q), heads_of(k), heads_of(v), mask))));
+}
+
+// Q K^T and P V: B N N D each.
+int64_t MultiHeadAttention::macs(const Shape& input, const Shape&) const { return 2 * checked_numel(input) * input[1]; }
+
+Mlp::Mlp(int64_t dim, int64_t hidden, Rng& rng, ActivationKind activation, double drop)
+    : fc1(dim, hidden, rng), act(activation), drop1(drop), fc2(hidden, dim, rng), drop2(drop) {
+  register_module("fc1", fc1);
+  register_module("act", act);
+  register_module("drop1", drop1);
+  register_module("fc2", fc2);
+  register_module("drop2", drop2);
+}
+
+}  // namespace vitrail::nn

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <memory>
+
+#include "nn/activation.h"
+#include "nn/linear.h"
+#include "nn/norm.h"
+
+namespace vitrail::nn {
+
+struct AttentionOptions {
+  bool qkv_bias = true;
+  bool proj_bias = true;
+  bool qk_norm = false;  // LayerNorm over each head of q and k (Dehghani et al., arXiv:2302.05442)
+  double attn_drop = 0;  // of the probabilities
+  double proj_drop = 0;  // of the output
+  double norm_eps = 1e-6;
+};
+
+// Multi-head attention (Vaswani et al., arXiv:1706.03762, section 3.2.2). qkv holds the three projections as rows q | k | v.
+class MultiHeadAttention : public Layer {
+ public:
+  // Error(kValue) unless heads divides dim.
+  MultiHeadAttention(int64_t dim, int64_t num_heads, Rng& rng, const AttentionOptions& options = {});
+
+  // Self-attention: [B, N, D] -> [B, N, D].
+  Variable forward(const Variable& x) override { return self(x, {}); }
+  // With a mask that broadcasts to [B, H, N, N]: u8 (0 forbids) or float (added).
+  Variable self(const Variable& x, const Variable& mask);
+  // Queries from x [B, N, D], keys and values from context [B, M, D]; mask broadcasts to [B, H, N, M].
+  Variable cross(const Variable& x, const Variable& context, const Variable& mask = {});
+
+  int64_t macs(const Shape& input, const Shape& output) const override;
+
+  // While set, every call leaves its probabilities [B, H, N, M] in attention_map.
+  bool keep_attention_map = false;
+  Tensor attention_map;
+
+  int64_t num_heads;
+  Linear qkv, proj;
+  std::unique_ptr<LayerNorm> q_norm, k_norm;  // none without qk_norm
+  Dropout attn_drop, proj_drop;
+
+ private:
+  Variable attend(Variable q, Variable k, const Variable& v, const Variable& mask);
+  Variable heads_of(const Variable& x) const;
+};
+
+// fc2(act(fc1(x))) with dropout behind both: [..., D] -> [..., D].
+class Mlp : public Layer {
+ public:
+  Mlp(int64_t dim, int64_t hidden, Rng& rng, ActivationKind activation = ActivationKind::kGelu, double drop = 0);
+  Variable forward(const Variable& x) override { return drop2(fc2(drop1(act(fc1(x))))); }
+
+  Linear fc1;
+  Activation act;
+  Dropout drop1;
+  Linear fc2;
+  Dropout drop2;
+};
+
+}  // namespace vitrail::nn

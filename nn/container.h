@@ -1,0 +1,55 @@
+// Modules that hold modules.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "nn/layer.h"
+
+namespace vitrail::nn {
+
+// Layers one after another, named "0", "1", ... Made in place: seq.add<Linear>(8, 4, rng).
+class Sequential : public Layer {
+ public:
+  template <class L, class... Args>
+  L& add(Args&&... args) {
+    auto layer = std::make_unique<L>(std::forward<Args>(args)...);
+    L& reference = *layer;
+    register_module(std::to_string(layers_.size()), reference);
+    layers_.push_back(std::move(layer));
+    return reference;
+  }
+  Variable forward(const Variable& x) override {
+    Variable y = x;
+    for (const auto& layer : layers_) y = (*layer)(y);
+    return y;
+  }
+  size_t size() const { return layers_.size(); }
+  Layer& operator[](size_t i) { return *layers_.at(i); }
+
+ private:
+  std::vector<std::unique_ptr<Layer>> layers_;
+};
+
+// Modules of one type, named "0", "1", ...; how they are called is their owner's business.
+template <class M>
+class ModuleList : public Module {
+ public:
+  template <class... Args>
+  M& add(Args&&... args) {
+    modules_.push_back(std::make_unique<M>(std::forward<Args>(args)...));
+    register_module(std::to_string(modules_.size() - 1), *modules_.back());
+    return *modules_.back();
+  }
+  size_t size() const { return modules_.size(); }
+  M& operator[](size_t i) { return *modules_.at(i); }
+  auto begin() { return modules_.begin(); }
+  auto end() { return modules_.end(); }
+
+ private:
+  std::vector<std::unique_ptr<M>> modules_;
+};
+
+}  // namespace vitrail::nn

@@ -1,0 +1,56 @@
+#include "nn/encoder_block.h"
+
+#include <cmath>
+
+namespace vitrail::nn {
+namespace {
+
+int64_t hidden_width(int64_t dim, double ratio) {
+  check(ratio > 0 && ratio <= 1024, ErrorKind::kValue, "EncoderBlock", "mlp_ratio must be positive: it is ", ratio);
+  return static_cast<int64_t>(static_cast<double>(dim) * ratio);
+}
+
+}  // namespace
+
+EncoderBlock::EncoderBlock(int64_t dim, int64_t num_heads, Rng& rng, const BlockOptions& o)
+    : post_norm(o.post_norm),
+      norm1(dim, o.norm_eps),
+      attn(dim, num_heads, rng, o.attention),
+      drop_path1(o.drop_path),
+      norm2(dim, o.norm_eps),
+      mlp(dim, hidden_width(dim, o.mlp_ratio), rng, o.activation, o.proj_drop),
+      drop_path2(o.drop_path) {
+  register_module("norm1", norm1);
+  register_module("attn", attn);
+  if (o.init_values > 0) {
+    ls1 = std::make_unique<LayerScale>(dim, o.init_values);
+    ls2 = std::make_unique<LayerScale>(dim, o.init_values);
+    register_module("ls1", *ls1);
+  }
+  register_module("drop_path1", drop_path1);
+  register_module("norm2", norm2);
+  register_module("mlp", mlp);
+  if (ls2) register_module("ls2", *ls2);
+  register_module("drop_path2", drop_path2);
+}
+
+Variable EncoderBlock::attention_branch(const Variable& x) {
+  const Variable y = attn(x);
+  return drop_path1(ls1 ? (*ls1)(y) : y);
+}
+
+Variable EncoderBlock::mlp_branch(const Variable& x) {
+  const Variable y = mlp(x);
+  return drop_path2(ls2 ? (*ls2)(y) : y);
+}
+
+Variable EncoderBlock::forward(const Variable& x) {
+  if (post_norm) {
+    const Variable y = norm1(x + attention_branch(x));
+    return norm2(y + mlp_branch(y));
+  }
+  const Variable y = x + attention_branch(norm1(x));
+  return y + mlp_branch(norm2(y));
+}
+
+}  // namespace vitrail::nn

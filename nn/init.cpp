@@ -1,0 +1,69 @@
+#include "nn/init.h"
+
+#include <cmath>
+
+#include "tensor/parallel.h"
+
+namespace vitrail::nn {
+namespace {
+
+int64_t receptive_field(const Shape& weight) {
+  check(weight.size() >= 2, ErrorKind::kShape, "init", "a weight has at least two axes: shape is ", weight);
+  Shape rest;
+  for (int i = 2; i < weight.size(); ++i) rest.push_back(weight[i]);
+  return checked_numel(rest, "init");
+}
+
+double sqrt_of(double variance) { return std::sqrt(variance); }
+
+}  // namespace
+
+int64_t fan_in(const Shape& weight) { return receptive_field(weight) * weight[1]; }
+int64_t fan_out(const Shape& weight) { return receptive_field(weight) * weight[0]; }
+
+Tensor trunc_normal(const Shape& shape, double stddev, Rng& rng) {
+  const Rng draws = rng.split();
+  Tensor x = empty(shape, Dtype::f32, "init");
+  float* out = x.mutable_data<float>();
+  parallel_for(x.numel(), 1024, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      double value = draws.normal(static_cast<uint64_t>(i));
+      // Redraw from a stream of the element's own: one value in 22 is outside.
+      for (uint64_t attempt = 0; std::abs(value) > 2; ++attempt) value = draws.at(static_cast<uint64_t>(i)).normal(attempt);
+      out[i] = static_cast<float>(value * stddev);
+    }
+  });
+  return x;
+}
+
+Tensor normal(const Shape& shape, double stddev, Rng& rng) { return rand_normal(shape, 0, stddev, rng.split()); }
+
+Tensor xavier_uniform(const Shape& shape, Rng& rng) {
+  const double bound = sqrt_of(6.0 / static_cast<double>(fan_in(shape) + fan_out(shape)));
+  return rand_uniform(shape, -bound, bound, rng.split());
+}
+
+Tensor xavier_normal(const Shape& shape, Rng& rng) {
+  return normal(shape, sqrt_of(2.0 / static_cast<double>(fan_in(shape) + fan_out(shape))), rng);
+}
+
+Tensor kaiming_uniform(const Shape& shape, Rng& rng) {
+  const double bound = sqrt_of(6.0 / static_cast<double>(fan_in(shape)));
+  return rand_uniform(shape, -bound, bound, rng.split());
+}
+
+Tensor kaiming_normal(const Shape& shape, Rng& rng) {
+  return normal(shape, sqrt_of(2.0 / static_cast<double>(fan_in(shape))), rng);
+}
+
+Tensor lecun_normal(const Shape& shape, Rng& rng) {
+  constexpr double kTruncatedStd = 0.87962566103423978;  // of a standard normal cut at two
+  return trunc_normal(shape, sqrt_of(1.0 / static_cast<double>(fan_in(shape))) / kTruncatedStd, rng);
+}
+
+Tensor fan_in_uniform(const Shape& shape, int64_t fan, Rng& rng) {
+  const double bound = 1 / std::sqrt(static_cast<double>(std::max<int64_t>(fan, 1)));
+  return rand_uniform(shape, -bound, bound, rng.split());
+}
+
+}  // namespace vitrail::nn

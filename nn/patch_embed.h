@@ -1,0 +1,23 @@
+#pragma once
+
+#include "nn/conv.h"
+
+namespace vitrail::nn {
+
+// Cuts images into patches: [B, C, H, W] -> [B, (H / P)(W / P), C P P], patches row by row, each in the order (c, row, col).
+// Error(kShape) unless P divides H and W.
+Variable patchify(const Variable& images, int64_t patch_h, int64_t patch_w);
+
+// Patches and their linear projection as one convolution whose stride is its kernel: [B, C, H, W] -> [B, N, D].
+// The same mathematics as linear(patchify(x), weight as [D, C P P], bias).
+class PatchEmbed : public Layer {
+ public:
+  PatchEmbed(int64_t patch_h, int64_t patch_w, int64_t in_chans, int64_t embed_dim, Rng& rng, bool with_bias = true);
+  // Error(kShape) unless the patch divides the image.
+  Variable forward(const Variable& images) override;
+
+  int64_t patch_h, patch_w;
+  Conv2d proj;
+};
+
+}  // namespace vitrail::nn
