@@ -1,5 +1,6 @@
-// Picking, placing and arranging elements. Indices are i64; negative ones count from the end where said; one out of range
-// throws Error(kValue) that names index and extent. All functions exist for every dtype.
+// Picking, placing and arranging elements. Indices are i64; negative ones count from the end in index_select, gather,
+// scatter_add and index_add, and are refused in embedding and one_hot; one out of range throws Error(kValue) that names index
+// and extent. All functions exist for every dtype. Results are new tensors, except for split and chunk (views).
 #pragma once
 
 #include <vector>
@@ -15,6 +16,7 @@ Tensor index_select(const Tensor& x, int axis, const Tensor& index);
 // out[..., i, ...] = x[..., index[..., i, ...], ...]: index has x's rank and, off the axis, extents <= x's.
 Tensor gather(const Tensor& x, int axis, const Tensor& index);
 // Copy of x with src added at index: out[..., index[..., i, ...], ...] += src[..., i, ...]. Repeated indices add up in order.
+// src has index's shape and x's dtype.
 Tensor scatter_add(const Tensor& x, int axis, const Tensor& index, const Tensor& src);
 // The transpose of index_select: dy summed into zeros of x_shape at the given positions.
 Tensor index_add(const Shape& x_shape, int axis, const Tensor& index, const Tensor& dy);
@@ -30,10 +32,12 @@ Tensor stack(const std::vector<Tensor>& parts, int axis);   // equal shapes, alo
 // Views of the given lengths along an axis; they must add up to its extent.
 std::vector<Tensor> split(const Tensor& x, const std::vector<int64_t>& lengths, int axis);
 // Views of `count` nearly equal parts (the first ones one longer, as NumPy's array_split).
+// Error(kValue) unless 1 <= count <= max(extent, 1).
 std::vector<Tensor> chunk(const Tensor& x, int64_t count, int axis);
 
 enum class PadMode { kConstant, kReflect, kEdge };
 // before[i], after[i] elements added on both sides of axis i (one entry per axis of x; negative crops, kConstant only).
+// kReflect mirrors without repeating the border, by at most extent - 1; kEdge repeats the border.
 Tensor pad(const Tensor& x, const std::vector<int64_t>& before, const std::vector<int64_t>& after,
            PadMode mode = PadMode::kConstant, double value = 0);
 Tensor tile(const Tensor& x, const std::vector<int64_t>& repeats);  // one entry per axis
