@@ -12,6 +12,7 @@
 #include "tensor/ops/conv.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/indexing.h"
+#include "tensor/ops/loss.h"
 #include "tensor/ops/pool.h"
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/resize.h"
@@ -161,13 +162,6 @@ Variable dropout(const Variable& x, double p, bool training, const Rng& rng);
 Variable drop_path(const Variable& x, double p, bool training, const Rng& rng);
 
 // ---- losses ----
-enum class Reduction { kMean, kSum, kNone };
-struct CrossEntropyOptions {
-  double label_smoothing = 0;   // target mass spread evenly over all classes
-  Tensor class_weights;         // [C] or undefined; the mean divides by the sum of the weights of the targets
-  int64_t ignore_index = -100;  // targets of this value count for nothing
-  Reduction reduction = Reduction::kMean;
-};
 // -log softmax(logits)[target], averaged. logits [B, C] or [B, C, d1, ...]; target i64 [B] or [B, d1, ...], or float of the
 // logits' shape (soft targets). All targets ignored: 0. Error(kValue) for a class outside [0, C), naming value and place.
 Variable cross_entropy(const Variable& logits, const Tensor& target, const CrossEntropyOptions& options = {});

@@ -3,8 +3,10 @@
 
 #include "tensor/ops/attention.h"    // IWYU pragma: export
 #include "tensor/ops/conv.h"         // IWYU pragma: export
+#include "tensor/ops/dropout.h"      // IWYU pragma: export
 #include "tensor/ops/elementwise.h"  // IWYU pragma: export
 #include "tensor/ops/indexing.h"     // IWYU pragma: export
+#include "tensor/ops/loss.h"         // IWYU pragma: export
 #include "tensor/ops/matmul.h"       // IWYU pragma: export
 #include "tensor/ops/norm.h"         // IWYU pragma: export
 #include "tensor/ops/pool.h"         // IWYU pragma: export

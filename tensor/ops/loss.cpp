@@ -1,0 +1,243 @@
+#include "tensor/ops/loss.h"
+
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "tensor/parallel.h"
+#include "tensor/view.h"
+
+namespace vitrail {
+namespace {
+
+constexpr int64_t kRowWork = 4096;  // elements of logits worth one chunk
+
+// [B, C, d1, ...] -> rows [B * d1 * ..., C], contiguous: a view for plain [B, C] logits, else one transposing copy.
+Tensor class_last(const Tensor& x) {
+  std::vector<int> order{0};
+  for (int axis = 2; axis < x.dim(); ++axis) order.push_back(axis);
+  order.push_back(1);
+  const int64_t classes = x.size(1);
+  Shape rows = x.shape();
+  rows.erase(1);
+  return reshape(contiguous(permute(x, order)), {checked_numel(rows), classes});
+}
+
+// The inverse, as a view: rows [..., C] -> [B, C, d1, ...].
+Tensor class_second(const Tensor& rows, const Shape& shape) {
+  Shape last;
+  std::vector<int> order{0, shape.size() - 1};
+  for (int axis = 0; axis < shape.size(); ++axis) {
+    if (axis != 1) last.push_back(shape[axis]);
+    if (axis >= 2) order.push_back(axis - 1);
+  }
+  last.push_back(shape[1]);
+  return permute(reshape(rows, last), order);
+}
+
+bool is_soft(const Tensor& target) { return is_float(target.dtype()); }
+
+void check_indices(const char* op, const Tensor& target, int64_t classes, int64_t ignore_index) {
+  const Tensor flat = contiguous(target);
+  const int64_t* t = flat.data<int64_t>();
+  for (int64_t i = 0; i < flat.numel(); ++i) {
+    if (t[i] == ignore_index || (t[i] >= 0 && t[i] < classes)) continue;
+    std::string place;
+    int64_t rest = i;
+    for (int axis = target.dim() - 1; axis >= 0; --axis) {
+      place = std::to_string(rest % target.size(axis)) + (place.empty() ? "" : ", ") + place;
+      rest /= target.size(axis);
+    }
+    fail(ErrorKind::kValue, op, "class out of range: target[", place, "] is ", t[i], ", but there are ", classes,
+         " classes (0 to ", classes - 1, "). Hint: labels count from 0; mark those to skip with ignore_index (", ignore_index,
+         ").");
+  }
+}
+
+void check_arguments(const char* op, const Tensor& x, const Tensor& target, const CrossEntropyOptions& options) {
+  check(x.dim() >= 2, ErrorKind::kShape, op, "logits need a batch and a class axis: logits are ", x.shape(),
+        ". Hint: unsqueeze(logits, 0) for a single sample.");
+  check(options.label_smoothing >= 0 && options.label_smoothing <= 1, ErrorKind::kValue, op,
+        "label_smoothing must lie in [0, 1]: it is ", options.label_smoothing);
+  const Tensor& weights = options.class_weights;
+  check(!weights.defined() || (weights.shape() == Shape{x.size(1)} && is_float(weights.dtype())), ErrorKind::kShape, op,
+        "class_weights must be one float per class: they are ", weights.shape(), ", logits are ", x.shape(), " (", x.size(1),
+        " classes)");
+  Shape rows = x.shape();
+  rows.erase(1);
+  if (is_soft(target)) {
+    check(target.shape() == x.shape(), ErrorKind::kShape, op, "soft targets must have the shape of the logits: target is ",
+          target.shape(), ", logits are ", x.shape(), ". Hint: class indices are i64; convert with to(target, Dtype::i64).");
+    check(target.dtype() == x.dtype(), ErrorKind::kValue, op, "soft targets must have the dtype of the logits: target is ",
+          name_of(target.dtype()), ", logits are ", name_of(x.dtype()));
+    return;
+  }
+  check(target.dtype() == Dtype::i64, ErrorKind::kValue, op, "class indices must be i64: target is ", name_of(target.dtype()),
+        ". Hint: to(target, Dtype::i64).");
+  check(target.shape() == rows, ErrorKind::kShape, op, "one class index per row of logits is needed: target is ",
+        target.shape(), ", logits are ", x.shape(), " (want ", rows, ")");
+  check_indices(op, target, x.size(1), options.ignore_index);
+}
+
+// Rows of logits and their targets in the layout of the kernels.
+template <class T>
+struct Rows {
+  int64_t count, classes;
+  Tensor logits, target, weights;  // kept alive for the pointers below
+  const T* x;
+  const T* soft = nullptr;         // [count, classes], or
+  const int64_t* index = nullptr;  // [count]
+  const double* w = nullptr;       // [classes], or null: all 1
+  double smoothing, spread;        // 1 - spread * classes is the mass left at the target
+  int64_t ignore;
+
+  Rows(const Tensor& input, const Tensor& wanted, const CrossEntropyOptions& options)
+      : classes(input.size(1)), logits(class_last(input)), smoothing(options.label_smoothing), ignore(options.ignore_index) {
+    count = logits.size(0);
+    x = logits.data<T>();
+    spread = classes > 0 ? smoothing / static_cast<double>(classes) : 0;
+    target = is_soft(wanted) ? class_last(wanted) : contiguous(wanted);
+    if (is_soft(wanted)) soft = target.data<T>();
+    if (!is_soft(wanted)) index = target.data<int64_t>();
+    if (!options.class_weights.defined()) return;
+    weights = contiguous(to(options.class_weights, Dtype::f64));
+    w = weights.data<double>();
+  }
+
+  bool ignored(int64_t row) const { return index && index[row] == ignore; }
+  double weight(int64_t c) const { return w ? w[c] : 1; }
+  // The coefficient w_c t'_c of class c in this row's loss.
+  double coefficient(int64_t row, int64_t c) const {
+    const double t = soft ? static_cast<double>(soft[row * classes + c]) : static_cast<double>(index[row] == c);
+    return weight(c) * ((1 - smoothing) * t + spread);
+  }
+  // Classes that carry target mass: all of them, or the index alone.
+  int64_t first(int64_t row) const { return soft || smoothing > 0 ? 0 : index[row]; }
+  int64_t last(int64_t row) const { return soft || smoothing > 0 ? classes : index[row] + 1; }
+  int64_t grain() const { return std::max<int64_t>(1, kRowWork / std::max<int64_t>(1, classes)); }
+};
+
+// log sum e^x in double: no difference of two f32 overflows there.
+template <class T>
+double log_sum_exp(const T* x, int64_t n) {
+  T largest = -std::numeric_limits<T>::infinity();
+  for (int64_t c = 0; c < n; ++c) largest = x[c] > largest || std::isnan(x[c]) ? x[c] : largest;
+  const double shift = std::isinf(largest) ? 0 : static_cast<double>(largest);
+  double total = 0;
+  for (int64_t c = 0; c < n; ++c) total += static_cast<double>(std::exp(static_cast<T>(x[c] - shift)));
+  return shift + std::log(total);
+}
+
+template <class T>
+double row_loss(const Rows<T>& rows, int64_t row, double log_sum) {
+  const T* x = rows.x + row * rows.classes;
+  double loss = 0;
+  for (int64_t c = rows.first(row); c < rows.last(row); ++c) {
+    const double coefficient = rows.coefficient(row, c);
+    if (coefficient != 0) loss += coefficient * (log_sum - static_cast<double>(x[c]));
+  }
+  return loss;
+}
+
+// A finite loss that T cannot hold becomes the largest T, so that a training run sees a number and not an infinity.
+template <class T>
+T narrow(double value) {
+  constexpr double kLargest = static_cast<double>(std::numeric_limits<T>::max());
+  return static_cast<T>(std::isfinite(value) ? std::min(value, kLargest) : value);
+}
+
+template <class T>
+double mean_divisor(const Rows<T>& rows) {
+  if (rows.soft) return static_cast<double>(rows.count);
+  double total = 0;
+  for (int64_t row = 0; row < rows.count; ++row) total += rows.ignored(row) ? 0 : rows.weight(rows.index[row]);
+  return total;
+}
+
+template <class T>
+ClassLossResult forward(const Tensor& input, const Tensor& target, const CrossEntropyOptions& options, bool log_probabilities) {
+  const Rows<T> rows(input, target, options);
+  ClassLossResult result;
+  result.log_sum = zeros({rows.count}, Dtype::f64);
+  double* log_sum = result.log_sum.mutable_data<double>();
+  std::vector<double> losses(rows.count, 0.0);
+  parallel_for(rows.count, rows.grain(), [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      if (rows.ignored(row)) continue;
+      if (!log_probabilities) log_sum[row] = log_sum_exp(rows.x + row * rows.classes, rows.classes);
+      losses[row] = row_loss(rows, row, log_sum[row]);
+    }
+  });
+  if (options.reduction == Reduction::kNone) {
+    Shape shape = input.shape();
+    shape.erase(1);
+    result.output = empty(shape, input.dtype());
+    T* out = result.output.mutable_data<T>();
+    for (int64_t row = 0; row < rows.count; ++row) out[row] = narrow<T>(losses[row]);
+    return result;
+  }
+  double total = 0;
+  for (double loss : losses) total += loss;
+  if (options.reduction == Reduction::kMean) {
+    result.divisor = mean_divisor(rows);
+    total = result.divisor == 0 ? 0 : total / result.divisor;
+  }
+  result.output = scalar(static_cast<double>(narrow<T>(total)), input.dtype());
+  return result;
+}
+
+template <class T>
+void row_gradient(const Rows<T>& rows, int64_t row, double log_sum, bool log_probabilities, double scale, T* dx) {
+  const T* x = rows.x + row * rows.classes;
+  double mass = 0;  // w' of the header
+  for (int64_t c = rows.first(row); c < rows.last(row); ++c) mass += rows.coefficient(row, c);
+  const double factor = log_probabilities ? 0 : scale * mass;
+  for (int64_t c = 0; c < rows.classes; ++c) dx[c] = 0;
+  if (!log_probabilities) {
+    for (int64_t c = 0; c < rows.classes; ++c) {
+      dx[c] = static_cast<T>(factor * static_cast<double>(std::exp(static_cast<T>(x[c] - log_sum))));
+    }
+  }
+  for (int64_t c = rows.first(row); c < rows.last(row); ++c) {
+    dx[c] = static_cast<T>(static_cast<double>(dx[c]) - scale * rows.coefficient(row, c));
+  }
+}
+
+template <class T>
+Tensor backward(const Tensor& dy, const Tensor& input, const Tensor& target, const ClassLossResult& saved,
+                const CrossEntropyOptions& options, bool log_probabilities) {
+  const Rows<T> rows(input, target, options);
+  const Tensor upstream = contiguous(dy), log_sums = saved.log_sum;
+  const T* g = upstream.data<T>();
+  const double* log_sum = log_sums.data<double>();
+  const bool per_row = options.reduction == Reduction::kNone;
+  const double share = saved.divisor == 0 ? 0 : 1 / saved.divisor;  // divisor is 1 unless kMean
+  Tensor out = zeros({rows.count, rows.classes}, input.dtype());
+  T* dx = out.mutable_data<T>();
+  parallel_for(rows.count, rows.grain(), [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      if (rows.ignored(row)) continue;
+      const double scale = share * static_cast<double>(g[per_row ? row : 0]);
+      row_gradient(rows, row, log_sum[row], log_probabilities, scale, dx + row * rows.classes);
+    }
+  });
+  return class_second(out, input.shape());
+}
+
+}  // namespace
+
+ClassLossResult class_loss_forward(const char* op, const Tensor& x, const Tensor& target, const CrossEntropyOptions& options,
+                                   bool log_probabilities) {
+  check_arguments(op, x, target, options);
+  return dispatch_float(op, x.dtype(),
+                        [&](auto zero) { return forward<decltype(zero)>(x, target, options, log_probabilities); });
+}
+
+Tensor class_loss_backward(const Tensor& dy, const Tensor& x, const Tensor& target, const ClassLossResult& saved,
+                           const CrossEntropyOptions& options, bool log_probabilities) {
+  return dispatch_float("cross_entropy", x.dtype(),
+                        [&](auto zero) { return backward<decltype(zero)>(dy, x, target, saved, options, log_probabilities); });
+}
+
+}  // namespace vitrail
