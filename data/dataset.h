@@ -1,0 +1,100 @@
+// Labelled images by number: the interface that training, evaluation and examples read, and its simplest forms.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tensor/tensor.h"
+
+namespace vitrail {
+
+// What is known of a data set without opening a single image.
+struct DatasetInfo {
+  std::string name;  // "fashion-mnist", "glyphs", ...
+  int64_t channels = 1, height = 0, width = 0;
+  std::vector<std::string> class_names;
+  // Per channel, of pixels scaled to [0, 1], measured on the training images.
+  std::vector<double> mean, std;
+  // A mirrored image still belongs to its class (clothes do, digits do not).
+  bool mirror_keeps_class = false;
+};
+
+struct Sample {
+  Tensor image;  // u8 [C, H, W]
+  int64_t label = 0;
+};
+
+// sample() and label() may be called from several threads at once.
+class Dataset {
+ public:
+  // Error(kValue) if the extents are not positive, there are no classes, or mean and std are not one per channel with
+  // std > 0.
+  explicit Dataset(DatasetInfo info);
+  virtual ~Dataset() = default;
+
+  virtual int64_t size() const = 0;
+  // Error(kValue) unless 0 <= index < size().
+  virtual Sample sample(int64_t index) const = 0;
+  // sample(index).label, without the image where that is cheaper.
+  virtual int64_t label(int64_t index) const { return sample(index).label; }
+
+  const DatasetInfo& info() const { return info_; }
+  const std::string& name() const { return info_.name; }
+  int64_t channels() const { return info_.channels; }
+  int64_t height() const { return info_.height; }
+  int64_t width() const { return info_.width; }
+  const std::vector<std::string>& class_names() const { return info_.class_names; }
+  int64_t num_classes() const { return static_cast<int64_t>(info_.class_names.size()); }
+
+ protected:
+  void check_index(int64_t index) const;
+
+ private:
+  DatasetInfo info_;
+};
+
+using DatasetPtr = std::shared_ptr<const Dataset>;
+
+// All images in one tensor.
+class MemoryDataset : public Dataset {
+ public:
+  // images u8 [N, C, H, W] as in info, labels i64 [N] in [0, classes). Error(kShape) or Error(kData) with the numbers.
+  MemoryDataset(DatasetInfo info, Tensor images, Tensor labels);
+
+  int64_t size() const override { return labels_.numel(); }
+  Sample sample(int64_t index) const override;
+  int64_t label(int64_t index) const override;
+
+  const Tensor& images() const { return images_; }
+  const Tensor& labels() const { return labels_; }
+
+ private:
+  Tensor images_, labels_;
+};
+
+// Some samples of another data set, in the order of `indices`.
+class SubsetDataset : public Dataset {
+ public:
+  // Error(kValue) if an index lies outside `whole`.
+  SubsetDataset(DatasetPtr whole, std::vector<int64_t> indices);
+
+  int64_t size() const override { return static_cast<int64_t>(indices_.size()); }
+  Sample sample(int64_t index) const override;
+  int64_t label(int64_t index) const override;
+
+ private:
+  DatasetPtr whole_;
+  std::vector<int64_t> indices_;
+};
+
+// The first min(n, size) samples; n >= 1, else Error(kValue).
+DatasetPtr first_n(DatasetPtr whole, int64_t n);
+
+// Two disjoint parts that together are the whole. From each class, round(fraction * its size) samples drawn by seed go to
+// the second part; both parts keep the order of the whole. fraction in [0, 1], else Error(kValue).
+std::pair<DatasetPtr, DatasetPtr> stratified_split(const DatasetPtr& whole, double fraction, uint64_t seed);
+
+}  // namespace vitrail

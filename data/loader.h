@@ -1,0 +1,52 @@
+// Batches in a shuffled order that is a function of (seed, epoch) alone: no state to save, so a resumed run goes on with
+// the batch it would have had.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "data/dataset.h"
+#include "data/transforms.h"
+
+namespace vitrail {
+
+// A permutation of 0 .. n-1.
+std::vector<int64_t> epoch_order(int64_t n, uint64_t seed, int64_t epoch);
+
+struct LoaderOptions {
+  int64_t batch_size = 64;
+  uint64_t seed = 0;
+  bool train = true;       // shuffled and augmented; false: in order, as they are
+  bool drop_last = false;  // leave out the last batch of an epoch if it is short
+};
+
+struct Batch {
+  Tensor images;  // f32 [B, C, H, W]
+  Tensor labels;  // i64 [B]
+};
+
+// Not thread-safe: one Loader per thread that asks for batches. A batch itself is put together by all threads.
+class Loader {
+ public:
+  // Error(kValue) unless 1 <= batch_size <= 2^20, the data set is not empty, and an epoch has at least one batch.
+  Loader(DatasetPtr dataset, Transform transform, LoaderOptions options);
+
+  int64_t batches() const;  // in an epoch
+  int64_t samples() const;  // in an epoch
+  // Batch `index` of `epoch`: the same tensors to the bit for any number of threads. Error(kValue) if out of range.
+  Batch batch(int64_t epoch, int64_t index);
+
+  const Dataset& dataset() const { return *dataset_; }
+  const Transform& transform() const { return transform_; }
+  const LoaderOptions& options() const { return options_; }
+
+ private:
+  DatasetPtr dataset_;
+  Transform transform_;
+  LoaderOptions options_;
+  int64_t order_epoch_ = -1;  // the epoch whose order order_ is
+  std::vector<int64_t> order_;
+};
+
+}  // namespace vitrail
