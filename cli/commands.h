@@ -1,0 +1,31 @@
+// The commands of the `vitrail` program, one file each. main.cpp registers them and maps errors to exit codes.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace CLI {
+class App;
+}
+
+namespace vitrail::cli {
+
+// What the chosen command will do once the arguments have been read; its result is the exit code.
+using Action = std::function<int()>;
+
+// Each adds one command with its options and its help; when the user chooses it, `action` is set.
+void add_train(CLI::App& app, Action& action);
+void add_demo(CLI::App& app, Action& action);
+void add_eval(CLI::App& app, Action& action);
+void add_predict(CLI::App& app, Action& action);
+void add_info(CLI::App& app, Action& action);
+void add_opcheck(CLI::App& app, Action& action);
+void add_runop(CLI::App& app, Action& action);
+
+// Runs the gradient checks of the named ops (all if empty), prints a table or JSON; 0 if all passed.
+int opcheck(const std::vector<std::string>& only, bool json);
+// Runs one op forward, and backward if grad_output.0 is given, on tensors of a safetensors file; writes the results.
+void run_op(const std::string& name, const std::string& in_path, const std::string& out_path);
+
+}  // namespace vitrail::cli

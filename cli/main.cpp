@@ -1,0 +1,109 @@
+// vitrail <command>: reads the arguments, runs the command, turns errors into one line and an exit code.
+#include <signal.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <new>
+
+#include "cli/commands.h"
+#include "tensor/error.h"
+
+namespace vitrail::cli {
+namespace {
+
+constexpr const char* kVersion = "vitrail 0.1.0";
+constexpr int kUsage = 2;
+
+// docs/architecture.md, "Exit codes".
+int exit_code(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::kShape:
+    case ErrorKind::kValue: return 2;
+    case ErrorKind::kData: return 3;
+    case ErrorKind::kIo: return 4;
+    case ErrorKind::kMemory: return 5;
+    case ErrorKind::kNumeric: return 6;
+  }
+  return kUsage;
+}
+
+// Levenshtein distance: how many letters must be typed differently.
+size_t distance(const std::string& a, const std::string& b) {
+  std::vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j < row.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0]++;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t above = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1])});
+      diagonal = above;
+    }
+  }
+  return row.back();
+}
+
+// CLI11 would only say that an argument was not expected.
+void check_command(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-' || app.get_subcommand_no_throw(argv[1])) return;
+  std::string nearest, all;
+  size_t best = 4;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    const std::string name = command->get_name();
+    all += (all.empty() ? "" : ", ") + name;
+    if (distance(argv[1], name) < best) {
+      best = distance(argv[1], name);
+      nearest = name;
+    }
+  }
+  const std::string hint = nearest.empty() ? "one of " + all : "did you mean " + nearest + "?";
+  fail(ErrorKind::kValue, "vitrail", "unknown command: ", argv[1], ". Hint: ", hint);
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Vision Transformers from scratch: train, evaluate, predict.", "vitrail");
+  app.set_version_flag("--version", kVersion);
+  app.require_subcommand(1);
+  app.failure_message(CLI::FailureMessage::simple);
+  Action action;
+  for (auto add : {add_train, add_demo, add_eval, add_predict, add_info, add_opcheck, add_runop}) add(app, action);
+  check_command(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : kUsage;
+  }
+  return action();
+}
+
+// A file name may hold anything: control bytes never reach the terminal.
+void complain(std::string text) {
+  for (char& c : text)
+    if (static_cast<unsigned char>(c) < 32 && c != '\n') c = '?';
+  std::fprintf(stderr, "vitrail: %s\n", text.c_str());
+}
+
+int main_guarded(int argc, char** argv) {
+  // A closed pipe or a file size limit is an error of one write, not the end of the process.
+  signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);
+  try {
+    const int code = run(argc, argv);
+    if (std::fflush(stdout) != 0) fail(ErrorKind::kIo, "vitrail", "standard output could not be written.");
+    return code;
+  } catch (const Error& e) {
+    complain(e.what());
+    return exit_code(e.kind());
+  } catch (const std::bad_alloc&) {
+    complain("out of memory. Hint: a smaller --batch-size or model.");
+    return exit_code(ErrorKind::kMemory);
+  } catch (const std::exception& e) {
+    complain(cat("internal error, please report it: ", e.what()));
+    return 70;
+  }
+}
+
+}  // namespace
+}  // namespace vitrail::cli
+
+int main(int argc, char** argv) { return vitrail::cli::main_guarded(argc, argv); }

@@ -1,0 +1,19 @@
+// Ctrl-C during a training run: the step is finished, the model saved, and the program leaves with 128 + signal.
+#pragma once
+
+namespace vitrail {
+
+// While one lives, SIGINT, SIGTERM and SIGHUP only raise a flag; a second SIGINT ends the program at once (files are
+// written atomically, so nothing is damaged). The former handlers come back at the end of the scope. One at a time.
+class InterruptScope {
+ public:
+  InterruptScope();
+  ~InterruptScope();
+  InterruptScope(const InterruptScope&) = delete;
+  InterruptScope& operator=(const InterruptScope&) = delete;
+};
+
+// The first signal that arrived in the present scope, 0 if none did.
+int interrupt_signal();
+
+}  // namespace vitrail
