@@ -1,5 +1,6 @@
 #include "tensor/ops/loss.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -118,24 +119,35 @@ struct Rows {
   int64_t grain() const { return std::max<int64_t>(1, kRowWork / std::max<int64_t>(1, classes)); }
 };
 
-// log sum e^x in double: no difference of two f32 overflows there.
+// log sum e^x as two numbers, maximum + log_total: added up, a large maximum would swallow the logarithm.
+struct LogSum {
+  double maximum = 0, log_total = 0;
+};
+
+// e^(x - shift - log_total). The difference is taken in double, where no two f32 overflow, and bounded where e^d is 0 anyway.
 template <class T>
-double log_sum_exp(const T* x, int64_t n) {
-  T largest = -std::numeric_limits<T>::infinity();
-  for (int64_t c = 0; c < n; ++c) largest = x[c] > largest || std::isnan(x[c]) ? x[c] : largest;
-  const double shift = std::isinf(largest) ? 0 : static_cast<double>(largest);
-  double total = 0;
-  for (int64_t c = 0; c < n; ++c) total += static_cast<double>(std::exp(static_cast<T>(x[c] - shift)));
-  return shift + std::log(total);
+double exp_shifted(T x, const LogSum& by) {
+  const double d = (static_cast<double>(x) - by.maximum) - by.log_total;
+  return static_cast<double>(std::exp(static_cast<T>(std::max(d, -1e4))));
 }
 
 template <class T>
-double row_loss(const Rows<T>& rows, int64_t row, double log_sum) {
+LogSum log_sum_exp(const T* x, int64_t n) {
+  T largest = -std::numeric_limits<T>::infinity();
+  for (int64_t c = 0; c < n; ++c) largest = x[c] > largest ? x[c] : largest;
+  const LogSum shift{std::isinf(largest) ? 0 : static_cast<double>(largest), 0};
+  double total = 0;
+  for (int64_t c = 0; c < n; ++c) total += exp_shifted(x[c], shift);
+  return {shift.maximum, std::log(total)};
+}
+
+template <class T>
+double row_loss(const Rows<T>& rows, int64_t row, const LogSum& log_sum) {
   const T* x = rows.x + row * rows.classes;
   double loss = 0;
   for (int64_t c = rows.first(row); c < rows.last(row); ++c) {
     const double coefficient = rows.coefficient(row, c);
-    if (coefficient != 0) loss += coefficient * (log_sum - static_cast<double>(x[c]));
+    if (coefficient != 0) loss += coefficient * (log_sum.log_total + (log_sum.maximum - static_cast<double>(x[c])));
   }
   return loss;
 }
@@ -159,14 +171,17 @@ template <class T>
 ClassLossResult forward(const Tensor& input, const Tensor& target, const CrossEntropyOptions& options, bool log_probabilities) {
   const Rows<T> rows(input, target, options);
   ClassLossResult result;
-  result.log_sum = zeros({rows.count}, Dtype::f64);
-  double* log_sum = result.log_sum.mutable_data<double>();
+  result.log_sums = zeros({rows.count, 2}, Dtype::f64);
+  double* log_sums = result.log_sums.mutable_data<double>();
   std::vector<double> losses(rows.count, 0.0);
   parallel_for(rows.count, rows.grain(), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       if (rows.ignored(row)) continue;
-      if (!log_probabilities) log_sum[row] = log_sum_exp(rows.x + row * rows.classes, rows.classes);
-      losses[row] = row_loss(rows, row, log_sum[row]);
+      LogSum log_sum;
+      if (!log_probabilities) log_sum = log_sum_exp(rows.x + row * rows.classes, rows.classes);
+      losses[row] = row_loss(rows, row, log_sum);
+      log_sums[row * 2] = log_sum.maximum;
+      log_sums[row * 2 + 1] = log_sum.log_total;
     }
   });
   if (options.reduction == Reduction::kNone) {
@@ -188,16 +203,12 @@ ClassLossResult forward(const Tensor& input, const Tensor& target, const CrossEn
 }
 
 template <class T>
-void row_gradient(const Rows<T>& rows, int64_t row, double log_sum, bool log_probabilities, double scale, T* dx) {
+void row_gradient(const Rows<T>& rows, int64_t row, const LogSum& log_sum, bool log_probabilities, double scale, T* dx) {
   const T* x = rows.x + row * rows.classes;
   double mass = 0;  // w' of the header
   for (int64_t c = rows.first(row); c < rows.last(row); ++c) mass += rows.coefficient(row, c);
-  const double factor = log_probabilities ? 0 : scale * mass;
-  for (int64_t c = 0; c < rows.classes; ++c) dx[c] = 0;
   if (!log_probabilities) {
-    for (int64_t c = 0; c < rows.classes; ++c) {
-      dx[c] = static_cast<T>(factor * static_cast<double>(std::exp(static_cast<T>(x[c] - log_sum))));
-    }
+    for (int64_t c = 0; c < rows.classes; ++c) dx[c] = static_cast<T>(scale * mass * exp_shifted(x[c], log_sum));
   }
   for (int64_t c = rows.first(row); c < rows.last(row); ++c) {
     dx[c] = static_cast<T>(static_cast<double>(dx[c]) - scale * rows.coefficient(row, c));
@@ -208,9 +219,9 @@ template <class T>
 Tensor backward(const Tensor& dy, const Tensor& input, const Tensor& target, const ClassLossResult& saved,
                 const CrossEntropyOptions& options, bool log_probabilities) {
   const Rows<T> rows(input, target, options);
-  const Tensor upstream = contiguous(dy), log_sums = saved.log_sum;
+  const Tensor upstream = contiguous(dy), log_sums = saved.log_sums;
   const T* g = upstream.data<T>();
-  const double* log_sum = log_sums.data<double>();
+  const double* sums = log_sums.data<double>();
   const bool per_row = options.reduction == Reduction::kNone;
   const double share = saved.divisor == 0 ? 0 : 1 / saved.divisor;  // divisor is 1 unless kMean
   Tensor out = zeros({rows.count, rows.classes}, input.dtype());
@@ -219,7 +230,7 @@ Tensor backward(const Tensor& dy, const Tensor& input, const Tensor& target, con
     for (int64_t row = begin; row < end; ++row) {
       if (rows.ignored(row)) continue;
       const double scale = share * static_cast<double>(g[per_row ? row : 0]);
-      row_gradient(rows, row, log_sum[row], log_probabilities, scale, dx + row * rows.classes);
+      row_gradient(rows, row, {sums[row * 2], sums[row * 2 + 1]}, log_probabilities, scale, dx + row * rows.classes);
     }
   });
   return class_second(out, input.shape());

@@ -18,7 +18,7 @@ struct CrossEntropyOptions {
 // What the forward pass keeps for the backward pass. A row is one position of [B, d1, ...].
 struct ClassLossResult {
   Tensor output;       // the loss: rank 0, or [B, d1, ...] for kNone
-  Tensor log_sum;      // f64, one per row: log sum_c e^x_c (0 for log-probabilities)
+  Tensor log_sums;     // f64 [rows, 2]: max x and log sum_c e^(x_c - max x); zeros for log-probabilities
   double divisor = 1;  // of kMean: the sum of the targets' weights (indices) or the number of rows (soft targets), as torch
 };
 
