@@ -28,7 +28,7 @@ struct Schedule {
   int64_t warmup_steps = 0;
   int64_t total_steps = 1;          // linear, cosine, polynomial
   int64_t step_size = 1;            // step
-  std::vector<int64_t> milestones;  // multistep: ascending steps
+  std::vector<int64_t> milestones{}; // multistep: ascending steps
   double gamma = 0.1;               // step, multistep
   double power = 1;                 // polynomial
 };
