@@ -45,11 +45,12 @@ size_t distance(const std::string& a, const std::string& b) {
 
 // CLI11 would only say that an argument was not expected.
 void check_command(const CLI::App& app, int argc, char** argv) {
-  if (argc < 2 || argv[1][0] == '-' || app.get_subcommand_no_throw(argv[1])) return;
+  if (argc < 2 || argv[1][0] == '-') return;
   std::string nearest, all;
   size_t best = 4;
   for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
     const std::string name = command->get_name();
+    if (name == argv[1]) return;
     all += (all.empty() ? "" : ", ") + name;
     if (distance(argv[1], name) < best) {
       best = distance(argv[1], name);

@@ -1,0 +1,65 @@
+// Everything that a training run depends on beside model, data and weights, as one visible struct.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "data/dataset.h"
+#include "train/optim.h"
+#include "train/schedule.h"
+
+namespace vitrail {
+
+struct TrainConfig {
+  int64_t epochs = 10;
+  int64_t max_steps = 0;  // stop after so many updates; 0: after `epochs`
+  int64_t batch_size = 128;
+  uint64_t seed = 0;    // initial weights, order of the images, augmentation, dropout: the run is a function of it
+  int64_t threads = 0;  // 0: all processors that the process may use; no effect on the result
+
+  std::string optimizer = "adamw";  // adamw, adam, sgd, lion, rmsprop
+  double lr = 1e-3;
+  double weight_decay = 0.05;
+  double beta1 = 0.9, beta2 = 0.999;  // adamw, adam, lion
+  double momentum = 0.9;              // sgd, rmsprop
+  bool nesterov = true;               // sgd
+
+  std::string schedule = "cosine";  // constant, linear, cosine, step, multistep, polynomial (train/schedule.h)
+  double min_lr = 1e-5;             // where linear, cosine and polynomial end; never above lr
+  double warmup = 0.05;             // part of all steps
+  int64_t step_epochs = 10;         // step: epochs between two drops
+  std::vector<int64_t> milestones;  // multistep: epochs
+  double gamma = 0.1;               // step, multistep
+  double power = 1;                 // polynomial
+
+  double label_smoothing = 0.1;
+  double clip_norm = 1;      // 0: no clipping
+  double ema_decay = 0;      // 0: no averaging of the weights
+  int64_t crop_padding = 0;  // random crop after padding by this; 0: none
+  bool mirror = false;       // exchange left and right in half of the cases
+  int64_t eval_every = 1;    // epochs between two tests; the last epoch is always tested
+
+  friend bool operator==(const TrainConfig&, const TrainConfig&) = default;
+};
+
+// Error(kValue) naming the field, its value and its range.
+void validate(const TrainConfig& config);
+
+// A recipe for a set that the registry knows (vit.md, "lesson 1"): AdamW 1e-3, weight decay 0.05, batches of 128, 5 % warm-up,
+// cosine, label smoothing 0.1, clipping at 1, random crops, mirrored where that keeps the class.
+TrainConfig recipe_for(const DatasetInfo& info);
+
+// A JSON object with every field.
+std::string to_json(const TrainConfig& config);
+// Strict: Error(kValue) naming the key for an unknown key, a wrong type, a number out of range. Missing keys keep the values
+// of `base`. `where` names the source in errors. Validates the result.
+TrainConfig train_config_from_json(const std::string& text, const TrainConfig& base = {}, const std::string& where = "config");
+
+// The optimiser of the configuration over the parameters of the module, decaying as make_param_groups says.
+std::unique_ptr<Optimizer> make_optimizer(const TrainConfig& config, nn::Module& module);
+// The schedule over a run of total_steps updates, steps_per_epoch of them an epoch.
+Schedule make_schedule(const TrainConfig& config, int64_t total_steps, int64_t steps_per_epoch);
+
+}  // namespace vitrail
