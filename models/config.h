@@ -34,17 +34,17 @@ struct ViTConfig {
   bool qkv_bias = true;
   bool qk_norm = false;
   bool proj_bias = true;
-  std::optional<double> init_values;  // LayerScale; none: no LayerScale
+  std::optional<double> init_values = std::nullopt;  // LayerScale; none: no LayerScale
   bool class_token = true;
   std::string pos_embed = "learn";  // learn, sincos2d (fixed), none
   bool no_embed_class = false;      // positions for patches only, added before the prefix tokens are put in front
   int64_t reg_tokens = 0;           // register tokens (Darcet et al., arXiv:2309.16588)
   bool pre_norm = false;            // LayerNorm before the blocks (CLIP); the patch projection then has no bias
   bool final_norm = true;
-  std::optional<bool> fc_norm;    // norm after pooling instead of before; none: if global_pool is not "token"
-  bool post_norm = false;         // post-norm blocks, as in the first Transformer
-  bool dynamic_img_size = false;  // accept other sizes: the position embedding is resampled on the way
-  double drop_rate = 0;           // before the head
+  std::optional<bool> fc_norm = std::nullopt;  // norm after pooling instead of before; none: if global_pool is not "token"
+  bool post_norm = false;                      // post-norm blocks, as in the first Transformer
+  bool dynamic_img_size = false;               // accept other sizes: the position embedding is resampled on the way
+  double drop_rate = 0;                        // before the head
   double pos_drop_rate = 0;
   double patch_drop_rate = 0;  // share of patches left out in training (Liu et al., arXiv:2208.07220)
   double proj_drop_rate = 0;   // after attention's projection and in the MLP

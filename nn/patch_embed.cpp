@@ -25,8 +25,16 @@ PatchEmbed::PatchEmbed(int64_t ph, int64_t pw, int64_t in_chans, int64_t embed_d
 }
 
 Variable PatchEmbed::forward(const Variable& images) {
-  check_images(images, patch_h, patch_w);
-  return transpose(flatten(proj(images), 2), 1, 2);  // [B, D, H', W'] -> [B, N, D]
+  check(images.dim() == 4 && images.size(1) == proj.weight.size(1), ErrorKind::kShape, "PatchEmbed",
+        "images are [B, C, H, W] with the channels of the weight: images are ", images.shape(), ", weight is ",
+        proj.weight.shape());
+  // One product that gives [B, N, D] at once; a convolution would give [B, D, N] and cost a transposition.
+  const Variable weight = reshape(proj.weight, {proj.weight.size(0), -1});  // [D, C P P]
+  return linear(patchify(images, patch_h, patch_w), weight, proj.bias);
+}
+
+int64_t PatchEmbed::macs(const Shape&, const Shape& output) const {
+  return checked_numel(output) * (proj.weight.numel() / proj.weight.size(0));
 }
 
 }  // namespace vitrail::nn

@@ -1,0 +1,194 @@
+#include "models/vit.h"
+
+#include <algorithm>
+
+#include "autograd/checkpoint.h"
+#include "nn/init.h"
+#include "tensor/view.h"
+
+namespace vitrail::models {
+namespace {
+
+const ViTConfig& validated(const ViTConfig& config) {
+  validate(ModelConfig(config));
+  return config;
+}
+
+nn::BlockOptions block_options(const ViTConfig& c, int64_t i) {
+  nn::BlockOptions o;
+  o.mlp_ratio = c.mlp_ratio;
+  o.attention = {.qkv_bias = c.qkv_bias,
+                 .proj_bias = c.proj_bias,
+                 .qk_norm = c.qk_norm,
+                 .attn_drop = c.attn_drop_rate,
+                 .proj_drop = c.proj_drop_rate,
+                 .norm_eps = c.norm_eps};
+  o.proj_drop = c.proj_drop_rate;
+  o.drop_path = c.depth > 1 ? c.drop_path_rate * static_cast<double>(i) / static_cast<double>(c.depth - 1) : 0;
+  o.init_values = c.init_values.value_or(0);
+  o.activation = nn::activation_from_name(c.act_layer);
+  o.norm_eps = c.norm_eps;
+  o.post_norm = c.post_norm;
+  return o;
+}
+
+}  // namespace
+
+ViT::ViT(const ViTConfig& config, Rng& rng)
+    : config_(validated(config)),
+      patch_embed(config.patch_size.h, config.patch_size.w, config.in_chans, config.embed_dim, rng, !config.pre_norm),
+      pos_drop(config.pos_drop_rate),
+      head_drop(config.drop_rate) {
+  make_tokens(rng);
+  register_module("patch_embed", patch_embed);
+  make_blocks(rng);
+  make_head(rng);
+  init_weights(rng);
+}
+
+void ViT::make_tokens(Rng& rng) {
+  const int64_t d = config_.embed_dim, rows = grid().h * grid().w;
+  const int64_t prefix = config_.no_embed_class ? 0 : num_prefix_tokens();
+  if (config_.class_token) {
+    cls_token = Variable(nn::normal({1, 1, d}, 1e-6, rng), true);
+    register_parameter("cls_token", cls_token);
+  }
+  if (config_.reg_tokens > 0) {
+    reg_token = Variable(nn::normal({1, config_.reg_tokens, d}, 1e-6, rng), true);
+    register_parameter("reg_token", reg_token);
+  }
+  if (config_.pos_embed == "learn") {
+    pos_embed = Variable(nn::trunc_normal({1, prefix + rows, d}, 0.02, rng), true);
+    register_parameter("pos_embed", pos_embed);
+  } else if (config_.pos_embed == "sincos2d") {
+    pos_embed_fixed = zeros({1, prefix + rows, d});  // the prefix tokens have no place in the image
+    copy_(slice(pos_embed_fixed, 1, prefix, prefix + rows), sincos2d(grid(), d));
+    register_buffer("pos_embed", pos_embed_fixed);
+  }
+}
+
+void ViT::make_blocks(Rng& rng) {
+  register_module("pos_drop", pos_drop);
+  if (config_.pre_norm) {
+    norm_pre = std::make_unique<nn::LayerNorm>(config_.embed_dim, config_.norm_eps);
+    register_module("norm_pre", *norm_pre);
+  }
+  register_module("blocks", blocks);
+  for (int64_t i = 0; i < config_.depth; ++i) {
+    blocks.add(config_.embed_dim, config_.num_heads, rng, block_options(config_, i));
+  }
+}
+
+void ViT::make_head(Rng& rng) {
+  if (config_.final_norm) {
+    const bool behind_pool = config_.fc_norm.value_or(config_.global_pool != "token");
+    auto& place = behind_pool ? fc_norm : norm;
+    place = std::make_unique<nn::LayerNorm>(config_.embed_dim, config_.norm_eps);
+    register_module(behind_pool ? "fc_norm" : "norm", *place);
+  }
+  register_module("head_drop", head_drop);
+  if (config_.num_classes > 0) {
+    head = std::make_unique<nn::Linear>(config_.embed_dim, config_.num_classes, rng);
+    register_module("head", *head);
+  }
+}
+
+Size2d ViT::grid() const { return {config_.img_size.h / config_.patch_size.h, config_.img_size.w / config_.patch_size.w}; }
+
+// The position embedding for a grid: as it is, or resampled by cubic interpolation where the grid is another.
+Variable ViT::positions_for(Size2d now) {
+  const Variable own = pos_embed.defined() ? pos_embed : Variable(pos_embed_fixed);
+  const Size2d trained = grid();
+  if (now == trained) return own;
+  const int64_t d = config_.embed_dim, prefix = own.size(1) - trained.h * trained.w;
+  const Variable image = permute(reshape(slice(own, 1, prefix, own.size(1)), {1, trained.h, trained.w, d}), {0, 3, 1, 2});
+  const Variable resized = resize(image, now.h, now.w, {.mode = Interpolation::kBicubic, .antialias = true});
+  const Variable rows = reshape(permute(resized, {0, 2, 3, 1}), {1, now.h * now.w, d});
+  return prefix > 0 ? concat({slice(own, 1, 0, prefix), rows}, 1) : rows;
+}
+
+Variable ViT::embed(const Variable& images) {
+  if (!config_.dynamic_img_size || images.dim() != 4 || images.size(1) != config_.in_chans) check_images("ViT", images);
+  Variable x = patch_embed(images);
+  const int64_t batch = x.size(0), d = config_.embed_dim;
+  Variable positions;
+  if (config_.pos_embed != "none") {
+    positions = positions_for({images.size(2) / config_.patch_size.h, images.size(3) / config_.patch_size.w});
+  }
+  if (positions.defined() && config_.no_embed_class) x = x + positions;
+  std::vector<Variable> parts;
+  if (cls_token.defined()) parts.push_back(expand(cls_token, {batch, 1, d}));
+  if (reg_token.defined()) parts.push_back(expand(reg_token, {batch, config_.reg_tokens, d}));
+  if (!parts.empty()) {
+    parts.push_back(x);
+    x = concat(parts, 1);
+  }
+  if (positions.defined() && !config_.no_embed_class) x = x + positions;
+  x = drop_patches(pos_drop(x));
+  return norm_pre ? (*norm_pre)(x) : x;
+}
+
+// In training, each image keeps its own random share of its patches; the prefix tokens always stay.
+Variable ViT::drop_patches(const Variable& x) {
+  if (!training() || config_.patch_drop_rate == 0) return x;
+  const int64_t prefix = num_prefix_tokens(), batch = x.size(0), patches = x.size(1) - prefix, d = x.size(2);
+  const auto keep = std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(patches) * (1 - config_.patch_drop_rate)));
+  const Rng draws = default_rng().split();
+  std::vector<int64_t> rows;
+  for (int64_t b = 0; b < batch; ++b) {
+    const std::vector<int64_t> order = to_vector<int64_t>(rand_permutation(patches, draws.at(static_cast<uint64_t>(b))));
+    for (int64_t i = 0; i < keep; ++i) rows.push_back(b * patches + order[static_cast<size_t>(i)]);
+  }
+  const Variable all = reshape(slice(x, 1, prefix, x.size(1)), {batch * patches, d});
+  const Variable kept = reshape(index_select(all, 0, from_vector(rows, {batch * keep})), {batch, keep, d});
+  return prefix > 0 ? concat({slice(x, 1, 0, prefix), kept}, 1) : kept;
+}
+
+Variable ViT::forward_features(const Variable& images) {
+  Variable x = embed(images);
+  for (const auto& block : blocks) {
+    nn::EncoderBlock& layer = *block;
+    x = grad_checkpointing_ && grad_enabled() ? checkpoint([&layer](const Variable& t) { return layer(t); }, x) : layer(x);
+  }
+  return norm ? (*norm)(x) : x;
+}
+
+Variable ViT::forward_head(const Variable& tokens, bool pre_logits) {
+  check(tokens.dim() == 3 && tokens.size(1) > num_prefix_tokens() && tokens.size(2) == config_.embed_dim, ErrorKind::kShape,
+        "ViT", "tokens must be [B, T, ", config_.embed_dim, "] with T above the ", num_prefix_tokens(),
+        " prefix tokens: tokens is ", tokens.shape());
+  const auto patches = [&] { return slice(tokens, 1, num_prefix_tokens(), tokens.size(1)); };
+  Variable x = config_.global_pool == "token" ? select(tokens, 1, 0)
+               : config_.global_pool == "avg" ? mean(patches(), {1})
+                                              : max(patches(), {1});
+  if (fc_norm) x = (*fc_norm)(x);
+  x = head_drop(x);
+  return head && !pre_logits ? (*head)(x) : x;
+}
+
+Variable ViT::forward(const Variable& images) { return forward_head(forward_features(images)); }
+
+void ViT::capture_attention(bool on) {
+  for (const auto& block : blocks) {
+    block->attn.keep_attention_map = on;
+    if (!on) block->attn.attention_map = {};
+  }
+}
+
+std::vector<Tensor> ViT::attention_maps() {
+  std::vector<Tensor> maps;
+  for (const auto& block : blocks) {
+    if (block->attn.attention_map.defined()) maps.push_back(block->attn.attention_map);
+  }
+  return maps;
+}
+
+std::vector<std::string> ViT::no_weight_decay() const {
+  std::vector<std::string> names;
+  if (cls_token.defined()) names.emplace_back("cls_token");
+  if (reg_token.defined()) names.emplace_back("reg_token");
+  if (pos_embed.defined()) names.emplace_back("pos_embed");
+  return names;
+}
+
+}  // namespace vitrail::models
