@@ -7,13 +7,6 @@ namespace {
 
 using detail::Centre;
 
-Shape without_last_axis(const char* op, const Tensor& x) {
-  check(x.dim() >= 1, ErrorKind::kShape, op, "needs at least one axis: x is ", x.shape(), ".");
-  Shape rows = x.shape();
-  rows.erase(rows.size() - 1);
-  return rows;
-}
-
 // mean = x0 + mean(x - x0): exact for a constant row.
 template <class T>
 void row_statistics(const T* x, int64_t n, double eps, double* mean, double* rstd) {
@@ -97,7 +90,7 @@ void backward_rows(const T* dy, const T* x, const T* w, T* dx, const double* mea
 }  // namespace
 
 LayerNormResult layer_norm_forward(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
-  const Shape row_shape = without_last_axis("layer_norm", x);
+  const Shape row_shape = detail::without_last_axis("layer_norm", x);
   const int64_t n = x.shape().back();
   detail::check_norm_arguments("layer_norm", x, weight, bias, n, eps);
   LayerNormResult result{empty(x.shape(), x.dtype()), zeros(row_shape, Dtype::f64), zeros(row_shape, Dtype::f64)};
@@ -118,7 +111,7 @@ LayerNormResult layer_norm_forward(const Tensor& x, const Tensor& weight, const 
 
 NormGradients layer_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& weight, const Tensor& mean,
                                   const Tensor& rstd) {
-  const Shape row_shape = without_last_axis("layer_norm backward", x);
+  const Shape row_shape = detail::without_last_axis("layer_norm backward", x);
   const int64_t n = x.shape().back(), rows = mean.numel();
   detail::check_norm_arguments("layer_norm backward", x, weight, {}, n, 0);
   detail::check_norm_backward("layer_norm backward", dy, x, mean, "mean", row_shape);

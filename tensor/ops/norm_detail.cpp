@@ -15,6 +15,20 @@ void check_vector(const char* op, const char* name, const Tensor& t, const Tenso
 
 }  // namespace
 
+Shape without_last_axis(const char* op, const Tensor& x) {
+  check(x.dim() >= 1, ErrorKind::kShape, op, "needs at least one axis: x is ", x.shape(), ".");
+  Shape rows = x.shape();
+  rows.erase(rows.size() - 1);
+  return rows;
+}
+
+int64_t channel_plane(const char* op, const Tensor& x) {
+  check(x.dim() >= 2, ErrorKind::kShape, op, "needs [B, C, ...]: x is ", x.shape(), ".");
+  int64_t plane = 1;
+  for (int axis = 2; axis < x.dim(); ++axis) plane = checked_numel({plane, x.shape()[axis]}, op);
+  return plane;
+}
+
 void check_norm_arguments(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias, int64_t extent,
                           double eps) {
   check_vector(op, "weight", weight, x, extent);

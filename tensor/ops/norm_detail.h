@@ -60,6 +60,10 @@ inline int64_t row_grain(int64_t width, int64_t least = 1) {
   return std::max(least, kElementwiseGrain / std::max<int64_t>(width, 1));
 }
 
+// The shape of the row statistics. Throws for rank 0.
+Shape without_last_axis(const char* op, const Tensor& x);
+// Elements behind one (image, channel) of x [B, C, ...]. Throws below rank 2.
+int64_t channel_plane(const char* op, const Tensor& x);
 // Throws unless weight and bias (where defined) are [extent] and of x's dtype, and eps is a number >= 0.
 void check_norm_arguments(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias, int64_t extent,
                           double eps);
