@@ -7,25 +7,29 @@
 
 namespace vitrail {
 
-// e^x = 2^n e^r with n = round(x / ln 2) and |r| <= ln(2) / 2, where e^r is a polynomial of degree 6 (coefficients of the
-// Cephes library, S. Moshier). Relative error below 2e-7 (tested); 0 below -87.3, infinity above 88.7.
+// e^x = 2^n e^r with n = round(x / ln 2) and |r| <= ln(2) / 2, where e^r = 1 + r + r^2 P(r) and P is a minimax polynomial
+// (Lawson's algorithm on Chebyshev nodes). Relative error below 2e-7 where the result is a normal number; it fades to 0
+// through the subnormal ones, and is infinity above 88.7.
 inline float fast_exp(float x) {
-  constexpr float kLow = -87.33654f, kHigh = 88.722839f, kRounder = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
-  const float clamped = x < kLow ? kLow : (x > kHigh ? kHigh : x);
-  const float shifted = clamped * 1.44269504088896341f + kRounder;
+  constexpr float kLow = -104.0f, kHigh = 89.0f;  // e^kLow is 0 and e^kHigh infinity in f32
+  constexpr float kRounder = 12582912.0f;         // 1.5 * 2^23: adding it rounds to an integer
+  const float raised = x < kLow ? kLow : x;
+  const float clamped = raised > kHigh ? kHigh : raised;
+  const float shifted = clamped * 1.44269504f + kRounder;
   const float n = shifted - kRounder;
-  const float r = clamped - n * 0.693359375f + n * 2.12194440e-4f;  // ln 2 in two parts
-  float p = 1.9875691500e-4f;
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
+  const float r = (clamped - n * 0.693145752f) - n * 1.42860677e-06f;  // ln 2 in two parts; multiples of the first are exact
+  float p = 1.381459837e-03f;
+  p = p * r + 8.368716898e-03f;
+  p = p * r + 4.166838805e-02f;
+  p = p * r + 1.666652063e-01f;
+  p = p * r + 4.999999345e-01f;
   p = p * r * r + r + 1.0f;
-  // The integer n sits in the low bits of `shifted`. Two steps, because 2^128 is no float but e^88.7 is.
-  const float half = std::bit_cast<float>((std::bit_cast<uint32_t>(shifted) + 126) << 23);
-  const float result = p * half * 2.0f;
-  return x < kLow ? 0.0f : (x > kHigh ? INFINITY : result);
+  // The integer n sits in the low bits of `shifted`. 2^n in two factors: n reaches from -150 to 128, beyond one exponent.
+  const auto power = static_cast<int32_t>(std::bit_cast<uint32_t>(shifted) - std::bit_cast<uint32_t>(kRounder));
+  const int32_t half = power >> 1;
+  const float first = std::bit_cast<float>(static_cast<uint32_t>(half + 127) << 23);
+  const float second = std::bit_cast<float>(static_cast<uint32_t>(power - half + 127) << 23);
+  return p * first * second;
 }
 
 inline double fast_exp(double x) { return std::exp(x); }

@@ -1,5 +1,6 @@
 #include <cmath>
 #include <type_traits>
+#include <vector>
 
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/elementwise_loop.h"
@@ -34,7 +35,16 @@ Tensor comparison(const char* op, const Tensor& a, const Tensor& b, Fn fn) {
   return out;
 }
 
-Tensor number(double value, const Tensor& like) { return scalar(value, like.dtype()); }
+// value as a scalar of the other side's dtype. For integers its fraction is cut off, and u8 takes it modulo 256: x - 1 and
+// x + (-1) are the same.
+Tensor number(const char* op, double value, const Tensor& like) {
+  if (is_float(like.dtype())) return scalar(value, like.dtype());
+  check(std::abs(value) < 0x1p63, ErrorKind::kValue, op, "no integer holds this number: the number is ", value,
+        ", the tensor is ", name_of(like.dtype()), ". Hint: convert the tensor with to(x, Dtype::f32).");
+  const auto whole = static_cast<int64_t>(value);
+  if (like.dtype() == Dtype::u8) return from_vector(std::vector<uint8_t>{static_cast<uint8_t>(whole)}, Shape{});
+  return from_vector(std::vector<int64_t>{whole}, Shape{});
+}
 
 // Integers wrap around as unsigned ones do: signed overflow would be undefined.
 template <class T, class Fn>
@@ -115,16 +125,16 @@ Tensor minimum(const Tensor& a, const Tensor& b) {
   return binary("minimum", a, b, [](auto x, auto y) { return x < y || x != x ? x : y; });
 }
 
-Tensor add(const Tensor& a, double b) { return add(a, number(b, a)); }
-Tensor sub(const Tensor& a, double b) { return sub(a, number(b, a)); }
-Tensor mul(const Tensor& a, double b) { return mul(a, number(b, a)); }
-Tensor div(const Tensor& a, double b) { return div(a, number(b, a)); }
-Tensor rsub(double a, const Tensor& b) { return sub(number(a, b), b); }
-Tensor rdiv(double a, const Tensor& b) { return div(number(a, b), b); }
+Tensor add(const Tensor& a, double b) { return add(a, number("add", b, a)); }
+Tensor sub(const Tensor& a, double b) { return sub(a, number("sub", b, a)); }
+Tensor mul(const Tensor& a, double b) { return mul(a, number("mul", b, a)); }
+Tensor div(const Tensor& a, double b) { return div(a, number("div", b, a)); }
+Tensor rsub(double a, const Tensor& b) { return sub(number("sub", a, b), b); }
+Tensor rdiv(double a, const Tensor& b) { return div(number("div", a, b), b); }
 
 Tensor pow(const Tensor& a, double b) {
   if (b == 2) return square(a);
-  return pow(a, number(b, a));
+  return pow(a, number("pow", b, a));
 }
 
 Tensor equal(const Tensor& a, const Tensor& b) {

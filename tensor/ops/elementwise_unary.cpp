@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <type_traits>
 
 #include "tensor/ops/elementwise.h"
@@ -60,6 +61,14 @@ T rounded(T v) {
   } else {
     return std::nearbyint(v);
   }
+}
+
+// The bound as an integer of type T, or the nearest that T has.
+template <class T>
+T nearest_integer(double bound) {
+  using Limits = std::numeric_limits<T>;
+  if (bound <= static_cast<double>(Limits::min())) return Limits::min();
+  return bound >= static_cast<double>(Limits::max()) ? Limits::max() : static_cast<T>(bound);
 }
 
 }  // namespace
@@ -155,7 +164,10 @@ Tensor elu(const Tensor& x, double alpha) {
   return float_unary("elu", x, [alpha](auto v) { return v < 0 ? static_cast<decltype(v)>(alpha) * std::expm1(v) : v; });
 }
 Tensor silu(const Tensor& x) {
-  return float_unary("silu", x, [](auto v) { return v < -100 ? v * 0 : v * fast_sigmoid(v); });
+  return float_unary("silu", x, [](auto v) {
+    using T = decltype(v);
+    return v < T{-750} ? T{0} : v * fast_sigmoid(v);  // the sigmoid is 0 there, and -inf * 0 would be NaN
+  });
 }
 Tensor clamp(const Tensor& x, double low, double high) {
   check(low <= high, ErrorKind::kValue, "clamp", "low must not be above high: low is ", low, ", high is ", high);
@@ -167,8 +179,9 @@ Tensor clamp(const Tensor& x, double low, double high) {
       if constexpr (std::is_floating_point_v<T>) {
         const T a = static_cast<T>(low), b = static_cast<T>(high);
         return v < a ? a : (v > b ? b : v);
-      } else {  // a bound beyond the type's range bounds nothing
-        return static_cast<double>(v) < low ? static_cast<T>(low) : (static_cast<double>(v) > high ? static_cast<T>(high) : v);
+      } else {
+        const T a = nearest_integer<T>(low), b = nearest_integer<T>(high);
+        return v < a ? a : (v > b ? b : v);
       }
     });
     return out;
