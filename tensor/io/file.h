@@ -1,0 +1,44 @@
+// Files, read whole and written whole. Every system call's result is looked at: an ofstream to a full disk says nothing.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace vitrail {
+
+// An open file of known size. Only regular files: a FIFO or a device would block or never end.
+class InputFile {
+ public:
+  // Error(kIo) naming path and the system's reason.
+  explicit InputFile(const std::string& path);
+  ~InputFile();
+  InputFile(const InputFile&) = delete;
+  InputFile& operator=(const InputFile&) = delete;
+
+  const std::string& path() const { return path_; }
+  int64_t size() const { return size_; }
+  // `bytes` bytes from `offset`. Error(kIo) if the system fails, Error(kData) if the file ends before.
+  void read_at(int64_t offset, void* to, int64_t bytes) const;
+
+ private:
+  std::string path_;
+  int fd_ = -1;
+  int64_t size_ = 0;
+};
+
+// The whole file. Error(kIo) as above; Error(kData) if it is larger than max_bytes.
+std::vector<uint8_t> read_file(const std::string& path, int64_t max_bytes = int64_t{1} << 40);
+std::string read_text_file(const std::string& path, int64_t max_bytes = int64_t{1} << 24);
+
+// Replaces `path` by the pieces, one after another: temporary file in the same folder, full write, fsync, rename, fsync of the
+// folder. After a crash at any point `path` holds its old or its new content, never a part. On any error the temporary file
+// is removed and the old content stays: Error(kIo) naming path and the system's reason.
+void write_file_atomically(const std::string& path, const std::vector<std::span<const uint8_t>>& pieces);
+void write_file_atomically(const std::string& path, const std::string& text);
+
+// Text from outside, made fit for a one-line message: control bytes and broken UTF-8 escaped, long text cut.
+std::string escaped(const std::string& text, size_t max_length = 100);
+
+}  // namespace vitrail

@@ -1,0 +1,265 @@
+#include "tensor/io/safetensors.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <functional>
+#include <set>
+
+#include "tensor/io/file.h"
+#include "tensor/io/json.h"
+
+namespace vitrail {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "the data of a file is used as it is");
+
+using nlohmann::json;
+
+constexpr int64_t kMaxHeader = 100'000'000;
+constexpr int64_t kMaxTensors = 200'000;
+constexpr size_t kMaxName = 1024;
+
+// Gives `bytes` bytes from `offset`.
+using Source = std::function<void(int64_t offset, void* to, int64_t bytes)>;
+
+struct StoredType {
+  const char* name;
+  int64_t bytes;
+};
+constexpr StoredType kTypes[] = {{"F32", 4},  {"F64", 8}, {"I64", 8}, {"U8", 1}, {"BOOL", 1}, {"F16", 2},
+                                 {"BF16", 2}, {"I32", 4}, {"I16", 2}, {"I8", 1}, {"U16", 2},  {"U32", 4}};
+
+struct Entry {
+  std::string name, type;
+  Shape shape;
+  int64_t begin = 0, end = 0;
+};
+
+class Reader {
+ public:
+  Reader(std::string source, int64_t size, Source read) : source_(escaped(source, 120)), size_(size), read_(std::move(read)) {}
+
+  SafetensorsFile load() {
+    const json header = read_header();
+    SafetensorsFile file;
+    std::vector<Entry> entries;
+    for (const auto& [name, value] : header.items()) {
+      if (name == "__metadata__") {
+        file.metadata = metadata(value);
+      } else {
+        entries.push_back(entry(name, value));
+      }
+    }
+    require(static_cast<int64_t>(entries.size()) <= kMaxTensors, "too many tensors: ", entries.size());
+    check_tiling(entries);
+    for (const Entry& e : entries) file.tensors.emplace_back(e.name, tensor(e));
+    return file;
+  }
+
+ private:
+  template <class... Parts>
+  void require(bool rule, const Parts&... parts) const {
+    check(rule, ErrorKind::kData, "safetensors", source_, ": ", parts...);
+  }
+
+  json read_header() {
+    require(size_ >= 8, "too short for a safetensors file: ", size_, " bytes");
+    uint64_t length = 0;
+    read_(0, &length, 8);
+    refuse_other_formats(length);
+    require(length <= static_cast<uint64_t>(kMaxHeader), "the header claims ", length, " bytes, at most ", kMaxHeader,
+            " are allowed");
+    require(static_cast<int64_t>(length) <= size_ - 8, "truncated: the header wants ", length, " bytes, the file has ",
+            size_ - 8, " behind its length");
+    std::string text(static_cast<size_t>(length), '\0');
+    read_(8, text.data(), static_cast<int64_t>(length));
+    require(!text.empty() && text.front() == '{', "the header must start with {");
+    data_start_ = 8 + static_cast<int64_t>(length);
+    return parse_json(text, source_, ErrorKind::kData, {.max_bytes = kMaxHeader, .max_depth = 3});
+  }
+
+  // What people really hand in: a pointer of git-lfs, or the page that a failed download left.
+  void refuse_other_formats(uint64_t first_bytes) const {
+    char start[9] = {};
+    std::memcpy(start, &first_bytes, 8);
+    require(std::strncmp(start, "version ", 8) != 0, "this is a git-lfs pointer, not the file itself. Hint: git lfs pull.");
+    require(start[0] != '<', "this is an HTML page, not a safetensors file. Hint: download it again.");
+    require(std::strncmp(start, "PK\x03\x04", 4) != 0, "this is a ZIP archive (a torch or npz file?), not a safetensors file");
+  }
+
+  std::vector<std::pair<std::string, std::string>> metadata(const json& value) const {
+    require(value.is_object(), "__metadata__ must be an object of texts");
+    std::vector<std::pair<std::string, std::string>> result;
+    for (const auto& [key, text] : value.items()) {
+      require(text.is_string(), "__metadata__.", escaped(key, 60), " must be a text");
+      result.emplace_back(key, text.get<std::string>());
+    }
+    return result;
+  }
+
+  int64_t unsigned_integer(const std::string& name, const json& value) const {
+    require(value.is_number_unsigned() && value.get<uint64_t>() <= (uint64_t{1} << 62), "tensor ", name,
+            ": sizes and offsets are integers from 0 to 2^62");
+    return static_cast<int64_t>(value.get<uint64_t>());
+  }
+
+  Entry entry(const std::string& raw_name, const json& value) const {
+    const std::string name = escaped(raw_name, 60);
+    require(!raw_name.empty() && raw_name.size() <= kMaxName, "a tensor name must have 1 to ", kMaxName, " bytes: ", name);
+    require(value.is_object() && value.size() == 3 && value.contains("dtype") && value.contains("shape") &&
+                value.contains("data_offsets"),
+            "tensor ", name, " must have dtype, shape and data_offsets, and nothing else");
+    Entry e{raw_name, {}, {}, 0, 0};
+    require(value["dtype"].is_string(), "tensor ", name, ": dtype must be a text");
+    e.type = value["dtype"].get<std::string>();
+    const json &shape = value["shape"], &offsets = value["data_offsets"];
+    require(shape.is_array() && shape.size() <= kMaxDims, "tensor ", name, ": shape must be a list of at most ", kMaxDims,
+            " sizes");
+    require(offsets.is_array() && offsets.size() == 2, "tensor ", name, ": data_offsets must be [begin, end]");
+    for (const json& extent : shape) e.shape.push_back(unsigned_integer(name, extent));
+    e.begin = unsigned_integer(name, offsets[0]);
+    e.end = unsigned_integer(name, offsets[1]);
+    require(e.begin <= e.end && e.end <= size_ - data_start_, "tensor ", name, ": bytes ", e.begin, " to ", e.end, " of ",
+            size_ - data_start_);
+    check_size(e, name);
+    return e;
+  }
+
+  void check_size(const Entry& e, const std::string& name) const {
+    const StoredType* type =
+        std::find_if(std::begin(kTypes), std::end(kTypes), [&](const StoredType& t) { return e.type == t.name; });
+    require(type != std::end(kTypes), "tensor ", name, ": unknown dtype ", escaped(e.type, 20));
+    int64_t bytes = 0;
+    try {
+      bytes = checked_bytes(e.shape, type->bytes);
+    } catch (const Error&) {
+      require(false, "tensor ", name, ": the product of ", e.shape, " is too large");
+    }
+    require(bytes == e.end - e.begin, "tensor ", name, ": shape ", e.shape, " as ", e.type, " is ", bytes,
+            " bytes, data_offsets give ", e.end - e.begin);
+  }
+
+  // The spans, sorted, must cover the data from its start to the end of the file: no hole, no overlap, nothing behind.
+  void check_tiling(std::vector<Entry>& entries) const {
+    std::stable_sort(entries.begin(), entries.end(),
+                     [](const Entry& a, const Entry& b) { return a.begin != b.begin ? a.begin < b.begin : a.end < b.end; });
+    int64_t place = 0;
+    for (const Entry& e : entries) {
+      require(e.begin == place, "tensor ", escaped(e.name, 60), " starts at byte ", e.begin, ", the one before ends at ",
+              place);
+      place = e.end;
+    }
+    require(place == size_ - data_start_, "the tensors end at byte ", place, " of the data, the file at ", size_ - data_start_);
+  }
+
+  Tensor tensor(const Entry& e) const {
+    if (e.type == "F32") return filled<float>(e);
+    if (e.type == "F64") return filled<double>(e);
+    if (e.type == "I64") return filled<int64_t>(e);
+    if (e.type == "U8" || e.type == "BOOL") return filled<uint8_t>(e);
+    if (e.type == "I32") return converted<int32_t, int64_t>(e, [](int32_t x) { return int64_t{x}; });
+    if (e.type == "I16") return converted<int16_t, int64_t>(e, [](int16_t x) { return int64_t{x}; });
+    if (e.type == "I8") return converted<int8_t, int64_t>(e, [](int8_t x) { return int64_t{x}; });
+    if (e.type == "U16") return converted<uint16_t, int64_t>(e, [](uint16_t x) { return int64_t{x}; });
+    if (e.type == "U32") return converted<uint32_t, int64_t>(e, [](uint32_t x) { return int64_t{x}; });
+    if (e.type == "BF16")
+      return converted<uint16_t, float>(e, [](uint16_t x) { return std::bit_cast<float>(static_cast<uint32_t>(x) << 16); });
+    return converted<uint16_t, float>(e, half_to_float);
+  }
+
+  template <class T>
+  Tensor filled(const Entry& e) const {
+    Tensor x = empty(e.shape, dtype_of<T>(), "safetensors");
+    if (x.numel() > 0) read_(data_start_ + e.begin, x.mutable_data<T>(), e.end - e.begin);
+    return x;
+  }
+
+  template <class Stored, class T, class Fn>
+  Tensor converted(const Entry& e, Fn convert) const {
+    Tensor x = empty(e.shape, dtype_of<T>(), "safetensors");
+    std::vector<Stored> values(static_cast<size_t>(x.numel()));
+    if (x.numel() > 0) read_(data_start_ + e.begin, values.data(), e.end - e.begin);
+    std::transform(values.begin(), values.end(), x.mutable_data<T>(), convert);
+    return x;
+  }
+
+  // IEEE 754 binary16: 1 sign, 5 exponent, 10 fraction bits.
+  static float half_to_float(uint16_t h) {
+    const uint32_t sign = static_cast<uint32_t>(h & 0x8000) << 16, exponent = (h >> 10) & 31, fraction = h & 1023;
+    if (exponent == 31) return std::bit_cast<float>(sign | 0x7f800000u | fraction << 13);
+    if (exponent == 0) return std::bit_cast<float>(sign | std::bit_cast<uint32_t>(static_cast<float>(fraction) * 0x1p-24f));
+    return std::bit_cast<float>(sign | (exponent + 112) << 23 | fraction << 13);
+  }
+
+  std::string source_;
+  int64_t size_, data_start_ = 0;
+  Source read_;
+};
+
+const char* stored_name(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::f32: return "F32";
+    case Dtype::f64: return "F64";
+    case Dtype::i64: return "I64";
+    case Dtype::u8: return "U8";
+  }
+  return "?";
+}
+
+// Keys in the order given: nlohmann's ordered_json keeps it, so the same content gives the same bytes.
+std::string header_text(const SafetensorsFile& file) {
+  nlohmann::ordered_json header = nlohmann::ordered_json::object();
+  if (!file.metadata.empty()) {
+    nlohmann::ordered_json texts = nlohmann::ordered_json::object();
+    for (const auto& [key, value] : file.metadata) texts[key] = value;
+    header["__metadata__"] = texts;
+  }
+  std::set<std::string> names;
+  int64_t place = 0;
+  for (const auto& [name, tensor] : file.tensors) {
+    check(!name.empty() && name != "__metadata__" && names.insert(name).second, ErrorKind::kValue, "safetensors",
+          "tensor names must be unique and not empty: ", escaped(name, 60));
+    const int64_t bytes = checked_bytes(tensor.shape(), size_of(tensor.dtype()));
+    header[name] = {{"dtype", stored_name(tensor.dtype())},
+                    {"shape", std::vector<int64_t>(tensor.shape().begin(), tensor.shape().end())},
+                    {"data_offsets", {place, place + bytes}}};
+    place += bytes;
+  }
+  std::string text = header.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  text.append((8 - text.size() % 8) % 8, ' ');  // so that the data is aligned
+  return text;
+}
+
+}  // namespace
+
+SafetensorsFile load_safetensors(const std::string& path) {
+  const InputFile file(path);
+  return Reader(path, file.size(), [&file](int64_t offset, void* to, int64_t bytes) { file.read_at(offset, to, bytes); })
+      .load();
+}
+
+SafetensorsFile parse_safetensors(std::span<const uint8_t> bytes, const std::string& source) {
+  return Reader(source, static_cast<int64_t>(bytes.size()),
+                [bytes](int64_t offset, void* to, int64_t count) {
+                  std::memcpy(to, bytes.data() + offset, static_cast<size_t>(count));
+                })
+      .load();
+}
+
+void save_safetensors(const std::string& path, const SafetensorsFile& file) {
+  const std::string header = header_text(file);
+  const uint64_t length = header.size();
+  std::vector<Tensor> held;  // contiguous copies live until they are written
+  std::vector<std::span<const uint8_t>> pieces{{reinterpret_cast<const uint8_t*>(&length), 8},
+                                               {reinterpret_cast<const uint8_t*>(header.data()), header.size()}};
+  for (const auto& [name, tensor] : file.tensors) {
+    held.push_back(contiguous(tensor));
+    const Tensor& x = held.back();
+    const auto* data = static_cast<const uint8_t*>(x.storage()->data()) + x.offset() * size_of(x.dtype());
+    pieces.emplace_back(data, static_cast<size_t>(x.numel() * size_of(x.dtype())));
+  }
+  write_file_atomically(path, pieces);
+}
+
+}  // namespace vitrail
