@@ -1,4 +1,7 @@
-// Pooling over the last two axes of [B, C, H, W].
+// Pooling over the last two axes of [B, C, H, W]. Output height (ONNX, PyTorch): with m = dilation (kernel - 1) + 1,
+// H' = floor((H + 2 padding - m) / stride) + 1, or with ceil_mode ceil(...) + 1, less a last window that would start beyond
+// the input and its left padding. Error(kShape) if the kernel is larger than the padded input; Error(kValue) for kernels,
+// strides or dilations < 1, padding outside [0, kernel / 2], and dilation in an average. No images or channels are legal.
 #pragma once
 
 #include <utility>
@@ -10,15 +13,18 @@ namespace vitrail {
 struct Pool2dOptions {
   int64_t kernel_h = 2, kernel_w = 2;
   int64_t stride_h = 2, stride_w = 2;
-  int64_t padding_h = 0, padding_w = 0;  // at most half the kernel
+  int64_t padding_h = 0, padding_w = 0;    // at most half the kernel
   int64_t dilation_h = 1, dilation_w = 1;  // max_pool2d only
-  bool ceil_mode = false;          // a last window that starts inside the (left-padded) input counts, even if it runs over
-  bool count_include_pad = true;   // avg_pool2d: divide by the kernel's size, padding included
+  bool ceil_mode = false;         // a last window that starts inside the (left-padded) input counts, even if it runs over
+  bool count_include_pad = true;  // avg_pool2d: divide by the kernel's size, padding included
 };
 
-// {maxima, i64 flat index into H * W of each maximum}; padding counts as -inf.
+// {maxima, i64 flat index into H * W of each maximum}; padding counts as -inf. Of equal maxima the first counts, a NaN is
+// larger than everything, and a window that sees only padding (possible with dilation) gives {-inf, -1}.
 std::pair<Tensor, Tensor> max_pool2d_forward(const Tensor& x, const Pool2dOptions& options);
+// Adds dy to the elements that indices name. Error(kValue) for an index outside [-1, H W).
 Tensor max_pool2d_backward(const Tensor& dy, const Tensor& indices, const Shape& x_shape);
+// Windows are cut off at the padding's end: what a ceil_mode window has beyond it never counts.
 Tensor avg_pool2d(const Tensor& x, const Pool2dOptions& options);
 Tensor avg_pool2d_backward(const Tensor& dy, const Shape& x_shape, const Pool2dOptions& options);
 // Cell i averages rows floor(i H / out_h) to ceil((i + 1) H / out_h), and so for columns.

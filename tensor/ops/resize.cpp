@@ -1,0 +1,106 @@
+// Separable resizing: one sparse matrix for the columns of every row, one for the rows.
+#include "tensor/ops/resize.h"
+
+#include <algorithm>
+
+#include "tensor/ops/resize_weights.h"
+#include "tensor/parallel.h"
+
+namespace vitrail {
+namespace {
+
+using detail::AxisWeights;
+
+// x [rows, w.in] -> y [rows, w.out]
+template <class T>
+void resize_columns(const AxisWeights& w, int64_t rows, const T* x, T* y) {
+  parallel_for(rows, std::max<int64_t>(1, kElementwiseGrain / w.out), [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) {
+      for (int64_t i = 0; i < w.out; ++i) {
+        const double* weights = w.weights.data() + w.offset[i];
+        const T* in = x + r * w.in + w.start[i];
+        double sum = 0;
+        for (int64_t k = 0; k < w.count[i]; ++k) sum += weights[k] * static_cast<double>(in[k]);
+        y[r * w.out + i] = static_cast<T>(sum);
+      }
+    }
+  });
+}
+
+// x [planes, w.in, width] -> y [planes, w.out, width]; items are the output rows.
+template <class T>
+void resize_rows(const AxisWeights& w, int64_t planes, int64_t width, const T* x, T* y) {
+  parallel_for(planes * w.out, std::max<int64_t>(1, kElementwiseGrain / width), [&](int64_t begin, int64_t end) {
+    std::vector<double> sum(width);
+    for (int64_t item = begin; item < end; ++item) {
+      const int64_t i = item % w.out;
+      const T* in = x + (item / w.out * w.in + w.start[i]) * width;
+      std::fill(sum.begin(), sum.end(), 0.0);
+      for (int64_t k = 0; k < w.count[i]; ++k) {
+        const double weight = w.weights[w.offset[i] + k];
+#pragma omp simd
+        for (int64_t j = 0; j < width; ++j) sum[j] += weight * static_cast<double>(in[k * width + j]);
+      }
+      for (int64_t j = 0; j < width; ++j) y[item * width + j] = static_cast<T>(sum[j]);
+    }
+  });
+}
+
+void check_resize(const char* op, const Shape& x, int64_t out_h, int64_t out_w, const ResizeOptions& o) {
+  check(x.size() >= 2, ErrorKind::kShape, op, "needs [..., H, W]: x is ", x, ".");
+  constexpr int64_t kMost = int64_t{1} << 31;  // so that i * extent cannot overflow
+  const int64_t h = x[x.size() - 2], w = x.back();
+  check(std::min({h, w, out_h, out_w}) >= 1 && std::max({h, w, out_h, out_w}) < kMost, ErrorKind::kShape, op,
+        "images must have at least one pixel a side and fewer than 2^31: x is ", x, ", output is ", out_h, " x ", out_w, ".");
+  check(o.mode != Interpolation::kNearest || (!o.align_corners && !o.antialias), ErrorKind::kValue, op,
+        "kNearest has neither align_corners nor antialias: align_corners is ", o.align_corners, ", antialias is ", o.antialias,
+        ".");
+  check(!o.antialias || !o.align_corners, ErrorKind::kValue, op,
+        "antialias and align_corners exclude each other. Hint: leave align_corners at false.");
+}
+
+Shape with_image(Shape shape, int64_t h, int64_t w) {
+  shape[shape.size() - 2] = h;
+  shape.back() = w;
+  return shape;
+}
+
+}  // namespace
+
+Tensor resize(const Tensor& x, int64_t out_h, int64_t out_w, const ResizeOptions& options) {
+  check_resize("resize", x.shape(), out_h, out_w, options);
+  const int64_t h = x.size(-2), w = x.size(-1), planes = x.numel() / (h * w);
+  Tensor narrow = empty(with_image(x.shape(), h, out_w), x.dtype(), "resize");
+  Tensor y = empty(with_image(x.shape(), out_h, out_w), x.dtype(), "resize");
+  dispatch_float("resize", x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    if (planes == 0) return;
+    const Tensor xc = contiguous(x);
+    resize_columns(detail::axis_weights(w, out_w, options), planes * h, xc.data<T>(), narrow.mutable_data<T>());
+    resize_rows(detail::axis_weights(h, out_h, options), planes, out_w, narrow.data<T>(), y.mutable_data<T>());
+  });
+  return y;
+}
+
+Tensor resize_backward(const Tensor& dy, const Shape& x_shape, const ResizeOptions& options) {
+  const char* op = "resize_backward";
+  check(dy.dim() >= 2, ErrorKind::kShape, op, "needs dy [..., H, W]: dy is ", dy.shape(), ".");
+  const int64_t out_h = dy.size(-2), out_w = dy.size(-1);
+  check_resize(op, x_shape, out_h, out_w, options);
+  check(with_image(x_shape, out_h, out_w) == dy.shape(), ErrorKind::kShape, op, "dy and x must differ in H and W alone: dy is ",
+        dy.shape(), ", x is ", x_shape, ".");
+  const int64_t h = x_shape[x_shape.size() - 2], w = x_shape.back(), planes = dy.numel() / (out_h * out_w);
+  Tensor narrow = empty(with_image(x_shape, h, out_w), dy.dtype(), op), dx = empty(x_shape, dy.dtype(), op);
+  dispatch_float(op, dy.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    if (planes == 0) return;
+    const Tensor dyc = contiguous(dy);
+    const AxisWeights rows = detail::transposed(detail::axis_weights(h, out_h, options));
+    const AxisWeights columns = detail::transposed(detail::axis_weights(w, out_w, options));
+    resize_rows(rows, planes, out_w, dyc.data<T>(), narrow.mutable_data<T>());
+    resize_columns(columns, planes * h, narrow.data<T>(), dx.mutable_data<T>());
+  });
+  return dx;
+}
+
+}  // namespace vitrail
