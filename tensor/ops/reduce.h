@@ -1,7 +1,7 @@
 // Reductions over any axes. An empty list of axes means all of them. With keepdim the reduced axes stay with extent one.
 // Sums are accumulated in double over fixed blocks that are combined in order: accurate, and the same for any number of
-// threads. Errors: Error(kShape) for an axis out of range or named twice; Error(kValue) for an empty range where no value
-// exists.
+// threads.
+// Errors: Error(kShape) for an axis out of range or named twice; Error(kValue) for an empty range where no value exists.
 #pragma once
 
 #include <utility>
@@ -15,7 +15,7 @@ using Axes = std::vector<int>;
 
 Tensor sum(const Tensor& x, const Axes& axes = {}, bool keepdim = false);   // of nothing: 0; i64 stays i64, u8 gives i64
 Tensor mean(const Tensor& x, const Axes& axes = {}, bool keepdim = false);  // float only; of nothing: NaN
-Tensor prod(const Tensor& x, const Axes& axes = {}, bool keepdim = false);  // of nothing: 1
+Tensor prod(const Tensor& x, const Axes& axes = {}, bool keepdim = false);  // of nothing: 1; integers give i64
 Tensor max(const Tensor& x, const Axes& axes = {}, bool keepdim = false);   // NaN if any is NaN; of nothing: Error(kValue)
 Tensor min(const Tensor& x, const Axes& axes = {}, bool keepdim = false);   // NaN if any is NaN; of nothing: Error(kValue)
 // sum (x - mean)^2 / (n - correction), two passes in double.
@@ -31,7 +31,7 @@ Tensor sum_to(const Tensor& x, const Shape& shape);
 Tensor argmax(const Tensor& x, int axis = -1, bool keepdim = false, bool select_last = false);
 Tensor argmin(const Tensor& x, int axis = -1, bool keepdim = false, bool select_last = false);
 
-// The k largest (or smallest) along an axis, best first, equal ones in index order: {values, i64 indices}.
+// The k largest (or smallest) along an axis, best first, equal ones in index order, NaN last: {values, i64 indices}.
 // Error(kValue) unless 0 <= k <= extent.
 std::pair<Tensor, Tensor> topk(const Tensor& x, int64_t k, int axis = -1, bool largest = true);
 // Sorted along an axis, stable, NaN last: {values, i64 indices}.

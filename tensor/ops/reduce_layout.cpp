@@ -14,10 +14,12 @@ ReduceLayout reduce_layout(const Tensor& x, const Axes& axes, bool keepdim, cons
   Shape reduced_extents;
   for (int axis : reduced) reduced_extents.push_back(x.shape()[axis]);
   const int64_t reduced_count = checked_numel(reduced_extents);
-  const bool leading =
-      !reduced.empty() && reduced.back() == static_cast<int>(reduced.size()) - 1 && static_cast<int>(reduced.size()) < x.dim();
-  if (leading && x.is_contiguous() && !rows_only) {
-    layout.matrix = reshape(x, {reduced_count, kept_count});
+  const bool neighbours = !reduced.empty() && reduced.back() - reduced.front() + 1 == static_cast<int>(reduced.size());
+  if (neighbours && reduced.back() + 1 < x.dim() && x.is_contiguous() && !rows_only) {
+    Shape outer;
+    for (int i = 0; i < reduced.front(); ++i) outer.push_back(x.shape()[i]);
+    const int64_t outer_count = checked_numel(outer);
+    layout.matrix = reshape(x, {outer_count, reduced_count, outer_count > 0 ? kept_count / outer_count : 0});
     layout.over_rows = false;
     return layout;
   }

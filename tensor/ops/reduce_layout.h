@@ -1,4 +1,4 @@
-// Any reduction as one over rows or over columns of a matrix.
+// Any reduction as one over rows or over columns of matrices.
 #pragma once
 
 #include "tensor/ops/reduce.h"
@@ -6,16 +6,18 @@
 namespace vitrail {
 
 struct ReduceLayout {
-  Tensor matrix;          // contiguous; reduce its rows [kept, reduced] or its columns [reduced, kept]
+  Tensor matrix;          // contiguous; reduce its rows [kept, reduced], or the columns of each [outer, reduced, inner]
   bool over_rows = true;  // true: each row gives one result
   Shape result;           // shape of the result
 
-  int64_t kept() const { return matrix.size(over_rows ? 0 : 1); }
-  int64_t reduced() const { return matrix.size(over_rows ? 1 : 0); }
+  int64_t outer() const { return over_rows ? 1 : matrix.size(0); }
+  int64_t inner() const { return over_rows ? 1 : matrix.size(2); }
+  int64_t kept() const { return over_rows ? matrix.size(0) : outer() * inner(); }
+  int64_t reduced() const { return matrix.size(1); }
 };
 
-// Leading axes of a contiguous tensor are reduced in place, column by column; all else is brought into rows. Throws what
-// normalize_axes throws. With rows_only, columns are brought into rows too.
+// Neighbouring axes of a contiguous tensor that are not its last are reduced in place, column by column (leading axes: one
+// matrix); all else is brought into rows. Throws what normalize_axes throws. With rows_only, columns are brought into rows too.
 ReduceLayout reduce_layout(const Tensor& x, const Axes& axes, bool keepdim, const char* op, bool rows_only = false);
 
 }  // namespace vitrail

@@ -14,8 +14,12 @@ namespace {
 
 constexpr int64_t kBlock = 32768;  // elements added up by one thread at a time
 
+// Rows of n elements that are worth a thread's while.
+int64_t row_grain(int64_t n) { return std::max<int64_t>(1, kElementwiseGrain / std::max<int64_t>(n, 1)); }
+
+// Integers wrap around: unsigned, since signed overflow would be undefined.
 template <class T>
-using Accumulator = std::conditional_t<std::is_integral_v<T>, int64_t, double>;
+using Accumulator = std::conditional_t<std::is_integral_v<T>, uint64_t, double>;
 
 // sum of map(x[i]) over [0, n)
 template <class T, class Map>
@@ -46,37 +50,71 @@ void sum_rows(const ReduceLayout& layout, Tensor& out, Map map, Finish finish) {
     for (int64_t i = 0; i < layout.kept(); ++i) result[i] = static_cast<Out>(finish(sum_long_range(x + i * n, n, map)));
     return;
   }
-  parallel_for(layout.kept(), std::max<int64_t>(1, kElementwiseGrain / std::max<int64_t>(n, 1)),
-               [&](int64_t begin, int64_t end) {
-                 for (int64_t i = begin; i < end; ++i) result[i] = static_cast<Out>(finish(sum_range(x + i * n, n, map)));
-               });
+  parallel_for(layout.kept(), row_grain(n), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) result[i] = static_cast<Out>(finish(sum_range(x + i * n, n, map)));
+  });
 }
 
-// finish(sum of map over each column): row blocks give partial sums, which are added in order.
+constexpr int64_t kColumnTile = 1024;  // sums kept in the first-level cache at a time
+
+// sums[j] += map(x[i, j]) for all rows i. Four rows a turn: the sums are read and written a quarter as often, and each still
+// takes its rows in order.
+template <class T, class Map>
+void add_rows(const T* __restrict x, int64_t rows, int64_t row_stride, Accumulator<T>* __restrict sums, int64_t cols, Map map) {
+  using A = Accumulator<T>;
+  int64_t i = 0;
+  for (; i + 4 <= rows; i += 4) {
+    const T *p = x + i * row_stride, *q = p + row_stride, *r = q + row_stride, *s = r + row_stride;
+    for (int64_t j = 0; j < cols; ++j) {
+      const A two = sums[j] + map(static_cast<A>(p[j])) + map(static_cast<A>(q[j]));
+      sums[j] = two + map(static_cast<A>(r[j])) + map(static_cast<A>(s[j]));
+    }
+  }
+  for (; i < rows; ++i) {
+    for (int64_t j = 0; j < cols; ++j) sums[j] += map(static_cast<A>(x[i * row_stride + j]));
+  }
+}
+
+// How [outer, rows, cols] is cut for column sums: tiles of columns, and blocks of rows whose partial sums are added in order.
+// A function of the shape alone.
+struct ColumnBlocks {
+  ColumnBlocks(int64_t outer, int64_t rows, int64_t cols) {
+    width = std::min(cols, kColumnTile);
+    tiles = (cols + width - 1) / width;
+    const int64_t least = std::max<int64_t>(1, kElementwiseGrain / width);  // rows worth a thread's while
+    const int64_t wanted = std::max<int64_t>(1, 32 / (outer * tiles));      // blocks wanted to keep all threads busy
+    length = std::max({least, (rows + wanted - 1) / wanted, int64_t{1}});
+    blocks = std::max<int64_t>(1, (rows + length - 1) / length);
+  }
+  int64_t width, tiles, length, blocks;
+};
+
+// finish(sum of map over each column of each matrix)
 template <class T, class Out, class Map, class Finish>
 void sum_columns(const ReduceLayout& layout, Tensor& out, Map map, Finish finish) {
   using A = Accumulator<T>;
+  const int64_t outer = layout.outer(), rows = layout.reduced(), cols = layout.inner();
+  if (outer * cols == 0) return;
+  const ColumnBlocks cut(outer, rows, cols);
   const T* x = layout.matrix.data<T>();
-  const int64_t rows = layout.reduced(), cols = layout.kept();
-  const int64_t grain = std::max<int64_t>(1, kElementwiseGrain / std::max<int64_t>(cols, 1));
-  const int64_t length = std::max(grain, (rows + 31) / 32);
-  std::vector<A> partial(static_cast<size_t>(((rows + length - 1) / length) * cols), A{0});
-  parallel_for((rows + length - 1) / length, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t block = begin; block < end; ++block) {
-      A* sums = partial.data() + block * cols;
-      for (int64_t i = block * length; i < std::min(rows, (block + 1) * length); ++i) {
-        const T* row = x + i * cols;
-        for (int64_t j = 0; j < cols; ++j) sums[j] += map(static_cast<A>(row[j]));
-      }
+  std::vector<A> partial(static_cast<size_t>(cut.blocks * outer * cols), A{0});  // [blocks, outer, cols]
+  const int64_t items = cut.blocks * outer * cut.tiles;
+  parallel_for(items, std::max<int64_t>(1, kElementwiseGrain / (cut.width * cut.length)), [&](int64_t begin, int64_t end) {
+    for (int64_t item = begin; item < end; ++item) {
+      const int64_t tile = item % cut.tiles, matrix = item / cut.tiles % outer, block = item / cut.tiles / outer;
+      const int64_t col = tile * cut.width, row = block * cut.length;
+      add_rows(x + (matrix * rows + row) * cols + col, std::min(cut.length, rows - row), cols,
+               partial.data() + (block * outer + matrix) * cols + col, std::min(cut.width, cols - col), map);
     }
   });
   Out* result = out.mutable_data<Out>();
-  for (int64_t j = 0; j < cols; ++j) {
-    A total = 0;
-    for (size_t place = static_cast<size_t>(j); place < partial.size(); place += static_cast<size_t>(cols))
-      total += partial[place];
-    result[j] = static_cast<Out>(finish(total));
-  }
+  parallel_for(outer * cols, kElementwiseGrain, [&](int64_t begin, int64_t end) {
+    for (int64_t j = begin; j < end; ++j) {
+      A total = partial[static_cast<size_t>(j)];
+      for (int64_t block = 1; block < cut.blocks; ++block) total += partial[static_cast<size_t>(block * outer * cols + j)];
+      result[j] = static_cast<Out>(finish(total));
+    }
+  });
 }
 
 template <class T, class Out, class Map, class Finish>
@@ -122,11 +160,14 @@ Tensor prod(const Tensor& x, const Axes& axes, bool keepdim) {
     using A = std::conditional_t<std::is_integral_v<T>, uint64_t, double>;  // integers wrap
     const T* in = layout.matrix.data<T>();
     Out* result = out.mutable_data<Out>();
-    for (int64_t i = 0; i < layout.kept(); ++i) {
-      A product = 1;
-      for (int64_t j = 0; j < layout.reduced(); ++j) product *= static_cast<A>(in[i * layout.reduced() + j]);
-      result[i] = static_cast<Out>(product);
-    }
+    const int64_t n = layout.reduced();
+    parallel_for(layout.kept(), row_grain(n), [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        A product = 1;
+        for (int64_t j = 0; j < n; ++j) product *= static_cast<A>(in[i * n + j]);
+        result[i] = static_cast<Out>(product);
+      }
+    });
   });
   return out;
 }
@@ -139,11 +180,14 @@ Tensor var(const Tensor& x, const Axes& axes, bool keepdim, double correction) {
     using T = decltype(zero);
     const T* in = layout.matrix.data<T>();
     T* result = out.mutable_data<T>();
-    for (int64_t i = 0; i < layout.kept(); ++i) {
-      const double center = sum_long_range(in + i * n, n, kSame) / static_cast<double>(n);
-      const double squares = sum_long_range(in + i * n, n, [center](double v) { return (v - center) * (v - center); });
-      result[i] = static_cast<T>(squares / std::max(0.0, static_cast<double>(n) - correction));
-    }
+    // One row: its sums are shared among threads. Many: nested calls of parallel_for run serially, each thread has its rows.
+    parallel_for(layout.kept(), row_grain(n), [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const double center = sum_long_range(in + i * n, n, kSame) / static_cast<double>(n);
+        const double squares = sum_long_range(in + i * n, n, [center](double v) { return (v - center) * (v - center); });
+        result[i] = static_cast<T>(squares / std::max(0.0, static_cast<double>(n) - correction));
+      }
+    });
   });
   return out;
 }

@@ -11,12 +11,17 @@
 namespace vitrail {
 namespace {
 
+template <class T>
+constexpr T kLowest = std::numeric_limits<T>::lowest();
+
 // Calls row(in, other, out, n) for every row along the axis; `other` may be undefined. The axis is brought to the end first.
 template <class Row>
 Tensor by_rows(const char* op, const Tensor& x, const Tensor& other, int axis, Row row) {
   if (x.dim() == 0) return reshape(by_rows(op, reshape(x, {1}), other.defined() ? reshape(other, {1}) : other, 0, row), {});
   axis = normalize_axis(axis, x.dim(), op);
   const Tensor in = contiguous(transpose(x, axis, -1));
+  check(!other.defined() || other.shape() == x.shape(), ErrorKind::kShape, op, "shapes differ: dy is ", x.shape(), ", y is ",
+        other.shape());
   const Tensor second = other.defined() ? contiguous(transpose(other, axis, -1)) : other;
   Tensor out = empty_like(in);
   const int64_t n = in.size(-1);
@@ -70,9 +75,13 @@ Tensor log_softmax(const Tensor& x, int axis) {
     using T = std::remove_reference_t<decltype(*out)>;
     const T shift = shift_of(in, n);
     double total = 0;
+#pragma omp simd reduction(+ : total)
     for (int64_t i = 0; i < n; ++i) total += static_cast<double>(fast_exp(in[i] - shift));
-    const T log_total = static_cast<T>(std::log(total));
-    for (int64_t i = 0; i < n; ++i) out[i] = in[i] - shift - log_total;
+    const T log_total = total == 0 ? T{0} : static_cast<T>(std::log(total));
+    for (int64_t i = 0; i < n; ++i) {
+      const T y = in[i] - shift - log_total;
+      out[i] = (y < kLowest<T>)&(in[i] >= kLowest<T>) ? kLowest<T> : y;
+    }
   });
 }
 
@@ -88,6 +97,7 @@ Tensor log_softmax_backward(const Tensor& dy, const Tensor& y, int axis) {
   return by_rows("log_softmax", dy, y, axis, [](const auto* g, const auto* lp, auto* out, int64_t n) {
     using T = std::remove_reference_t<decltype(*out)>;
     double total = 0;
+#pragma omp simd reduction(+ : total)
     for (int64_t i = 0; i < n; ++i) total += static_cast<double>(g[i]);
     for (int64_t i = 0; i < n; ++i) out[i] = g[i] - fast_exp(lp[i]) * static_cast<T>(total);
   });

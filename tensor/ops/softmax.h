@@ -1,4 +1,6 @@
 // Softmax and its logarithm along any axis, shifted by the maximum so that no finite input overflows.
+// Errors: Error(kShape) for an axis out of range, or gradients whose shape differs; Error(kValue) for a dtype that is not
+// float.
 #pragma once
 
 #include "tensor/tensor.h"
@@ -7,7 +9,8 @@ namespace vitrail {
 
 // e^(x - max) / sum e^(x - max). A row of -inf only gives zeros (a fully masked row attends to nothing).
 Tensor softmax(const Tensor& x, int axis = -1);
-// x - max - log sum e^(x - max)
+// x - max - log sum e^(x - max). Finite x give finite results, at the least the lowest number there is; a row of -inf only
+// gives -inf.
 Tensor log_softmax(const Tensor& x, int axis = -1);
 // dx = y (dy - sum(dy y)), y = softmax(x)
 Tensor softmax_backward(const Tensor& dy, const Tensor& y, int axis = -1);

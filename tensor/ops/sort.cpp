@@ -12,15 +12,16 @@ namespace {
 
 struct Rows {
   Tensor matrix;  // contiguous [count, length]
-  Shape shape;    // of the tensor with the axis at the end
+  Shape shape;    // of the tensor with the axis at the end; a scalar counts as one element on one axis
+  bool is_scalar = false;
   int axis = 0;
 };
 
 Rows rows_along(const Tensor& x, int axis, const char* op) {
-  check(x.dim() > 0, ErrorKind::kShape, op, "a scalar has no axis");
   Rows rows;
   rows.axis = normalize_axis(axis, x.dim(), op);
-  const Tensor moved = contiguous(transpose(x, rows.axis, -1));
+  const Tensor moved = x.dim() == 0 ? reshape(x, {1}) : contiguous(transpose(x, rows.axis, -1));
+  rows.is_scalar = x.dim() == 0;
   rows.shape = moved.shape();
   Shape lead = rows.shape;
   lead.erase(lead.size() - 1);
@@ -32,6 +33,7 @@ Rows rows_along(const Tensor& x, int axis, const char* op) {
 Tensor restored(const Tensor& matrix, const Rows& rows) {
   Shape shape = rows.shape;
   shape.back() = matrix.size(1);
+  if (rows.is_scalar && matrix.numel() == 1) return reshape(matrix, {});
   return contiguous(transpose(reshape(matrix, shape), rows.axis, -1));
 }
 
