@@ -1,0 +1,75 @@
+#include "data/loader.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "tensor/parallel.h"
+#include "tensor/rng.h"
+
+namespace vitrail {
+namespace {
+
+// The two uses of the loader's seed.
+enum Stream : uint64_t { kOrderStream = 11, kAugmentStream = 12 };
+constexpr int64_t kSampleGrain = 4;  // samples per thread: one costs 10 microseconds and more
+
+}  // namespace
+
+std::vector<int64_t> epoch_order(int64_t n, uint64_t seed, int64_t epoch) {
+  check(n >= 0 && epoch >= 0, ErrorKind::kValue, "epoch_order", "n and epoch must not be negative: they are ", n, ", ", epoch);
+  return to_vector<int64_t>(rand_permutation(n, Rng(seed, kOrderStream).at(static_cast<uint64_t>(epoch))));
+}
+
+Loader::Loader(DatasetPtr dataset, Transform transform, LoaderOptions options)
+    : dataset_(std::move(dataset)), transform_(std::move(transform)), options_(options) {
+  const int64_t size = options_.batch_size;
+  check(dataset_ != nullptr, ErrorKind::kValue, "loader", "there is no data set");
+  check(size >= 1 && size <= (int64_t{1} << 20), ErrorKind::kValue, "loader", "batch_size must be in [1, 1048576]: it is ",
+        size);
+  check(dataset_->size() >= 1, ErrorKind::kValue, "loader", "data set ", dataset_->name(), " is empty");
+  check(batches() >= 1, ErrorKind::kValue, "loader", "an epoch has no full batch: batch_size is ", size, ", data set ",
+        dataset_->name(), " has ", dataset_->size(), " samples. Hint: smaller batches, or drop_last = false.");
+  transform_.preprocessing.validate();
+}
+
+int64_t Loader::batches() const {
+  const int64_t n = dataset_->size(), size = options_.batch_size;
+  return options_.drop_last ? n / size : (n + size - 1) / size;
+}
+
+int64_t Loader::samples() const { return std::min(dataset_->size(), batches() * options_.batch_size); }
+
+Batch Loader::batch(int64_t epoch, int64_t index) {
+  check(epoch >= 0 && index >= 0 && index < batches(), ErrorKind::kValue, "loader", "there is no batch ", index, " in epoch ",
+        epoch, ": an epoch has ", batches());
+  if (order_epoch_ != epoch) {
+    if (options_.train) {
+      order_ = epoch_order(dataset_->size(), options_.seed, epoch);
+    } else if (order_.empty()) {
+      order_.resize(dataset_->size());
+      std::iota(order_.begin(), order_.end(), int64_t{0});
+    }
+    order_epoch_ = epoch;
+  }
+  const int64_t begin = index * options_.batch_size;
+  const int64_t count = std::min(options_.batch_size, dataset_->size() - begin);
+  const Preprocessing& p = transform_.preprocessing;
+  Batch batch{empty({count, p.channels, p.height, p.width}, Dtype::f32, "loader"), empty({count}, Dtype::i64, "loader")};
+  float* images = batch.images.mutable_data<float>();
+  int64_t* labels = batch.labels.mutable_data<int64_t>();
+  // Keyed by the sample, not by its place in the batch: another batch size shows the same pictures.
+  const Rng rng = Rng(options_.seed, kAugmentStream).at(static_cast<uint64_t>(epoch));
+  parallel_for(count, kSampleGrain, [&](int64_t from, int64_t to) {
+    for (int64_t i = from; i < to; ++i) {
+      const int64_t key = order_[begin + i];
+      const Sample sample = dataset_->sample(key);
+      const Tensor x =
+          options_.train ? transform_.train(sample.image, rng.at(static_cast<uint64_t>(key))) : transform_.eval(sample.image);
+      std::copy_n(x.data<float>(), x.numel(), images + i * x.numel());
+      labels[i] = sample.label;
+    }
+  });
+  return batch;
+}
+
+}  // namespace vitrail

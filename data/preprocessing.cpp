@@ -1,0 +1,160 @@
+#include "data/preprocessing.h"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "data/image.h"
+#include "data/transforms.h"
+#include "tensor/view.h"
+
+namespace vitrail {
+namespace {
+
+using Json = nlohmann::json;
+
+template <class Enum>
+struct Name {
+  Enum value;
+  const char* text;
+};
+constexpr Name<ResizeMode> kResizeNames[] = {{ResizeMode::kSquash, "squash"}, {ResizeMode::kCrop, "crop"}};
+constexpr Name<Interpolation> kInterpolationNames[] = {
+    {Interpolation::kNearest, "nearest"}, {Interpolation::kBilinear, "bilinear"}, {Interpolation::kBicubic, "bicubic"}};
+
+template <class Enum, size_t N>
+std::string text_of(const Name<Enum> (&names)[N], Enum value) {
+  for (const auto& n : names) {
+    if (n.value == value) return n.text;
+  }
+  fail(ErrorKind::kValue, "preprocessing", "unknown option ", static_cast<int>(value));
+}
+
+template <class Enum, size_t N>
+Enum value_of(const Name<Enum> (&names)[N], const std::string& key, const Json& json) {
+  std::string known;
+  for (const auto& n : names) {
+    if (json.is_string() && json.get_ref<const std::string&>() == n.text) return n.value;
+    known += cat(known.empty() ? "" : ", ", n.text);
+  }
+  fail(ErrorKind::kValue, "preprocessing", key, " must be one of ", known, ": it is ", json.dump());
+}
+
+int64_t integer_of(const std::string& key, const Json& json) {
+  check(json.is_number_integer() && json >= 0 && json <= 65536, ErrorKind::kValue, "preprocessing", key,
+        " must be a whole number in [1, 65536]: it is ", json.dump());
+  return json.get<int64_t>();
+}
+
+double number_of(const std::string& key, const Json& json) {
+  check(json.is_number(), ErrorKind::kValue, "preprocessing", key, " must be a number: it is ", json.dump());
+  return json.get<double>();
+}
+
+std::vector<double> numbers_of(const std::string& key, const Json& json) {
+  check(json.is_array(), ErrorKind::kValue, "preprocessing", key, " must be a list of numbers: it is ", json.dump());
+  std::vector<double> values;
+  for (const auto& item : json) values.push_back(number_of(key, item));
+  return values;
+}
+
+// f32 [C, H, W] of bytes resized as PIL does: with a filter widened by the down-scaling factor.
+Tensor resized(const Tensor& x, int64_t height, int64_t width, Interpolation mode) {
+  if (x.size(1) == height && x.size(2) == width) return x;
+  return resize(x, height, width, {.mode = mode, .align_corners = false, .antialias = mode != Interpolation::kNearest});
+}
+
+Tensor fitted(const Tensor& x, const Preprocessing& p) {
+  if (p.resize == ResizeMode::kSquash) return resized(x, p.height, p.width, p.interpolation);
+  const double h = static_cast<double>(x.size(1)), w = static_cast<double>(x.size(2));
+  const double scale = std::max(std::floor(p.height / p.crop_fraction) / h, std::floor(p.width / p.crop_fraction) / w);
+  // The factor was made so that one side comes out exact; the small addition keeps rounding from losing a pixel of it.
+  const auto side = [&](double from, int64_t least) { return std::max(least, static_cast<int64_t>(from * scale + 1e-6)); };
+  const int64_t new_h = side(h, p.height), new_w = side(w, p.width);
+  check(new_h <= 65536 && new_w <= 65536, ErrorKind::kValue, "preprocess", "image ", x.shape(),
+        " is too elongated to be cropped: resized it would be ", new_h, " x ", new_w);
+  const Tensor y = resized(x, new_h, new_w, p.interpolation);
+  // torchvision's centre: half of the rest, rounded half to even.
+  const auto top = static_cast<int64_t>(std::nearbyint((new_h - p.height) / 2.0));
+  const auto left = static_cast<int64_t>(std::nearbyint((new_w - p.width) / 2.0));
+  return slice(slice(y, 1, top, top + p.height), 2, left, left + p.width);
+}
+
+}  // namespace
+
+void Preprocessing::validate() const {
+  const auto in_range = [](const char* key, bool rule, const char* range, double value) {
+    check(rule, ErrorKind::kValue, "preprocessing", key, " must be ", range, ": it is ", value);
+  };
+  in_range("height", height >= 1 && height <= 65536, "in [1, 65536]", static_cast<double>(height));
+  in_range("width", width >= 1 && width <= 65536, "in [1, 65536]", static_cast<double>(width));
+  in_range("channels", channels == 1 || channels == 3, "1 or 3", static_cast<double>(channels));
+  in_range("crop_fraction", crop_fraction > 0 && crop_fraction <= 1, "in (0, 1]", crop_fraction);
+  check(static_cast<int64_t>(mean.size()) == channels && mean.size() == std.size(), ErrorKind::kValue, "preprocessing",
+        "mean and std must have one value per channel: they have ", mean.size(), " and ", std.size(), " for ", channels);
+  for (double m : mean) in_range("mean", std::isfinite(m), "finite", m);
+  for (double s : std) in_range("std", std::isfinite(s) && s > 0, "positive", s);
+}
+
+Json preprocessing_to_json(const Preprocessing& p) {
+  return {{"height", p.height},
+          {"width", p.width},
+          {"channels", p.channels},
+          {"mean", p.mean},
+          {"std", p.std},
+          {"resize", text_of(kResizeNames, p.resize)},
+          {"crop_fraction", p.crop_fraction},
+          {"interpolation", text_of(kInterpolationNames, p.interpolation)}};
+}
+
+Preprocessing preprocessing_from_json(const Json& json) {
+  check(json.is_object(), ErrorKind::kValue, "preprocessing", "must be an object: it is ", json.type_name());
+  for (const char* key : {"height", "width", "channels", "mean", "std"}) {
+    check(json.contains(key), ErrorKind::kValue, "preprocessing", "key is missing: ", key);
+  }
+  Preprocessing p;
+  for (const auto& [key, value] : json.items()) {
+    if (key == "height")
+      p.height = integer_of(key, value);
+    else if (key == "width")
+      p.width = integer_of(key, value);
+    else if (key == "channels")
+      p.channels = integer_of(key, value);
+    else if (key == "mean")
+      p.mean = numbers_of(key, value);
+    else if (key == "std")
+      p.std = numbers_of(key, value);
+    else if (key == "resize")
+      p.resize = value_of(kResizeNames, key, value);
+    else if (key == "crop_fraction")
+      p.crop_fraction = number_of(key, value);
+    else if (key == "interpolation")
+      p.interpolation = value_of(kInterpolationNames, key, value);
+    else
+      fail(ErrorKind::kValue, "preprocessing", "unknown key: ", key);
+  }
+  p.validate();
+  return p;
+}
+
+Preprocessing preprocessing_for(const DatasetInfo& info) {
+  return {.height = info.height, .width = info.width, .channels = info.channels, .mean = info.mean, .std = info.std};
+}
+
+Tensor preprocess(const Tensor& image, const Preprocessing& p) {
+  const Tensor x = convert_channels(image, p.channels);
+  if (x.size(1) == p.height && x.size(2) == p.width && p.crop_fraction == 1) return normalize(x, p.mean, p.std);
+  check(x.numel() > 0, ErrorKind::kShape, "preprocess", "the image is empty: it is ", image.shape());
+  Tensor y = contiguous(fitted(to(x, Dtype::f32), p));
+  float* out = y.mutable_data<float>();
+  const int64_t plane = p.height * p.width;
+  for (int64_t c = 0; c < p.channels; ++c) {
+    const auto scale = static_cast<float>(1 / (255 * p.std[c])), shift = static_cast<float>(-p.mean[c] / p.std[c]);
+    for (int64_t i = c * plane; i < (c + 1) * plane; ++i) {
+      out[i] = std::clamp(out[i], 0.0f, 255.0f) * scale + shift;  // bicubic overshoots; bytes, as PIL keeps, cannot
+    }
+  }
+  return y;
+}
+
+}  // namespace vitrail
