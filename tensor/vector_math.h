@@ -2,7 +2,9 @@
 // For double they are the C library's. Errors against f64 are tests (tests/tensor/vector_math_test.cpp).
 #pragma once
 
+#include <bit>
 #include <cmath>
+#include <cstdint>
 
 #include "tensor/fast_exp.h"
 
@@ -75,5 +77,30 @@ inline float fast_erf(float x) {
   return std::abs(x) < 1.0f ? p * x : large;
 }
 inline double fast_erf(double x) { return std::erf(x); }
+
+// log x = n log 2 + log(1 + f) with 1 + f in [sqrt(1/2), sqrt(2)), the latter f - f^2 / 2 + f^3 P(f) with a minimax P.
+// -inf at 0, NaN below.
+inline float fast_log(float x) {
+  constexpr uint32_t kSqrtHalf = 0x3f3504f3;   // the bits of sqrt(1/2)
+  const bool subnormal = x < 1.17549435e-38f;  // those are scaled by 2^23 first
+  const uint32_t bits = std::bit_cast<uint32_t>(subnormal ? x * 8388608.0f : x);
+  const int32_t power = static_cast<int32_t>(bits - kSqrtHalf) >> 23;
+  const float n = static_cast<float>(subnormal ? power - 23 : power);
+  const float f = std::bit_cast<float>(bits - (static_cast<uint32_t>(power) << 23)) - 1.0f;
+  float p = 6.747728763e-2f;
+  p = p * f - 1.167751523e-1f;
+  p = p * f + 1.188869741e-1f;
+  p = p * f - 1.240534023e-1f;
+  p = p * f + 1.421945299e-1f;
+  p = p * f - 1.666800518e-1f;
+  p = p * f + 2.000212346e-1f;
+  p = p * f - 2.500000951e-1f;
+  p = p * f + 3.333331254e-1f;
+  const float tail = f * f * (f * p - 0.5f) + n * 1.42860677e-6f;  // log 2 in two parts, as in fast_exp
+  const float finite = n * 0.693145752f + (f + tail);
+  const float limit = x == 0 ? -INFINITY : (x > 0 ? x : NAN);
+  return (x > 0) & (x < INFINITY) ? finite : limit;
+}
+inline double fast_log(double x) { return std::log(x); }
 
 }  // namespace vitrail

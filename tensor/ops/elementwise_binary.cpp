@@ -118,11 +118,11 @@ Tensor pow(const Tensor& a, const Tensor& b) {
 }
 
 Tensor maximum(const Tensor& a, const Tensor& b) {
-  return binary("maximum", a, b, [](auto x, auto y) { return x > y || x != x ? x : y; });
+  return binary("maximum", a, b, [](auto x, auto y) { return (x > y) | (x != x) ? x : y; });
 }
 
 Tensor minimum(const Tensor& a, const Tensor& b) {
-  return binary("minimum", a, b, [](auto x, auto y) { return x < y || x != x ? x : y; });
+  return binary("minimum", a, b, [](auto x, auto y) { return (x < y) | (x != x) ? x : y; });
 }
 
 Tensor add(const Tensor& a, double b) { return add(a, number("add", b, a)); }
@@ -183,11 +183,17 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
   const Tensor x = contiguous(expand(a, shape));
   dispatch(a.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    const uint8_t* chosen = mask.data<uint8_t>();
-    const T* from = x.data<T>();
+    const uint8_t* mask_data = mask.data<uint8_t>();
+    const T* from_data = x.data<T>();
     T* to_data = out.mutable_data<T>();
-    parallel_for(out.numel(), kElementwiseGrain, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) to_data[i] = chosen[i] ? from[i] : to_data[i];
+    parallel_for(out.numel(), kElementwiseGrain, [=](int64_t begin, int64_t end) {
+      const uint8_t* __restrict chosen = mask_data;
+      const T* __restrict from = from_data;
+      T* __restrict result = to_data;
+      for (int64_t i = begin; i < end; ++i) {  // both sides are read, so that the choice is no branch
+        const T yes = from[i], no = result[i];
+        result[i] = chosen[i] != 0 ? yes : no;
+      }
     });
   });
   return out;

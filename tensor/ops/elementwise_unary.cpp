@@ -113,7 +113,7 @@ Tensor exp(const Tensor& x) {
   return float_unary("exp", x, [](auto v) { return fast_exp(v); });
 }
 Tensor log(const Tensor& x) {
-  return float_unary("log", x, [](auto v) { return std::log(v); });
+  return float_unary("log", x, [](auto v) { return fast_log(v); });
 }
 Tensor sqrt(const Tensor& x) {
   return float_unary("sqrt", x, [](auto v) { return std::sqrt(v); });

@@ -65,6 +65,19 @@ TEST_CASE("fast tanh, erf and sigmoid have small relative errors on both sides o
             -80, 80, [](float x) { return fast_sigmoid(x); }, sigmoid, relative) < 5e-7);
 }
 
+TEST_CASE("the fast logarithm is right near one, far out and for subnormal numbers") {
+  const auto fast = [](float x) { return fast_log(x); };
+  const auto exact = [](double x) { return std::log(x); };
+  for (const double reach : {1e-38, 1e-30, 1.0, 2.0, 1e9, 3e38}) CHECK(worst(reach / 1e6, reach, fast, exact, relative) < 3e-7);
+  CHECK(worst(0.99, 1.01, fast, exact, relative) < 3e-7);
+  CHECK(fast_log(1.0f) == 0.0f);
+  CHECK(fast_log(0.0f) == -kInfinity);
+  CHECK(fast_log(kInfinity) == kInfinity);
+  CHECK(std::isnan(fast_log(-1e-30f)));
+  CHECK(std::isnan(fast_log(-kInfinity)));
+  CHECK(std::isnan(fast_log(kNan)));
+}
+
 TEST_CASE("bounded functions reach their limits at infinity and keep NaN") {
   CHECK(fast_tanh(kInfinity) == 1.0f);
   CHECK(fast_tanh(-kInfinity) == -1.0f);
