@@ -26,8 +26,4 @@ Tensor read_idx(const std::string& path, int rank);
 // or the images are not info.height x info.width.
 DatasetPtr read_mnist_folder(const std::string& folder, const std::string& split, DatasetInfo info);
 
-// Unpacks a whole gzip file (one or more members). Error(kData), naming `name`, if it ends early, is damaged, is followed
-// by other bytes, or holds more than max_bytes.
-std::vector<uint8_t> gunzip(const std::vector<uint8_t>& bytes, const std::string& name, int64_t max_bytes);
-
 }  // namespace vitrail
