@@ -105,6 +105,10 @@ std::string read_text_file(const std::string& path, int64_t max_bytes) {
 }
 
 void write_file_atomically(const std::string& path, const std::vector<std::span<const uint8_t>>& pieces) {
+  struct stat status {};
+  // Renaming over a device would take it from the system: /dev/null is a path that people do give.
+  check(::stat(path.c_str(), &status) != 0 || S_ISREG(status.st_mode), ErrorKind::kIo, "file", "cannot replace ",
+        escaped(path, 200), ": it is no regular file");
   const std::string temporary = path + ".tmp." + std::to_string(::getpid());
   ::unlink(temporary.c_str());  // left by a process of this number that was killed
   try {

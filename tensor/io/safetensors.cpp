@@ -19,6 +19,7 @@ using nlohmann::json;
 constexpr int64_t kMaxHeader = 100'000'000;
 constexpr int64_t kMaxTensors = 200'000;
 constexpr size_t kMaxName = 1024;
+constexpr size_t kMaxMessage = 300;
 
 // Gives `bytes` bytes from `offset`.
 using Source = std::function<void(int64_t offset, void* to, int64_t bytes)>;
@@ -60,7 +61,10 @@ class Reader {
  private:
   template <class... Parts>
   void require(bool rule, const Parts&... parts) const {
-    check(rule, ErrorKind::kData, "safetensors", source_, ": ", parts...);
+    if (rule) return;
+    std::string text = cat("[safetensors] ", source_, ": ", parts...);
+    if (text.size() > kMaxMessage) text = text.substr(0, kMaxMessage - 3) + "...";  // a shape alone may have 170 digits
+    throw Error(ErrorKind::kData, text);
   }
 
   json read_header() {
@@ -85,6 +89,8 @@ class Reader {
     std::memcpy(start, &first_bytes, 8);
     require(std::strncmp(start, "version ", 8) != 0, "this is a git-lfs pointer, not the file itself. Hint: git lfs pull.");
     require(start[0] != '<', "this is an HTML page, not a safetensors file. Hint: download it again.");
+    require(start[0] != '\x80' || first_bytes <= static_cast<uint64_t>(kMaxHeader),
+            "this looks like a Python pickle, not a safetensors file");
     require(std::strncmp(start, "PK\x03\x04", 4) != 0, "this is a ZIP archive (a torch or npz file?), not a safetensors file");
   }
 
@@ -157,7 +163,8 @@ class Reader {
     if (e.type == "F32") return filled<float>(e);
     if (e.type == "F64") return filled<double>(e);
     if (e.type == "I64") return filled<int64_t>(e);
-    if (e.type == "U8" || e.type == "BOOL") return filled<uint8_t>(e);
+    if (e.type == "U8") return filled<uint8_t>(e);
+    if (e.type == "BOOL") return converted<uint8_t, uint8_t>(e, [](uint8_t x) { return static_cast<uint8_t>(x != 0); });
     if (e.type == "I32") return converted<int32_t, int64_t>(e, [](int32_t x) { return int64_t{x}; });
     if (e.type == "I16") return converted<int16_t, int64_t>(e, [](int16_t x) { return int64_t{x}; });
     if (e.type == "I8") return converted<int8_t, int64_t>(e, [](int8_t x) { return int64_t{x}; });
@@ -207,12 +214,28 @@ const char* stored_name(Dtype dtype) {
   return "?";
 }
 
+// Only what the strict reader will accept again is written.
+void check_text(const std::string& text, size_t max_bytes) {
+  check(text.size() <= max_bytes, ErrorKind::kValue, "safetensors", "a name may have at most ", max_bytes,
+        " bytes: ", escaped(text, 60));
+  try {
+    json(text).dump();
+  } catch (const json::exception&) {
+    fail(ErrorKind::kValue, "safetensors", "not UTF-8: ", escaped(text, 60));
+  }
+}
+
 // Keys in the order given: nlohmann's ordered_json keeps it, so the same content gives the same bytes.
 std::string header_text(const SafetensorsFile& file) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   if (!file.metadata.empty()) {
     nlohmann::ordered_json texts = nlohmann::ordered_json::object();
-    for (const auto& [key, value] : file.metadata) texts[key] = value;
+    for (const auto& [key, value] : file.metadata) {
+      check(!texts.contains(key), ErrorKind::kValue, "safetensors", "the metadata key ", escaped(key, 60), " stands twice");
+      check_text(key, kMaxName);
+      check_text(value, value.size());
+      texts[key] = value;
+    }
     header["__metadata__"] = texts;
   }
   std::set<std::string> names;
@@ -220,6 +243,8 @@ std::string header_text(const SafetensorsFile& file) {
   for (const auto& [name, tensor] : file.tensors) {
     check(!name.empty() && name != "__metadata__" && names.insert(name).second, ErrorKind::kValue, "safetensors",
           "tensor names must be unique and not empty: ", escaped(name, 60));
+    check_text(name, kMaxName);
+    check(tensor.defined(), ErrorKind::kValue, "safetensors", escaped(name, 60), " is undefined");
     const int64_t bytes = checked_bytes(tensor.shape(), size_of(tensor.dtype()));
     header[name] = {{"dtype", stored_name(tensor.dtype())},
                     {"shape", std::vector<int64_t>(tensor.shape().begin(), tensor.shape().end())},
