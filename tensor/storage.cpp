@@ -36,6 +36,8 @@ void* system_allocate(int64_t bytes) {
 class Allocator {
  public:
   void* allocate(int64_t bytes) {
+    // More than any machine has; and rounding up, or adding to live_bytes, must not overflow.
+    check(bytes <= int64_t{1} << 60, ErrorKind::kMemory, "memory", "the system has no ", bytes, " bytes left");
     const int64_t size = size_class(bytes);
     std::lock_guard lock(mutex_);
     check(limit_ == 0 || stats_.live_bytes + size <= limit_, ErrorKind::kMemory, "memory", "over the memory limit: ", bytes,

@@ -17,6 +17,7 @@ Tensor::Tensor(std::shared_ptr<Storage> storage, Shape shape, Shape strides, int
       numel_(checked_numel(shape, "tensor")),
       dtype_(dtype) {
   check(defined(), ErrorKind::kValue, "tensor", "the tensor is undefined: it has no memory to view");
+  check(storage_ != nullptr, ErrorKind::kValue, "tensor", "a view of an undefined tensor");
   check(shape.size() == strides.size(), ErrorKind::kShape, "tensor", "as many strides as extents: shape is ", shape,
         ", strides are ", strides);
   int64_t first = offset, last = offset;

@@ -178,7 +178,7 @@ Tensor unfold(const Tensor& x, int axis, int64_t size, int64_t step) {
   Shape shape = x.shape(), strides = x.strides();
   const int64_t stride = strides[axis];
   shape[axis] = (n - size) / step + 1;
-  strides[axis] = stride * step;
+  if (shape[axis] > 1) strides[axis] = stride * step;  // a step beyond the axis could overflow
   shape.push_back(size);
   strides.push_back(stride);
   return view_of(x, shape, strides, x.offset());
