@@ -15,6 +15,8 @@ struct Average {
   Columns columns;
   Divisor divisor;
 };
+template <class Rows, class Columns, class Divisor>
+Average(PoolGeometry, Rows, Columns, Divisor) -> Average<Rows, Columns, Divisor>;  // clang 14 does not deduce aggregates
 
 template <class T, class A>
 void forward(const A& a, const T* x, T* y) {
