@@ -2,12 +2,13 @@
 #include <signal.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <cstdio>
 #include <new>
 
 #include "cli/commands.h"
 #include "tensor/error.h"
+#include "tensor/io/file.h"
+#include "tensor/io/json.h"
 
 namespace vitrail::cli {
 namespace {
@@ -28,37 +29,19 @@ int exit_code(ErrorKind kind) {
   return kUsage;
 }
 
-// Levenshtein distance: how many letters must be typed differently.
-size_t distance(const std::string& a, const std::string& b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j < row.size(); ++j) row[j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0]++;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t above = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1])});
-      diagonal = above;
-    }
-  }
-  return row.back();
-}
-
 // CLI11 would only say that an argument was not expected.
 void check_command(const CLI::App& app, int argc, char** argv) {
   if (argc < 2 || argv[1][0] == '-') return;
-  std::string nearest, all;
-  size_t best = 4;
+  std::vector<std::string> names;
+  std::string all;
   for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
-    const std::string name = command->get_name();
-    if (name == argv[1]) return;
-    all += (all.empty() ? "" : ", ") + name;
-    if (distance(argv[1], name) < best) {
-      best = distance(argv[1], name);
-      nearest = name;
-    }
+    names.push_back(command->get_name());
+    if (names.back() == argv[1]) return;
+    all += (all.empty() ? "" : ", ") + names.back();
   }
-  const std::string hint = nearest.empty() ? "one of " + all : "did you mean " + nearest + "?";
-  fail(ErrorKind::kValue, "vitrail", "unknown command: ", argv[1], ". Hint: ", hint);
+  const std::string near = nearest(argv[1], names);
+  fail(ErrorKind::kValue, "vitrail", "unknown command: ", escaped(argv[1]),
+       ". Hint: ", near.empty() ? "one of " + all + "." : "did you mean " + near + "?");
 }
 
 int run(int argc, char** argv) {

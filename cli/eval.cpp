@@ -1,0 +1,60 @@
+// vitrail eval.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.h"
+#include "data/registry.h"
+#include "tensor/parallel.h"
+#include "train/save.h"
+#include "train/trainer.h"
+
+namespace vitrail::cli {
+
+namespace {
+
+struct Options {
+  std::string data, model, split = "test";
+  int64_t threads = 0, limit = 0;
+  bool json = false;
+};
+
+int run(const Options& o) {
+  if (o.threads != 0) set_num_threads(static_cast<int>(o.threads));
+  check(o.split == "test" || o.split == "train", ErrorKind::kValue, "eval", "--split must be test or train: it is ", o.split,
+        ".");
+  const LoadedModel loaded = load_model(o.model);
+  DatasetOptions options;
+  options.limit = o.limit;
+  const DatasetPtr dataset = open_dataset(o.data, o.split == "test" ? Split::kTest : Split::kTrain, options);
+  // The same number of classes in another order would give a wrong accuracy without a sign.
+  if (dataset->num_classes() == loaded.model->num_classes() && dataset->class_names() != loaded.card.class_names)
+    std::fprintf(stderr, "note: the class names of %s are not those that the model was trained with\n", o.data.c_str());
+  const Evaluation e = evaluate(*loaded.model, dataset, loaded.card.preprocessing);
+  if (o.json) {
+    const nlohmann::ordered_json json{{"top1", e.top1}, {"top5", e.top5}, {"loss", e.loss}, {"images", e.images}};
+    std::printf("%s\n", json.dump().c_str());
+  } else {
+    std::printf("test accuracy %.2f %%, top-5 %.2f %%, loss %.4f, %lld images\n", 100 * e.top1, 100 * e.top5, e.loss,
+                static_cast<long long>(e.images));
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_eval(CLI::App& app, Action& action) {
+  auto o = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("eval", "Test a saved model on a data set");
+  command->add_option("--data", o->data, "fashion-mnist:DIR, mnist:DIR, cifar10:DIR, cifar100:DIR, glyphs, scenes")->required();
+  command->add_option("--model", o->model, "Folder that train wrote, or its model.safetensors")->required();
+  command->add_option("--split", o->split, "test or train (test)");
+  command->add_option("--limit", o->limit, "Only the first N images");
+  command->add_option("--threads", o->threads, "Processors to use (all)");
+  command->add_flag("--json", o->json, "{\"top1\":..,\"top5\":..,\"loss\":..,\"images\":..}");
+  command->footer("Example: vitrail eval --data fashion-mnist:../shared/data/fashion-mnist --model fashion --json");
+  command->callback([&action, o] { action = [o] { return run(*o); }; });
+}
+
+}  // namespace vitrail::cli

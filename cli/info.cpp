@@ -1,0 +1,156 @@
+// vitrail info: opens whatever it is given and says what it is.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.h"
+#include "data/gzip.h"
+#include "data/idx.h"
+#include "data/image.h"
+#include "data/registry.h"
+#include "models/presets.h"
+#include "nn/summary.h"
+#include "tensor/io/file.h"
+#include "tensor/io/safetensors.h"
+#include "train/save.h"
+
+namespace vitrail::cli {
+
+namespace {
+
+using nlohmann::ordered_json;
+namespace fs = std::filesystem;
+
+// What info found: for people, and for programs.
+struct Report {
+  std::string text;
+  ordered_json json;
+};
+
+std::vector<int64_t> extents(const Shape& shape) { return {shape.begin(), shape.end()}; }
+
+Report about_model(models::Classifier& model, const std::string& kind) {
+  const nn::Summary summary = nn::summarize(model, model.input_shape());
+  ordered_json json{{"kind", kind},
+                    {"parameters", summary.parameters},
+                    {"macs", summary.macs},
+                    {"input", extents(model.input_shape())},
+                    {"classes", model.num_classes()},
+                    {"model", ordered_json::parse(model.config_json())}};
+  return {cat(kind, "\n", nn::to_string(summary)), json};
+}
+
+Report about_config(const models::ModelConfig& config, const std::string& kind) {
+  Rng rng(0);
+  return about_model(*models::make_model(config, rng), kind);
+}
+
+Report about_saved(const std::string& path) {
+  const LoadedModel loaded = load_model(path);
+  Report report = about_model(*loaded.model, "trained model");
+  report.json["class_names"] = loaded.card.class_names;
+  report.json["training"] = ordered_json::parse(loaded.card.training);
+  report.text += "classes:";
+  for (const std::string& name : loaded.card.class_names) report.text += " " + escaped(name) + ";";
+  report.text += "\n";
+  return report;
+}
+
+Report about_dataset(const std::string& spec) {
+  const DatasetPtr train = open_dataset(spec, Split::kTrain), test = open_dataset(spec, Split::kTest);
+  const Shape image{train->channels(), train->height(), train->width()};
+  Report report{cat("data set ", train->name(), ": ", train->size(), " training and ", test->size(), " test images ", image,
+                    ", ", train->num_classes(), " classes\n"),
+                {{"kind", "data set"},
+                 {"name", train->name()},
+                 {"train_images", train->size()},
+                 {"test_images", test->size()},
+                 {"image", extents(image)},
+                 {"class_names", train->class_names()}}};
+  for (const std::string& name : train->class_names()) report.text += "  " + name + "\n";
+  return report;
+}
+
+Report about_safetensors(const std::string& path) {
+  const SafetensorsFile file = load_safetensors(path);
+  for (const auto& [key, value] : file.metadata)
+    if (key == "vitrail") return about_saved(path);
+  Report report{cat("safetensors file with ", file.tensors.size(), " tensors\n"), {{"kind", "safetensors"}}};
+  for (const auto& [name, tensor] : file.tensors) {
+    report.text += cat("  ", escaped(name), " ", name_of(tensor.dtype()), " ", tensor.shape(), "\n");
+    report.json["tensors"][escaped(name)] = {{"dtype", name_of(tensor.dtype())}, {"shape", extents(tensor.shape())}};
+  }
+  return report;
+}
+
+Report about_idx(const std::string& path, int rank) {
+  const Tensor x = read_idx(path, rank);
+  return {cat("IDX file of bytes ", x.shape(), "\n"), {{"kind", "idx"}, {"shape", extents(x.shape())}}};
+}
+
+Report about_image(const std::string& path) {
+  const Tensor x = read_image(path);
+  return {cat("picture, ", x.size(2), " x ", x.size(1), ", ", x.size(0), " channels\n"),
+          {{"kind", "picture"}, {"shape", extents(x.shape())}}};
+}
+
+// By content, never by name.
+Report about_file(const std::string& path) {
+  const InputFile file(path);
+  uint8_t head[9] = {};
+  const int64_t length = std::min<int64_t>(file.size(), 9);
+  file.read_at(0, head, length);
+  if (length == 9 && head[8] == '{' && head[7] == 0) return about_safetensors(path);
+  if (length >= 4 && head[0] == 0 && head[1] == 0 && head[2] == 8) return about_idx(path, head[3]);
+  if (length >= 1 && head[0] == '{') {
+    const models::ModelConfig config = models::config_from_json(read_text_file(path), path);
+    return about_config(config, "model configuration");
+  }
+  const bool png = head[0] == 0x89 && head[1] == 'P', netpbm = head[0] == 'P' && head[1] >= '1' && head[1] <= '6';
+  if (png || netpbm) return about_image(path);
+  if (head[0] == 0x1f && head[1] == 0x8b) {
+    const std::vector<uint8_t> bytes = gunzip(read_file(path), path, int64_t{1} << 30);
+    if (bytes.size() >= 4 && bytes[0] == 0 && bytes[1] == 0) return about_idx(path, bytes[3]);
+  }
+  fail(ErrorKind::kData, "info", escaped(path), ": not a kind of file that vitrail knows (", file.size(),
+       " bytes). Hint: safetensors, IDX, PNG, PGM, PPM, a folder that train wrote, or config.json.");
+}
+
+Report about(const std::string& what) {
+  if (fs::is_directory(what)) return about_saved(what);
+  if (fs::exists(what)) return about_file(what);
+  for (const models::Preset& preset : models::presets())
+    if (preset.name == what) return about_config(preset.config, "preset " + preset.name + ": " + preset.description);
+  if (what.find(':') != std::string::npos || what == "glyphs" || what == "scenes") return about_dataset(what);
+  check(what.find('/') == std::string::npos && what.find('.') == std::string::npos, ErrorKind::kIo, "info", escaped(what),
+        ": there is no such file.");
+  models::find_preset(what);  // throws, with the nearest name
+  return {};
+}
+
+}  // namespace
+
+void add_info(CLI::App& app, Action& action) {
+  struct Options {
+    std::string what;
+    bool json = false;
+  };
+  auto o = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("info", "Say what a file, folder, data set or preset is");
+  command->add_option("what", o->what, "A path, a data set as in train --data, or the name of a preset")->required();
+  command->add_flag("--json", o->json, "Machine-readable output");
+  command->footer("Example: vitrail info vit_tiny_patch16_224");
+  command->callback([&action, o] {
+    action = [o] {
+      const Report report = about(o->what);
+      const std::string json = report.json.dump(2, ' ', false, ordered_json::error_handler_t::replace);
+      std::printf("%s%s", o->json ? json.c_str() : report.text.c_str(), o->json ? "\n" : "");
+      return 0;
+    };
+  });
+}
+
+}  // namespace vitrail::cli

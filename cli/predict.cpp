@@ -1,0 +1,85 @@
+// vitrail predict.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "autograd/node.h"
+#include "cli/commands.h"
+#include "data/idx.h"
+#include "data/image.h"
+#include "tensor/ops.h"
+#include "train/save.h"
+
+namespace vitrail::cli {
+
+namespace {
+
+using nlohmann::ordered_json;
+
+struct Options {
+  std::vector<std::string> files;
+  std::string model;
+  std::optional<int64_t> index;
+  int64_t top = 3;
+  bool json = false;
+};
+
+Tensor read_picture(const std::string& path, const std::optional<int64_t>& index) {
+  if (!index) return read_image(path);
+  const Tensor images = read_idx(path, 3);  // [N, H, W]
+  check(*index >= 0 && *index < images.size(0), ErrorKind::kValue, "predict", "--index outside [0, ", images.size(0),
+        "): it is ", *index, ".");
+  return unsqueeze(select(images, 0, *index), 0);
+}
+
+// [{"class": .., "index": .., "probability": ..}, ...], most probable first.
+ordered_json predict(LoadedModel& loaded, const Tensor& picture, int64_t top) {
+  const Tensor input = unsqueeze(preprocess(picture, loaded.card.preprocessing), 0);
+  const Tensor probabilities = softmax((*loaded.model)(input).value());
+  const auto [values, classes] = vitrail::topk(probabilities, std::min(top, loaded.model->num_classes()));
+  ordered_json result = ordered_json::array();
+  for (int64_t i = 0; i < values.size(1); ++i) {
+    const int64_t cls = static_cast<int64_t>(classes.at({0, i}));
+    result.push_back({{"class", loaded.card.class_names[cls]}, {"index", cls}, {"probability", values.at({0, i})}});
+  }
+  return result;
+}
+
+int run(const Options& o) {
+  check(o.top >= 1, ErrorKind::kValue, "predict", "--top must be at least 1: it is ", o.top, ".");
+  LoadedModel loaded = load_model(o.model);
+  const NoGradGuard no_grad;
+  ordered_json all = ordered_json::array();
+  for (const std::string& file : o.files) {
+    const ordered_json predictions = predict(loaded, read_picture(file, o.index), o.top);
+    all.push_back({{"file", file}, {"predictions", predictions}});
+    if (o.json) continue;
+    std::string line = file + ":";
+    for (const auto& p : predictions) {
+      char percent[32];
+      std::snprintf(percent, sizeof percent, " %.1f %%", 100 * p["probability"].get<double>());
+      line += (line.back() == ':' ? " " : ", ") + p["class"].get<std::string>() + percent;
+    }
+    std::printf("%s\n", line.c_str());
+  }
+  if (o.json) std::printf("%s\n", all.dump(2, ' ', false, ordered_json::error_handler_t::replace).c_str());
+  return 0;
+}
+
+}  // namespace
+
+void add_predict(CLI::App& app, Action& action) {
+  auto o = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("predict", "Say what is on a picture");
+  command->add_option("files", o->files, "PNG, PGM or PPM pictures; with --index IDX files")->required();
+  command->add_option("--model", o->model, "Folder that train wrote, or its model.safetensors")->required();
+  command->add_option("--index", o->index, "The files are IDX files: take the picture of this number");
+  command->add_option("--top", o->top, "How many classes to print (3)");
+  command->add_flag("--json", o->json, "Machine-readable output");
+  command->footer("Example: vitrail predict --model fashion shoe.png");
+  command->callback([&action, o] { action = [o] { return run(*o); }; });
+}
+
+}  // namespace vitrail::cli

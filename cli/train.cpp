@@ -1,0 +1,139 @@
+// vitrail train, vitrail demo.
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <optional>
+
+#include "cli/commands.h"
+#include "cli/train_job.h"
+#include "tensor/io/file.h"
+#include "tensor/parallel.h"
+
+namespace vitrail::cli {
+
+namespace {
+
+// What the user may say; what he does not say comes from the data set's recipe.
+struct Options {
+  std::string data, model, out, config, baseline;
+  std::optional<int64_t> epochs, max_steps, batch_size, crop_padding, eval_every;
+  std::optional<uint64_t> seed;
+  std::optional<std::string> optimizer, schedule;
+  std::optional<double> lr, min_lr, weight_decay, warmup, label_smoothing, clip_norm, ema_decay;
+  std::optional<bool> mirror;
+  int64_t threads = 0, limit = 0, train_size = 0, test_size = 0;
+  bool dry_run = false;
+};
+
+template <class T>
+void take(T& field, const std::optional<T>& given) {
+  if (given) field = *given;
+}
+
+TrainConfig config_from(const Options& o, const DatasetInfo& info) {
+  TrainConfig c = recipe_for(info);
+  if (!o.config.empty()) c = train_config_from_json(read_text_file(o.config), c, o.config);
+  take(c.epochs, o.epochs);
+  take(c.max_steps, o.max_steps);
+  take(c.batch_size, o.batch_size);
+  take(c.crop_padding, o.crop_padding);
+  take(c.eval_every, o.eval_every);
+  take(c.seed, o.seed);
+  take(c.optimizer, o.optimizer);
+  take(c.schedule, o.schedule);
+  take(c.lr, o.lr);
+  take(c.min_lr, o.min_lr);
+  take(c.weight_decay, o.weight_decay);
+  take(c.warmup, o.warmup);
+  take(c.label_smoothing, o.label_smoothing);
+  take(c.clip_norm, o.clip_norm);
+  take(c.ema_decay, o.ema_decay);
+  take(c.mirror, o.mirror);
+  if (o.threads > 0) c.threads = o.threads;
+  validate(c);
+  return c;
+}
+
+TrainJob job_from(const Options& o) {
+  check(o.threads >= 0 && o.threads <= 1024, ErrorKind::kValue, "train", "--threads must be in [0, 1024]: it is ", o.threads,
+        ".");
+  check(o.baseline.empty() || o.baseline == "linear", ErrorKind::kValue, "train", "unknown baseline: it is \"", o.baseline,
+        "\". Hint: --baseline linear.");
+  TrainJob job;
+  job.model = o.model;
+  job.out = o.out;
+  job.data = o.data;
+  job.baseline = !o.baseline.empty();
+  DatasetOptions options;
+  options.limit = o.limit;
+  options.train_size = o.train_size;
+  options.test_size = o.test_size;
+  job.train = open_dataset(o.data, Split::kTrain, options);
+  options.limit = 0;
+  job.test = open_dataset(o.data, Split::kTest, options);
+  job.config = config_from(o, job.train->info());
+  if (job.config.threads > 0) set_num_threads(static_cast<int>(job.config.threads));
+  return job;
+}
+
+void add_recipe(CLI::App& command, Options& o) {
+  command.add_option("--epochs", o.epochs, "Times that every image is seen (10)");
+  command.add_option("--max-steps", o.max_steps, "Stop after so many updates");
+  command.add_option("--batch-size", o.batch_size, "Images per update (128)");
+  command.add_option("--lr", o.lr, "Highest learning rate (0.001)");
+  command.add_option("--seed", o.seed, "The run is a function of it (0)");
+  command.add_option("--threads", o.threads, "Processors to use (all); the result does not depend on it");
+  command.add_option("--model", o.model, "Preset or config.json (vit_fashion; cct_2_3x2 for colour)");
+  command.add_option("--train-size", o.train_size, "Training images of a drawn set (20000)");
+  command.add_option("--test-size", o.test_size, "Test images of a drawn set (4000)");
+}
+
+void add_fine_print(CLI::App& command, Options& o) {
+  command.add_option("--optimizer", o.optimizer, "adamw, adam, sgd, lion, rmsprop");
+  command.add_option("--weight-decay", o.weight_decay, "On matrices only (0.05)");
+  command.add_option("--schedule", o.schedule, "constant, linear, cosine, step, multistep, polynomial");
+  command.add_option("--warmup", o.warmup, "Part of the run in which the rate rises (0.05)");
+  command.add_option("--min-lr", o.min_lr, "Rate at the end (0.00001)");
+  command.add_option("--label-smoothing", o.label_smoothing, "Target mass spread over all classes (0.1)");
+  command.add_option("--clip-norm", o.clip_norm, "Largest gradient norm (1); 0: no clipping");
+  command.add_option("--ema", o.ema_decay, "Decay of the average of the weights, as 0.999; 0: none");
+  command.add_option("--crop-padding", o.crop_padding, "Random crop after padding by this");
+  command.add_option("--mirror", o.mirror, "true: exchange left and right in half of the cases");
+  command.add_option("--eval-every", o.eval_every, "Epochs between two tests (1)");
+  command.add_option("--limit", o.limit, "Only the first N training images");
+  command.add_option("--config", o.config, "Recipe as JSON; options given here win");
+  command.add_option("--baseline", o.baseline, "linear: train a softmax regression first, to compare with");
+}
+
+}  // namespace
+
+void add_train(CLI::App& app, Action& action) {
+  auto o = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("train", "Train a model on a data set and save it");
+  command->add_option("--data", o->data, "fashion-mnist:DIR, mnist:DIR, cifar10:DIR, cifar100:DIR, glyphs, scenes")->required();
+  command->add_option("--out", o->out, "Folder for model.safetensors, config.json and log.jsonl");
+  add_recipe(*command, *o);
+  add_fine_print(*command, *o);
+  command->add_flag("--dry-run", o->dry_run, "Print parameters, memory and time, and leave");
+  command->footer("Example: vitrail train --data fashion-mnist:../shared/data/fashion-mnist --out fashion --epochs 25");
+  command->callback([&action, o] {
+    action = [o] {
+      check(o->dry_run || !o->out.empty(), ErrorKind::kValue, "train", "--out is needed. Hint: --out DIR, or --dry-run.");
+      const TrainJob job = job_from(*o);
+      return o->dry_run ? print_estimates(job) : run_training(job);
+    };
+  });
+}
+
+void add_demo(CLI::App& app, Action& action) {
+  auto o = std::make_shared<Options>();
+  o->data = "glyphs";
+  o->baseline = "linear";
+  o->out = "demo";
+  CLI::App* command = app.add_subcommand("demo", "Train a small ViT on pictures that the program draws itself");
+  command->add_option("--out", o->out, "Folder for the model (demo)");
+  add_recipe(*command, *o);
+  command->footer("Example: vitrail demo --out demo");
+  command->callback([&action, o] { action = [o] { return run_training(job_from(*o)); }; });
+}
+
+}  // namespace vitrail::cli

@@ -1,0 +1,138 @@
+#include "cli/train_job.h"
+
+#include <sys/stat.h>
+
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "autograd/ops.h"
+#include "data/loader.h"
+#include "nn/summary.h"
+#include "tensor/io/file.h"
+#include "train/interrupt.h"
+#include "train/progress.h"
+#include "train/save.h"
+
+namespace vitrail::cli {
+
+namespace {
+
+models::DataShape shape_of(const DatasetInfo& info) {
+  return {info.channels, info.height, info.width, static_cast<int64_t>(info.class_names.size())};
+}
+
+std::unique_ptr<models::Classifier> build(const TrainJob& job) {
+  Rng rng(job.config.seed);
+  return models::make_model(model_config(job.model, job.train->info()), rng);
+}
+
+ModelCard card_for(const TrainJob& job, const Preprocessing& preprocessing, const EpochReport& report) {
+  nlohmann::ordered_json training{{"data", job.data}, {"images", job.train->size()}, {"steps", report.step}};
+  if (report.test) training["test"] = {{"top1", report.test->top1}, {"top5", report.test->top5}, {"loss", report.test->loss}};
+  training["recipe"] = nlohmann::ordered_json::parse(to_json(job.config));
+  return {preprocessing, job.train->class_names(),
+          training.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace)};
+}
+
+void make_folder(const std::string& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  check(!error, ErrorKind::kIo, "train", path, " cannot be made: ", error.message(), ".");
+}
+
+// Bytes at the peak of one training step with this many images.
+int64_t peak_of_step(models::Classifier& model, const Batch& batch, double* seconds) {
+  reset_peak_memory();
+  const auto start = std::chrono::steady_clock::now();
+  cross_entropy(model(batch.images), batch.labels).backward();
+  *seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  model.zero_grad();
+  return memory_stats().peak_bytes;
+}
+
+}  // namespace
+
+std::string default_preset(const DatasetInfo& info) { return info.channels == 1 ? "vit_fashion" : "cct_2_3x2"; }
+
+models::ModelConfig model_config(const std::string& model, const DatasetInfo& info) {
+  models::DataShape shape = shape_of(info);
+  const std::string name = model.empty() ? default_preset(info) : model;
+  const bool file = name.find('/') != std::string::npos || name.ends_with(".json");
+  if (file) shape.img_height = shape.img_width = 0;
+  const models::ModelConfig config =
+      models::adapted(file ? models::config_from_json(read_text_file(name), name) : models::find_preset(name).config, shape);
+  models::validate(config);
+  return config;
+}
+
+int run_training(const TrainJob& job) {
+  const auto model = build(job);
+  const Preprocessing preprocessing = preprocessing_for(*model, job.train->info());
+  TrainCallbacks callbacks;
+  if (!job.out.empty()) {
+    make_folder(job.out);
+    callbacks.log_path = job.out + "/log.jsonl";
+    callbacks.on_epoch = [&](const EpochReport& report) { save_model(job.out, *model, card_for(job, preprocessing, report)); };
+  }
+  std::fprintf(stderr, "%s: %lld parameters, %lld training and %lld test images\n", job.data.c_str(),
+               static_cast<long long>(model->num_parameters()), static_cast<long long>(job.train->size()),
+               static_cast<long long>(job.test->size()));
+  const double linear = job.baseline ? linear_baseline(job) : 0;
+  const InterruptScope interrupts;
+  const TrainResult result = train_model(*model, job.train, job.test, preprocessing, job.config, callbacks);
+  const EpochReport& last = result.history.back();
+  if (result.signal) {
+    std::fprintf(stderr, "stopped by signal %d after %lld updates%s%s\n", result.signal, static_cast<long long>(result.steps),
+                 job.out.empty() ? "" : "; the model is saved in ", job.out.c_str());
+    return 128 + result.signal;
+  }
+  if (job.baseline) std::printf("linear model: test accuracy %.2f %%\n", 100 * linear);
+  std::printf("test accuracy %.2f %%, top-5 %.2f %%, loss %.4f, %lld images, %s\n", 100 * last.test->top1,
+              100 * last.test->top5, last.test->loss, static_cast<long long>(last.test->images),
+              format_duration(result.seconds).c_str());
+  if (!job.out.empty()) std::printf("saved in %s\n", job.out.c_str());
+  return 0;
+}
+
+double linear_baseline(const TrainJob& job) {
+  TrainConfig config;
+  config.epochs = 5;
+  config.batch_size = std::min<int64_t>(128, job.config.batch_size);
+  config.seed = job.config.seed;
+  config.label_smoothing = config.weight_decay = 0;
+  std::fprintf(stderr, "a linear model first, to compare with ...\n");
+  Rng rng(config.seed);
+  const auto model = models::make_model("linear", rng, shape_of(job.train->info()));
+  const TrainResult result =
+      train_model(*model, job.train, job.test, preprocessing_for(*model, job.train->info()), config, {.quiet = true});
+  return result.history.back().test->top1;
+}
+
+int print_estimates(const TrainJob& job) {
+  const auto model = build(job);
+  const Preprocessing preprocessing = preprocessing_for(*model, job.train->info());
+  const nn::Summary summary = nn::summarize(*model, model->input_shape());
+  Loader one(job.train, Transform{preprocessing, {}}, {.batch_size = 1});
+  const int64_t few = std::min<int64_t>(8, job.train->size());
+  Loader several(job.train, Transform{preprocessing, {}}, {.batch_size = few});
+  double seconds = 0;
+  peak_of_step(*model, several.batch(0, 0), &seconds);  // warms the caches
+  const int64_t peak1 = peak_of_step(*model, one.batch(0, 0), &seconds);
+  const int64_t peak_few = peak_of_step(*model, several.batch(0, 0), &seconds);
+  // The peak grows by the same amount with each image; the optimiser's moments come on top.
+  const double per_image = few > 1 ? static_cast<double>(peak_few - peak1) / static_cast<double>(few - 1) : 0;
+  const double moments = 2.0 * 4.0 * static_cast<double>(summary.trainable);
+  const double bytes = static_cast<double>(peak1) + per_image * static_cast<double>(job.config.batch_size - 1) + moments;
+  const int64_t steps = total_steps(job.config, job.train->size());
+  const double images = static_cast<double>(steps * job.config.batch_size);
+  std::printf(
+      "parameters  %lld\nMACs        %.1f M per image\nupdates     %lld of %lld images\nmemory      %.0f MB\ntime        %s\n",
+      static_cast<long long>(summary.parameters), static_cast<double>(summary.macs) / 1e6, static_cast<long long>(steps),
+      static_cast<long long>(job.config.batch_size), bytes / 1e6,
+      format_duration(images * seconds / static_cast<double>(few)).c_str());
+  return 0;
+}
+
+}  // namespace vitrail::cli

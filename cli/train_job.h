@@ -1,0 +1,33 @@
+// What `train` and `demo` share: data, model and recipe put together, trained, saved, reported.
+#pragma once
+
+#include <string>
+
+#include "data/registry.h"
+#include "models/presets.h"
+#include "train/trainer.h"
+
+namespace vitrail::cli {
+
+struct TrainJob {
+  std::string model;  // a preset, or the path of a JSON configuration; empty: the data set's default
+  std::string out;    // folder; empty: nothing is saved
+  std::string data;   // as in data/registry.h
+  TrainConfig config;
+  bool baseline = false;  // train a softmax regression on the same images first
+  DatasetPtr train, test;
+};
+
+// The preset that suits a data set: vit_fashion for small grey pictures, cct_2_3x2 for colour.
+std::string default_preset(const DatasetInfo& info);
+// A preset takes size, channels and classes from the data; a JSON file keeps its own image size (pictures are resized).
+models::ModelConfig model_config(const std::string& model, const DatasetInfo& info);
+
+// Trains, saves into job.out after every epoch, prints the result on standard output. 0, or 128 + signal.
+int run_training(const TrainJob& job);
+// Prints parameters, cost, memory and time of the job, measured on a few images, without training.
+int print_estimates(const TrainJob& job);
+// Test accuracy of a softmax regression trained for a few seconds on the same images.
+double linear_baseline(const TrainJob& job);
+
+}  // namespace vitrail::cli
