@@ -99,7 +99,7 @@ inline float fast_log(float x) {
   const float tail = f * f * (f * p - 0.5f) + n * 1.42860677e-6f;  // log 2 in two parts, as in fast_exp
   const float finite = n * 0.693145752f + (f + tail);
   const float limit = x == 0 ? -INFINITY : (x > 0 ? x : NAN);
-  return (x > 0) & (x < INFINITY) ? finite : limit;
+  return ((x > 0) & (x < INFINITY)) ? finite : limit;
 }
 inline double fast_log(double x) { return std::log(x); }
 

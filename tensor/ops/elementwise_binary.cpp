@@ -118,11 +118,11 @@ Tensor pow(const Tensor& a, const Tensor& b) {
 }
 
 Tensor maximum(const Tensor& a, const Tensor& b) {
-  return binary("maximum", a, b, [](auto x, auto y) { return (x > y) | (x != x) ? x : y; });
+  return binary("maximum", a, b, [](auto x, auto y) { return ((x > y) | (x != x)) ? x : y; });
 }
 
 Tensor minimum(const Tensor& a, const Tensor& b) {
-  return binary("minimum", a, b, [](auto x, auto y) { return (x < y) | (x != x) ? x : y; });
+  return binary("minimum", a, b, [](auto x, auto y) { return ((x < y) | (x != x)) ? x : y; });
 }
 
 Tensor add(const Tensor& a, double b) { return add(a, number("add", b, a)); }

@@ -80,7 +80,8 @@ Tensor log_softmax(const Tensor& x, int axis) {
     const T log_total = total == 0 ? T{0} : static_cast<T>(std::log(total));
     for (int64_t i = 0; i < n; ++i) {
       const T y = in[i] - shift - log_total;
-      out[i] = (y < kLowest<T>)&(in[i] >= kLowest<T>) ? kLowest<T> : y;
+      const bool sunk = y < kLowest<T>, finite = in[i] >= kLowest<T>;
+      out[i] = (sunk & finite) ? kLowest<T> : y;
     }
   });
 }

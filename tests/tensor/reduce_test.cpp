@@ -102,7 +102,7 @@ TEST_CASE("every reduction equals a plain loop over random shapes, strides and a
     CAPTURE(c.name);
     for (uint64_t seed = 0; seed < 150; ++seed) {
       const auto [x, axes] = random_problem(seed);
-      CAPTURE(x.shape());
+      CAPTURE(seed);
       const bool keepdim = seed % 2 == 0;
       const Tensor y = c.fn(x, axes, keepdim);
       CHECK(y.shape() == reduced_shape(x.shape(), normalize_axes(axes, x.dim(), "test"), keepdim));
@@ -114,7 +114,9 @@ TEST_CASE("every reduction equals a plain loop over random shapes, strides and a
 TEST_CASE("sums in the middle and in front agree with a plain loop where they are cut into tiles and blocks") {
   const std::vector<std::pair<Shape, Axes>> problems = {{{2003, 192}, {0}}, {{37, 5, 1500}, {0}},     {{3, 2500, 33}, {1}},
                                                         {{70000, 1}, {0}},  {{5, 7, 11, 13}, {1, 2}}, {{9, 65, 100}, {0, 1}}};
-  for (const auto& [shape, axes] : problems) {
+  for (const auto& problem : problems) {
+    const Shape shape = problem.first;
+    const Axes axes = problem.second;
     CAPTURE(shape);
     const Tensor x = random_tensor(shape, Dtype::f32, 11);
     CHECK(max_difference(sum(to(x, Dtype::f64), axes), plain_reduction(x, axes, sum_of)) < 1e-10);
@@ -202,7 +204,8 @@ TEST_CASE("sum_to undoes broadcasting") {
   const std::vector<std::pair<Shape, Shape>> problems = {{{4, 5, 6}, {6}},       {{4, 5, 6}, {5, 6}}, {{4, 5, 6}, {4, 1, 6}},
                                                          {{4, 5, 6}, {1, 5, 1}}, {{4, 5, 6}, {}},     {{2, 1, 3}, {1, 3}},
                                                          {{0, 3}, {3}},          {{2, 3}, {2, 3}}};
-  for (const auto& [from, onto] : problems) {
+  for (const auto& problem : problems) {
+    const Shape from = problem.first, onto = problem.second;
     CAPTURE(from);
     CAPTURE(onto);
     const Tensor x = random_tensor(from, Dtype::f64, 9), y = random_tensor(onto, Dtype::f64, 10);
