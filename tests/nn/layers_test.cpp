@@ -1,0 +1,128 @@
+#include <doctest/doctest.h>
+
+#include "nn/nn.h"
+#include "tensor/ops.h"
+#include "tests/models/model_test.h"
+
+namespace vitrail::testing {
+namespace {
+
+TEST_CASE("patch embedding is a convolution whose stride is its kernel") {
+  Rng rng(1);
+  nn::PatchEmbed embed(2, 4, 3, 5, rng);
+  embed.proj.bias.set_value(rand_normal({5}, 0, 1, Rng(2)));
+  const Tensor images = random_images({2, 3, 6, 8});
+  const Variable as_convolution = transpose(flatten(embed.proj(images), 2), 1, 2);
+  CHECK(largest_difference(embed(images).value(), contiguous(as_convolution).value()) < 1e-5);
+  CHECK(contains(message_of([&] { embed(random_images({1, 3, 7, 8})); }), "patch is 2 x 4"));
+  CHECK(contains(message_of([&] { embed(random_images({1, 2, 6, 8})); }), "channels of the weight"));
+}
+
+TEST_CASE("self-attention equals attention written out with matrix products") {
+  Rng rng(1);
+  nn::MultiHeadAttention attn(6, 2, rng);
+  attn.qkv.bias.set_value(rand_normal({18}, 0, 1, Rng(2)));
+  attn.keep_attention_map = true;
+  const Tensor x = random_images({2, 4, 6});
+  const Tensor fused = linear(x, attn.qkv.weight.value(), attn.qkv.bias.value());
+  const auto part = [&](int64_t i, int64_t head) { return slice(fused, 2, 6 * i + 3 * head, 6 * i + 3 * head + 3); };
+  std::vector<Tensor> heads, maps;
+  for (int64_t h = 0; h < 2; ++h) {
+    maps.push_back(softmax(matmul(part(0, h), transpose(part(1, h))) / std::sqrt(3.0)));
+    heads.push_back(matmul(maps.back(), part(2, h)));
+  }
+  const Tensor expected = linear(concat(heads, 2), attn.proj.weight.value(), attn.proj.bias.value());
+  CHECK(largest_difference(attn(x).value(), expected) < 1e-5);
+  CHECK(largest_difference(attn.attention_map, stack(maps, 1)) < 1e-5);
+}
+
+TEST_CASE("cross-attention to itself is self-attention") {
+  Rng rng(1);
+  nn::MultiHeadAttention attn(6, 2, rng, {.qk_norm = true});
+  const Tensor x = random_images({2, 4, 6});
+  CHECK(largest_difference(attn(x).value(), attn.cross(x, x).value()) < 1e-5);
+  CHECK(attn.cross(x, random_images({2, 7, 6})).shape() == Shape{2, 4, 6});
+}
+
+TEST_CASE("a causal mask hides later tokens") {
+  Rng rng(1);
+  nn::MultiHeadAttention attn(6, 2, rng);
+  const Tensor mask = to(tril(ones({4, 4})), Dtype::u8);
+  Tensor x = random_images({1, 4, 6});
+  const Tensor before = attn.self(x, mask).value();
+  fill_(select(x, 1, 3), 9);
+  const Tensor after = attn.self(x, mask).value();
+  CHECK(largest_difference(slice(before, 1, 0, 3), slice(after, 1, 0, 3)) < 1e-6);
+  CHECK(largest_difference(before, after) > 1e-3);
+}
+
+TEST_CASE("heads that do not divide the width are refused") {
+  Rng rng(1);
+  CHECK(contains(message_of([&] { nn::MultiHeadAttention(10, 3, rng); }), "dim is 10, num_heads is 3"));
+}
+
+TEST_CASE("dropout of attention, or of nothing, keeps the values of evaluation") {
+  Rng rng(1);
+  nn::MultiHeadAttention attn(8, 2, rng, {.attn_drop = 0.5});
+  const Tensor x = random_images({2, 4, 8});
+  attn.eval();
+  const Tensor calm = attn(x).value();
+  CHECK(bit_equal(calm, attn(x).value()));
+  attn.train();
+  manual_seed(1);
+  const Tensor first = attn(x).value();
+  CHECK_FALSE(bit_equal(first, attn(x).value()));
+  manual_seed(1);
+  CHECK(bit_equal(first, attn(x).value()));
+}
+
+TEST_CASE("blocks are pre-norm or post-norm as asked") {
+  Rng rng(1);
+  nn::EncoderBlock pre(8, 2, rng), post(8, 2, rng, {.post_norm = true});
+  const Variable x = random_images({2, 4, 8});
+  const Variable y = x + pre.attn(pre.norm1(x));
+  CHECK(largest_difference(pre(x).value(), (y + pre.mlp(pre.norm2(y))).value()) < 1e-6);
+  const Variable z = post.norm1(x + post.attn(x));
+  CHECK(largest_difference(post(x).value(), post.norm2(z + post.mlp(z)).value()) < 1e-6);
+}
+
+TEST_CASE("LayerScale near zero makes a block nearly the identity") {
+  Rng rng(1);
+  nn::EncoderBlock block(8, 2, rng, {.init_values = 1e-6});
+  const Tensor x = random_images({2, 4, 8});
+  CHECK(largest_difference(block(x).value(), x) < 1e-4);
+}
+
+TEST_CASE("activation names go both ways and an unknown one is answered with the list") {
+  for (const char* name : {"relu", "gelu", "gelu_tanh", "quick_gelu", "silu", "tanh", "sigmoid"}) {
+    CHECK(std::string(nn::activation_name(nn::activation_from_name(name))) == name);
+  }
+  CHECK(contains(message_of([] { nn::activation_from_name("swish"); }), "silu"));
+}
+
+TEST_CASE("batch norm uses the batch in training and its memory in evaluation") {
+  nn::BatchNorm2d norm(2);
+  const Tensor x = random_images({4, 2, 3, 3}) * 3.0 + 5.0;
+  const Tensor trained = norm(x).value();
+  CHECK(std::abs(mean(trained).item()) < 1e-5);
+  CHECK(mean(norm.running_mean).item() == doctest::Approx(0.1 * mean(x).item()).epsilon(1e-4));
+  norm.eval();
+  CHECK(mean(norm(x).value()).item() > 1);
+}
+
+TEST_CASE("the summary shows every layer's output, parameters and work") {
+  Rng rng(1);
+  nn::Sequential net;
+  net.add<nn::Conv2d>(1, 4, 3, 3, rng, Conv2dOptions{.padding_h = 1, .padding_w = 1});
+  net.add<nn::Flatten>();
+  net.add<nn::Linear>(4 * 6 * 6, 10, rng);
+  net.train();
+  const nn::Summary summary = nn::summarize(net, {1, 1, 6, 6});
+  CHECK(summary.parameters == 40 + 1450);
+  CHECK(summary.macs == 36 * 4 * 9 + 1440);
+  CHECK(contains(to_string(summary), "[1, 4, 6, 6]"));
+  CHECK(net.training());
+}
+
+}  // namespace
+}  // namespace vitrail::testing
