@@ -25,14 +25,15 @@ const Tensor& Variable::value() const {
 
 void Variable::set_value(Tensor value) {
   check(is_leaf(), ErrorKind::kValue, "variable", "only a leaf's value can be replaced: this is the result of ",
-        meta_ ? meta_->node->name : "");
+        is_leaf() ? "" : meta_->node->name);
   if (!meta_) meta_ = std::make_shared<Meta>();
   meta_->value = std::move(value);
 }
 
 void Variable::set_requires_grad(bool on) {
-  check(defined() && is_leaf(), ErrorKind::kValue, "variable", "only a leaf's requires_grad can be set: this is ",
-        defined() ? cat("the result of ", meta_->node->name, ". Hint: use detach().") : std::string("undefined"));
+  check(defined(), ErrorKind::kValue, "variable", "only a leaf's requires_grad can be set: this is undefined");
+  check(is_leaf(), ErrorKind::kValue, "variable", "only a leaf's requires_grad can be set: this is the result of ",
+        is_leaf() ? "" : meta_->node->name, ". Hint: use detach().");
   check(!on || is_float(dtype()), ErrorKind::kValue, "variable", "only float tensors can require a gradient: dtype is ",
         name_of(dtype()));
   meta_->requires_grad = on;
