@@ -194,8 +194,8 @@ TEST_CASE("safetensors: a header that is not strict JSON of the right form is re
   CHECK(refused(file_of("{} x"), "no valid JSON"));
   CHECK(refused(file_of(std::string("{}\0 ", 4)), "a NUL byte at byte 2"));
   CHECK(refused(file_of("{\"\xff\":1}"), "no valid JSON"));
-  CHECK(refused(file_of("{" + std::string(100000, '[')), "no valid JSON"));
-  CHECK(refused(file_of("{\"a\":" + std::string(1000000, '[')), "nested deeper than 3"));
+  CHECK(refused(file_of(cat("{", std::string(100000, '['))), "no valid JSON"));
+  CHECK(refused(file_of(cat("{\"a\":", std::string(1000000, '['))), "nested deeper than 3"));
   CHECK(refused(file_of("{\"" + std::string(1025, 'n') + "\":1}"), "1 to 1024 bytes"));
 }
 
