@@ -20,13 +20,14 @@ struct GradcheckOptions {
 
 struct GradcheckResult {
   bool ok = true;
-  double max_error = 0;  // largest |analytic - numeric| / (atol + rtol |numeric|) * (atol + rtol |numeric|): the absolute error
+  double max_error = 0;  // largest |analytic - numeric|
   double max_ratio = 0;  // largest |analytic - numeric| / (atol + rtol |numeric|); ok means <= 1
   std::string message;   // on failure: which input, which element, both values
 };
 
-// fn maps the inputs (f64; those that require a gradient are checked) to any-shaped f64 output. Each input keeps its
-// strides. Error(kValue) if an input is not f64.
+// fn maps the inputs to an f64 output of any shape; the inputs that require a gradient are checked. Each keeps its strides,
+// and a Variable that is passed twice stays one. Undefined inputs are handed on. Error(kValue) if an input to check is not
+// f64, or if there is none.
 GradcheckResult gradcheck(const std::function<Variable(const std::vector<Variable>&)>& fn, const std::vector<Variable>& inputs,
                           const GradcheckOptions& options = {});
 
