@@ -68,6 +68,9 @@ std::vector<OpCase> two_operands() {
   cases[2].samples.push_back(with_number("number", unary([](const Variable& x) { return mul(x, 2.5); })));
   cases[3].samples.push_back(with_number("number", unary([](const Variable& x) { return div(x, 2.5); })));
   cases[4].samples.push_back(with_number("cube", unary([](const Variable& x) { return pow(x, 3.0); })));
+  const Variable zero(zeros({2, 3}, Dtype::f64), true), exponent(full({2, 3}, 2, Dtype::f64), true);
+  cases[4].samples.push_back({"0 to the power of 2", {zero, exponent}, cases[4].samples[0].fn});
+  cases[4].samples.push_back({"0 to a number", {zero}, unary([](const Variable& x) { return pow(x, 2.0) + pow(x, 0.0); })});
   cases[4].samples.push_back(with_number("root", unary([](const Variable& x) { return pow(x, 0.5); }), positive));
   return cases;
 }
@@ -96,7 +99,6 @@ std::vector<OpCase> one_operand() {
       one("elu", unary([](const Variable& x) { return elu(x, 1.3); }), leaf_off_zero),
       one("silu", unary([](const Variable& x) { return silu(x); })),
       one("clamp", unary([](const Variable& x) { return clamp(x, -0.11, 0.72); }), within(-0.1, 0.7)),
-      one("to", unary([](const Variable& x) { return to(x, Dtype::f64); })),
   };
 }
 
@@ -107,12 +109,24 @@ OpCase gelu_case() {
   return result;
 }
 
+// f32 is too coarse for a central difference, except next to 0: so the inputs lie on a grid, and what is converted is the
+// distance to the grid, 0 or one step of the difference.
+OpCase to_case() {
+  const auto to_grid = [](const Tensor& x) { return round(x * 64) * (1.0 / 64); };
+  const Maker on_grid = [to_grid](const Shape& shape, uint64_t seed) {
+    return Variable(to_grid(leaf(shape, seed).value()), true);
+  };
+  return one("to", unary([to_grid](const Variable& x) { return to(to(x - to_grid(x.value()), Dtype::f32), Dtype::f64); }),
+             on_grid);
+}
+
 }  // namespace
 
 std::vector<OpCase> elementwise_cases() {
   std::vector<OpCase> cases = two_operands();
   for (OpCase& more : one_operand()) cases.push_back(std::move(more));
   cases.push_back(gelu_case());
+  cases.push_back(to_case());
   // Outside the bounds the gradient is 0.
   for (OpCase& c : cases) {
     if (c.name == "clamp")
