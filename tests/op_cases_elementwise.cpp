@@ -60,9 +60,18 @@ std::vector<OpCase> two_operands() {
       two("pow", binary([](const Variable& a, const Variable& b) { return pow(a, b); }), positive, leaf),
       two("maximum", binary([](const Variable& a, const Variable& b) { return maximum(a, b); }), even, odd),
       two("minimum", binary([](const Variable& a, const Variable& b) { return minimum(a, b); }), even, odd),
-      two("where", binary([](const Variable& a, const Variable& b) { return where(random_mask({4}, 3), a, b); })),
+      two("where", binary([](const Variable& a, const Variable& b) {
+            return where(random_mask(broadcast_shapes(a.shape(), b.shape(), "where"), 3), a, b);
+          })),
   };
   // Both sides equal: half the gradient each adds up to one, which is the derivative of the identity. `twice` covers it.
+  cases[7].samples.push_back({"condition broadcast",
+                              {leaf({3, 4}, 18), leaf({3, 1}, 19)},
+                              binary([](const Variable& a, const Variable& b) { return where(random_mask({4}, 3), a, b); })});
+  cases[7].samples.push_back(
+      {"condition larger", {leaf({4}, 18), leaf({}, 19)}, binary([](const Variable& a, const Variable& b) {
+         return where(random_mask({3, 4}, 3), a, b);
+       })});
   cases[0].samples.push_back(with_number("number", unary([](const Variable& x) { return add(x, 2.5); })));
   cases[1].samples.push_back(with_number("number", unary([](const Variable& x) { return sub(x, 2.5); })));
   cases[2].samples.push_back(with_number("number", unary([](const Variable& x) { return mul(x, 2.5); })));

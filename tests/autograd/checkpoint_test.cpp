@@ -49,7 +49,7 @@ TEST_CASE("a checkpoint keeps only its input alive") {
   const int64_t before = memory_stats().live_bytes;
   const int64_t plain = bytes_kept(block(x)) - before;
   const int64_t saved = bytes_kept(checkpoint(block, x)) - before;
-  CHECK(plain >= 5 * 4000);
+  CHECK(plain >= 4 * 4000);  // each tanh and exp keeps its result, which is also what sin and exp after it need
   CHECK(saved < 1000);
 }
 
