@@ -32,13 +32,14 @@ Tensor weighted_sum(const Tensor& dy, const Tensor& y) { return sum(dy * y, {-1}
 
 }  // namespace
 
+// Of large inputs 200 elements are enough here; `vitrail opcheck` looks at up to 4096.
 TEST_CASE("every differentiable op passes the gradient check on all its samples") {
   for (const testing::OpCase& op : testing::op_cases()) {
     for (const testing::OpSample& sample : op.samples) {
       CAPTURE(op.name);
       CAPTURE(sample.label);
       GradcheckResult result;
-      CHECK_NOTHROW(result = gradcheck(sample.fn, sample.inputs));
+      CHECK_NOTHROW(result = gradcheck(sample.fn, sample.inputs, {.max_elements = 200}));
       CHECK_MESSAGE(result.ok, result.message);
     }
   }
