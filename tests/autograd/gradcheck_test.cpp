@@ -76,9 +76,9 @@ TEST_CASE("the gradient check catches seven wrong rules for softmax") {
       {"y g S", [](const Tensor& g, const Tensor& y) { return y * g * weighted_sum(g, y); }},
       {"y (1 - y) g", [](const Tensor& g, const Tensor& y) { return y * (1 - y) * g; }},
   };
-  for (const auto& [name, rule] : wrong) {
-    CAPTURE(name);
-    CHECK_FALSE(check_softmax_rule(rule).ok);
+  for (const auto& variant : wrong) {
+    CAPTURE(variant.first);
+    CHECK_FALSE(check_softmax_rule(variant.second).ok);
   }
 }
 
