@@ -124,11 +124,12 @@ struct LogSum {
   double maximum = 0, log_total = 0;
 };
 
-// e^(x - shift - log_total). The difference is taken in double, where no two f32 overflow, and bounded where e^d is 0 anyway.
+// e^(x - shift - log_total), bounded where e^d is 0 anyway. In double throughout: no two f32 overflow there, and the gradient
+// p - 1 of a class that the model is sure of keeps its digits.
 template <class T>
 double exp_shifted(T x, const LogSum& by) {
   const double d = (static_cast<double>(x) - by.maximum) - by.log_total;
-  return static_cast<double>(std::exp(static_cast<T>(std::max(d, -1e4))));
+  return std::exp(std::max(d, -1e4));
 }
 
 template <class T>
@@ -207,11 +208,11 @@ void row_gradient(const Rows<T>& rows, int64_t row, const LogSum& log_sum, bool 
   const T* x = rows.x + row * rows.classes;
   double mass = 0;  // w' of the header
   for (int64_t c = rows.first(row); c < rows.last(row); ++c) mass += rows.coefficient(row, c);
-  if (!log_probabilities) {
-    for (int64_t c = 0; c < rows.classes; ++c) dx[c] = static_cast<T>(scale * mass * exp_shifted(x[c], log_sum));
-  }
-  for (int64_t c = rows.first(row); c < rows.last(row); ++c) {
-    dx[c] = static_cast<T>(static_cast<double>(dx[c]) - scale * rows.coefficient(row, c));
+  const int64_t first = rows.first(row), last = rows.last(row);
+  for (int64_t c = 0; c < rows.classes; ++c) {
+    double gradient = log_probabilities ? 0 : mass * exp_shifted(x[c], log_sum);
+    if (c >= first && c < last) gradient -= rows.coefficient(row, c);
+    dx[c] = static_cast<T>(scale * gradient);
   }
 }
 

@@ -175,8 +175,8 @@ TEST_CASE("trained ViTs rebuilt from our layers give the reference's logits, act
   }
   for (const char* name : {"vit_371", "vit_455_mlp", "vit_mnist_3class", "vit_mnist_3class_attn_only"}) {
     for (const Dtype dtype : {Dtype::f32, Dtype::f64}) {
-      CAPTURE(name);
-      CAPTURE(name_of(dtype));
+      CAPTURE(std::string(name));
+      CAPTURE(std::string(name_of(dtype)));
       compare(folder + "/" + name, dtype);
     }
   }

@@ -34,7 +34,7 @@ TEST_CASE("the small presets have their published sizes") {
 
 TEST_CASE("the formula counts what a built model has") {
   for (const Preset& preset : presets()) {
-    if (parameter_count(preset.config) > 7000000) continue;
+    if (parameter_count(preset.config) > 3000000) continue;
     CAPTURE(preset.name);
     Rng rng(1);
     CHECK(make_model(preset.config, rng)->num_parameters() == parameter_count(preset.config));
