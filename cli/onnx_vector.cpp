@@ -58,7 +58,8 @@ size_t position(const std::vector<std::string>& names, size_t place, const std::
 
 StoredCall stored_call(const SafetensorsFile& file, const std::string& source) {
   StoredCall stored;
-  stored.op = metadata(file, "operator");
+  stored.op = metadata(file, "op");
+  if (stored.op.empty()) stored.op = metadata(file, "operator");
   const std::string attributes = metadata(file, "attrs");
   if (!attributes.empty()) stored.call.attributes = Attributes::parse(attributes, source);
   const std::vector<std::string> names = input_names(file, source);
