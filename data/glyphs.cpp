@@ -16,12 +16,12 @@ constexpr int kPixels = kSide * kSide;
 using Plane = std::array<float, kPixels>;
 
 // ---- how hard the set is: a linear model must stay behind, a person must still read every picture ----
-constexpr double kTurn = 0.30;                   // radians, either way
-constexpr double kShear = 0.30;                  // x per y, either way
-constexpr double kShift = 3.0;                   // pixels, either way
+constexpr double kTurn = 0.24;                   // radians, either way
+constexpr double kShear = 0.25;                  // x per y, either way
+constexpr double kShift = 2.5;                   // pixels, either way
 constexpr double kBend = 0.055;                  // amplitude of each wave of the bending field, of the box
 constexpr double kPenLow = 0.7, kPenHigh = 1.7;  // half width of the pen in pixels
-constexpr double kNoiseHigh = 0.10;              // standard deviation of the noise, of full white
+constexpr double kNoiseHigh = 0.08;              // standard deviation of the noise, of full white
 
 // From the template's box to pixels: bend by a field of slow waves, then turn, shear, scale and shift.
 struct Warp {
@@ -135,7 +135,7 @@ void blur(Plane& ink, float w) {
 // Ink on a background with a slope, plus noise, as bytes. The noise of a pixel is the sum of the four bytes of one random
 // word: bell-shaped, and four pixels for one Philox block.
 void develop(const Plane& ink, const Rng& noise, Dice& dice, std::span<uint8_t> pixels) {
-  const auto ground = static_cast<float>(dice.real(0, 45)), white = static_cast<float>(dice.real(150, 255));
+  const auto ground = static_cast<float>(dice.real(0, 45)), white = static_cast<float>(dice.real(165, 255));
   const auto slope_x = static_cast<float>(dice.real(-1, 1)), slope_y = static_cast<float>(dice.real(-1, 1));
   // Four bytes: mean 510, standard deviation 2 * 73.9.
   const auto gain = static_cast<float>(dice.real(0.01, kNoiseHigh) * 255 / 147.8);
@@ -160,8 +160,8 @@ DatasetInfo glyph_info() {
           .height = kGlyphSize,
           .width = kGlyphSize,
           .class_names = glyph_names(),
-          .mean = {0.26},
-          .std = {0.26},
+          .mean = {0.194},
+          .std = {0.224},
           .mirror_keeps_class = false};
 }
 

@@ -25,20 +25,16 @@ constexpr int kSubsamples = 3;  // per axis and pixel
 // An object in place: the picture is the image of the unit circle under turning, scaling and shifting.
 struct Placed {
   int64_t shape, color;
-  double x, y, radius, turn;
+  double x, y, radius, cos, sin;  // cos and sin of the turn, divided by the radius
   Color paint;
 };
 
 double distance(const Color& a, const Color& b) { return std::hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]); }
 
 Placed place(int64_t shape, double radius, int64_t size, Dice& dice) {
-  Placed o{.shape = shape,
-           .color = dice.below(kColors),
-           .x = 0,
-           .y = 0,
-           .radius = radius,
-           .turn = dice.real(-0.35, 0.35),
-           .paint = {}};
+  const int64_t color = dice.below(kColors);
+  const double turn = dice.real(-0.35, 0.35);
+  Placed o{shape, color, 0, 0, radius, std::cos(turn) / radius, std::sin(turn) / radius, {}};
   const double margin = radius + 1, room = static_cast<double>(size) - 2 * margin;
   o.x = margin + dice.real(0, 1) * room;
   o.y = margin + dice.real(0, 1) * room;
@@ -110,12 +106,11 @@ struct Background {
 
 // The part of pixel (x, y) that the object covers.
 double coverage(const Placed& o, int64_t x, int64_t y) {
-  const double c = std::cos(o.turn) / o.radius, s = std::sin(o.turn) / o.radius;
   int hits = 0;
   for (int k = 0; k < kSubsamples * kSubsamples; ++k) {
     const double dx = static_cast<double>(x) + (k % kSubsamples + 0.5) / kSubsamples - o.x;
     const double dy = static_cast<double>(y) + (k / kSubsamples + 0.5) / kSubsamples - o.y;
-    hits += inside_shape(o.shape, c * dx + s * dy, c * dy - s * dx) ? 1 : 0;
+    hits += inside_shape(o.shape, o.cos * dx + o.sin * dy, o.cos * dy - o.sin * dx) ? 1 : 0;
   }
   return static_cast<double>(hits) / (kSubsamples * kSubsamples);
 }
@@ -186,8 +181,8 @@ DatasetInfo scene_info(int64_t image_size) {
           .height = image_size,
           .width = image_size,
           .class_names = scene_shapes(),
-          .mean = {0.5, 0.5, 0.5},
-          .std = {0.25, 0.25, 0.25},
+          .mean = {0.62, 0.62, 0.61},
+          .std = {0.29, 0.29, 0.29},
           .mirror_keeps_class = true};
 }
 

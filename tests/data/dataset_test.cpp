@@ -1,0 +1,97 @@
+#include "data/dataset.h"
+
+#include <set>
+
+#include "tests/data/data_test.h"
+
+using namespace vitrail;
+using namespace vitrail::testing;
+
+namespace {
+
+DatasetInfo info() {
+  return {.name = "toy", .channels = 1, .height = 1, .width = 2, .class_names = {"a", "b"}, .mean = {0.5}, .std = {0.5}};
+}
+
+// Sample i has pixels i, i and label i % 2, but the last quarter is all zeros of class a.
+DatasetPtr toy(int64_t n) {
+  std::vector<uint8_t> pixels;
+  std::vector<int64_t> labels;
+  for (int64_t i = 0; i < n; ++i) {
+    pixels.insert(pixels.end(), 2, static_cast<uint8_t>(i));
+    labels.push_back(i < 3 * n / 4 ? i % 2 : 0);
+  }
+  return std::make_shared<MemoryDataset>(info(), from_vector(pixels, {n, 1, 1, 2}), from_vector(labels, {n}));
+}
+
+}  // namespace
+
+TEST_CASE("a data set in memory hands out its images and labels") {
+  const DatasetPtr data = toy(8);
+  CHECK(data->size() == 8);
+  CHECK(data->num_classes() == 2);
+  CHECK(data->sample(3).image.shape() == Shape{1, 1, 2});
+  CHECK(data->sample(3).image.at({0, 0, 1}) == 3);
+  CHECK(data->sample(3).label == 1);
+  CHECK_SAYS(refusal(ErrorKind::kValue, [&] { data->sample(8); }), "there is no sample 8: there are 8");
+  CHECK_SAYS(refusal(ErrorKind::kValue, [&] { data->label(-1); }), "there is no sample -1");
+}
+
+TEST_CASE("a data set in memory refuses tensors that do not fit") {
+  const auto message = [](ErrorKind kind, const Tensor& images, const Tensor& labels) {
+    return refusal(kind, [&] { MemoryDataset(info(), images, labels); });
+  };
+  const Tensor images = zeros({3, 1, 1, 2}, Dtype::u8), labels = zeros({3}, Dtype::i64);
+  CHECK_SAYS(message(ErrorKind::kShape, zeros({3, 1, 2, 2}, Dtype::u8), labels), "must be [N, 1, 1, 2]: they are [3, 1, 2, 2]");
+  CHECK_SAYS(message(ErrorKind::kShape, images, zeros({2}, Dtype::i64)), "labels are [2] for 3 images");
+  CHECK_SAYS(message(ErrorKind::kValue, zeros({3, 1, 1, 2}), labels), "they are f32 and i64");
+  CHECK_SAYS(message(ErrorKind::kData, images, full({3}, 2, Dtype::i64)), "label 2 of sample 0 is out of range");
+}
+
+TEST_CASE("a description without classes or with a std of zero is refused") {
+  const auto message = [](DatasetInfo bad) {
+    return refusal(ErrorKind::kValue, [&] { MemoryDataset(bad, zeros({1, 1, 1, 2}, Dtype::u8), zeros({1}, Dtype::i64)); });
+  };
+  DatasetInfo bad = info();
+  bad.class_names.clear();
+  CHECK_SAYS(message(bad), "there are no class names");
+  bad = info();
+  bad.std = {0};
+  CHECK_SAYS(message(bad), "std must be positive");
+  bad.std = {1, 1};
+  CHECK_SAYS(message(bad), "there are 1 and 2 for 1 channels");
+}
+
+TEST_CASE("the first n samples are the first n, and more than there are is all") {
+  CHECK(first_n(toy(8), 3)->size() == 3);
+  CHECK(first_n(toy(8), 3)->sample(2).image.at({0, 0, 0}) == 2);
+  CHECK(first_n(toy(8), 100)->size() == 8);
+  CHECK_SAYS(refusal(ErrorKind::kValue, [] { first_n(toy(8), 0); }), "n must be at least 1: it is 0");
+}
+
+TEST_CASE("a stratified split is a partition with the same share of each class") {
+  const DatasetPtr whole = toy(80);  // 50 of class a, 30 of class b
+  const auto [first, second] = stratified_split(whole, 0.2, 5);
+  std::set<double> seen;
+  std::vector<int> count(2);
+  for (int64_t i = 0; i < first->size(); ++i) seen.insert(first->sample(i).image.at({0, 0, 0}));
+  for (int64_t i = 0; i < second->size(); ++i) {
+    seen.insert(second->sample(i).image.at({0, 0, 0}));
+    ++count[second->label(i)];
+  }
+  CHECK(seen.size() == 80);
+  CHECK(first->size() == 64);
+  CHECK(count == std::vector<int>{10, 6});
+}
+
+TEST_CASE("another seed splits otherwise, the same seed the same way") {
+  const auto firsts = [](uint64_t seed) {
+    const auto part = stratified_split(toy(80), 0.5, seed).second;
+    std::vector<double> values;
+    for (int64_t i = 0; i < part->size(); ++i) values.push_back(part->sample(i).image.at({0, 0, 0}));
+    return values;
+  };
+  CHECK(firsts(1) == firsts(1));
+  CHECK(firsts(1) != firsts(2));
+  CHECK_SAYS(refusal(ErrorKind::kValue, [] { stratified_split(toy(8), 1.5, 0); }), "fraction must lie in [0, 1]: it is 1.5");
+}
