@@ -18,11 +18,11 @@ DatasetInfo info_of(int classes) {
 }
 
 // `count` records whose last label byte is their number modulo `classes` and whose pixels are their number.
-Bytes records(int count, int label_bytes, int classes = 10) {
+Bytes records(int count, size_t label_bytes, int classes = 10) {
   Bytes bytes;
   for (int i = 0; i < count; ++i) {
-    bytes.insert(bytes.end(), label_bytes - 1, 0);
-    bytes.push_back(static_cast<uint8_t>(i % classes));
+    bytes.resize(bytes.size() + label_bytes);
+    bytes.back() = static_cast<uint8_t>(i % classes);
     bytes.insert(bytes.end(), 3072, static_cast<uint8_t>(i));
   }
   return bytes;

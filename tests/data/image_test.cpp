@@ -82,7 +82,7 @@ TEST_CASE("a Netpbm file that is wrong says where") {
   CHECK_SAYS(image_refusal(text_bytes("P5 3")), "ends before the height");
   CHECK_SAYS(image_refusal(text_bytes("P5 0 3 255 ")), "an image needs pixels: it is 0 x 3");
   CHECK_SAYS(image_refusal(text_bytes("P6 16384 16384 255\n")), "too many pixels");
-  CHECK_SAYS(image_refusal(text_bytes("P2 3 1 9\n1 2  ")), "cut off");
+  CHECK_SAYS(image_refusal(text_bytes("P2 3 1 9\n1 2 ")), "cut off");
   CHECK_SAYS(image_refusal(text_bytes("P2 3 1 9\n1 2      ")), "ends before all samples");
 }
 

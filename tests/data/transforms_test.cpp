@@ -144,7 +144,9 @@ TEST_CASE("preprocessing from JSON names what is wrong") {
 }
 
 TEST_CASE("the usual augmentation pads an eighth and mirrors what may be mirrored") {
-  DatasetInfo info{.name = "cifar10", .channels = 3, .height = 32, .width = 32};
+  DatasetInfo info;
+  info.name = "cifar10";
+  info.height = info.width = 32;
   info.mirror_keeps_class = true;
   CHECK(augmentation_for(info).crop_padding == 4);
   CHECK(augmentation_for(info).mirror);
