@@ -2,8 +2,8 @@
 
 #include "models/baselines.h"
 #include "models/cct.h"
-#include "models/suggest.h"
 #include "models/vit.h"
+#include "tensor/io/json.h"
 
 namespace vitrail::models {
 namespace {

@@ -25,7 +25,9 @@ Summary summarize(Layer& model, const Shape& input) {
   for (const auto& [name, module] : model.named_modules()) names.emplace(module, name);
   Summary summary;
   std::vector<std::pair<std::string, int64_t>> own_macs;
-  const bool was_training = model.training();
+  // Some layers may have been frozen in evaluation: owners come first, so setting each in turn puts every mode back.
+  std::vector<std::pair<Module*, bool>> modes;
+  for (const auto& entry : model.named_modules()) modes.emplace_back(entry.second, entry.second->training());
   model.eval();
   {
     const NoGradGuard no_grad;
@@ -38,7 +40,7 @@ Summary summarize(Layer& model, const Shape& input) {
     const auto parameters = model.named_parameters();
     model(zeros(input, parameters.empty() ? Dtype::f32 : parameters.front().parameter->dtype()));
   }
-  model.train(was_training);
+  for (const auto& [module, mode] : modes) module->train(mode);
   for (SummaryRow& row : summary.rows) {
     for (const auto& [name, macs] : own_macs) row.macs += inside(name, row.name) ? macs : 0;
   }

@@ -4,14 +4,20 @@
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 
 #include "nn/nn.h"
-#include "tests/models/fixture_file.h"
+#include "tensor/io/safetensors.h"
 
 namespace vitrail::testing {
 namespace {
 
 using Tensors = std::map<std::string, Tensor>;
+
+Tensors read_fixture(const std::string& path) {
+  const SafetensorsFile file = load_safetensors(path);
+  return {file.tensors.begin(), file.tensors.end()};
+}
 
 // Pre-norm blocks with and without an MLP, class token, ReLU, eps 1e-5, no bias in qkv.
 struct FixtureBlock : nn::Module {
@@ -148,11 +154,12 @@ void compare(const std::string& path, Dtype dtype) {
   CHECK(largest_difference(logits.value(), reference.at(dtype == Dtype::f32 ? "logits_f32" : "logits_f64")) <= logit_gate);
 
   int activations = 0;
-  for (const auto& [name, tensor] : reference) {
+  for (const auto& entry : reference) {
+    const std::string& name = entry.first;
     if (name.rfind("act_f32.", 0) != 0) continue;
     INFO(name);
     // The reference's activations are f32, so 1e-5 is what they can show.
-    CHECK(relative_l2(seen.at(name.substr(8)), tensor) <= 1e-5);
+    CHECK(relative_l2(seen.at(name.substr(8)), entry.second) <= 1e-5);
     ++activations;
   }
   CHECK(activations == static_cast<int>(seen.size()));

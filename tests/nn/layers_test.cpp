@@ -117,11 +117,13 @@ TEST_CASE("the summary shows every layer's output, parameters and work") {
   net.add<nn::Flatten>();
   net.add<nn::Linear>(4 * 6 * 6, 10, rng);
   net.train();
+  net[1].eval();
   const nn::Summary summary = nn::summarize(net, {1, 1, 6, 6});
   CHECK(summary.parameters == 40 + 1450);
   CHECK(summary.macs == 36 * 4 * 9 + 1440);
   CHECK(contains(to_string(summary), "[1, 4, 6, 6]"));
   CHECK(net.training());
+  CHECK_FALSE(net[1].training());
 }
 
 }  // namespace
