@@ -1,0 +1,107 @@
+// The program from outside: train, look, test, predict, stop.
+#include <doctest/doctest.h>
+#include <signal.h>
+
+#include <nlohmann/json.hpp>
+
+#include "data/image.h"
+#include "data/registry.h"
+#include "tensor/io/file.h"
+#include "tensor/io/safetensors.h"
+#include "tests/cli/run_program.h"
+
+using namespace vitrail;
+using namespace vitrail::testing;
+namespace fs = std::filesystem;
+
+TEST_CASE("help, version and every command's help end well, with an example") {
+  CHECK(run("--help").code == 0);
+  CHECK(run("--version").says("vitrail 0."));
+  for (const std::string command : {"train", "demo", "eval", "predict", "info", "opcheck", "runop"}) {
+    const Outcome help = run(command + " --help");
+    CHECK(help.code == 0);
+    CHECK_MESSAGE(help.says("Example: vitrail " + command), command);
+  }
+}
+
+TEST_CASE("train, eval, info and predict work together") {
+  const Outcome eval = run("eval --data glyphs --limit 10 --json --model " + trained(), "2>/dev/null");
+  CHECK(eval.code == 0);
+  const auto json = nlohmann::json::parse(eval.text);
+  CHECK(json["images"] == 10);
+  CHECK(json["top5"].get<double>() >= json["top1"].get<double>());
+  CHECK(json["loss"].get<double>() > 0);
+  CHECK(run("info " + trained()).says("head"));
+  const std::string picture = scratch() + "/glyph.png";
+  write_png(picture, open_dataset("glyphs", Split::kTest)->sample(0).image);
+  const Outcome predict = run("predict --json --top 2 --model " + trained() + " " + picture, "2>/dev/null");
+  CHECK_MESSAGE(predict.code == 0, predict.text);
+  const auto predictions = nlohmann::json::parse(predict.text)[0]["predictions"];
+  REQUIRE(predictions.size() == 2);
+  CHECK(predictions[0]["probability"].get<double>() >= predictions[1]["probability"].get<double>());
+  CHECK(run("predict --model " + trained() + " " + picture).says("glyph.png: "));
+}
+
+TEST_CASE("predict takes one picture out of an IDX file") {
+  const std::string path = scratch() + "/two.idx";
+  write_file_atomically(path, std::string("\0\0\x08\x03\0\0\0\x02\0\0\0\x1c\0\0\0\x1c", 16) + std::string(2 * 28 * 28, '\x40'));
+  CHECK(run("predict --index 1 --model " + trained() + " " + path).code == 0);
+  const Outcome outside = run("predict --index 2 --model " + trained() + " " + path);
+  CHECK(outside.code == 2);
+  CHECK(outside.says("[0, 2): it is 2"));
+}
+
+TEST_CASE("the same seed gives the same weights, whatever the threads; another seed others") {
+  const auto weights = [](const std::string& options) {
+    const std::string out = scratch() + "/again";
+    REQUIRE(run("train --data glyphs --out " + out + kQuick + options).code == 0);
+    return load_safetensors(out + "/model.safetensors").tensors;
+  };
+  const auto first = load_safetensors(trained() + "/model.safetensors").tensors, same = weights("--threads 3"),
+             other = weights("--seed 1");
+  REQUIRE(first.size() == same.size());
+  bool differs = false;
+  for (size_t i = 0; i < first.size(); ++i) {
+    CHECK_MESSAGE(bit_equal(first[i].second, same[i].second), first[i].first);
+    differs = differs || !bit_equal(first[i].second, other[i].second);
+  }
+  CHECK(differs);
+}
+
+TEST_CASE("a training run that is told to stop saves its model and leaves with 143") {
+  const std::string out = scratch() + "/stopped";
+  const std::string command =
+      "exec " + program() + " train --data glyphs --out " + out + kQuick + "--epochs 1000 > /dev/null 2>&1";
+  const pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    execl("/bin/sh", "sh", "-c", command.c_str(), static_cast<char*>(nullptr));
+    _exit(127);
+  }
+  for (int i = 0; i < 600 && !fs::exists(out + "/model.safetensors"); ++i) usleep(50000);
+  kill(child, SIGTERM);
+  int status = 0;
+  waitpid(child, &status, 0);
+  REQUIRE(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 143);
+  CHECK(run("eval --data glyphs --limit 10 --model " + out).code == 0);
+}
+
+TEST_CASE("info counts the parameters of a preset") {
+  const Outcome preset = run("info --json vit_fashion", "2>/dev/null");
+  CHECK(preset.code == 0);
+  CHECK(nlohmann::json::parse(preset.text)["parameters"].get<int64_t>() > 200000);
+  CHECK(run("info glyphs").says("20 classes"));
+}
+
+TEST_CASE("a dry run prints numbers and writes nothing") {
+  const Outcome outcome = run("train --data glyphs --dry-run --out " + scratch() + "/dry" + kQuick);
+  CHECK(outcome.code == 0);
+  for (const char* part : {"parameters", "MACs", "updates", "memory", "time"}) CHECK(outcome.says(part));
+  CHECK(!fs::exists(scratch() + "/dry"));
+}
+
+TEST_CASE("a full disk ends with 4") {
+  if (!fs::exists("/dev/full")) return;
+  CHECK(run("info glyphs", "2>/dev/null > /dev/full").code == 4);
+}
