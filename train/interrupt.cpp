@@ -32,6 +32,7 @@ InterruptScope::InterruptScope() {
 
 InterruptScope::~InterruptScope() {
   for (int i = 0; i < 3; ++i) sigaction(kSignals[i], &former[i], nullptr);
+  first_signal = 0;
 }
 
 int interrupt_signal() { return first_signal; }

@@ -13,7 +13,7 @@ class InterruptScope {
   InterruptScope& operator=(const InterruptScope&) = delete;
 };
 
-// The first signal that arrived in the present scope, 0 if none did.
+// The first signal that arrived in the present scope, 0 if none did or no scope is open.
 int interrupt_signal();
 
 }  // namespace vitrail

@@ -83,8 +83,12 @@ void Optimizer::step_group(const ParamGroup& group, std::vector<Slot>& slots, do
       chunks.push_back(part);
     }
   }
-  // Elementwise work: the order of chunks and their split among threads cannot be seen in the result.
-  parallel_for(static_cast<int64_t>(chunks.size()), 1, [&](int64_t begin, int64_t end) {
+  int64_t elements = 1;
+  for (const Chunk<T>& chunk : chunks) elements += chunk.n;
+  // A hundred biases are not worth a parallel region: as many chunks together as make up the usual grain. The work is
+  // elementwise, so its split cannot be seen in the result.
+  const int64_t count = static_cast<int64_t>(chunks.size());
+  parallel_for(count, count * kChunkElements / elements, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) update(chunks[i]);
   });
 }
