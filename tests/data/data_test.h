@@ -61,7 +61,7 @@ inline Bytes gzip_bytes(const Bytes& plain) {
   stream.next_out = out.data();
   stream.avail_out = static_cast<uInt>(out.size());
   REQUIRE(deflate(&stream, Z_FINISH) == Z_STREAM_END);
-  out.resize(out.size() - stream.avail_out);
+  out.erase(out.end() - stream.avail_out, out.end());
   deflateEnd(&stream);
   return out;
 }

@@ -52,7 +52,9 @@ Files suite(const std::string& folder) {
 TEST_CASE("every kind of PNG gives the pixels of its reference") {
   const Files checks = suite("png-suite/primary_check");
   int compared = 0;
-  for (const auto& [name, bytes] : suite("png-suite/primary")) {
+  for (const auto& file : suite("png-suite/primary")) {
+    const auto& name = file.first;
+    const auto& bytes = file.second;
     const Tensor expected = convert_channels(decode_image(checks.at(name), name), 3);
     CHECK_MESSAGE(bit_equal(convert_channels(decode_image(bytes, name), 3), expected), name);
     ++compared;
@@ -63,7 +65,9 @@ TEST_CASE("every kind of PNG gives the pixels of its reference") {
 TEST_CASE("interlaced PNG files hold the same pixels as plain ones") {
   for (const char* folder : {"png-suite/primary", "png-suite/16bit"}) {
     const Files files = suite(folder);
-    for (const auto& [name, bytes] : files) {
+    for (const auto& file : files) {
+      const auto& name = file.first;
+      const auto& bytes = file.second;
       if (name.find("basi") != 0) continue;
       const std::string plain = "basn" + name.substr(4);
       CHECK_MESSAGE(bit_equal(decode_image(bytes, name), decode_image(files.at(plain), plain)), name);
@@ -73,7 +77,9 @@ TEST_CASE("interlaced PNG files hold the same pixels as plain ones") {
 
 TEST_CASE("16-bit PNG files and those with unusual chunks are read") {
   for (const char* folder : {"png-suite/16bit", "png-suite/unused"}) {
-    for (const auto& [name, bytes] : suite(folder)) {
+    for (const auto& file : suite(folder)) {
+      const auto& name = file.first;
+      const auto& bytes = file.second;
       const Tensor image = decode_image(bytes, name);
       const bool colour = (bytes.at(25) & 2) != 0;  // the colour type of the header
       CHECK_MESSAGE(image.size(0) == (colour ? 3 : 1), name);
@@ -83,14 +89,18 @@ TEST_CASE("16-bit PNG files and those with unusual chunks are read") {
 
 TEST_CASE("damaged and foreign PNG files are refused") {
   for (const char* folder : {"png-suite/corrupt", "png-suite/iphone"}) {
-    for (const auto& [name, bytes] : suite(folder)) {
+    for (const auto& file : suite(folder)) {
+      const auto& name = file.first;
+      const auto& bytes = file.second;
       CHECK_SAYS(refusal(ErrorKind::kData, [&] { decode_image(bytes, name); }), name);
     }
   }
 }
 
 TEST_CASE("files that once crashed decoders are read or refused") {
-  for (const auto& [name, bytes] : suite("broken")) {
+  for (const auto& file : suite("broken")) {
+    const auto& name = file.first;
+    const auto& bytes = file.second;
     try {
       const Tensor image = decode_image(bytes, name);
       CHECK(image.numel() > 0);
@@ -103,7 +113,7 @@ TEST_CASE("files that once crashed decoders are read or refused") {
 }
 
 TEST_CASE("changed bytes of every kind of PNG never do worse than an Error") {
-  for (const auto& [name, bytes] : suite("png-suite/primary")) {
-    refused_mutants(bytes, 40, [](const Bytes& mutant) { decode_image(mutant, "x"); });
+  for (const auto& file : suite("png-suite/primary")) {
+    refused_mutants(file.second, 40, [](const Bytes& mutant) { decode_image(mutant, "x"); });
   }
 }
