@@ -15,8 +15,7 @@ namespace {
 // What the user may say; what he does not say comes from the data set's recipe.
 struct Options {
   std::string data, model, out, config, baseline;
-  std::optional<int64_t> epochs, max_steps, batch_size, crop_padding, eval_every;
-  std::optional<uint64_t> seed;
+  std::optional<int64_t> epochs, max_steps, batch_size, crop_padding, eval_every, seed;
   std::optional<std::string> optimizer, schedule;
   std::optional<double> lr, min_lr, weight_decay, warmup, label_smoothing, clip_norm, ema_decay;
   std::optional<bool> mirror;
@@ -37,7 +36,9 @@ TrainConfig config_from(const Options& o, const DatasetInfo& info) {
   take(c.batch_size, o.batch_size);
   take(c.crop_padding, o.crop_padding);
   take(c.eval_every, o.eval_every);
-  take(c.seed, o.seed);
+  // Read as a signed number: an unsigned one would take -1 for 2^64 - 1.
+  check(!o.seed || *o.seed >= 0, ErrorKind::kValue, "train", "--seed must be at least 0: it is ", o.seed.value_or(0), ".");
+  if (o.seed) c.seed = static_cast<uint64_t>(*o.seed);
   take(c.optimizer, o.optimizer);
   take(c.schedule, o.schedule);
   take(c.lr, o.lr);

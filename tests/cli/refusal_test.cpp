@@ -40,7 +40,7 @@ TEST_CASE("a configuration that cannot be built ends with 2 before anything is m
 
 TEST_CASE("numbers out of range end with 2") {
   const std::string train = "train --data glyphs --train-size 20 --out " + scratch() + "/never ";
-  for (const char* option :
+  for (const std::string option :
        {"--batch-size -1", "--batch-size 0", "--lr nan", "--lr -1", "--threads -2", "--threads 5000", "--epochs 0",
         "--optimizer adamax", "--schedule cosin", "--clip-norm inf", "--seed -1", "--baseline forest"})
     CHECK_MESSAGE(run(train + option).code == 2, option);
