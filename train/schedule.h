@@ -26,11 +26,11 @@ struct Schedule {
   double base_lr = 1e-3;
   double min_lr = 0;  // linear, cosine, polynomial: the value at total_steps and after; step, multistep: a floor
   int64_t warmup_steps = 0;
-  int64_t total_steps = 1;          // linear, cosine, polynomial
-  int64_t step_size = 1;            // step
-  std::vector<int64_t> milestones{}; // multistep: ascending steps
-  double gamma = 0.1;               // step, multistep
-  double power = 1;                 // polynomial
+  int64_t total_steps = 1;            // linear, cosine, polynomial
+  int64_t step_size = 1;              // step
+  std::vector<int64_t> milestones{};  // multistep: ascending steps
+  double gamma = 0.1;                 // step, multistep
+  double power = 1;                   // polynomial
 };
 
 // Error(kValue) for negative or non-finite rates, min_lr > base_lr, negative counts, total_steps < 1, step_size < 1,

@@ -43,7 +43,7 @@ std::string to_json_line(const EpochReport& report);
 std::string format_epoch(const EpochReport& report, int64_t epochs);
 
 struct TrainCallbacks {
-  bool quiet = false;    // no progress on standard error
+  bool quiet = false;      // no progress on standard error
   std::string log_path{};  // a line of JSON per epoch is appended here; empty: no log
   std::function<void(int64_t step, double loss)> on_step{};
   // With EMA the model holds the averaged weights while this runs: save it here.
