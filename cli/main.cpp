@@ -1,8 +1,10 @@
 // vitrail <command>: reads the arguments, runs the command, turns errors into one line and an exit code.
 #include <signal.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <new>
 
 #include "cli/commands.h"
@@ -67,6 +69,15 @@ void complain(std::string text) {
   std::fprintf(stderr, "vitrail: %s\n", text.c_str());
 }
 
+// While a thread waits for the others, libgomp spins; if another program has the processor that it waits for, it spins for
+// milliseconds, and training on a shared machine becomes several times slower. It reads its wait policy before main, so the
+// program starts itself once more with the policy set. A user's own setting stays, and a refusal to start again is no error.
+void wait_without_spinning(char** argv) {
+  if (std::getenv("OMP_WAIT_POLICY") || std::getenv("GOMP_SPINCOUNT")) return;
+  setenv("OMP_WAIT_POLICY", "passive", 1);
+  execv("/proc/self/exe", argv);
+}
+
 int main_guarded(int argc, char** argv) {
   // A closed pipe or a file size limit is an error of one write, not the end of the process.
   signal(SIGPIPE, SIG_IGN);
@@ -90,4 +101,7 @@ int main_guarded(int argc, char** argv) {
 }  // namespace
 }  // namespace vitrail::cli
 
-int main(int argc, char** argv) { return vitrail::cli::main_guarded(argc, argv); }
+int main(int argc, char** argv) {
+  vitrail::cli::wait_without_spinning(argv);
+  return vitrail::cli::main_guarded(argc, argv);
+}

@@ -12,6 +12,18 @@ report() {  # name, status, output file: prints the output of a failure
     echo "FAILED: $1"
   fi
 }
+# A busy machine punishes spinning threads (cli/main.cpp); the bits do not depend on it.
+: "${OMP_WAIT_POLICY:=passive}"
+export OMP_WAIT_POLICY
+# Independent test data, where it is at hand: the tests that need it say that they skip otherwise.
+shared=../shared/data
+if [ -z "${VITRAIL_OP_VECTORS:-}" ] && [ -f "$shared/op-vectors.tar" ]; then
+  mkdir -p build/data && tar -xf "$shared/op-vectors.tar" -C build/data && export VITRAIL_OP_VECTORS=build/data/op-vectors
+fi
+if [ -z "${VITRAIL_VIT_FIXTURES:-}" ] && [ -d "$shared/vit-fixtures" ]; then
+  export VITRAIL_VIT_FIXTURES="$shared/vit-fixtures"
+fi
+
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
