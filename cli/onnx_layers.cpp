@@ -116,9 +116,15 @@ Outputs max_pool(const Call& c) {
 }
 
 Outputs average_pool(const Call& c) {
-  const Pool2dOptions options = pool_options(c);
+  Pool2dOptions options = pool_options(c);
   if (options.dilation_h != 1 || options.dilation_w != 1) throw Unsupported("dilated averages");
-  return {avg_pool2d(c.in(0), options)};
+  const bool too_wide = 2 * options.padding_h > options.kernel_h || 2 * options.padding_w > options.kernel_w;
+  if (!too_wide) return {avg_pool2d(c.in(0), options)};
+  // Ours pads by at most half the kernel; where padding counts as zeros, padding first is the same.
+  if (!options.count_include_pad || options.ceil_mode) throw Unsupported("padding beyond half the kernel");
+  const Variable x = pad(c.in(0), {0, 0, options.padding_h, options.padding_w}, {0, 0, options.padding_h, options.padding_w});
+  options.padding_h = options.padding_w = 0;
+  return {avg_pool2d(x, options)};
 }
 
 ResizeOptions resize_options(const Call& c) {

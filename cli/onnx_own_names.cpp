@@ -54,18 +54,52 @@ Operator loss(Loss fn) {
 
 void add_renamed(Table& t) {
   const std::pair<const char*, const char*> names[] = {
-      {"abs", "Abs"},         {"neg", "Neg"},           {"exp", "Exp"},           {"log", "Log"},
-      {"sqrt", "Sqrt"},       {"reciprocal", "Reciprocal"}, {"sin", "Sin"},       {"cos", "Cos"},
-      {"tanh", "Tanh"},       {"erf", "Erf"},           {"sigmoid", "Sigmoid"},   {"softplus", "Softplus"},
-      {"relu", "Relu"},       {"add", "Add"},           {"sub", "Sub"},           {"mul", "Mul"},
-      {"div", "Div"},         {"pow", "Pow"},           {"maximum", "Max"},       {"minimum", "Min"},
-      {"where", "Where"},     {"clamp", "Clip"},        {"reshape", "Reshape"},   {"concat", "Concat"},
-      {"pad", "Pad"},         {"tile", "Tile"},         {"slice", "Slice"},       {"split", "Split"},
-      {"sum", "ReduceSum"},   {"mean", "ReduceMean"},   {"prod", "ReduceProd"},   {"max", "ReduceMax"},
-      {"min", "ReduceMin"},   {"logsumexp", "ReduceLogSumExp"}, {"argmax", "ArgMax"}, {"argmin", "ArgMin"},
-      {"topk", "TopK"},       {"matmul", "MatMul"},     {"softmax", "Softmax"},   {"log_softmax", "LogSoftmax"},
-      {"index_select", "Gather"}, {"gather", "GatherElements"}, {"leaky_relu", "LeakyRelu"}, {"elu", "Elu"},
-      {"permute", "Transpose"}, {"cumsum", "CumSum"},
+      {"abs", "Abs"},
+      {"neg", "Neg"},
+      {"exp", "Exp"},
+      {"log", "Log"},
+      {"sqrt", "Sqrt"},
+      {"reciprocal", "Reciprocal"},
+      {"sin", "Sin"},
+      {"cos", "Cos"},
+      {"tanh", "Tanh"},
+      {"erf", "Erf"},
+      {"sigmoid", "Sigmoid"},
+      {"softplus", "Softplus"},
+      {"relu", "Relu"},
+      {"add", "Add"},
+      {"sub", "Sub"},
+      {"mul", "Mul"},
+      {"div", "Div"},
+      {"pow", "Pow"},
+      {"maximum", "Max"},
+      {"minimum", "Min"},
+      {"where", "Where"},
+      {"clamp", "Clip"},
+      {"reshape", "Reshape"},
+      {"concat", "Concat"},
+      {"pad", "Pad"},
+      {"tile", "Tile"},
+      {"slice", "Slice"},
+      {"split", "Split"},
+      {"sum", "ReduceSum"},
+      {"mean", "ReduceMean"},
+      {"prod", "ReduceProd"},
+      {"max", "ReduceMax"},
+      {"min", "ReduceMin"},
+      {"logsumexp", "ReduceLogSumExp"},
+      {"argmax", "ArgMax"},
+      {"argmin", "ArgMin"},
+      {"topk", "TopK"},
+      {"matmul", "MatMul"},
+      {"softmax", "Softmax"},
+      {"log_softmax", "LogSoftmax"},
+      {"index_select", "Gather"},
+      {"gather", "GatherElements"},
+      {"leaky_relu", "LeakyRelu"},
+      {"elu", "Elu"},
+      {"permute", "Transpose"},
+      {"cumsum", "CumSum"},
   };
   for (const auto& [ours, onnx] : names) t[ours] = t.at(onnx);
 }
@@ -77,7 +111,8 @@ void add_layer_names(Table& t) {
   };
   t["rms_norm"] = [](const Call& c) -> Outputs { return {rms_norm(c.in(0), c.optional(1), c.attributes.number("eps", 1e-6))}; };
   t["group_norm"] = [](const Call& c) -> Outputs {
-    return {group_norm(c.in(0), c.attributes.integer("groups", 1), c.optional(1), c.optional(2), c.attributes.number("eps", 1e-5))};
+    return {
+        group_norm(c.in(0), c.attributes.integer("groups", 1), c.optional(1), c.optional(2), c.attributes.number("eps", 1e-5))};
   };
   t["gelu"] = [](const Call& c) -> Outputs { return {gelu(c.in(0), gelu_kind(c))}; };
   t["silu"] = [](const Call& c) -> Outputs { return {silu(c.in(0))}; };

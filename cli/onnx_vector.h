@@ -8,8 +8,8 @@
 namespace vitrail::onnx {
 
 struct StoredCall {
-  std::string op;               // __metadata__.operator, "" if absent
-  Call call;                    // inputs at the positions that __metadata__.node_inputs gives them, where it is present
+  std::string op;               // __metadata__.op or .operator, "" if absent
+  Call call;                    // inputs (outputs) stand where __metadata__.node_inputs (node_outputs) has their names
   std::vector<Tensor> outputs;  // by position, undefined where absent
   std::vector<Tensor> grad_outputs;
 };

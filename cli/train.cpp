@@ -77,13 +77,13 @@ TrainJob job_from(const Options& o) {
 }
 
 void add_recipe(CLI::App& command, Options& o) {
-  command.add_option("--epochs", o.epochs, "Times that every image is seen (10)");
+  command.add_option("--epochs", o.epochs, "Times that every image is seen (8 for grey images, else 10)");
   command.add_option("--max-steps", o.max_steps, "Stop after so many updates");
   command.add_option("--batch-size", o.batch_size, "Images per update (128)");
-  command.add_option("--lr", o.lr, "Highest learning rate (0.001)");
+  command.add_option("--lr", o.lr, "Highest learning rate (0.002 for grey images, else 0.001)");
   command.add_option("--seed", o.seed, "The run is a function of it (0)");
   command.add_option("--threads", o.threads, "Processors to use (all); the result does not depend on it");
-  command.add_option("--model", o.model, "Preset or config.json (vit_fashion; cct_2_3x2 for colour)");
+  command.add_option("--model", o.model, "Preset or config.json (cct_2_3x2_d64; cct_2_3x2 for colour)");
   command.add_option("--train-size", o.train_size, "Training images of a drawn set (20000)");
   command.add_option("--test-size", o.test_size, "Test images of a drawn set (4000)");
 }
@@ -115,7 +115,7 @@ void add_train(CLI::App& app, Action& action) {
   add_recipe(*command, *o);
   add_fine_print(*command, *o);
   command->add_flag("--dry-run", o->dry_run, "Print parameters, memory and time, and leave");
-  command->footer("Example: vitrail train --data fashion-mnist:../shared/data/fashion-mnist --out fashion --epochs 25");
+  command->footer("Example: vitrail train --data fashion-mnist:../shared/data/fashion-mnist --out fashion");
   command->callback([&action, o] {
     action = [o] {
       check(o->dry_run || !o->out.empty(), ErrorKind::kValue, "train", "--out is needed. Hint: --out DIR, or --dry-run.");
@@ -130,10 +130,12 @@ void add_demo(CLI::App& app, Action& action) {
   o->data = "glyphs";
   o->baseline = "linear";
   o->out = "demo";
+  o->epochs = 3;
+  o->batch_size = 64;
   CLI::App* command = app.add_subcommand("demo", "Train a small ViT on pictures that the program draws itself");
   command->add_option("--out", o->out, "Folder for the model (demo)");
   add_recipe(*command, *o);
-  command->footer("Example: vitrail demo --out demo");
+  command->footer("As train --data glyphs --baseline linear, with 3 epochs in batches of 64 unless told otherwise.\nExample: vitrail demo --out demo");
   command->callback([&action, o] { action = [o] { return run_training(job_from(*o)); }; });
 }
 

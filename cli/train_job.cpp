@@ -54,7 +54,7 @@ int64_t peak_of_step(models::Classifier& model, const Batch& batch, double* seco
 
 }  // namespace
 
-std::string default_preset(const DatasetInfo& info) { return info.channels == 1 ? "vit_fashion" : "cct_2_3x2"; }
+std::string default_preset(const DatasetInfo& info) { return info.channels == 1 ? "cct_2_3x2_d64" : "cct_2_3x2"; }
 
 models::ModelConfig model_config(const std::string& model, const DatasetInfo& info) {
   models::DataShape shape = shape_of(info);

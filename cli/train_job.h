@@ -18,7 +18,7 @@ struct TrainJob {
   DatasetPtr train, test;
 };
 
-// The preset that suits a data set: vit_fashion for small grey pictures, cct_2_3x2 for colour.
+// The preset that suits a data set: cct_2_3x2_d64 for grey pictures, cct_2_3x2 for colour.
 std::string default_preset(const DatasetInfo& info);
 // A preset takes size, channels and classes from the data; a JSON file keeps its own image size (pictures are resized).
 models::ModelConfig model_config(const std::string& model, const DatasetInfo& info);

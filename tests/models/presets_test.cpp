@@ -28,6 +28,7 @@ TEST_CASE("the small presets have their published sizes") {
   CHECK(count_of("vit_cifar_d192L9h12m2") == 2697610);
   CHECK(count_of("vit_cifar_d384L7h12m1") == 6268810);
   CHECK(count_of("cct_2_3x2") == 283723);
+  CHECK(count_of("cct_2_3x2_d64") == 89259);
   CHECK(count_of("cct_7_3x1") == 3760139);
   CHECK(count_of("vit_wee_patch16_reg1_gap_256") == 13422568);
 }
@@ -53,7 +54,7 @@ TEST_CASE("every preset has its own name and builds for other data") {
     CHECK_FALSE(preset.description.empty());
   }
   Rng rng(1);
-  for (const char* name : {"vit_plain", "vit_fashion", "cct_2_3x2", "cnn", "mlp", "linear"}) {
+  for (const char* name : {"vit_plain", "vit_fashion", "cct_2_3x2", "cct_2_3x2_d64", "cnn", "mlp", "linear"}) {
     CAPTURE(name);
     const auto model = make_model(name, rng, {.in_chans = 2, .img_height = 16, .img_width = 12, .num_classes = 7});
     model->eval();
