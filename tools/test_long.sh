@@ -1,0 +1,39 @@
+#!/bin/sh
+# The long proofs, about half an hour on two cores: the suite under sanitizers, with the second compiler, on older processors;
+# the promise of the demo; the real data sets, where they are at hand. The last line counts: "N passed, N failed".
+set -u
+cd "$(dirname "$0")/.." || exit 1
+passed=0
+failed=0
+prove() {  # name, command...
+  name=$1
+  shift
+  if "$@" >build/long.log 2>&1; then
+    passed=$((passed + 1))
+    echo "passed: $name"
+  else
+    failed=$((failed + 1))
+    tail -20 build/long.log
+    echo "FAILED: $name"
+  fi
+}
+# The last "test accuracy 98.31 %" that a command prints must reach the bound.
+accuracy_at_least() {  # bound, command...
+  bound=$1
+  shift
+  "$@" | awk -v bound="$bound" '/^test accuracy/ { sub(",", "", $3); best = $3 } END { print "accuracy", best; exit !(best + 0 >= bound) }'
+}
+
+mkdir -p build
+prove "suite under AddressSanitizer and UndefinedBehaviorSanitizer" make CONFIG=asan test
+command -v clang++-14 >/dev/null && prove "suite with clang 14" make CXX=clang++-14 test
+prove "suite for x86-64-v2" make ARCH=x86-64-v2 test
+prove "suite for x86-64-v3" make ARCH=x86-64-v3 test
+prove "demo reaches 97 %" accuracy_at_least 97 make -s demo
+for set in fashion-mnist:88 mnist:98; do
+  name=${set%:*}
+  folder=../shared/data/$name
+  [ -d "$folder" ] && prove "$name reaches ${set#*:} %" accuracy_at_least "${set#*:}" build/release/vitrail train --data "$name:$folder" --out "build/$name" --seed 1
+done
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
