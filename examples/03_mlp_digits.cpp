@@ -1,7 +1,7 @@
 // 03: the training loop, written out. A network with one hidden layer learns to read drawn digits and letters.
 //
 // What it teaches: model, loss, backward, step, and measuring on images that were not trained on.
-// What to expect: test accuracy above 80 % after three epochs, in about fifteen seconds; no files are needed.
+// What to expect: about 97 % test accuracy after three epochs, in a few seconds; no files are needed.
 #include <cstdio>
 
 #include "data/loader.h"

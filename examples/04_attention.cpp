@@ -3,7 +3,7 @@
 // What it teaches: without attention, token i knows nothing of token 15 - i, so guessing (12.5 %) is the best possible: a
 // theorem, not a matter of training. With one attention layer the task is solved, and the attention map shows how: each
 // token looks at its mirror image, an anti-diagonal.
-// What to expect: 12.5 % without, 100 % with attention, and the map drawn in characters, in about twenty seconds.
+// What to expect: 12.5 % without, 100 % with attention, and the map drawn in characters, in a few seconds.
 #include <cstdio>
 
 #include "nn/nn.h"
