@@ -6,7 +6,7 @@
 
 namespace {
 
-void refuse(const char* feature) {
+[[maybe_unused]] void refuse(const char* feature) {
   const auto say = [](const char* text) { return write(STDERR_FILENO, text, std::strlen(text)); };
   if (say("vitrail was built for a processor with ") < 0 || say(feature) < 0 ||
       say(", which this one has not. Hint: build it here, or with make ARCH=x86-64-v2.\n") < 0) {
