@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "tensor/error.h"
+#include "tensor/flops.h"
 #include "tensor/parallel.h"
 #include "tensor/storage.h"
 
@@ -60,6 +61,7 @@ rntm_t one_thread() {
 
 template <class T>
 void blis_gemm(T alpha, MatrixView<const T> a, MatrixView<const T> b, T beta, MatrixView<T> c) {
+  count_flops(2 * c.rows * c.cols * a.cols);
   rntm_t rntm = one_thread();
   T* pa = const_cast<T*>(a.data);
   T* pb = const_cast<T*>(b.data);
