@@ -54,6 +54,16 @@ $(BUILD)/%.o: %.cpp | deps
 	@echo "  compile $<"
 	@$(CXX) $(FLAGS) -c $< -o $@
 
+# The innermost loops of the matrix products are built once for each instruction set, whatever ARCH is; the fastest that the
+# processor has is chosen at run time (tensor/product/micro_kernel.h). A compiler that does not know a set leaves it out.
+SET_avx2        := -mavx2 -mfma
+SET_avx512      := $(SET_avx2) -mavx512f -mavx512bw -mavx512dq -mavx512vl
+SET_avx512_bf16 := $(SET_avx512) -mavx512bf16
+$(BUILD)/tensor/product/micro_kernel_%.o: tensor/product/micro_kernel_%.cpp | deps
+	@mkdir -p $(@D)
+	@echo "  compile $<"
+	@$(CXX) $(FLAGS) $$($(CXX) $(SET_$*) -E -x c++ /dev/null >/dev/null 2>&1 && echo -march=x86-64 $(SET_$*)) -c $< -o $@
+
 $(LIB): $(LIB_OBJ)
 	@rm -f $@
 	@ar rcs $@ $^

@@ -10,6 +10,7 @@
 #include "tensor/error.h"
 #include "tensor/flops.h"
 #include "tensor/parallel.h"
+#include "tensor/product/product.h"
 #include "tensor/storage.h"
 
 // Exported by BLIS, but declared in none of its installed headers.
@@ -157,7 +158,19 @@ void gemm_serial(T alpha, MatrixView<const T> a, MatrixView<const T> b, T beta, 
 }
 
 template <class T>
-void gemm(T alpha, MatrixView<const T> a, MatrixView<const T> b, T beta, MatrixView<T> c, const TileEpilogue& epilogue) {
+void gemm(T alpha, MatrixView<const T> a, MatrixView<const T> b, T beta, MatrixView<T> c, const TileEpilogue& epilogue,
+          Precision precision) {
+  check_shapes(a, b, c);
+  if constexpr (std::is_same_v<T, float>) {
+    if (alpha == 1 && detail::suits_product(a, b, beta, c, precision)) {
+      return detail::product(a, b, beta, c, epilogue, precision);
+    }
+  }
+  gemm_blis(alpha, a, b, beta, c, epilogue);
+}
+
+template <class T>
+void gemm_blis(T alpha, MatrixView<const T> a, MatrixView<const T> b, T beta, MatrixView<T> c, const TileEpilogue& epilogue) {
   check_shapes(a, b, c);
   const double work = static_cast<double>(c.rows) * static_cast<double>(c.cols) * static_cast<double>(a.cols);
   const Tiling tiling(c.rows, c.cols, a.cols);
@@ -182,10 +195,13 @@ void gemm(T alpha, MatrixView<const T> a, MatrixView<const T> b, T beta, MatrixV
   });
 }
 
-template void gemm(float, MatrixView<const float>, MatrixView<const float>, float, MatrixView<float>, const TileEpilogue&);
-template void gemm(double, MatrixView<const double>, MatrixView<const double>, double, MatrixView<double>, const TileEpilogue&);
-template void gemm_serial(float, MatrixView<const float>, MatrixView<const float>, float, MatrixView<float>);
-template void gemm_serial(double, MatrixView<const double>, MatrixView<const double>, double, MatrixView<double>);
+#define VITRAIL_INSTANTIATE(T)                                                                                       \
+  template void gemm(T, MatrixView<const T>, MatrixView<const T>, T, MatrixView<T>, const TileEpilogue&, Precision); \
+  template void gemm_blis(T, MatrixView<const T>, MatrixView<const T>, T, MatrixView<T>, const TileEpilogue&);       \
+  template void gemm_serial(T, MatrixView<const T>, MatrixView<const T>, T, MatrixView<T>);
+VITRAIL_INSTANTIATE(float)
+VITRAIL_INSTANTIATE(double)
+#undef VITRAIL_INSTANTIATE
 
 std::string blas_kernel_name() {
   initialise();

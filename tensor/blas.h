@@ -1,7 +1,8 @@
 // Matrix products. blas.cpp is the only file that includes BLIS, and it alone decides threads for it.
 //
-// Multi-threaded BLIS may give other last bits than single-threaded BLIS for small or skinny shapes, so the parallel loop is
-// ours: tiles whose borders depend on the shape alone, single-threaded BLIS inside.
+// Large f32 products run our own kernels (tensor/product/), everything else BLIS. Multi-threaded BLIS may give other last bits
+// than single-threaded BLIS for small or skinny shapes, so the parallel loop is ours: tiles whose borders depend on the shape
+// alone, single-threaded BLIS inside.
 #pragma once
 
 #include <cstdint>
@@ -26,11 +27,20 @@ struct MatrixView {
 // Called for each finished tile of C, rows [r0, r1) and columns [c0, c1), while it is still in the cache.
 using TileEpilogue = std::function<void(int64_t r0, int64_t r1, int64_t c0, int64_t c1)>;
 
+// What the operands of a product are rounded to before they are multiplied. Products and sums are f32 either way.
+enum class Precision { kF32, kBf16 };
+
 // C = alpha * A B + beta * C with A [M, K], B [K, N], C [M, N]; T is float or double. With beta = 0, C is not read.
 // K = 0 gives beta * C. Parallel over tiles of C, or over pieces of K where C is small and K long.
+// Precision::kBf16 rounds both operands to bf16 where T is float and the product is large; small ones stay as they are.
 // Errors: Error(kShape) if the shapes do not fit.
 template <class T>
-void gemm(T alpha, MatrixView<const T> a, MatrixView<const T> b, T beta, MatrixView<T> c, const TileEpilogue& epilogue = {});
+void gemm(T alpha, MatrixView<const T> a, MatrixView<const T> b, T beta, MatrixView<T> c, const TileEpilogue& epilogue = {},
+          Precision precision = Precision::kF32);
+// The same by BLIS alone, in f32: what gemm falls back to, and the twin of our own kernels in the tests.
+template <class T>
+void gemm_blis(T alpha, MatrixView<const T> a, MatrixView<const T> b, T beta, MatrixView<T> c,
+               const TileEpilogue& epilogue = {});
 
 // The same on the calling thread: for use inside parallel_for.
 template <class T>

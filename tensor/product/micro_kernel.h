@@ -1,0 +1,33 @@
+// The innermost loop of our matrix products, written once for all processors.
+//
+// A micro-kernel multiplies kRows rows of A by one packed panel of B (kCols columns) and keeps the kRows x kCols sums in
+// registers the whole way: per step it loads a row of the panel and broadcasts kRows elements of A. One translation unit per
+// instruction set includes this file with that set's flags (micro_kernel_*.cpp); micro_kernel_for() picks at run time.
+#pragma once
+
+#include <cstdint>
+
+namespace vitrail::detail {
+
+// What one step of the depth is: one number, or two neighbouring numbers rounded to bf16 (the first in the low half).
+enum class ProductFormat { kF32, kBf16Pair };
+constexpr int64_t numbers_per_step(ProductFormat format) { return format == ProductFormat::kF32 ? 1 : 2; }
+
+// sums = A B over `steps` steps; then c = sums, or c += sums with `accumulate`.
+// a: element (row, step) at a[row * row_step + step * depth_step]. b: kCols elements per step. c: rows of kCols floats, ldc
+// apart. All elements are four bytes: a float, or a pair of bf16.
+struct MicroKernel {
+  int64_t rows, cols;
+  void (*multiply)(int64_t steps, const void* a, int64_t row_step, int64_t depth_step, const void* b, float* c, int64_t ldc,
+                   bool accumulate);
+};
+
+// The kernels of one instruction set; null where the compiler or the processor has none.
+const MicroKernel* micro_kernel_avx2(ProductFormat format);
+const MicroKernel* micro_kernel_avx512(ProductFormat format);
+const MicroKernel* micro_kernel_avx512_bf16();
+
+// The fastest kernel that this processor runs; null on one without AVX2 and FMA, where BLIS is used instead.
+const MicroKernel* micro_kernel_for(ProductFormat format);
+
+}  // namespace vitrail::detail

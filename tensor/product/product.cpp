@@ -1,0 +1,165 @@
+#include "tensor/product/product.h"
+
+#include <algorithm>
+
+#include "tensor/flops.h"
+#include "tensor/parallel.h"
+#include "tensor/product/pack.h"
+#include "tensor/shape.h"
+
+namespace vitrail::detail {
+namespace {
+
+// A panel of B of this many steps stays in the first-level cache while the rows of a tile pass by.
+constexpr int64_t kStepsPerBlock = 320;
+constexpr int64_t kRowsPerTile = 96;  // a block of A of that height stays in the second-level cache
+constexpr int64_t kColsPerTile = 512;
+constexpr int64_t kEnoughTiles = 8;                  // that keep a few threads busy to the end
+constexpr int64_t kPackedAtOnce = int64_t{1} << 20;  // elements of B whose packed copy stays in the third-level cache
+constexpr double kLeastWork = 1 << 18;               // multiply-adds below which packing costs more than it saves
+
+ProductFormat format_of(Precision precision) {
+  return precision == Precision::kF32 ? ProductFormat::kF32 : ProductFormat::kBf16Pair;
+}
+
+int64_t pieces(int64_t extent, int64_t size) { return (extent + size - 1) / size; }
+
+// The depth in blocks of equal length, a multiple of eight steps. Follows from the depth alone, and with it the order of all
+// additions: neither tiles nor threads can be seen in the result.
+struct DepthBlocks {
+  DepthBlocks(int64_t depth, ProductFormat format) : total(depth) {
+    const int64_t numbers = numbers_per_step(format), steps = steps_of(depth, format);
+    count = std::max<int64_t>(1, pieces(steps, kStepsPerBlock));
+    length = pieces(pieces(steps, count), 8) * 8 * numbers;
+    count = std::max<int64_t>(1, pieces(depth, length));
+  }
+  int64_t begin(int64_t block) const { return block * length; }
+  int64_t size(int64_t block) const { return std::min(length, total - block * length); }
+
+  int64_t total, count, length;
+};
+
+// Tiles of C: whole groups of the kernel's rows and columns.
+struct Tiles {
+  Tiles(int64_t m, int64_t n, const MicroKernel& kernel) {
+    rows = rounded(kRowsPerTile, kernel.rows), cols = rounded(kColsPerTile, kernel.cols);
+    // Narrower tiles pack more rows of A again, lower ones read more of B again: in turns, rows first.
+    for (int64_t least = 8; least >= 2 && !enough(m, n); least /= 2) {
+      while (!enough(m, n) && rows > least * kernel.rows) rows = rounded(std::max(rows / 2, least * kernel.rows), kernel.rows);
+      while (!enough(m, n) && cols > 2 * least * kernel.cols)
+        cols = rounded(std::max(cols / 2, 2 * least * kernel.cols), kernel.cols);
+    }
+  }
+  bool enough(int64_t m, int64_t n) const { return pieces(m, rows) * pieces(n, cols) >= kEnoughTiles; }
+  static int64_t rounded(int64_t size, int64_t unit) { return pieces(size, unit) * unit; }
+
+  int64_t rows, cols;
+};
+
+// c = a tile's worth of the kernel, or += it; a kernel's tile that C does not hold whole goes through a buffer.
+void multiply_at(const MicroKernel& kernel, int64_t steps, const uint32_t* a, const PackedRows& rows, const void* panel,
+                 MatrixView<float> c, bool accumulate) {
+  if (c.rows == kernel.rows && c.cols == kernel.cols) {
+    kernel.multiply(steps, a, rows.row_step, rows.depth_step, panel, c.data, c.row_stride, accumulate);
+    return;
+  }
+  float whole[16 * 64];
+  kernel.multiply(steps, a, rows.row_step, rows.depth_step, panel, whole, kernel.cols, false);
+  for (int64_t i = 0; i < c.rows; ++i) {
+    float* row = c.data + i * c.row_stride;
+    for (int64_t j = 0; j < c.cols; ++j) row[j] = accumulate ? row[j] + whole[i * kernel.cols + j] : whole[i * kernel.cols + j];
+  }
+}
+
+// One tile of C, [rows, K] x [K, cols]: block after block of the depth, panel after panel of B, group after group of A.
+void multiply_tile(const MicroKernel& kernel, MatrixView<const float> a, const PackedMatrix& b, int64_t col0, float beta,
+                   MatrixView<float> c, uint32_t* scratch) {
+  const ProductFormat format = format_of(b.precision());
+  const DepthBlocks depth(a.cols, format);
+  for (int64_t block = 0; block < depth.count; ++block) {
+    const PackedRows rows = pack_rows(a.block(0, a.rows, depth.begin(block), depth.size(block)), kernel.rows, format, scratch);
+    const int64_t steps = steps_of(depth.size(block), format);
+    for (int64_t j = 0; j < c.cols; j += kernel.cols) {
+      const void* panel = b.panel(block, col0 + j);
+      for (int64_t i = 0; i < c.rows; i += kernel.rows) {
+        multiply_at(kernel, steps, scratch + rows.offset(i), rows, panel,
+                    c.block(i, std::min(kernel.rows, c.rows - i), j, std::min(kernel.cols, c.cols - j)),
+                    block > 0 || beta != 0);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+bool has_product_kernels() { return micro_kernel_for(ProductFormat::kF32) != nullptr; }
+
+bool suits_product(const MatrixView<const float>& a, const MatrixView<const float>& b, float beta, const MatrixView<float>& c,
+                   Precision precision) {
+  const double work = static_cast<double>(c.rows) * static_cast<double>(c.cols) * static_cast<double>(a.cols);
+  // dW of a narrow layer: so long a sum for so few results is faster with BLIS, which takes the depth in parallel pieces.
+  const bool deep = a.row_stride == 1 && a.col_stride != 1 && a.cols >= 12 * std::min(c.rows, c.cols);
+  return has_product_kernels() && work >= kLeastWork && (!deep || precision == Precision::kBf16) && c.rows >= 8 &&
+         c.cols >= 8 && (a.row_stride == 1 || a.col_stride == 1) && (b.row_stride == 1 || b.col_stride == 1) &&
+         c.col_stride == 1 && (beta == 0 || beta == 1);
+}
+
+PackedMatrix::PackedMatrix(MatrixView<const float> b, Precision precision)
+    : rows_(b.rows), cols_(b.cols), precision_(precision), data_([&] {
+        const ProductFormat format = format_of(precision);
+        const DepthBlocks depth(b.rows, format);
+        const int64_t width = micro_kernel_for(format)->cols;
+        return checked_bytes({depth.count * steps_of(depth.length, format), pieces(b.cols, width) * width}, 4, "product");
+      }()) {
+  const ProductFormat format = format_of(precision);
+  const DepthBlocks depth(b.rows, format);
+  const int64_t width = micro_kernel_for(format)->cols, panels = pieces(b.cols, width);
+  const int64_t grain = std::max<int64_t>(1, kElementwiseGrain / (width * depth.length));
+  parallel_for(depth.count * panels, grain, [&](int64_t begin, int64_t end) {
+    for (int64_t item = begin; item < end; ++item) {
+      const int64_t block = item / panels, col = item % panels * width;
+      pack_panel(b.block(depth.begin(block), depth.size(block), col, std::min(width, b.cols - col)), width, format,
+                 const_cast<void*>(panel(block, col)));
+    }
+  });
+}
+
+const void* PackedMatrix::panel(int64_t block, int64_t col) const {
+  const ProductFormat format = format_of(precision_);
+  const DepthBlocks depth(rows_, format);
+  const int64_t width = micro_kernel_for(format)->cols, steps = steps_of(depth.length, format);
+  return static_cast<const uint32_t*>(data_.data()) + block * steps * pieces(cols_, width) * width + col * steps;
+}
+
+void product(MatrixView<const float> a, MatrixView<const float> b, float beta, MatrixView<float> c,
+             const TileEpilogue& epilogue, Precision precision) {
+  const DepthBlocks depth(a.cols, format_of(precision));
+  if (b.rows * b.cols <= kPackedAtOnce || depth.count == 1) return product(a, PackedMatrix(b, precision), beta, c, epilogue);
+  for (int64_t block = 0; block < depth.count; ++block) {
+    const int64_t begin = depth.begin(block), size = depth.size(block);
+    const PackedMatrix packed(b.block(begin, size, 0, b.cols), precision);
+    product(a.block(0, a.rows, begin, size), packed, block > 0 ? 1 : beta, c,
+            block + 1 < depth.count ? TileEpilogue{} : epilogue);
+  }
+}
+
+void product(MatrixView<const float> a, const PackedMatrix& b, float beta, MatrixView<float> c, const TileEpilogue& epilogue) {
+  const ProductFormat format = format_of(b.precision());
+  const MicroKernel& kernel = *micro_kernel_for(format);
+  const Tiles tiles(c.rows, c.cols, kernel);
+  const int64_t across = pieces(c.cols, tiles.cols);
+  const int64_t scratch_bytes = 4 * packed_rows_size(tiles.rows, kernel.rows, DepthBlocks(a.cols, format).length, format);
+  count_flops(2 * c.rows * c.cols * a.cols);
+  parallel_for(pieces(c.rows, tiles.rows) * across, 1, [&](int64_t begin, int64_t end) {
+    const Storage scratch(scratch_bytes);
+    for (int64_t tile = begin; tile < end; ++tile) {
+      const int64_t r0 = tile / across * tiles.rows, r1 = std::min(c.rows, r0 + tiles.rows);
+      const int64_t c0 = tile % across * tiles.cols, c1 = std::min(c.cols, c0 + tiles.cols);
+      multiply_tile(kernel, a.block(r0, r1 - r0, 0, a.cols), b, c0, beta, c.block(r0, r1 - r0, c0, c1 - c0),
+                    static_cast<uint32_t*>(scratch.data()));
+      if (epilogue) epilogue(r0, r1, c0, c1);
+    }
+  });
+}
+
+}  // namespace vitrail::detail

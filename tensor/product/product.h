@@ -1,0 +1,45 @@
+// C = A B + beta C in f32 by our own kernels: the operands of every product of a Vision Transformer are long, thin and shared
+// by all threads, and a right operand packed once for all of them leaves BLIS behind (docs/performance.md). gemm() decides who
+// multiplies; its results do not depend on the number of threads.
+//
+// With Precision::kBf16 both operands are rounded to bf16 (round to nearest, ties to even) as they are packed; products and
+// sums are f32 as before. Relative error of one element: at most 2^-7 of sum |a| |b| in the worst case, far less on average.
+#pragma once
+
+#include "tensor/blas.h"
+#include "tensor/storage.h"
+
+namespace vitrail::detail {
+
+// True if this processor has a micro-kernel. Else the caller takes BLIS.
+bool has_product_kernels();
+// True if there is a micro-kernel, the matrices have a unit stride each (C along its rows), beta is 0 or 1, and there is enough
+// to do to be worth packing.
+bool suits_product(const MatrixView<const float>& a, const MatrixView<const float>& b, float beta, const MatrixView<float>& c,
+                   Precision precision);
+
+// The right operand B [K, N], rearranged for the micro-kernel: blocks of the depth, within them panels of N.
+class PackedMatrix {
+ public:
+  // Reads B once, in parallel. Error(kMemory) if there is no room for the copy (as large as B, half of it in bf16).
+  PackedMatrix(MatrixView<const float> b, Precision precision);
+
+  int64_t rows() const { return rows_; }
+  int64_t cols() const { return cols_; }
+  Precision precision() const { return precision_; }
+  // The panel that begins at column `col` (a multiple of the kernel's columns), of depth block `block`.
+  const void* panel(int64_t block, int64_t col) const;
+
+ private:
+  int64_t rows_, cols_;
+  Precision precision_;
+  Storage data_;
+};
+
+// C = A B + beta C for what suits_product() accepts. Each finished tile is handed to the epilogue while it is in the cache.
+void product(MatrixView<const float> a, const PackedMatrix& b, float beta, MatrixView<float> c, const TileEpilogue& epilogue);
+// The same, packing B on the way: a large one depth block by depth block, so that the packed copy stays in the cache.
+void product(MatrixView<const float> a, MatrixView<const float> b, float beta, MatrixView<float> c,
+             const TileEpilogue& epilogue, Precision precision);
+
+}  // namespace vitrail::detail
