@@ -70,6 +70,13 @@ Grads::Grads(const Node& node) : node_(node), slots_(node.inputs.size()) {}
 
 bool Grads::needs(int i) const { return node_.inputs[i].needed(); }
 
+Tensor Grads::leaf_grad(int i) const {
+  const std::shared_ptr<Meta>& leaf = node_.inputs[i].leaf;
+  if (anomaly || !leaf || !leaf->grad.defined()) return {};
+  const Tensor& grad = leaf->grad;
+  return grad.storage().use_count() == 1 && grad.is_contiguous() ? grad : Tensor();
+}
+
 Node::~Node() {
   // Without this, the destructors of a long chain would call each other and overflow the stack.
   std::vector<std::shared_ptr<Node>> pending;

@@ -36,6 +36,7 @@ class Dropout : public Layer {
  public:
   explicit Dropout(double probability);
   Variable forward(const Variable& x) override;
+  bool active() const { return training() && p > 0; }
   double p;
 };
 
@@ -44,6 +45,7 @@ class DropPath : public Layer {
  public:
   explicit DropPath(double probability);
   Variable forward(const Variable& x) override;
+  bool active() const { return training() && p > 0; }
   double p;
 };
 

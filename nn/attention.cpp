@@ -41,7 +41,7 @@ Variable MultiHeadAttention::heads_of(const Variable& x) const {
 
 Variable MultiHeadAttention::attend(Variable q, Variable k, const Variable& v, const Variable& mask) {
   if (q_norm) q = (*q_norm)(q), k = (*k_norm)(k);
-  if (!training() || attn_drop.p == 0) return attention(q, k, v, mask, 0, keep_attention_map ? &attention_map : nullptr);
+  if (!attn_drop.active()) return attention(q, k, v, mask, 0, keep_attention_map ? &attention_map : nullptr);
   // Dropout stands between softmax and product: the steps one by one.
   Variable scores = matmul(q, transpose(k)) * (1 / std::sqrt(static_cast<double>(q.size(3))));
   if (mask.defined() && mask.dtype() == Dtype::u8) {
@@ -54,15 +54,23 @@ Variable MultiHeadAttention::attend(Variable q, Variable k, const Variable& v, c
   return matmul(attn_drop(probabilities), v);
 }
 
-Variable MultiHeadAttention::self(const Variable& x, const Variable& mask) {
+// The heads' results side by side, [B, N, D], before the projection.
+Variable MultiHeadAttention::mixed(const Variable& x, const Variable& mask) {
   check(x.dim() == 3, ErrorKind::kShape, "MultiHeadAttention", "x is [B, N, D]: x is ", x.shape());
   const Variable fused = qkv(x);
-  if (!q_norm && (!training() || attn_drop.p == 0)) {
-    return proj_drop(proj(qkv_attention(fused, num_heads, mask, 0, keep_attention_map ? &attention_map : nullptr)));
+  if (!q_norm && !attn_drop.active()) {
+    return qkv_attention(fused, num_heads, mask, 0, keep_attention_map ? &attention_map : nullptr);
   }
   const int64_t dim = x.size(2);
   const std::vector<Variable> parts = split(fused, {dim, dim, dim}, 2);
-  return proj_drop(proj(merged(attend(heads_of(parts[0]), heads_of(parts[1]), heads_of(parts[2]), mask))));
+  return merged(attend(heads_of(parts[0]), heads_of(parts[1]), heads_of(parts[2]), mask));
+}
+
+Variable MultiHeadAttention::self(const Variable& x, const Variable& mask) { return proj_drop(proj(mixed(x, mask))); }
+
+Variable MultiHeadAttention::add_to(const Variable& residual, const Variable& x) {
+  if (proj_drop.active() || observed()) return residual + (*this)(x);
+  return proj.add_to(residual, mixed(x, {}));
 }
 
 Variable MultiHeadAttention::cross(const Variable& x, const Variable& context, const Variable& mask) {
@@ -84,6 +92,16 @@ Mlp::Mlp(int64_t dim, int64_t hidden, Rng& rng, ActivationKind activation, doubl
   register_module("drop1", drop1);
   register_module("fc2", fc2);
   register_module("drop2", drop2);
+}
+
+Variable Mlp::hidden(const Variable& x) {
+  if (act.kind == ActivationKind::kGelu && !drop1.active() && !observed()) return fc1.gelu(x);
+  return drop1(act(fc1(x)));
+}
+
+Variable Mlp::add_to(const Variable& residual, const Variable& x) {
+  if (drop2.active() || observed()) return residual + (*this)(x);
+  return fc2.add_to(residual, hidden(x));
 }
 
 }  // namespace vitrail::nn

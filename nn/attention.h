@@ -27,6 +27,8 @@ class MultiHeadAttention : public Layer {
   Variable forward(const Variable& x) override { return self(x, {}); }
   // With a mask that broadcasts to [B, H, N, N]: u8 (0 forbids) or float (added).
   Variable self(const Variable& x, const Variable& mask);
+  // residual + forward(x), as one op with the projection where nothing stands between.
+  Variable add_to(const Variable& residual, const Variable& x);
   // Queries from x [B, N, D], keys and values from context [B, M, D]; mask broadcasts to [B, H, N, M].
   Variable cross(const Variable& x, const Variable& context, const Variable& mask = {});
 
@@ -42,6 +44,7 @@ class MultiHeadAttention : public Layer {
   Dropout attn_drop, proj_drop;
 
  private:
+  Variable mixed(const Variable& x, const Variable& mask);
   Variable attend(Variable q, Variable k, const Variable& v, const Variable& mask);
   Variable heads_of(const Variable& x) const;
 };
@@ -50,13 +53,18 @@ class MultiHeadAttention : public Layer {
 class Mlp : public Layer {
  public:
   Mlp(int64_t dim, int64_t hidden, Rng& rng, ActivationKind activation = ActivationKind::kGelu, double drop = 0);
-  Variable forward(const Variable& x) override { return drop2(fc2(drop1(act(fc1(x))))); }
+  Variable forward(const Variable& x) override { return drop2(fc2(hidden(x))); }
+  // residual + forward(x), as one op with fc2 where nothing stands between.
+  Variable add_to(const Variable& residual, const Variable& x);
 
   Linear fc1;
   Activation act;
   Dropout drop1;
   Linear fc2;
   Dropout drop2;
+
+ private:
+  Variable hidden(const Variable& x);
 };
 
 }  // namespace vitrail::nn

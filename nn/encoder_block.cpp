@@ -34,23 +34,21 @@ EncoderBlock::EncoderBlock(int64_t dim, int64_t num_heads, Rng& rng, const Block
   register_module("drop_path2", drop_path2);
 }
 
-Variable EncoderBlock::attention_branch(const Variable& x) {
-  const Variable y = attn(x);
-  return drop_path1(ls1 ? (*ls1)(y) : y);
-}
-
-Variable EncoderBlock::mlp_branch(const Variable& x) {
-  const Variable y = mlp(x);
-  return drop_path2(ls2 ? (*ls2)(y) : y);
+// x + drop_path(scale(branch(input))); where neither stands between, the addition is part of the branch's last product.
+template <class Branch>
+Variable EncoderBlock::residual(const Variable& x, Branch& branch, const Variable& input, LayerScale* scale, DropPath& drop) {
+  if (!scale && !drop.active()) return branch.add_to(x, input);
+  const Variable y = branch(input);
+  return x + drop(scale ? (*scale)(y) : y);
 }
 
 Variable EncoderBlock::forward(const Variable& x) {
   if (post_norm) {
-    const Variable y = norm1(x + attention_branch(x));
-    return norm2(y + mlp_branch(y));
+    const Variable y = norm1(residual(x, attn, x, ls1.get(), drop_path1));
+    return norm2(residual(y, mlp, y, ls2.get(), drop_path2));
   }
-  const Variable y = x + attention_branch(norm1(x));
-  return y + mlp_branch(norm2(y));
+  const Variable y = residual(x, attn, norm1(x), ls1.get(), drop_path1);
+  return residual(y, mlp, norm2(y), ls2.get(), drop_path2);
 }
 
 }  // namespace vitrail::nn

@@ -36,8 +36,8 @@ class EncoderBlock : public Layer {
   DropPath drop_path2;
 
  private:
-  Variable attention_branch(const Variable& x);
-  Variable mlp_branch(const Variable& x);
+  template <class Branch>
+  Variable residual(const Variable& x, Branch& branch, const Variable& input, LayerScale* scale, DropPath& drop);
 };
 
 }  // namespace vitrail::nn

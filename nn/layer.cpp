@@ -15,6 +15,8 @@ Variable Layer::operator()(const Variable& x) {
 
 int64_t Layer::macs(const Shape&, const Shape&) const { return 0; }
 
+bool observed() { return static_cast<bool>(observer); }
+
 ObserverGuard::ObserverGuard(Observer watch) : before_(std::exchange(observer, std::move(watch))) {}
 ObserverGuard::~ObserverGuard() { observer = std::move(before_); }
 

@@ -19,6 +19,8 @@ class Layer : public Module {
 
 // Called after every Layer's forward pass on this thread, while set: summary() uses it.
 using Observer = std::function<void(Layer& layer, const Shape& input, const Shape& output)>;
+// True while one is set: then layers run one by one, instead of several as one op, so that each is seen.
+bool observed();
 // Sets the observer for as long as it lives.
 class ObserverGuard {
  public:

@@ -3,6 +3,11 @@
 #include "nn/init.h"
 
 namespace vitrail::nn {
+namespace {
+
+Tensor value_or_none(const Variable& x) { return x.defined() ? x.value() : Tensor(); }
+
+}  // namespace
 
 Linear::Linear(int64_t in_features, int64_t out_features, Rng& rng, bool with_bias) {
   check(in_features >= 1 && out_features >= 0, ErrorKind::kValue, "Linear", "sizes must be positive: in is ", in_features,
@@ -12,6 +17,38 @@ Linear::Linear(int64_t in_features, int64_t out_features, Rng& rng, bool with_bi
   if (!with_bias) return;
   bias = Variable(zeros({out_features}), true);
   register_parameter("bias", bias);
+}
+
+// The packed weight if it is to be used for x, else null.
+std::shared_ptr<const PackedWeight> Linear::packed_for(const Variable& x) {
+  if (grad_enabled() || !PackedWeight::helps(x.value(), weight.value())) return nullptr;
+  const std::lock_guard lock(packed_mutex_);
+  if (!packed_ || !packed_->is_for(weight.value(), product_precision()))
+    packed_ = std::make_shared<const PackedWeight>(weight.value(), product_precision());
+  return packed_;
+}
+
+Variable Linear::forward(const Variable& x) {
+  const auto packed = packed_for(x);
+  if (!packed) return linear(x, weight, bias);
+  return record("linear", linear(x.value(), weight.value(), value_or_none(bias), {product_precision(), packed.get()}), {}, {});
+}
+
+Variable Linear::add_to(const Variable& residual, const Variable& x) {
+  const auto packed = packed_for(x);
+  if (!packed) return linear_add(x, weight, bias, residual);
+  return record(
+      "linear_add",
+      linear_add(x.value(), weight.value(), value_or_none(bias), residual.value(), {product_precision(), packed.get()}), {},
+      {});
+}
+
+Variable Linear::gelu(const Variable& x) {
+  const auto packed = packed_for(x);
+  if (!packed) return linear_gelu(x, weight, bias);
+  return record("linear_gelu",
+                linear_gelu(x.value(), weight.value(), value_or_none(bias), nullptr, {product_precision(), packed.get()}), {},
+                {});
 }
 
 int64_t Linear::macs(const Shape&, const Shape& output) const { return checked_numel(output) * weight.size(1); }

@@ -1,6 +1,10 @@
 #pragma once
 
+#include <memory>
+#include <mutex>
+
 #include "nn/layer.h"
+#include "tensor/ops/linear.h"
 
 namespace vitrail::nn {
 
@@ -8,10 +12,20 @@ namespace vitrail::nn {
 class Linear : public Layer {
  public:
   Linear(int64_t in_features, int64_t out_features, Rng& rng, bool with_bias = true);
-  Variable forward(const Variable& x) override { return linear(x, weight, bias); }
+  Variable forward(const Variable& x) override;
+  // residual + forward(x) and gelu(forward(x)), each as one op.
+  Variable add_to(const Variable& residual, const Variable& x);
+  Variable gelu(const Variable& x);
   int64_t macs(const Shape& input, const Shape& output) const override;
 
   Variable weight, bias;  // bias is undefined without one
+
+ private:
+  std::shared_ptr<const PackedWeight> packed_for(const Variable& x);
+
+  // Without gradients and with few rows, the weight is packed once and kept until it changes.
+  std::shared_ptr<const PackedWeight> packed_;
+  std::mutex packed_mutex_;
 };
 
 // Rows of a table: i64 index [...] -> [..., D]. weight [count, D] is drawn from trunc_normal(0.02).

@@ -9,6 +9,8 @@
 #include <functional>
 #include <string>
 
+#include "tensor/precision.h"
+
 namespace vitrail {
 
 // A matrix in memory with any row and column stride (in elements). Transposing is exchanging the two strides.
@@ -26,9 +28,6 @@ struct MatrixView {
 
 // Called for each finished tile of C, rows [r0, r1) and columns [c0, c1), while it is still in the cache.
 using TileEpilogue = std::function<void(int64_t r0, int64_t r1, int64_t c0, int64_t c1)>;
-
-// What the operands of a product are rounded to before they are multiplied. Products and sums are f32 either way.
-enum class Precision { kF32, kBf16 };
 
 // C = alpha * A B + beta * C with A [M, K], B [K, N], C [M, N]; T is float or double. With beta = 0, C is not read.
 // K = 0 gives beta * C. Parallel over tiles of C, or over pieces of K where C is small and K long.

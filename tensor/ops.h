@@ -6,6 +6,7 @@
 #include "tensor/ops/dropout.h"      // IWYU pragma: export
 #include "tensor/ops/elementwise.h"  // IWYU pragma: export
 #include "tensor/ops/indexing.h"     // IWYU pragma: export
+#include "tensor/ops/linear.h"       // IWYU pragma: export
 #include "tensor/ops/loss.h"         // IWYU pragma: export
 #include "tensor/ops/matmul.h"       // IWYU pragma: export
 #include "tensor/ops/norm.h"         // IWYU pragma: export

@@ -53,6 +53,40 @@ OpCase linear_case() {
            {"constant x", {constant(leaf({3, 4}, 34)), leaf({5, 4}, 35), leaf({5}, 36)}, fn}}};
 }
 
+OpCase linear_add_case() {
+  const OpFunction fn = [](const std::vector<Variable>& in) { return linear_add(in[0], in[1], in[2], in[3]); };
+  const OpFunction no_bias = [](const std::vector<Variable>& in) { return linear_add(in[0], in[1], {}, in[2]); };
+  const OpFunction onto_itself = [](const std::vector<Variable>& in) { return linear_add(in[0], in[1], in[2], in[0]); };
+  return {"linear_add",
+          {{"plain", {leaf({3, 4}, 1), leaf({5, 4}, 2), leaf({5}, 3), leaf({3, 5}, 4)}, fn},
+           {"tokens", {leaf({2, 3, 4}, 5), leaf({5, 4}, 6), leaf({5}, 7), leaf({2, 3, 5}, 8)}, fn},
+           {"without bias", {leaf({2, 3, 4}, 9), leaf({5, 4}, 10), leaf({2, 3, 5}, 11)}, no_bias},
+           {"views",
+            {strided_leaf({3, 4}, 12), transposed_leaf({5, 4}, 13), strided_leaf({5}, 14), transposed_leaf({3, 5}, 15)},
+            fn},
+           {"expanded residual", {leaf({3, 4}, 16), leaf({5, 4}, 17), leaf({5}, 18), expanded_leaf({1, 5}, {3, 5}, 19)}, fn},
+           {"x is the residual", {leaf({3, 4}, 20), leaf({4, 4}, 21), leaf({4}, 22)}, onto_itself},
+           {"size 1", {leaf({1, 1}, 23), leaf({1, 1}, 24), leaf({1}, 25), leaf({1, 1}, 26)}, fn},
+           {"no rows", {leaf({0, 4}, 27), leaf({5, 4}, 28), leaf({5}, 29), leaf({0, 5}, 30)}, fn},
+           {"only the residual needs one",
+            {constant(leaf({3, 4}, 31)), constant(leaf({5, 4}, 32)), constant(leaf({5}, 33)), leaf({3, 5}, 34)},
+            fn}}};
+}
+
+OpCase linear_gelu_case() {
+  const OpFunction fn = [](const std::vector<Variable>& in) { return linear_gelu(in[0], in[1], in[2]); };
+  const OpFunction no_bias = binary([](const Variable& x, const Variable& w) { return linear_gelu(x, w, {}); });
+  return {"linear_gelu",
+          {{"plain", {leaf({3, 4}, 1), leaf({5, 4}, 2), leaf({5}, 3)}, fn},
+           {"tokens", {leaf({2, 3, 4}, 4), leaf({5, 4}, 5), leaf({5}, 6)}, fn},
+           {"without bias", {leaf({2, 3, 4}, 7), leaf({5, 4}, 8)}, no_bias},
+           {"views", {transposed_leaf({2, 3, 4}, 9), transposed_leaf({5, 4}, 10), strided_leaf({5}, 11)}, fn},
+           {"size 1", {leaf({1, 1}, 12), leaf({1, 1}, 13), leaf({1}, 14)}, fn},
+           {"no rows", {leaf({0, 4}, 15), leaf({5, 4}, 16), leaf({5}, 17)}, fn},
+           {"frozen weight", {leaf({3, 4}, 18), constant(leaf({5, 4}, 19)), leaf({5}, 20)}, fn},
+           {"constant x", {constant(leaf({3, 4}, 21)), leaf({5, 4}, 22), leaf({5}, 23)}, fn}}};
+}
+
 // q, k, v of the given sizes: [B, H, N, K], [B, H, M, K], [B, H, M, V].
 std::vector<Variable> heads(int64_t n, int64_t m, int64_t k, int64_t v, uint64_t seed) {
   return {leaf({1, 2, n, k}, seed), leaf({1, 2, m, k}, seed + 1), leaf({1, 2, m, v}, seed + 2)};
@@ -145,6 +179,8 @@ OpCase qkv_attention_case() {
 
 }  // namespace
 
-std::vector<OpCase> product_cases() { return {matmul_case(), linear_case(), attention_case(), qkv_attention_case()}; }
+std::vector<OpCase> product_cases() {
+  return {matmul_case(), linear_case(), linear_add_case(), linear_gelu_case(), attention_case(), qkv_attention_case()};
+}
 
 }  // namespace vitrail::testing

@@ -1,35 +1,18 @@
 // GELU and its derivative, one pass each. The exact form shares one exponential between Phi(x) and its density.
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/elementwise_loop.h"
+#include "tensor/ops/gelu_exact.h"
 #include "tensor/vector_math.h"
 
 namespace vitrail {
 namespace {
 
-constexpr double kInvSqrtTwoPi = 0.39894228040143267794;
+using detail::ExactGelu;
+
 constexpr double kTanhScale = 0.79788456080286535588;  // sqrt(2 / pi)
 constexpr double kTanhCubic = 0.044715;
 constexpr double kQuickScale = 1.702;
-
-// Far to the left all forms are 0; there x times a vanishing factor would be inf * 0.
-constexpr double kFarLeft = -30;
-
-struct ExactGelu {
-  template <class T>
-  static T value(T x) {
-    T gauss;
-    const T cdf = normal_cdf(x, &gauss);
-    return x < static_cast<T>(kFarLeft) ? T{0} : x * cdf;
-  }
-  // Phi(x) + x phi(x)
-  template <class T>
-  static T derivative(T x) {
-    T gauss;
-    const T cdf = normal_cdf(x, &gauss);
-    const T slope = cdf + (gauss == T{0} ? T{0} : x * gauss * static_cast<T>(kInvSqrtTwoPi));
-    return x < static_cast<T>(kFarLeft) ? T{0} : slope;
-  }
-};
+constexpr double kFarLeft = detail::kGeluFarLeft;
 
 // 0.5 (1 + tanh u) is sigmoid(2 u).
 struct TanhGelu {

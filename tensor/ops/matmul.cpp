@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "tensor/blas.h"
-#include "tensor/ops/reduce.h"
 #include "tensor/parallel.h"
 #include "tensor/view.h"
 
@@ -88,21 +87,6 @@ MatrixView<T> output_view(Tensor& x) {
   return {x.mutable_data<T>(), x.size(-2), x.size(-1), x.stride(-2), x.stride(-1)};
 }
 
-// y += bias on one tile of rows and columns.
-template <class T>
-TileEpilogue add_bias(Tensor& y, const Tensor& bias) {
-  if (!bias.defined()) return {};
-  T* out = y.mutable_data<T>();
-  const T* b = bias.data<T>();
-  const int64_t n = y.size(-1);
-  return [=](int64_t r0, int64_t r1, int64_t c0, int64_t c1) {
-    for (int64_t i = r0; i < r1; ++i) {
-      T* row = out + i * n;
-      for (int64_t j = c0; j < c1; ++j) row[j] += b[j];
-    }
-  };
-}
-
 }  // namespace
 
 Tensor matmul(const Tensor& a, const Tensor& b) {
@@ -125,48 +109,5 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   dispatch_float("matmul", a.dtype(), [&](auto zero) { batched_product<decltype(zero)>(x, y, c); });
   return c;
 }
-
-Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  check(x.dim() >= 1 && weight.dim() == 2 && x.size(-1) == weight.size(1), ErrorKind::kShape, "linear",
-        "weight is [out, in] and x is [..., in]: x is ", x.shape(), ", weight is ", weight.shape(),
-        ". Hint: the last extent of x must be the second of weight.");
-  check(!bias.defined() || (bias.dim() == 1 && bias.size(0) == weight.size(0)), ErrorKind::kShape, "linear",
-        "bias is [out]: bias is ", bias.defined() ? bias.shape() : Shape{}, ", weight is ", weight.shape());
-  check(x.dtype() == weight.dtype() && (!bias.defined() || bias.dtype() == x.dtype()), ErrorKind::kValue, "linear",
-        "dtypes differ: x is ", name_of(x.dtype()), ", weight is ", name_of(weight.dtype()));
-  Shape shape = x.shape();
-  shape.back() = weight.size(0);
-  Tensor y = empty(shape, x.dtype(), "linear");
-  const Tensor b = bias.defined() ? contiguous(bias) : bias;
-  Tensor rows = as_matrix(y);
-  dispatch_float("linear", x.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    gemm<T>(1, view_of<T>(as_matrix(x)), view_of<T>(weight).transposed(), 0, output_view<T>(rows), add_bias<T>(rows, b));
-  });
-  return y;
-}
-
-Tensor linear_backward_input(const Tensor& dy, const Tensor& weight) {
-  Shape shape = dy.shape();
-  shape.back() = weight.size(1);
-  Tensor dx = empty(shape, dy.dtype(), "linear");
-  Tensor rows = as_matrix(dx);
-  dispatch_float("linear", dy.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    gemm<T>(1, view_of<T>(as_matrix(dy)), view_of<T>(weight), 0, output_view<T>(rows));  // [M, N] x [N, K]
-  });
-  return dx;
-}
-
-Tensor linear_backward_weight(const Tensor& dy, const Tensor& x) {
-  Tensor dw = empty({dy.size(-1), x.size(-1)}, dy.dtype(), "linear");
-  dispatch_float("linear", dy.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    gemm<T>(1, view_of<T>(as_matrix(dy)).transposed(), view_of<T>(as_matrix(x)), 0, output_view<T>(dw));  // [N, M] x [M, K]
-  });
-  return dw;
-}
-
-Tensor linear_backward_bias(const Tensor& dy) { return sum(as_matrix(dy), {0}); }
 
 }  // namespace vitrail

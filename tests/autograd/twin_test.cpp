@@ -131,6 +131,23 @@ TEST_CASE("linear is a product with the transposed weight plus the bias") {
   }
 }
 
+TEST_CASE("linear_add and linear_gelu are linear with the addition or the gelu behind it, at the sizes of a ViT") {
+  const std::pair<int64_t, int64_t> widths[] = {{8, 24}, {20, 80}, {64, 33}, {80, 320}};
+  uint64_t seed = 0;
+  for (const int64_t tokens : {0, 1, 17, 65, 197, 577}) {
+    for (const auto& [k, n] : widths) {
+      ++seed;
+      const std::vector<Tensor> values{normal({1, tokens, k}, seed), normal({n, k}, seed + 100) * 0.3, normal({n}, seed + 200)};
+      check_twins([](const Inputs& in) { return linear_gelu(in[0], in[1], in[2]); },
+                  [](const Inputs& in) { return gelu(matmul(in[0], transpose(in[1])) + in[2]); }, values);
+      std::vector<Tensor> more = values;
+      more.push_back(normal({1, tokens, n}, seed + 300));
+      check_twins([](const Inputs& in) { return linear_add(in[0], in[1], in[2], in[3]); },
+                  [](const Inputs& in) { return in[3] + matmul(in[0], transpose(in[1])) + in[2]; }, more);
+    }
+  }
+}
+
 TEST_CASE("layer_norm and rms_norm are their formulas from means and square roots") {
   for (uint64_t seed = 1; seed <= 6; ++seed) {
     const Rng rng(seed);

@@ -127,4 +127,47 @@ TEST_CASE("the summary shows every layer's output, parameters and work") {
 }
 
 }  // namespace
+
+TEST_CASE("a block that runs fused gives what its layers give one by one") {
+  Rng rng(31);
+  nn::EncoderBlock block(48, 3, rng, {.mlp_ratio = 2});
+  block.eval();
+  const Tensor x = rand_normal({2, 17, 48}, 0, 1, Rng(32));
+  const Variable fused = block(x);
+  int seen = 0;
+  Variable apart;
+  {
+    const nn::ObserverGuard watch([&](nn::Layer&, const Shape&, const Shape&) { ++seen; });
+    apart = block(x);
+  }
+  CHECK(seen >= 8);  // two norms, qkv, proj, fc1, gelu, fc2 and the attention itself
+  CHECK(largest_difference(fused.value(), apart.value()) < 1e-5);
+}
+
+TEST_CASE("without gradients a layer keeps its packed weight until the weight changes") {
+  Rng rng(33);
+  nn::Linear layer(96, 80, rng);
+  const Tensor x = rand_normal({20, 96}, 0, 1, Rng(34));
+  const Tensor recorded = layer(x).value();
+  const NoGradGuard no_grad;
+  const Tensor first = layer(x).value();
+  CHECK(largest_difference(first, recorded) < 1e-5);
+  const int64_t before = memory_stats().live_bytes;
+  CHECK(bit_equal(layer(x).value(), first));
+  CHECK(memory_stats().live_bytes == before);  // packed once
+  fill_(layer.weight.value(), 0.5);            // in place
+  CHECK(largest_difference(layer(x).value(), add(mul(sum(x, {1}, true), 0.5), zeros({1, 80}))) < 1e-4);
+  layer.weight.set_value(zeros({80, 96}));  // other memory
+  CHECK(max(abs(layer(x).value())).item() == 0);
+  {
+    const PrecisionGuard guard(Precision::kBf16);
+    layer.weight.set_value(rand_normal({80, 96}, 0, 1, Rng(35)));
+    const Tensor half = layer(x).value();
+    const PrecisionGuard exact(Precision::kF32);
+    const double error = largest_difference(half, layer(x).value());
+    CHECK(error > 1e-4);
+    CHECK(error < 0.3);
+  }
+}
+
 }  // namespace vitrail::testing

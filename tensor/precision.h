@@ -1,0 +1,33 @@
+// What the operands of the large matrix products are rounded to.
+#pragma once
+
+#include <string>
+
+namespace vitrail {
+
+// kBf16: weights, activations and gradients stay f32 in memory; only the two operands of a linear layer's products are rounded,
+// to 8 significant bits (bfloat16), as they are read. Products, sums, softmax, norms, losses and updates are f32.
+enum class Precision { kF32, kBf16 };
+
+const char* precision_name(Precision precision);  // "f32", "bf16"
+// Error(kValue) listing the names for an unknown one.
+Precision precision_from_name(const std::string& name);
+
+// The precision of linear layers called on this thread from now on; their backward pass keeps what the forward pass had.
+Precision product_precision();
+// Sets it for as long as it lives.
+class PrecisionGuard {
+ public:
+  explicit PrecisionGuard(Precision precision);
+  ~PrecisionGuard();
+  PrecisionGuard(const PrecisionGuard&) = delete;
+  PrecisionGuard& operator=(const PrecisionGuard&) = delete;
+
+ private:
+  Precision before_;
+};
+
+// How bf16 products run here: "avx512_bf16" (twice the speed of f32), or "portable" (the same results, no faster).
+std::string bf16_kernel_name();
+
+}  // namespace vitrail
