@@ -104,6 +104,13 @@ run-%: $(BUILD)/examples/%
 demo: $(BUILD)/vitrail
 	$(BUILD)/vitrail demo --out build/demo $(ARGS)
 
+# ---- benchmarks ---------------------------------------------------------------------------------------------------------
+
+# Side by side with PyTorch and onnxruntime: make versus ARGS="--works ti,s --rounds 3" (bench/README.md).
+.PHONY: versus
+versus: $(BUILD)/vitrail
+	@python3 bench/versus/versus.py $(ARGS)
+
 # ---- tests ------------------------------------------------------------------------------------------------------------
 
 TEST_DIRS := $(filter-out tests/,$(sort $(dir $(wildcard tests/*/*_test.cpp))))
