@@ -87,7 +87,7 @@ void draw_header(std::string& svg, const BenchResult& r) {
       kLeft + kBar + 70, kLeft + kBar + 135, kLeft + kBar + 215, kLeft + kBar + 285);
 }
 
-// The whole step as one strip, in the order of time: every pass of every op is a piece.
+// The whole step as one strip: forward, backward, the rest; in each the longest op first.
 void draw_strip(std::string& svg, const BenchResult& r) {
   const double whole = 1e-9 + r.mean_seconds() * static_cast<double>(r.steps()), width = kWidth - 48;
   double x = 24;
