@@ -125,7 +125,7 @@ bench-%: $(BUILD)/bench/%
 
 # Side by side with PyTorch and onnxruntime: make versus ARGS="--works ti,s --rounds 3" (bench/README.md).
 versus: $(BUILD)/vitrail $(BUILD)/bench/conv2d
-	@python3 bench/versus/versus.py --ours $(BUILD)/vitrail $(ARGS)
+	@python3 bench/versus/versus.py $(ARGS)
 
 # Time and memory over batch, image, depth, width and threads: make scaling ARGS="--out build/scaling" (bench/README.md).
 scaling: $(BUILD)/vitrail
