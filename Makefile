@@ -104,6 +104,33 @@ run-%: $(BUILD)/examples/%
 demo: $(BUILD)/vitrail
 	$(BUILD)/vitrail demo --out build/demo $(ARGS)
 
+# ---- benchmarks ---------------------------------------------------------------------------------------------------------
+
+BENCHES := $(patsubst bench/%.cpp,%,$(sort $(wildcard bench/*.cpp)))
+# Threads that spin while they wait disturb other programs; OMP_WAIT_POLICY=active measures without them.
+WAITING := OMP_WAIT_POLICY=$${OMP_WAIT_POLICY:-passive}
+
+.PHONY: bench versus scaling
+# Every kernel, one after another: they must not share the machine.
+bench: $(BENCHES:%=$(BUILD)/bench/%)
+	@for program in $^; do $(WAITING) $$program && echo || exit 1; done
+
+$(BUILD)/bench/%: $(BUILD)/bench/%.o $(LIB)
+	@echo "  link    $@"
+	@$(CXX) $(FLAGS) $^ $(LIBS) -o $@
+
+# make bench-attention
+bench-%: $(BUILD)/bench/%
+	@$(WAITING) $< $(ARGS)
+
+# Side by side with PyTorch and onnxruntime: make versus ARGS="--works ti,s --rounds 3" (bench/README.md).
+versus: $(BUILD)/vitrail $(BUILD)/bench/conv2d
+	@python3 bench/versus/versus.py $(ARGS)
+
+# Time and memory over batch, image, depth, width and threads: make scaling ARGS="--out build/scaling" (bench/README.md).
+scaling: $(BUILD)/vitrail
+	@python3 bench/scaling.py --vitrail $(BUILD)/vitrail $(ARGS)
+
 # ---- tests ------------------------------------------------------------------------------------------------------------
 
 TEST_DIRS := $(filter-out tests/,$(sort $(dir $(wildcard tests/*/*_test.cpp))))
@@ -158,7 +185,7 @@ $(BUILD)/structure.ok: autograd/ops.h $(wildcard tests/op_cases*.cpp) tools/chec
 
 # ---- setting up, installing, tidying ------------------------------------------------------------------------------------
 
-.PHONY: deps install docs format lint bench clean help
+.PHONY: deps install docs format lint clean help
 # Installs what is missing where it may, else prints the one line to type.
 deps:
 	@tools/deps.sh
@@ -189,6 +216,8 @@ help:
 	@echo "make test               all tests                    make test-asan    under address and undefined sanitizers"
 	@echo "make test-tensor        one folder's tests           make test-long    the long proofs"
 	@echo "make examples           build the examples           make run-NAME     run one: make run-01_tensors"
+	@echo "make bench              time every kernel            make bench-NAME   time one: make bench-attention"
+	@echo "make versus             beside PyTorch, onnxruntime  make scaling      cost over batch, image, depth, width"
 	@echo "make all                library, program, examples   make install      PREFIX=/usr/local"
 	@echo "make layers check-ops   structure checks             make format lint  clang-format, clang-tidy"
 	@echo "make docs               where to read                make clean        remove build/"

@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "autograd/node.h"
+#include "autograd/profile.h"
 #include "tensor/ops/elementwise.h"
 
 namespace vitrail {
@@ -70,6 +71,8 @@ void run_node(Node& node, const Tensor& dy, bool retain_graph, std::unordered_ma
     const RunningOp running(node.name);
     node.backward(dy, d);
   }
+  // Counted before the gradients are handed on, timed after.
+  const int64_t bytes = active_profile() ? gradient_bytes(dy, d) : 0;
   if (!retain_graph) node.backward = nullptr, node.released = true;  // frees what it saved, before the next op needs memory
   for (int i = 0; i < d.size(); ++i) {
     const Edge& edge = node.inputs[i];
@@ -81,6 +84,7 @@ void run_node(Node& node, const Tensor& dy, bool retain_graph, std::unordered_ma
       accumulate_leaf(*edge.leaf, std::move(d[i]));
     }
   }
+  if (Profile* profile = active_profile()) profile->lap(node.name, Pass::kBackward, bytes);
 }
 
 }  // namespace
@@ -89,6 +93,7 @@ const char* current_op() { return running_op; }
 
 void run_backward(const Variable& root, const Tensor& dy, bool retain_graph) {
   const NoGradGuard no_grad;
+  if (Profile* profile = active_profile()) profile->stop();
   if (root.is_leaf()) {
     accumulate_leaf(*root.meta(), Tensor(dy));
     return;

@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "autograd/engine.h"
+#include "autograd/profile.h"
 #include "tensor/parallel.h"
 
 namespace vitrail {
@@ -44,6 +45,8 @@ int64_t first_non_finite(const T* x, int64_t n) {
 template <class Inputs>
 Variable record_inputs(const char* name, Tensor value, const Inputs& inputs, BackwardFn&& backward) {
   check_finite(name, "value", value);
+  if (Profile* profile = active_profile())
+    profile->lap(name, Pass::kForward, detail::bytes_forward(value, std::data(inputs), inputs.size()));
   bool needed = false;
   for (const Variable& x : inputs) needed = needed || x.requires_grad();
   if (!grad_mode || !needed) return Variable(std::move(value));

@@ -22,6 +22,7 @@ void add_predict(CLI::App& app, Action& action);
 void add_info(CLI::App& app, Action& action);
 void add_opcheck(CLI::App& app, Action& action);
 void add_runop(CLI::App& app, Action& action);
+void add_bench(CLI::App& app, Action& action);
 
 // Runs the gradient checks of the named ops (all if empty), prints a table or JSON; 0 if all passed.
 int opcheck(const std::vector<std::string>& only, bool json);

@@ -52,7 +52,7 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   app.failure_message(CLI::FailureMessage::simple);
   Action action;
-  for (auto add : {add_train, add_demo, add_eval, add_predict, add_info, add_opcheck, add_runop}) add(app, action);
+  for (auto add : {add_train, add_demo, add_eval, add_predict, add_info, add_opcheck, add_runop, add_bench}) add(app, action);
   check_command(app, argc, argv);
   try {
     app.parse(argc, argv);

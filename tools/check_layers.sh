@@ -24,7 +24,8 @@ allow data tensor
 allow train tensor autograd nn models data
 allow cli tensor autograd nn models data train
 allow examples tensor autograd nn models data train
-if grep -rnE '^#include [<"](omp|blis|cblas)\.h' tensor autograd nn models data train cli examples | grep -vE '^tensor/(parallel|blas)\.cpp:'; then
+allow bench tensor autograd nn models data train
+if grep -rnE '^#include [<"](omp|blis|cblas)\.h' tensor autograd nn models data train cli examples bench | grep -vE '^tensor/(parallel|blas)\.cpp:'; then
   echo "[layers] OpenMP belongs to tensor/parallel.cpp, BLIS to tensor/blas.cpp" >&2
   status=1
 fi

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <set>
 
+#include "autograd/profile.h"
 #include "tensor/parallel.h"
 
 namespace vitrail {
@@ -15,6 +16,15 @@ constexpr int64_t kChunkElements = 16384;
 void require_rate(const char* what, double value) {
   check(std::isfinite(value) && value >= 0, ErrorKind::kValue, "optimizer", what,
         " must be a finite number of at least 0: it is ", value, ".");
+}
+
+// Gradients are read, weights and states read and written.
+int64_t bytes_to_move(const std::vector<ParamGroup>& groups, int64_t states) {
+  int64_t bytes = 0;
+  for (const ParamGroup& group : groups)
+    for (const auto& [path, parameter] : group.parameters)
+      if (parameter.grad().defined()) bytes += (3 + 2 * states) * parameter.numel() * size_of(parameter.dtype());
+  return bytes;
 }
 
 }  // namespace
@@ -43,6 +53,8 @@ void Optimizer::zero_grad() {
 void Optimizer::step(double lr, double grad_scale) {
   require_rate("lr", lr);
   require_rate("grad_scale", grad_scale);
+  ProfileScope scope(name());
+  scope.add_bytes(active_profile() ? bytes_to_move(groups_, static_cast<int64_t>(state_names_.size())) : 0);
   for (size_t i = 0; i < groups_.size(); ++i) {
     step_group<float>(groups_[i], slots_[i], lr, grad_scale);
     step_group<double>(groups_[i], slots_[i], lr, grad_scale);
