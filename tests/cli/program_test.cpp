@@ -1,6 +1,5 @@
 // The program from outside: train, look, test, predict, stop.
 #include <doctest/doctest.h>
-#include <signal.h>
 
 #include <nlohmann/json.hpp>
 
@@ -66,25 +65,6 @@ TEST_CASE("the same seed gives the same weights, whatever the threads; another s
     differs = differs || !bit_equal(first[i].second, other[i].second);
   }
   CHECK(differs);
-}
-
-TEST_CASE("a training run that is told to stop saves its model and leaves with 143") {
-  const std::string out = scratch() + "/stopped";
-  const std::string command =
-      "exec " + program() + " train --data glyphs --out " + out + kQuick + "--epochs 1000 > /dev/null 2>&1";
-  const pid_t child = fork();
-  REQUIRE(child >= 0);
-  if (child == 0) {
-    execl("/bin/sh", "sh", "-c", command.c_str(), static_cast<char*>(nullptr));
-    _exit(127);
-  }
-  for (int i = 0; i < 600 && !fs::exists(out + "/model.safetensors"); ++i) usleep(50000);
-  kill(child, SIGTERM);
-  int status = 0;
-  waitpid(child, &status, 0);
-  REQUIRE(WIFEXITED(status));
-  CHECK(WEXITSTATUS(status) == 143);
-  CHECK(run("eval --data glyphs --limit 10 --model " + out).code == 0);
 }
 
 TEST_CASE("info counts the parameters of a preset") {
