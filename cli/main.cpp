@@ -83,6 +83,7 @@ int main_guarded(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN);
   try {
+    limit_memory();
     const int code = run(argc, argv);
     if (std::fflush(stdout) != 0) fail(ErrorKind::kIo, "vitrail", "standard output could not be written.");
     return code;
