@@ -2,10 +2,10 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
 #include "data/registry.h"
+#include "tensor/io/json_writer.h"
 #include "tensor/parallel.h"
 #include "train/save.h"
 #include "train/trainer.h"
@@ -33,8 +33,14 @@ int run(const Options& o) {
     std::fprintf(stderr, "note: the class names of %s are not those that the model was trained with\n", o.data.c_str());
   const Evaluation e = evaluate(*loaded.model, dataset, loaded.card.preprocessing);
   if (o.json) {
-    const nlohmann::ordered_json json{{"top1", e.top1}, {"top5", e.top5}, {"loss", e.loss}, {"images", e.images}};
-    std::printf("%s\n", json.dump().c_str());
+    JsonWriter json;
+    json.begin_object()
+        .field("top1", e.top1)
+        .field("top5", e.top5)
+        .field("loss", e.loss)
+        .field("images", e.images)
+        .end_object();
+    std::printf("%s\n", json.text().c_str());
   } else {
     std::printf("test accuracy %.2f %%, top-5 %.2f %%, loss %.4f, %lld images\n", 100 * e.top1, 100 * e.top5, e.loss,
                 static_cast<long long>(e.images));

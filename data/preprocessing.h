@@ -31,7 +31,7 @@ struct Preprocessing {
 
 // {"height": 28, "width": 28, "channels": 1, "mean": [..], "std": [..], "resize": "squash", "crop_fraction": 1,
 //  "interpolation": "bilinear"}
-nlohmann::json preprocessing_to_json(const Preprocessing& preprocessing);
+std::string preprocessing_to_json(const Preprocessing& preprocessing);
 // All keys but the last three are needed; an unknown key, a wrong type or a value out of range is Error(kValue) naming it.
 Preprocessing preprocessing_from_json(const nlohmann::json& json);
 
