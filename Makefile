@@ -51,7 +51,7 @@ define PRECOMPILED_RULE
 $$(BUILD)/precompiled/$(1)/precompiled.h: tools/precompiled.h | deps
 	@mkdir -p $$(@D)
 	@echo "  compile $$< ($(1))"
-	@$$(CXX) $$($(2)) -x c++-header $$< -o $$@.gch && cp $$< $$@
+	@$$(CXX) $$($(2)) -MT $$@ -x c++-header $$< -o $$@.gch && cp $$< $$@
 endef
 $(eval $(call PRECOMPILED_RULE,full,FLAGS))
 $(eval $(call PRECOMPILED_RULE,light,LIGHT_FLAGS))

@@ -1,9 +1,8 @@
 // vitrail eval.
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
 
-#include "cli/commands.h"
+#include "cli/command.h"
 #include "data/registry.h"
 #include "tensor/io/json_writer.h"
 #include "tensor/parallel.h"
@@ -52,15 +51,15 @@ int run(const Options& o) {
 
 void add_eval(CLI::App& app, Action& action) {
   auto o = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("eval", "Test a saved model on a data set");
-  command->add_option("--data", o->data, "fashion-mnist:DIR, mnist:DIR, cifar10:DIR, cifar100:DIR, glyphs, scenes")->required();
-  command->add_option("--model", o->model, "Folder that train wrote, or its model.safetensors")->required();
-  command->add_option("--split", o->split, "test or train (test)");
-  command->add_option("--limit", o->limit, "Only the first N images");
-  command->add_option("--threads", o->threads, "Processors to use (all)");
-  command->add_flag("--json", o->json, "{\"top1\":..,\"top5\":..,\"loss\":..,\"images\":..}");
-  command->footer("Example: vitrail eval --data fashion-mnist:../shared/data/fashion-mnist --model fashion --json");
-  command->callback([&action, o] { action = [o] { return run(*o); }; });
+  Command command(app, "eval", "Test a saved model on a data set");
+  command.option("--data", o->data, "fashion-mnist:DIR, mnist:DIR, cifar10:DIR, cifar100:DIR, glyphs, scenes").required();
+  command.option("--model", o->model, "Folder that train wrote, or its model.safetensors").required();
+  command.option("--split", o->split, "test or train (test)");
+  command.option("--limit", o->limit, "Only the first N images");
+  command.option("--threads", o->threads, "Processors to use (all)");
+  command.flag("--json", o->json, "{\"top1\":..,\"top5\":..,\"loss\":..,\"images\":..}");
+  command.footer("Example: vitrail eval --data fashion-mnist:../shared/data/fashion-mnist --model fashion --json");
+  command.runs(action, [o] { return run(*o); });
 }
 
 }  // namespace vitrail::cli

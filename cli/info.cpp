@@ -1,11 +1,10 @@
 // vitrail info: opens whatever it is given and says what it is.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
 
-#include "cli/commands.h"
+#include "cli/command.h"
 #include "data/gzip.h"
 #include "data/idx.h"
 #include "data/image.h"
@@ -138,16 +137,14 @@ void add_info(CLI::App& app, Action& action) {
     bool json = false;
   };
   auto o = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("info", "Say what a file, folder, data set or preset is");
-  command->add_option("what", o->what, "A path, a data set as in train --data, or the name of a preset")->required();
-  command->add_flag("--json", o->json, "Machine-readable output");
-  command->footer("Example: vitrail info vit_tiny_patch16_224");
-  command->callback([&action, o] {
-    action = [o] {
-      Report report = about(o->what);
-      std::printf("%s%s", o->json ? report.json.end_object().text().c_str() : report.text.c_str(), o->json ? "\n" : "");
-      return 0;
-    };
+  Command command(app, "info", "Say what a file, folder, data set or preset is");
+  command.option("what", o->what, "A path, a data set as in train --data, or the name of a preset").required();
+  command.flag("--json", o->json, "Machine-readable output");
+  command.footer("Example: vitrail info vit_tiny_patch16_224");
+  command.runs(action, [o] {
+    Report report = about(o->what);
+    std::printf("%s%s", o->json ? report.json.end_object().text().c_str() : report.text.c_str(), o->json ? "\n" : "");
+    return 0;
   });
 }
 

@@ -4,6 +4,8 @@
 
 #include "autograd/gradcheck.h"
 #include "cli/commands.h"
+#include "tensor/io/file.h"
+#include "tensor/io/json.h"
 #include "tensor/io/json_writer.h"
 #include "tests/op_cases.h"
 
@@ -47,9 +49,21 @@ void print_table(const std::vector<Verdict>& verdicts) {
   }
 }
 
+void check_names(const std::vector<std::string>& wanted) {
+  std::vector<std::string> known;
+  for (const testing::OpCase& op : testing::op_cases()) known.push_back(op.name);
+  for (const std::string& name : wanted) {
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    const std::string near = nearest(name, known);
+    fail(ErrorKind::kValue, "opcheck", "no differentiable operation has this name: it is ", escaped(name),
+         ". Hint: ", near.empty() ? "vitrail opcheck lists them all." : cat("did you mean ", near, "?"));
+  }
+}
+
 }  // namespace
 
 int opcheck(const std::vector<std::string>& only, bool json) {
+  check_names(only);
   std::vector<Verdict> verdicts;
   bool all_ok = true;
   for (const testing::OpCase& op : testing::op_cases()) {
@@ -57,8 +71,6 @@ int opcheck(const std::vector<std::string>& only, bool json) {
     verdicts.push_back(check_op(op));
     all_ok = all_ok && verdicts.back().ok;
   }
-  check(!verdicts.empty(), ErrorKind::kValue, "opcheck",
-        "no differentiable operation of that name. Hint: vitrail opcheck lists them all.");
   json ? print_json(verdicts) : print_table(verdicts);
   return all_ok ? 0 : 6;
 }

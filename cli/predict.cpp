@@ -1,11 +1,10 @@
 // vitrail predict.
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
 #include <optional>
 
 #include "autograd/node.h"
-#include "cli/commands.h"
+#include "cli/command.h"
 #include "data/idx.h"
 #include "data/image.h"
 #include "tensor/io/json_writer.h"
@@ -87,14 +86,14 @@ int run(const Options& o) {
 
 void add_predict(CLI::App& app, Action& action) {
   auto o = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("predict", "Say what is on a picture");
-  command->add_option("files", o->files, "PNG, PGM or PPM pictures; with --index IDX files")->required();
-  command->add_option("--model", o->model, "Folder that train wrote, or its model.safetensors")->required();
-  command->add_option("--index", o->index, "The files are IDX files: take the picture of this number");
-  command->add_option("--top", o->top, "How many classes to print (3)");
-  command->add_flag("--json", o->json, "Machine-readable output");
-  command->footer("Example: vitrail predict --model fashion shoe.png");
-  command->callback([&action, o] { action = [o] { return run(*o); }; });
+  Command command(app, "predict", "Say what is on a picture");
+  command.option("files", o->files, "PNG, PGM or PPM pictures; with --index IDX files").required();
+  command.option("--model", o->model, "Folder that train wrote, or its model.safetensors").required();
+  command.option("--index", o->index, "The files are IDX files: take the picture of this number");
+  command.option("--top", o->top, "How many classes to print (3)");
+  command.flag("--json", o->json, "Machine-readable output");
+  command.footer("Example: vitrail predict --model fashion shoe.png");
+  command.runs(action, [o] { return run(*o); });
 }
 
 }  // namespace vitrail::cli

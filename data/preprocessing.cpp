@@ -89,9 +89,10 @@ std::string preprocessing_to_json(const Preprocessing& p) {
   return json.end_object().text();
 }
 
-Preprocessing preprocessing_from_json(const nlohmann::json& json) {
+Preprocessing preprocessing_from_json(const std::string& json) {
   constexpr double kMost = 1e300;
-  JsonObject object(json, "preprocessing");
+  const JsonDocument document(json, "preprocessing", ErrorKind::kValue);
+  JsonObject object(document.root(), "preprocessing");
   Preprocessing p;
   p.height = object.integer("height", 1, 65536);
   p.width = object.integer("width", 1, 65536);

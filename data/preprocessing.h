@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -33,7 +32,7 @@ struct Preprocessing {
 //  "interpolation": "bilinear"}
 std::string preprocessing_to_json(const Preprocessing& preprocessing);
 // All keys but the last three are needed; an unknown key, a wrong type or a value out of range is Error(kValue) naming it.
-Preprocessing preprocessing_from_json(const nlohmann::json& json);
+Preprocessing preprocessing_from_json(const std::string& json);
 
 // The data set's own size and statistics: its images pass without being resized.
 Preprocessing preprocessing_for(const DatasetInfo& info);

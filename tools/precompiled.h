@@ -19,6 +19,10 @@
 #include <variant>
 #include <vector>
 
+#include "tensor/parallel.h"
+#include "tensor/tensor.h"
+#include "tensor/view.h"
+
 #ifdef VITRAIL_PRECOMPILED_FOR_TESTS
 #include <doctest/doctest.h>
 #endif

@@ -57,7 +57,7 @@ LoadedModel build(const std::string& text, const std::string& where, const Safet
       bad_file(where, "format ", escaped(format, 40), " is unknown; this program reads format ", kFormat, ".");
     Rng rng(0);
     loaded.model = models::make_model(models::config_from_json(object.json_text("model"), where), rng);
-    loaded.card.preprocessing = preprocessing_from_json(object.value("preprocessing"));
+    loaded.card.preprocessing = preprocessing_from_json(object.json_text("preprocessing"));
     object.json_text("class_names");  // must be there
     loaded.card.class_names = object.texts_or("class_names", {});
     loaded.card.training = object.json_text("training");

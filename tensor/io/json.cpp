@@ -231,7 +231,9 @@ std::string nearest(const std::string& word, const std::vector<std::string>& can
     }
     if (row.back() < best) best = row.back(), result = other;
   }
-  return result;
+  if (!result.empty() || word.size() < 3) return result;
+  const auto longer = std::find_if(candidates.begin(), candidates.end(), [&](const auto& c) { return c.starts_with(word); });
+  return longer == candidates.end() ? "" : *longer;
 }
 
 }  // namespace vitrail

@@ -2,9 +2,8 @@
 #include <doctest/doctest.h>
 #include <signal.h>
 
-#include <nlohmann/json.hpp>
-
 #include "tensor/io/file.h"
+#include "tensor/io/json.h"
 #include "tests/cli/run_program.h"
 
 using namespace vitrail;
@@ -53,8 +52,10 @@ TEST_CASE("SIGHUP, SIGINT and SIGTERM end a run with 128 + signal, after saving 
     CHECK(eval.code == 0);
     // The saved steps are those of the last line of the log.
     const std::string log = read_text_file(out + "/log.jsonl");
-    const auto last = nlohmann::json::parse(log.substr(log.rfind('\n', log.size() - 2) + 1));
-    CHECK(nlohmann::json::parse(read_text_file(out + "/config.json"))["training"]["steps"] == last["step"]);
+    const JsonDocument last(log.substr(log.rfind('\n', log.size() - 2) + 1), "log"),
+        config(read_text_file(out + "/config.json"), out);
+    JsonObject training(JsonObject(config.root(), "config").value("training"), "training");
+    CHECK(training.json_text("steps") == JsonObject(last.root(), "log").json_text("step"));
   }
 }
 
