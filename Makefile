@@ -25,8 +25,8 @@ OPTIMISE_release := -O3
 OPTIMISE_debug   := -O0 -g -D_GLIBCXX_ASSERTIONS
 OPTIMISE_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -D_GLIBCXX_ASSERTIONS
 OPTIMISE_tsan    := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
-# Tests run once and are compiled often.
-OPTIMISE_TEST_release := -O1
+# What runs once and is compiled often: tests, and what only reads and writes text (their templates take seconds at -O3).
+OPTIMISE_LIGHT_release := -O1
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow $(if $(CI),-Werror)
 # No -ffast-math: NaN and infinity must behave. These flags alone let the loops vectorise (docs/architecture.md, "Floats").
@@ -34,10 +34,28 @@ FLOATS   := -fno-math-errno -fno-trapping-math -ffp-contract=fast
 # GCC 12.2 with AVX-512 turns the constant {1, 1, 0, 0} into {1, 1, 1, 1} (a broadcast too many); narrower moves avoid it.
 MOVES    := $(shell $(CXX) -mmove-max=128 -mstore-max=128 -x c++ -E /dev/null >/dev/null 2>&1 && echo -mmove-max=128 -mstore-max=128)
 COMMON    = -std=c++20 -march=$(ARCH) $(MOVES) $(FLOATS) $(WARNINGS) -fopenmp -I. -MMD -MP
-FLAGS      = $(COMMON) $(OPTIMISE_$(CONFIG)) $(CXXFLAGS)
-TEST_FLAGS = $(COMMON) $(or $(OPTIMISE_TEST_$(CONFIG)),$(OPTIMISE_$(CONFIG))) $(CXXFLAGS)
+FLAGS       = $(COMMON) $(OPTIMISE_$(CONFIG)) $(CXXFLAGS)
+LIGHT_FLAGS = $(COMMON) $(or $(OPTIMISE_LIGHT_$(CONFIG)),$(OPTIMISE_$(CONFIG))) $(CXXFLAGS)
+TEST_FLAGS  = $(LIGHT_FLAGS) -DVITRAIL_PRECOMPILED_FOR_TESTS
 # BLIS statically: its processor query is not exported by the shared library.
 LIBS       = -l:libblis.a -ljpeg -lpng -lz -lpthread -lm $(LDFLAGS)
+
+# ---- precompiled headers ----------------------------------------------------------------------------------------------
+
+# The standard headers cost more than most files behind them: GCC reads them once per set of flags. make PRECOMPILED= does without.
+PRECOMPILED := $(if $(shell $(CXX) --version 2>/dev/null | grep 'Free Software'),yes)
+precompiled  = $(if $(PRECOMPILED),$(BUILD)/precompiled/$(1)/precompiled.h)
+include      = $(if $(PRECOMPILED),-include $(call precompiled,$(1)))
+
+define PRECOMPILED_RULE
+$$(BUILD)/precompiled/$(1)/precompiled.h: tools/precompiled.h | deps
+	@mkdir -p $$(@D)
+	@echo "  compile $$< ($(1))"
+	@$$(CXX) $$($(2)) -MT $$@ -x c++-header $$< -o $$@.gch && cp $$< $$@
+endef
+$(eval $(call PRECOMPILED_RULE,full,FLAGS))
+$(eval $(call PRECOMPILED_RULE,light,LIGHT_FLAGS))
+$(eval $(call PRECOMPILED_RULE,test,TEST_FLAGS))
 
 # ---- the library ------------------------------------------------------------------------------------------------------
 
@@ -49,10 +67,18 @@ LIB      := $(BUILD)/libvitrail.a
 .PHONY: all
 all: $(BUILD)/vitrail examples
 
-$(BUILD)/%.o: %.cpp | deps
+$(BUILD)/%.o: %.cpp | deps $(call precompiled,full)
 	@mkdir -p $(@D)
 	@echo "  compile $<"
-	@$(CXX) $(FLAGS) -c $< -o $@
+	@$(CXX) $(FLAGS) $(call include,full) -c $< -o $@
+
+# The table of gradient checks is among them: it is part of the program, which must not need doctest.
+LIGHT_SRC := $(wildcard tests/op_cases*.cpp) $(wildcard tensor/io/*.cpp) models/config_json.cpp models/presets.cpp train/config_json.cpp train/save.cpp \
+             train/epoch_log.cpp train/progress.cpp $(filter-out cli/processor_check.cpp,$(wildcard cli/*.cpp))
+$(LIGHT_SRC:%.cpp=$(BUILD)/%.o): $(BUILD)/%.o: %.cpp | deps $(call precompiled,light)
+	@mkdir -p $(@D)
+	@echo "  compile $<"
+	@$(CXX) $(LIGHT_FLAGS) $(call include,light) -c $< -o $@
 
 # The innermost loops of the matrix products are built once for each instruction set, whatever ARCH is; the fastest that the
 # processor has is chosen at run time (tensor/product/micro_kernel.h). A compiler that does not know a set leaves it out.
@@ -137,7 +163,13 @@ TEST_DIRS := $(filter-out tests/,$(sort $(dir $(wildcard tests/*/*_test.cpp))))
 TEST_BINS := $(patsubst tests/%/,$(BUILD)/tests/%.bin,$(TEST_DIRS))
 ONNX_OBJ  := $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard cli/onnx_*.cpp)))
 
-$(BUILD)/tests/%.o: tests/%.cpp | deps
+$(BUILD)/tests/%.o: tests/%.cpp | deps $(call precompiled,test)
+	@mkdir -p $(@D)
+	@echo "  compile $<"
+	@$(CXX) $(TEST_FLAGS) $(call include,test) -c $< -o $@
+
+# Its implementation must come before its first inclusion.
+$(BUILD)/tests/main.o: tests/main.cpp | deps
 	@mkdir -p $(@D)
 	@echo "  compile $<"
 	@$(CXX) $(TEST_FLAGS) -c $< -o $@

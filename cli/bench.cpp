@@ -1,12 +1,11 @@
 // vitrail bench: how fast one model trains or answers here, and where its time goes.
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
 #include <memory>
 
 #include "autograd/ops.h"
 #include "cli/bench_report.h"
-#include "cli/commands.h"
+#include "cli/command.h"
 #include "models/presets.h"
 #include "tensor/flops.h"
 #include "tensor/io/file.h"
@@ -26,11 +25,6 @@ struct Options {
   bool json = false;
 };
 
-// The only place that knows which precisions there are.
-void set_precision(const std::string& precision) {
-  check(precision == "f32", ErrorKind::kValue, "bench", "--precision must be f32: it is ", escaped(precision), ".");
-}
-
 void require(const char* name, int64_t value, int64_t low, int64_t high) {
   check(value >= low && value <= high, ErrorKind::kValue, "bench", name, " must be in [", low, ", ", high, "]: it is ", value,
         ".");
@@ -44,7 +38,7 @@ void validate(const Options& o) {
   require("--warmup", o.warmup, 0, 100000);
   require("--threads", o.threads, 0, 1024);
   require("--img-size", o.img_size, 0, 16384);
-  set_precision(o.precision);
+  precision_from_name(o.precision);
 }
 
 models::ModelConfig config_of(const Options& o) {
@@ -92,6 +86,7 @@ class Work {
 BenchResult measure(const Options& o) {
   BenchResult r;
   r.model = o.model, r.mode = o.mode, r.precision = o.precision;
+  const PrecisionGuard precision(precision_from_name(o.precision));
   r.batch_size = o.batch_size, r.warmup = o.warmup, r.threads = num_threads();
   r.base_rss_bytes = resident_bytes();
   r.peak_gflops = measure_peak_gflops();
@@ -135,19 +130,19 @@ int run(const Options& o) {
 
 void add_bench(CLI::App& app, Action& action) {
   auto o = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("bench", "Measure how fast a model trains or answers, and where the time goes");
-  command->add_option("--model", o->model, "Preset or config.json")->required();
-  command->add_option("--batch-size", o->batch_size, "Images per step (8)");
-  command->add_option("--mode", o->mode, "train (forward, loss, backward, AdamW) or infer (train)");
-  command->add_option("--precision", o->precision, "f32 (f32)");
-  command->add_option("--steps", o->steps, "Timed steps (5)");
-  command->add_option("--warmup", o->warmup, "Steps before them (2)");
-  command->add_option("--threads", o->threads, "Processors to use (all)");
-  command->add_option("--img-size", o->img_size, "Side of the images instead of the model's own");
-  command->add_flag("--json", o->json, "Machine-readable output");
-  command->add_option("--svg", o->svg, "Write a picture of the breakdown");
-  command->footer("Example: vitrail bench --model vit_tiny_patch16_224 --batch-size 16 --svg tiny.svg");
-  command->callback([&action, o] { action = [o] { return run(*o); }; });
+  Command command(app, "bench", "Measure how fast a model trains or answers, and where the time goes");
+  command.option("--model", o->model, "Preset or config.json").required();
+  command.option("--batch-size", o->batch_size, "Images per step (8)");
+  command.option("--mode", o->mode, "train (forward, loss, backward, AdamW) or infer (train)");
+  command.option("--precision", o->precision, "f32, or bf16: operands of the linear layers' products rounded (f32)");
+  command.option("--steps", o->steps, "Timed steps (5)");
+  command.option("--warmup", o->warmup, "Steps before them (2)");
+  command.option("--threads", o->threads, "Processors to use (all)");
+  command.option("--img-size", o->img_size, "Side of the images instead of the model's own");
+  command.flag("--json", o->json, "Machine-readable output");
+  command.option("--svg", o->svg, "Write a picture of the breakdown");
+  command.footer("Example: vitrail bench --model vit_tiny_patch16_224 --batch-size 16 --svg tiny.svg");
+  command.runs(action, [o] { return run(*o); });
 }
 
 }  // namespace vitrail::cli

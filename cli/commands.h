@@ -24,6 +24,10 @@ void add_opcheck(CLI::App& app, Action& action);
 void add_runop(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
 
+// Tensors may take as much memory as the machine (or the container) has, or VITRAIL_MEMORY_MB mebibytes (0: no limit); more is
+// Error(kMemory). Error(kValue) for another value of that variable.
+void limit_memory();
+
 // Runs the gradient checks of the named ops (all if empty), prints a table or JSON; 0 if all passed.
 int opcheck(const std::vector<std::string>& only, bool json);
 // Runs one op forward, and backward if grad_output.0 is given, on tensors of a safetensors file; writes the results.

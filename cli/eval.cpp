@@ -1,12 +1,12 @@
 // vitrail eval.
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
-#include <nlohmann/json.hpp>
 
-#include "cli/commands.h"
+#include "cli/command.h"
 #include "data/registry.h"
+#include "tensor/io/json_writer.h"
 #include "tensor/parallel.h"
+#include "tensor/precision.h"
 #include "train/save.h"
 #include "train/trainer.h"
 
@@ -15,7 +15,7 @@ namespace vitrail::cli {
 namespace {
 
 struct Options {
-  std::string data, model, split = "test";
+  std::string data, model, split = "test", precision = "f32";
   int64_t threads = 0, limit = 0;
   bool json = false;
 };
@@ -31,10 +31,17 @@ int run(const Options& o) {
   // The same number of classes in another order would give a wrong accuracy without a sign.
   if (dataset->num_classes() == loaded.model->num_classes() && dataset->class_names() != loaded.card.class_names)
     std::fprintf(stderr, "note: the class names of %s are not those that the model was trained with\n", o.data.c_str());
+  const PrecisionGuard precision(precision_from_name(o.precision));
   const Evaluation e = evaluate(*loaded.model, dataset, loaded.card.preprocessing);
   if (o.json) {
-    const nlohmann::ordered_json json{{"top1", e.top1}, {"top5", e.top5}, {"loss", e.loss}, {"images", e.images}};
-    std::printf("%s\n", json.dump().c_str());
+    JsonWriter json;
+    json.begin_object()
+        .field("top1", e.top1)
+        .field("top5", e.top5)
+        .field("loss", e.loss)
+        .field("images", e.images)
+        .end_object();
+    std::printf("%s\n", json.text().c_str());
   } else {
     std::printf("test accuracy %.2f %%, top-5 %.2f %%, loss %.4f, %lld images\n", 100 * e.top1, 100 * e.top5, e.loss,
                 static_cast<long long>(e.images));
@@ -46,15 +53,16 @@ int run(const Options& o) {
 
 void add_eval(CLI::App& app, Action& action) {
   auto o = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("eval", "Test a saved model on a data set");
-  command->add_option("--data", o->data, "fashion-mnist:DIR, mnist:DIR, cifar10:DIR, cifar100:DIR, glyphs, scenes")->required();
-  command->add_option("--model", o->model, "Folder that train wrote, or its model.safetensors")->required();
-  command->add_option("--split", o->split, "test or train (test)");
-  command->add_option("--limit", o->limit, "Only the first N images");
-  command->add_option("--threads", o->threads, "Processors to use (all)");
-  command->add_flag("--json", o->json, "{\"top1\":..,\"top5\":..,\"loss\":..,\"images\":..}");
-  command->footer("Example: vitrail eval --data fashion-mnist:../shared/data/fashion-mnist --model fashion --json");
-  command->callback([&action, o] { action = [o] { return run(*o); }; });
+  Command command(app, "eval", "Test a saved model on a data set");
+  command.option("--data", o->data, "fashion-mnist:DIR, mnist:DIR, cifar10:DIR, cifar100:DIR, glyphs, scenes").required();
+  command.option("--model", o->model, "Folder that train wrote, or its model.safetensors").required();
+  command.option("--split", o->split, "test or train (test)");
+  command.option("--precision", o->precision, "f32, or bf16: operands of the linear layers' products rounded (f32)");
+  command.option("--limit", o->limit, "Only the first N images");
+  command.option("--threads", o->threads, "Processors to use (all)");
+  command.flag("--json", o->json, "{\"top1\":..,\"top5\":..,\"loss\":..,\"images\":..}");
+  command.footer("Example: vitrail eval --data fashion-mnist:../shared/data/fashion-mnist --model fashion --json");
+  command.runs(action, [o] { return run(*o); });
 }
 
 }  // namespace vitrail::cli

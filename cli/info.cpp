@@ -1,12 +1,10 @@
 // vitrail info: opens whatever it is given and says what it is.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
-#include <nlohmann/json.hpp>
 
-#include "cli/commands.h"
+#include "cli/command.h"
 #include "data/gzip.h"
 #include "data/idx.h"
 #include "data/image.h"
@@ -14,6 +12,7 @@
 #include "models/presets.h"
 #include "nn/summary.h"
 #include "tensor/io/file.h"
+#include "tensor/io/json_writer.h"
 #include "tensor/io/safetensors.h"
 #include "train/save.h"
 
@@ -21,26 +20,25 @@ namespace vitrail::cli {
 
 namespace {
 
-using nlohmann::ordered_json;
 namespace fs = std::filesystem;
 
 // What info found: for people, and for programs.
 struct Report {
   std::string text;
-  ordered_json json;
+  JsonWriter json = JsonWriter(2);  // an object that is still open
+
+  Report(const char* kind, std::string for_people) : text(std::move(for_people)) { json.begin_object().field("kind", kind); }
 };
 
 std::vector<int64_t> extents(const Shape& shape) { return {shape.begin(), shape.end()}; }
 
 Report about_model(models::Classifier& model, const std::string& kind) {
   const nn::Summary summary = nn::summarize(model, model.input_shape());
-  ordered_json json{{"kind", kind},
-                    {"parameters", summary.parameters},
-                    {"macs", summary.macs},
-                    {"input", extents(model.input_shape())},
-                    {"classes", model.num_classes()},
-                    {"model", ordered_json::parse(model.config_json())}};
-  return {cat(kind, "\n", nn::to_string(summary)), json};
+  Report report(kind.c_str(), cat(kind, "\n", nn::to_string(summary)));
+  report.json.field("parameters", summary.parameters).field("macs", summary.macs);
+  report.json.field("input", extents(model.input_shape())).field("classes", model.num_classes());
+  report.json.key("model").raw(model.config_json());
+  return report;
 }
 
 Report about_config(const models::ModelConfig& config, const std::string& kind) {
@@ -51,8 +49,7 @@ Report about_config(const models::ModelConfig& config, const std::string& kind) 
 Report about_saved(const std::string& path) {
   const LoadedModel loaded = load_model(path);
   Report report = about_model(*loaded.model, "trained model");
-  report.json["class_names"] = loaded.card.class_names;
-  report.json["training"] = ordered_json::parse(loaded.card.training);
+  report.json.field("class_names", loaded.card.class_names).key("training").raw(loaded.card.training);
   report.text += "classes:";
   for (const std::string& name : loaded.card.class_names) report.text += " " + escaped(name) + ";";
   report.text += "\n";
@@ -62,14 +59,10 @@ Report about_saved(const std::string& path) {
 Report about_dataset(const std::string& spec) {
   const DatasetPtr train = open_dataset(spec, Split::kTrain), test = open_dataset(spec, Split::kTest);
   const Shape image{train->channels(), train->height(), train->width()};
-  Report report{cat("data set ", train->name(), ": ", train->size(), " training and ", test->size(), " test images ", image,
-                    ", ", train->num_classes(), " classes\n"),
-                {{"kind", "data set"},
-                 {"name", train->name()},
-                 {"train_images", train->size()},
-                 {"test_images", test->size()},
-                 {"image", extents(image)},
-                 {"class_names", train->class_names()}}};
+  Report report("data set", cat("data set ", train->name(), ": ", train->size(), " training and ", test->size(),
+                                " test images ", image, ", ", train->num_classes(), " classes\n"));
+  report.json.field("name", train->name()).field("train_images", train->size()).field("test_images", test->size());
+  report.json.field("image", extents(image)).field("class_names", train->class_names());
   for (const std::string& name : train->class_names()) report.text += "  " + name + "\n";
   return report;
 }
@@ -78,23 +71,29 @@ Report about_safetensors(const std::string& path) {
   const SafetensorsFile file = load_safetensors(path);
   for (const auto& [key, value] : file.metadata)
     if (key == "vitrail") return about_saved(path);
-  Report report{cat("safetensors file with ", file.tensors.size(), " tensors\n"), {{"kind", "safetensors"}}};
+  Report report("safetensors", cat("safetensors file with ", file.tensors.size(), " tensors\n"));
+  report.json.key("tensors").begin_object();
   for (const auto& [name, tensor] : file.tensors) {
     report.text += cat("  ", escaped(name), " ", name_of(tensor.dtype()), " ", tensor.shape(), "\n");
-    report.json["tensors"][escaped(name)] = {{"dtype", name_of(tensor.dtype())}, {"shape", extents(tensor.shape())}};
+    report.json.key(escaped(name)).begin_object().field("dtype", name_of(tensor.dtype()));
+    report.json.field("shape", extents(tensor.shape())).end_object();
   }
+  report.json.end_object();
   return report;
 }
 
 Report about_idx(const std::string& path, int rank) {
   const Tensor x = read_idx(path, rank);
-  return {cat("IDX file of bytes ", x.shape(), "\n"), {{"kind", "idx"}, {"shape", extents(x.shape())}}};
+  Report report("idx", cat("IDX file of bytes ", x.shape(), "\n"));
+  report.json.field("shape", extents(x.shape()));
+  return report;
 }
 
 Report about_image(const std::string& path) {
   const Tensor x = read_image(path);
-  return {cat("picture, ", x.size(2), " x ", x.size(1), ", ", x.size(0), " channels\n"),
-          {{"kind", "picture"}, {"shape", extents(x.shape())}}};
+  Report report("picture", cat("picture, ", x.size(2), " x ", x.size(1), ", ", x.size(0), " channels\n"));
+  report.json.field("shape", extents(x.shape()));
+  return report;
 }
 
 // By content, never by name.
@@ -127,8 +126,7 @@ Report about(const std::string& what) {
   if (what.find(':') != std::string::npos || what == "glyphs" || what == "scenes") return about_dataset(what);
   check(what.find('/') == std::string::npos && what.find('.') == std::string::npos, ErrorKind::kIo, "info", escaped(what),
         ": there is no such file.");
-  models::find_preset(what);  // throws, with the nearest name
-  return {};
+  return about_config(models::find_preset(what).config, what);  // throws, with the nearest name
 }
 
 }  // namespace
@@ -139,17 +137,14 @@ void add_info(CLI::App& app, Action& action) {
     bool json = false;
   };
   auto o = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("info", "Say what a file, folder, data set or preset is");
-  command->add_option("what", o->what, "A path, a data set as in train --data, or the name of a preset")->required();
-  command->add_flag("--json", o->json, "Machine-readable output");
-  command->footer("Example: vitrail info vit_tiny_patch16_224");
-  command->callback([&action, o] {
-    action = [o] {
-      const Report report = about(o->what);
-      const std::string json = report.json.dump(2, ' ', false, ordered_json::error_handler_t::replace);
-      std::printf("%s%s", o->json ? json.c_str() : report.text.c_str(), o->json ? "\n" : "");
-      return 0;
-    };
+  Command command(app, "info", "Say what a file, folder, data set or preset is");
+  command.option("what", o->what, "A path, a data set as in train --data, or the name of a preset").required();
+  command.flag("--json", o->json, "Machine-readable output");
+  command.footer("Example: vitrail info vit_tiny_patch16_224");
+  command.runs(action, [o] {
+    Report report = about(o->what);
+    std::printf("%s%s", o->json ? report.json.end_object().text().c_str() : report.text.c_str(), o->json ? "\n" : "");
+    return 0;
   });
 }
 

@@ -2,20 +2,16 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <cstdlib>
 #include <new>
 
-#include "cli/commands.h"
+#include "cli/command.h"
 #include "tensor/error.h"
-#include "tensor/io/file.h"
-#include "tensor/io/json.h"
 
 namespace vitrail::cli {
 namespace {
 
-constexpr const char* kVersion = "vitrail 0.1.0";
 constexpr int kUsage = 2;
 
 // docs/architecture.md, "Exit codes".
@@ -29,37 +25,6 @@ int exit_code(ErrorKind kind) {
     case ErrorKind::kNumeric: return 6;
   }
   return kUsage;
-}
-
-// CLI11 would only say that an argument was not expected.
-void check_command(const CLI::App& app, int argc, char** argv) {
-  if (argc < 2 || argv[1][0] == '-') return;
-  std::vector<std::string> names;
-  std::string all;
-  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
-    names.push_back(command->get_name());
-    if (names.back() == argv[1]) return;
-    all += (all.empty() ? "" : ", ") + names.back();
-  }
-  const std::string near = nearest(argv[1], names);
-  fail(ErrorKind::kValue, "vitrail", "unknown command: ", escaped(argv[1]),
-       ". Hint: ", near.empty() ? "one of " + all + "." : "did you mean " + near + "?");
-}
-
-int run(int argc, char** argv) {
-  CLI::App app("Vision Transformers from scratch: train, evaluate, predict.", "vitrail");
-  app.set_version_flag("--version", kVersion);
-  app.require_subcommand(1);
-  app.failure_message(CLI::FailureMessage::simple);
-  Action action;
-  for (auto add : {add_train, add_demo, add_eval, add_predict, add_info, add_opcheck, add_runop, add_bench}) add(app, action);
-  check_command(app, argc, argv);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? 0 : kUsage;
-  }
-  return action();
 }
 
 // A file name may hold anything: control bytes never reach the terminal.
@@ -83,7 +48,8 @@ int main_guarded(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN);
   try {
-    const int code = run(argc, argv);
+    limit_memory();
+    const int code = run_command_line(argc, argv);
     if (std::fflush(stdout) != 0) fail(ErrorKind::kIo, "vitrail", "standard output could not be written.");
     return code;
   } catch (const Error& e) {

@@ -1,8 +1,7 @@
 // vitrail opcheck, vitrail runop: the doors for tests from outside.
-#include <CLI/CLI.hpp>
 #include <memory>
 
-#include "cli/commands.h"
+#include "cli/command.h"
 
 namespace vitrail::cli {
 
@@ -12,11 +11,11 @@ void add_opcheck(CLI::App& app, Action& action) {
     bool json = false;
   };
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("opcheck", "Check the gradient of every operation against finite differences");
-  command->add_option("ops", options->only, "Names of operations (default: all)");
-  command->add_flag("--json", options->json, "Machine-readable output");
-  command->footer("Example: vitrail opcheck softmax layer_norm");
-  command->callback([&action, options] { action = [options] { return opcheck(options->only, options->json); }; });
+  Command command(app, "opcheck", "Check the gradient of every operation against finite differences");
+  command.option("ops", options->only, "Names of operations (default: all)");
+  command.flag("--json", options->json, "Machine-readable output");
+  command.footer("Example: vitrail opcheck softmax layer_norm");
+  command.runs(action, [options] { return opcheck(options->only, options->json); });
 }
 
 void add_runop(CLI::App& app, Action& action) {
@@ -24,17 +23,14 @@ void add_runop(CLI::App& app, Action& action) {
     std::string op, in, out;
   };
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("runop", "Run one operation on the tensors of a file, forward and backward");
-  command->add_option("op", options->op, "Operation, by our name or the ONNX name")->required();
-  command->add_option("in", options->in, "input.0, input.1, ... and optionally grad_output.0 (safetensors)")->required();
-  command->add_option("out", options->out, "Gets output.0, ... and grad_input.0, ...")->required();
-  command->footer(
-      "Example: vitrail runop softmax in.safetensors out.safetensors\nAttributes: JSON text in __metadata__.attrs.");
-  command->callback([&action, options] {
-    action = [options] {
-      run_op(options->op, options->in, options->out);
-      return 0;
-    };
+  Command command(app, "runop", "Run one operation on the tensors of a file, forward and backward");
+  command.option("op", options->op, "Operation, by our name or the ONNX name").required();
+  command.option("in", options->in, "input.0, input.1, ... and optionally grad_output.0 (safetensors)").required();
+  command.option("out", options->out, "Gets output.0, ... and grad_input.0, ...").required();
+  command.footer("Example: vitrail runop softmax in.safetensors out.safetensors\nAttributes: JSON text in __metadata__.attrs.");
+  command.runs(action, [options] {
+    run_op(options->op, options->in, options->out);
+    return 0;
   });
 }
 

@@ -1,10 +1,12 @@
 // vitrail opcheck: every differentiable operation against central differences in f64.
 #include <algorithm>
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
 #include "autograd/gradcheck.h"
 #include "cli/commands.h"
+#include "tensor/io/file.h"
+#include "tensor/io/json.h"
+#include "tensor/io/json_writer.h"
 #include "tests/op_cases.h"
 
 namespace vitrail::cli {
@@ -30,23 +32,38 @@ Verdict check_op(const testing::OpCase& op) {
 }
 
 void print_json(const std::vector<Verdict>& verdicts) {
-  nlohmann::json list = nlohmann::json::array();
+  JsonWriter json(1);
+  json.begin_array();
   for (const Verdict& v : verdicts) {
-    list.push_back({{"op", v.op}, {"samples", v.samples}, {"max_error", v.max_error}, {"ok", v.ok}, {"message", v.message}});
+    json.begin_object().field("op", v.op).field("samples", v.samples).field("max_error", v.max_error).field("ok", v.ok);
+    json.field("message", v.message).end_object();
   }
-  std::printf("%s\n", list.dump(1).c_str());
+  std::printf("%s\n", json.end_array().text().c_str());
 }
 
 void print_table(const std::vector<Verdict>& verdicts) {
   std::printf("%-22s %7s  %-12s %s\n", "operation", "samples", "max error", "");
   for (const Verdict& v : verdicts) {
-    std::printf("%-22s %7lld  %-12.3g %s\n", v.op.c_str(), static_cast<long long>(v.samples), v.max_error, v.ok ? "ok" : v.message.c_str());
+    std::printf("%-22s %7lld  %-12.3g %s\n", v.op.c_str(), static_cast<long long>(v.samples), v.max_error,
+                v.ok ? "ok" : v.message.c_str());
+  }
+}
+
+void check_names(const std::vector<std::string>& wanted) {
+  std::vector<std::string> known;
+  for (const testing::OpCase& op : testing::op_cases()) known.push_back(op.name);
+  for (const std::string& name : wanted) {
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    const std::string near = nearest(name, known);
+    fail(ErrorKind::kValue, "opcheck", "no differentiable operation has this name: it is ", escaped(name),
+         ". Hint: ", near.empty() ? "vitrail opcheck lists them all." : cat("did you mean ", near, "?"));
   }
 }
 
 }  // namespace
 
 int opcheck(const std::vector<std::string>& only, bool json) {
+  check_names(only);
   std::vector<Verdict> verdicts;
   bool all_ok = true;
   for (const testing::OpCase& op : testing::op_cases()) {
@@ -54,7 +71,6 @@ int opcheck(const std::vector<std::string>& only, bool json) {
     verdicts.push_back(check_op(op));
     all_ok = all_ok && verdicts.back().ok;
   }
-  check(!verdicts.empty(), ErrorKind::kValue, "opcheck", "no differentiable operation of that name. Hint: vitrail opcheck lists them all.");
   json ? print_json(verdicts) : print_table(verdicts);
   return all_ok ? 0 : 6;
 }

@@ -1,22 +1,19 @@
 // vitrail predict.
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "autograd/node.h"
-#include "cli/commands.h"
+#include "cli/command.h"
 #include "data/idx.h"
 #include "data/image.h"
+#include "tensor/io/json_writer.h"
 #include "tensor/ops.h"
 #include "train/save.h"
 
 namespace vitrail::cli {
 
 namespace {
-
-using nlohmann::ordered_json;
 
 struct Options {
   std::vector<std::string> files;
@@ -34,37 +31,54 @@ Tensor read_picture(const std::string& path, const std::optional<int64_t>& index
   return unsqueeze(select(images, 0, *index), 0);
 }
 
-// [{"class": .., "index": .., "probability": ..}, ...], most probable first.
-ordered_json predict(LoadedModel& loaded, const Tensor& picture, int64_t top) {
+struct Prediction {
+  std::string name;
+  int64_t index = 0;
+  double probability = 0;
+};
+
+// Most probable first.
+std::vector<Prediction> predict(LoadedModel& loaded, const Tensor& picture, int64_t top) {
   const Tensor input = unsqueeze(preprocess(picture, loaded.card.preprocessing), 0);
   const Tensor probabilities = softmax((*loaded.model)(input).value());
   const auto [values, classes] = vitrail::topk(probabilities, std::min(top, loaded.model->num_classes()));
-  ordered_json result = ordered_json::array();
+  std::vector<Prediction> result;
   for (int64_t i = 0; i < values.size(1); ++i) {
-    const int64_t cls = static_cast<int64_t>(classes.at({0, i}));
-    result.push_back({{"class", loaded.card.class_names[cls]}, {"index", cls}, {"probability", values.at({0, i})}});
+    const auto index = static_cast<int64_t>(classes.at({0, i}));
+    result.push_back({loaded.card.class_names[index], index, values.at({0, i})});
   }
   return result;
+}
+
+void print_line(const std::string& file, const std::vector<Prediction>& predictions) {
+  std::string line = file + ":";
+  for (const Prediction& p : predictions) {
+    char percent[32];
+    std::snprintf(percent, sizeof percent, " %.1f %%", 100 * p.probability);
+    line += (line.back() == ':' ? " " : ", ") + p.name + percent;
+  }
+  std::printf("%s\n", line.c_str());
+}
+
+// {"file": .., "predictions": [{"class": .., "index": .., "probability": ..}, ...]}
+void add_json(JsonWriter& json, const std::string& file, const std::vector<Prediction>& predictions) {
+  json.begin_object().field("file", file).key("predictions").begin_array();
+  for (const Prediction& p : predictions)
+    json.begin_object().field("class", p.name).field("index", p.index).field("probability", p.probability).end_object();
+  json.end_array().end_object();
 }
 
 int run(const Options& o) {
   check(o.top >= 1, ErrorKind::kValue, "predict", "--top must be at least 1: it is ", o.top, ".");
   LoadedModel loaded = load_model(o.model);
   const NoGradGuard no_grad;
-  ordered_json all = ordered_json::array();
+  JsonWriter json(2);
+  json.begin_array();
   for (const std::string& file : o.files) {
-    const ordered_json predictions = predict(loaded, read_picture(file, o.index), o.top);
-    all.push_back({{"file", file}, {"predictions", predictions}});
-    if (o.json) continue;
-    std::string line = file + ":";
-    for (const auto& p : predictions) {
-      char percent[32];
-      std::snprintf(percent, sizeof percent, " %.1f %%", 100 * p["probability"].get<double>());
-      line += (line.back() == ':' ? " " : ", ") + p["class"].get<std::string>() + percent;
-    }
-    std::printf("%s\n", line.c_str());
+    const std::vector<Prediction> predictions = predict(loaded, read_picture(file, o.index), o.top);
+    o.json ? add_json(json, file, predictions) : print_line(file, predictions);
   }
-  if (o.json) std::printf("%s\n", all.dump(2, ' ', false, ordered_json::error_handler_t::replace).c_str());
+  if (o.json) std::printf("%s\n", json.end_array().text().c_str());
   return 0;
 }
 
@@ -72,14 +86,14 @@ int run(const Options& o) {
 
 void add_predict(CLI::App& app, Action& action) {
   auto o = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("predict", "Say what is on a picture");
-  command->add_option("files", o->files, "PNG, PGM or PPM pictures; with --index IDX files")->required();
-  command->add_option("--model", o->model, "Folder that train wrote, or its model.safetensors")->required();
-  command->add_option("--index", o->index, "The files are IDX files: take the picture of this number");
-  command->add_option("--top", o->top, "How many classes to print (3)");
-  command->add_flag("--json", o->json, "Machine-readable output");
-  command->footer("Example: vitrail predict --model fashion shoe.png");
-  command->callback([&action, o] { action = [o] { return run(*o); }; });
+  Command command(app, "predict", "Say what is on a picture");
+  command.option("files", o->files, "PNG, PGM or PPM pictures; with --index IDX files").required();
+  command.option("--model", o->model, "Folder that train wrote, or its model.safetensors").required();
+  command.option("--index", o->index, "The files are IDX files: take the picture of this number");
+  command.option("--top", o->top, "How many classes to print (3)");
+  command.flag("--json", o->json, "Machine-readable output");
+  command.footer("Example: vitrail predict --model fashion shoe.png");
+  command.runs(action, [o] { return run(*o); });
 }
 
 }  // namespace vitrail::cli

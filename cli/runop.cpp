@@ -19,7 +19,8 @@ void differentiate(const onnx::StoredCall& stored, const std::vector<Variable>& 
   for (size_t i = 0; i < stored.grad_outputs.size(); ++i) {
     const Tensor& dy = stored.grad_outputs[i];
     if (!dy.defined()) continue;
-    check(i < outputs.size() && outputs[i].defined(), ErrorKind::kData, "runop", "grad_output.", i, " is given, but there is no output.", i);
+    check(i < outputs.size() && outputs[i].defined(), ErrorKind::kData, "runop", "grad_output.", i,
+          " is given, but there is no output.", i);
     check(outputs[i].requires_grad(), ErrorKind::kData, "runop", "output.", i, " has no gradient");
     outputs[i].backward(dy, /*retain_graph=*/true);
   }
@@ -48,7 +49,8 @@ void run_op(const std::string& name, const std::string& in_path, const std::stri
   for (size_t i = 0; i < stored.call.inputs.size(); ++i) {
     const Variable& x = stored.call.inputs[i];
     if (!x.defined() || !x.requires_grad()) continue;
-    result.tensors.emplace_back("grad_input." + std::to_string(i), x.grad().defined() ? contiguous(x.grad()) : zeros_like(x.value()));
+    result.tensors.emplace_back("grad_input." + std::to_string(i),
+                                x.grad().defined() ? contiguous(x.grad()) : zeros_like(x.value()));
   }
   save_safetensors(out_path, result);
 }

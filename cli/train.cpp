@@ -1,9 +1,8 @@
 // vitrail train, vitrail demo.
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <optional>
 
-#include "cli/commands.h"
+#include "cli/command.h"
 #include "cli/train_job.h"
 #include "tensor/io/file.h"
 #include "tensor/parallel.h"
@@ -16,7 +15,7 @@ namespace {
 struct Options {
   std::string data, model, out, config, baseline;
   std::optional<int64_t> epochs, max_steps, batch_size, crop_padding, eval_every, seed;
-  std::optional<std::string> optimizer, schedule;
+  std::optional<std::string> optimizer, schedule, precision;
   std::optional<double> lr, min_lr, weight_decay, warmup, label_smoothing, clip_norm, ema_decay;
   std::optional<bool> mirror;
   int64_t threads = 0, limit = 0, train_size = 0, test_size = 0;
@@ -39,6 +38,7 @@ TrainConfig config_from(const Options& o, const DatasetInfo& info) {
   // Read as a signed number: an unsigned one would take -1 for 2^64 - 1.
   check(!o.seed || *o.seed >= 0, ErrorKind::kValue, "train", "--seed must be at least 0: it is ", o.seed.value_or(0), ".");
   if (o.seed) c.seed = static_cast<uint64_t>(*o.seed);
+  take(c.precision, o.precision);
   take(c.optimizer, o.optimizer);
   take(c.schedule, o.schedule);
   take(c.lr, o.lr);
@@ -76,52 +76,51 @@ TrainJob job_from(const Options& o) {
   return job;
 }
 
-void add_recipe(CLI::App& command, Options& o) {
-  command.add_option("--epochs", o.epochs, "Times that every image is seen (8 for grey images, else 10)");
-  command.add_option("--max-steps", o.max_steps, "Stop after so many updates");
-  command.add_option("--batch-size", o.batch_size, "Images per update (128)");
-  command.add_option("--lr", o.lr, "Highest learning rate (0.002 for grey images, else 0.001)");
-  command.add_option("--seed", o.seed, "The run is a function of it (0)");
-  command.add_option("--threads", o.threads, "Processors to use (all); the result does not depend on it");
-  command.add_option("--model", o.model, "Preset or config.json (cct_2_3x2_d64; cct_2_3x2 for colour)");
-  command.add_option("--train-size", o.train_size, "Training images of a drawn set (20000)");
-  command.add_option("--test-size", o.test_size, "Test images of a drawn set (4000)");
+void add_recipe(Command& command, Options& o) {
+  command.option("--epochs", o.epochs, "Times that every image is seen (8 for grey images, else 10)");
+  command.option("--max-steps", o.max_steps, "Stop after so many updates");
+  command.option("--batch-size", o.batch_size, "Images per update (128)");
+  command.option("--lr", o.lr, "Highest learning rate (0.002 for grey images, else 0.001)");
+  command.option("--seed", o.seed, "The run is a function of it (0)");
+  command.option("--threads", o.threads, "Processors to use (all); the result does not depend on it");
+  command.option("--model", o.model, "Preset or config.json (cct_2_3x2_d64; cct_2_3x2 for colour)");
+  command.option("--train-size", o.train_size, "Training images of a drawn set (20000)");
+  command.option("--test-size", o.test_size, "Test images of a drawn set (4000)");
 }
 
-void add_fine_print(CLI::App& command, Options& o) {
-  command.add_option("--optimizer", o.optimizer, "adamw, adam, sgd, lion, rmsprop");
-  command.add_option("--weight-decay", o.weight_decay, "On matrices only (0.05)");
-  command.add_option("--schedule", o.schedule, "constant, linear, cosine, step, multistep, polynomial");
-  command.add_option("--warmup", o.warmup, "Part of the run in which the rate rises (0.05)");
-  command.add_option("--min-lr", o.min_lr, "Rate at the end (0.00001)");
-  command.add_option("--label-smoothing", o.label_smoothing, "Target mass spread over all classes (0.1)");
-  command.add_option("--clip-norm", o.clip_norm, "Largest gradient norm (1); 0: no clipping");
-  command.add_option("--ema", o.ema_decay, "Decay of the average of the weights, as 0.999; 0: none");
-  command.add_option("--crop-padding", o.crop_padding, "Random crop after padding by this");
-  command.add_option("--mirror", o.mirror, "true: exchange left and right in half of the cases");
-  command.add_option("--eval-every", o.eval_every, "Epochs between two tests (1)");
-  command.add_option("--limit", o.limit, "Only the first N training images");
-  command.add_option("--config", o.config, "Recipe as JSON; options given here win");
-  command.add_option("--baseline", o.baseline, "linear: train a softmax regression first, to compare with");
+void add_fine_print(Command& command, Options& o) {
+  command.option("--precision", o.precision, "f32, or bf16: operands of the linear layers' products rounded (f32)");
+  command.option("--optimizer", o.optimizer, "adamw, adam, sgd, lion, rmsprop");
+  command.option("--weight-decay", o.weight_decay, "On matrices only (0.05)");
+  command.option("--schedule", o.schedule, "constant, linear, cosine, step, multistep, polynomial");
+  command.option("--warmup", o.warmup, "Part of the run in which the rate rises (0.05)");
+  command.option("--min-lr", o.min_lr, "Rate at the end (0.00001)");
+  command.option("--label-smoothing", o.label_smoothing, "Target mass spread over all classes (0.1)");
+  command.option("--clip-norm", o.clip_norm, "Largest gradient norm (1); 0: no clipping");
+  command.option("--ema", o.ema_decay, "Decay of the average of the weights, as 0.999; 0: none");
+  command.option("--crop-padding", o.crop_padding, "Random crop after padding by this");
+  command.option("--mirror", o.mirror, "true: exchange left and right in half of the cases");
+  command.option("--eval-every", o.eval_every, "Epochs between two tests (1)");
+  command.option("--limit", o.limit, "Only the first N training images");
+  command.option("--config", o.config, "Recipe as JSON; options given here win");
+  command.option("--baseline", o.baseline, "linear: train a softmax regression first, to compare with");
 }
 
 }  // namespace
 
 void add_train(CLI::App& app, Action& action) {
   auto o = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("train", "Train a model on a data set and save it");
-  command->add_option("--data", o->data, "fashion-mnist:DIR, mnist:DIR, cifar10:DIR, cifar100:DIR, glyphs, scenes")->required();
-  command->add_option("--out", o->out, "Folder for model.safetensors, config.json and log.jsonl");
-  add_recipe(*command, *o);
-  add_fine_print(*command, *o);
-  command->add_flag("--dry-run", o->dry_run, "Print parameters, memory and time, and leave");
-  command->footer("Example: vitrail train --data fashion-mnist:../shared/data/fashion-mnist --out fashion");
-  command->callback([&action, o] {
-    action = [o] {
-      check(o->dry_run || !o->out.empty(), ErrorKind::kValue, "train", "--out is needed. Hint: --out DIR, or --dry-run.");
-      const TrainJob job = job_from(*o);
-      return o->dry_run ? print_estimates(job) : run_training(job);
-    };
+  Command command(app, "train", "Train a model on a data set and save it");
+  command.option("--data", o->data, "fashion-mnist:DIR, mnist:DIR, cifar10:DIR, cifar100:DIR, glyphs, scenes").required();
+  command.option("--out", o->out, "Folder for model.safetensors, config.json and log.jsonl");
+  add_recipe(command, *o);
+  add_fine_print(command, *o);
+  command.flag("--dry-run", o->dry_run, "Print parameters, memory and time, and leave");
+  command.footer("Example: vitrail train --data fashion-mnist:../shared/data/fashion-mnist --out fashion");
+  command.runs(action, [o] {
+    check(o->dry_run || !o->out.empty(), ErrorKind::kValue, "train", "--out is needed. Hint: --out DIR, or --dry-run.");
+    const TrainJob job = job_from(*o);
+    return o->dry_run ? print_estimates(job) : run_training(job);
   });
 }
 
@@ -132,11 +131,13 @@ void add_demo(CLI::App& app, Action& action) {
   o->out = "demo";
   o->epochs = 3;
   o->batch_size = 64;
-  CLI::App* command = app.add_subcommand("demo", "Train a small ViT on pictures that the program draws itself");
-  command->add_option("--out", o->out, "Folder for the model (demo)");
-  add_recipe(*command, *o);
-  command->footer("As train --data glyphs --baseline linear, with 3 epochs in batches of 64 unless told otherwise.\nExample: vitrail demo --out demo");
-  command->callback([&action, o] { action = [o] { return run_training(job_from(*o)); }; });
+  Command command(app, "demo", "Train a small ViT on pictures that the program draws itself");
+  command.option("--out", o->out, "Folder for the model (demo)");
+  add_recipe(command, *o);
+  command.footer(
+      "As train --data glyphs --baseline linear, with 3 epochs in batches of 64 unless told otherwise.\nExample: vitrail demo "
+      "--out demo");
+  command.runs(action, [o] { return run_training(job_from(*o)); });
 }
 
 }  // namespace vitrail::cli

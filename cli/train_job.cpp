@@ -5,12 +5,12 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "autograd/ops.h"
 #include "data/loader.h"
 #include "nn/summary.h"
 #include "tensor/io/file.h"
+#include "tensor/io/json_writer.h"
 #include "train/interrupt.h"
 #include "train/progress.h"
 #include "train/save.h"
@@ -29,11 +29,14 @@ std::unique_ptr<models::Classifier> build(const TrainJob& job) {
 }
 
 ModelCard card_for(const TrainJob& job, const Preprocessing& preprocessing, const EpochReport& report) {
-  nlohmann::ordered_json training{{"data", job.data}, {"images", job.train->size()}, {"steps", report.step}};
-  if (report.test) training["test"] = {{"top1", report.test->top1}, {"top5", report.test->top5}, {"loss", report.test->loss}};
-  training["recipe"] = nlohmann::ordered_json::parse(to_json(job.config));
-  return {preprocessing, job.train->class_names(),
-          training.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace)};
+  JsonWriter training;
+  training.begin_object().field("data", job.data).field("images", job.train->size()).field("steps", report.step);
+  if (report.test) {
+    training.key("test").begin_object().field("top1", report.test->top1).field("top5", report.test->top5);
+    training.field("loss", report.test->loss).end_object();
+  }
+  training.key("recipe").raw(to_json(job.config)).end_object();
+  return {preprocessing, job.train->class_names(), training.text()};
 }
 
 void make_folder(const std::string& path) {

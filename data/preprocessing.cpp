@@ -2,16 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "data/image.h"
 #include "data/transforms.h"
+#include "tensor/io/file.h"
+#include "tensor/io/json.h"
+#include "tensor/io/json_writer.h"
 #include "tensor/view.h"
 
 namespace vitrail {
 namespace {
-
-using Json = nlohmann::json;
 
 template <class Enum>
 struct Name {
@@ -30,32 +30,17 @@ std::string text_of(const Name<Enum> (&names)[N], Enum value) {
   fail(ErrorKind::kValue, "preprocessing", "unknown option ", static_cast<int>(value));
 }
 
+// Missing: `otherwise`.
 template <class Enum, size_t N>
-Enum value_of(const Name<Enum> (&names)[N], const std::string& key, const Json& json) {
+Enum value_of(const Name<Enum> (&names)[N], const char* key, JsonObject& object, Enum otherwise) {
+  if (!object.has(key)) return otherwise;
+  const std::string text = object.text(key);
   std::string known;
   for (const auto& n : names) {
-    if (json.is_string() && json.get_ref<const std::string&>() == n.text) return n.value;
+    if (text == n.text) return n.value;
     known += cat(known.empty() ? "" : ", ", n.text);
   }
-  fail(ErrorKind::kValue, "preprocessing", key, " must be one of ", known, ": it is ", json.dump());
-}
-
-int64_t integer_of(const std::string& key, const Json& json) {
-  check(json.is_number_integer() && json >= 0 && json <= 65536, ErrorKind::kValue, "preprocessing", key,
-        " must be a whole number in [1, 65536]: it is ", json.dump());
-  return json.get<int64_t>();
-}
-
-double number_of(const std::string& key, const Json& json) {
-  check(json.is_number(), ErrorKind::kValue, "preprocessing", key, " must be a number: it is ", json.dump());
-  return json.get<double>();
-}
-
-std::vector<double> numbers_of(const std::string& key, const Json& json) {
-  check(json.is_array(), ErrorKind::kValue, "preprocessing", key, " must be a list of numbers: it is ", json.dump());
-  std::vector<double> values;
-  for (const auto& item : json) values.push_back(number_of(key, item));
-  return values;
+  object.refuse(key, cat("must be one of ", known, ": it is ", escaped(text, 40)));
 }
 
 // f32 [C, H, W] of bytes resized as PIL does: with a filter widened by the down-scaling factor.
@@ -96,43 +81,28 @@ void Preprocessing::validate() const {
   for (double s : std) in_range("std", std::isfinite(s) && s > 0, "positive", s);
 }
 
-Json preprocessing_to_json(const Preprocessing& p) {
-  return {{"height", p.height},
-          {"width", p.width},
-          {"channels", p.channels},
-          {"mean", p.mean},
-          {"std", p.std},
-          {"resize", text_of(kResizeNames, p.resize)},
-          {"crop_fraction", p.crop_fraction},
-          {"interpolation", text_of(kInterpolationNames, p.interpolation)}};
+std::string preprocessing_to_json(const Preprocessing& p) {
+  JsonWriter json(2);
+  json.begin_object().field("height", p.height).field("width", p.width).field("channels", p.channels);
+  json.field("mean", p.mean).field("std", p.std).field("resize", text_of(kResizeNames, p.resize));
+  json.field("crop_fraction", p.crop_fraction).field("interpolation", text_of(kInterpolationNames, p.interpolation));
+  return json.end_object().text();
 }
 
-Preprocessing preprocessing_from_json(const Json& json) {
-  check(json.is_object(), ErrorKind::kValue, "preprocessing", "must be an object: it is ", json.type_name());
-  for (const char* key : {"height", "width", "channels", "mean", "std"}) {
-    check(json.contains(key), ErrorKind::kValue, "preprocessing", "key is missing: ", key);
-  }
+Preprocessing preprocessing_from_json(const std::string& json) {
+  constexpr double kMost = 1e300;
+  const JsonDocument document(json, "preprocessing", ErrorKind::kValue);
+  JsonObject object(document.root(), "preprocessing");
   Preprocessing p;
-  for (const auto& [key, value] : json.items()) {
-    if (key == "height")
-      p.height = integer_of(key, value);
-    else if (key == "width")
-      p.width = integer_of(key, value);
-    else if (key == "channels")
-      p.channels = integer_of(key, value);
-    else if (key == "mean")
-      p.mean = numbers_of(key, value);
-    else if (key == "std")
-      p.std = numbers_of(key, value);
-    else if (key == "resize")
-      p.resize = value_of(kResizeNames, key, value);
-    else if (key == "crop_fraction")
-      p.crop_fraction = number_of(key, value);
-    else if (key == "interpolation")
-      p.interpolation = value_of(kInterpolationNames, key, value);
-    else
-      fail(ErrorKind::kValue, "preprocessing", "unknown key: ", key);
-  }
+  p.height = object.integer("height", 1, 65536);
+  p.width = object.integer("width", 1, 65536);
+  p.channels = object.integer("channels", 1, 65536);
+  p.mean = object.numbers("mean", -kMost, kMost);
+  p.std = object.numbers("std", -kMost, kMost);
+  p.resize = value_of(kResizeNames, "resize", object, p.resize);
+  p.crop_fraction = object.number_or("crop_fraction", -kMost, kMost, p.crop_fraction);
+  p.interpolation = value_of(kInterpolationNames, "interpolation", object, p.interpolation);
+  object.finish();
   p.validate();
   return p;
 }

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -31,9 +30,9 @@ struct Preprocessing {
 
 // {"height": 28, "width": 28, "channels": 1, "mean": [..], "std": [..], "resize": "squash", "crop_fraction": 1,
 //  "interpolation": "bilinear"}
-nlohmann::json preprocessing_to_json(const Preprocessing& preprocessing);
+std::string preprocessing_to_json(const Preprocessing& preprocessing);
 // All keys but the last three are needed; an unknown key, a wrong type or a value out of range is Error(kValue) naming it.
-Preprocessing preprocessing_from_json(const nlohmann::json& json);
+Preprocessing preprocessing_from_json(const std::string& json);
 
 // The data set's own size and statistics: its images pass without being resized.
 Preprocessing preprocessing_for(const DatasetInfo& info);

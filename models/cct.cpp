@@ -78,4 +78,9 @@ Variable Cct::pool(const Variable& tokens) {
 
 Variable Cct::forward(const Variable& images) { return head(pool(forward_features(images))); }
 
+std::vector<std::string> Cct::no_weight_decay() const {
+  if (pos_embed.defined()) return {"pos_embed"};
+  return {};
+}
+
 }  // namespace vitrail::models

@@ -26,7 +26,7 @@ class Cct : public Classifier {
   int64_t img_width() const override { return config_.img_size.w; }
   int64_t num_classes() const override { return config_.num_classes; }
   std::string config_json() const override { return to_json(config_); }
-  std::vector<std::string> no_weight_decay() const override { return {"pos_embed"}; }
+  std::vector<std::string> no_weight_decay() const override;
 
  private:
   CctConfig config_;

@@ -17,8 +17,6 @@ class Classifier : public nn::Layer {
   virtual int64_t num_classes() const = 0;
   // The configuration as JSON text: parse_config() of models/presets.h reads it back.
   virtual std::string config_json() const = 0;
-  // Paths of parameters that weight decay must spare beside biases and norms (cls_token, pos_embed, ...).
-  virtual std::vector<std::string> no_weight_decay() const { return {}; }
 
   // [1, C, H, W]
   Shape input_shape() const { return {1, in_chans(), img_height(), img_width()}; }

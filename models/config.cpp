@@ -32,7 +32,7 @@ void one_of(const char* key, const std::string& value, std::initializer_list<con
   std::string list;
   for (const char* choice : choices) {
     if (value == choice) return;
-    list += list.empty() ? choice : cat(", ", choice);
+    if (*choice != '\0') list += list.empty() ? choice : cat(", ", choice);
   }
   require(false, key, " must be one of ", list, ": it is ", value.substr(0, 60));
 }
@@ -70,14 +70,14 @@ void check_fields(const ViTConfig& c) {
   check_patches(c);
   check_encoder(c.embed_dim, c.depth, c.num_heads, c.mlp_ratio, c.norm_eps);
   in_range("reg_tokens", c.reg_tokens, 0, kMaxWidth);
-  one_of("global_pool", c.global_pool, {"token", "avg", "max"});
+  one_of("global_pool", c.global_pool, {"token", "avg", "max", "avgmax"});
   require(c.class_token || c.global_pool != "token",
           "global_pool token needs a class token: class_token is false. Hint: set global_pool to avg.");
-  one_of("pos_embed", c.pos_embed, {"learn", "sincos2d", "none"});
+  one_of("pos_embed", c.pos_embed, {"learn", "sincos2d", "none", ""});
   require(c.pos_embed != "sincos2d" || (c.embed_dim % 4 == 0 && c.embed_dim >= 8),
           "pos_embed sincos2d needs an embed_dim that is a multiple of 4 and at least 8: it is ", c.embed_dim);
   one_of("act_layer", c.act_layer, {"gelu", "gelu_tanh", "quick_gelu", "relu", "silu", "tanh", "sigmoid"});
-  one_of("weight_init", c.weight_init, {"timm", "jax", "jax_nlhb"});
+  one_of("weight_init", c.weight_init, {"timm", "", "jax", "jax_nlhb", "moco", "skip"});
   if (c.init_values) in_range("init_values", *c.init_values, 0, 100);
   is_rate("drop_rate", c.drop_rate), is_rate("pos_drop_rate", c.pos_drop_rate), is_rate("patch_drop_rate", c.patch_drop_rate);
   is_rate("proj_drop_rate", c.proj_drop_rate), is_rate("attn_drop_rate", c.attn_drop_rate);

@@ -26,7 +26,8 @@ struct ViTConfig {
   Size2d patch_size = 16;
   int64_t in_chans = 3;
   int64_t num_classes = 1000;         // 0: no head, the model gives pooled features [B, D]
-  std::string global_pool = "token";  // token (the class token), avg (mean over patches), max
+  std::string global_pool = "token";  // token (the class token), avg (mean over patches), max, avgmax (half of each)
+  bool pool_include_prefix = false;   // avg, max and avgmax take class and register tokens in
   int64_t embed_dim = 768;
   int64_t depth = 12;
   int64_t num_heads = 12;
@@ -36,7 +37,7 @@ struct ViTConfig {
   bool proj_bias = true;
   std::optional<double> init_values = std::nullopt;  // LayerScale; none: no LayerScale
   bool class_token = true;
-  std::string pos_embed = "learn";  // learn, sincos2d (fixed), none
+  std::string pos_embed = "learn";  // learn, sincos2d (fixed), none (also written "")
   bool no_embed_class = false;      // positions for patches only, added before the prefix tokens are put in front
   int64_t reg_tokens = 0;           // register tokens (Darcet et al., arXiv:2309.16588)
   bool pre_norm = false;            // LayerNorm before the blocks (CLIP); the patch projection then has no bias
@@ -52,7 +53,8 @@ struct ViTConfig {
   double drop_path_rate = 0;       // stochastic depth: 0 for the first block, rising linearly to this for the last
   std::string act_layer = "gelu";  // gelu, gelu_tanh, quick_gelu, relu, silu
   double norm_eps = 1e-6;
-  std::string weight_init = "timm";  // timm (truncated normal 0.02), jax, jax_nlhb (jax with head bias -log K)
+  std::string weight_init = "timm";  // timm (also ""), jax, jax_nlhb, moco, skip: models/vit_init.cpp says what each does
+  bool fix_init = false;             // divides the last matrix of both branches of block i = 1, 2, ... by sqrt(2 i) (BEiT)
 
   friend bool operator==(const ViTConfig&, const ViTConfig&) = default;
 };

@@ -16,7 +16,7 @@ void visit_fields(ViTConfig& c, Visitor& v) {
   v("dynamic_img_size", c.dynamic_img_size), v("drop_rate", c.drop_rate), v("pos_drop_rate", c.pos_drop_rate);
   v("patch_drop_rate", c.patch_drop_rate), v("proj_drop_rate", c.proj_drop_rate), v("attn_drop_rate", c.attn_drop_rate);
   v("drop_path_rate", c.drop_path_rate), v("act_layer", c.act_layer), v("norm_eps", c.norm_eps);
-  v("weight_init", c.weight_init);
+  v("weight_init", c.weight_init), v("fix_init", c.fix_init), v("pool_include_prefix", c.pool_include_prefix);
 }
 
 template <class Visitor>

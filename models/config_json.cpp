@@ -1,10 +1,10 @@
 #include "models/config_fields.h"
 #include "tensor/io/json.h"
+#include "tensor/io/json_writer.h"
 
 namespace vitrail::models {
 namespace {
 
-using Json = nlohmann::ordered_json;
 // No field is negative, and none is larger than this.
 constexpr int64_t kMost = int64_t{1} << 31;
 constexpr double kMostNumber = 1e6;
@@ -19,7 +19,7 @@ struct FieldReader {
   void operator()(const char* key, std::string& value) { value = object.text_or(key, value); }
   void operator()(const char* key, std::vector<int64_t>& value) { value = object.integers_or(key, 0, kMost, value); }
   void operator()(const char* key, Size2d& value) {
-    if (!object.has(key) || !object.value(key).is_array()) {
+    if (!object.is_list(key)) {
       const int64_t side = object.integer_or(key, 0, kMost, -1);
       if (side >= 0) value = side;
       return;
@@ -31,7 +31,7 @@ struct FieldReader {
   template <class T>
   void operator()(const char* key, std::optional<T>& value) {
     if (object.has(key) && object.is_null(key)) {
-      object.value(key);  // counts as read
+      object.json_text(key);  // counts as read
       value.reset();
       return;
     }
@@ -42,18 +42,23 @@ struct FieldReader {
 };
 
 struct FieldWriter {
-  Json object;
+  JsonWriter& json;
 
   template <class T>
   void operator()(const char* key, const T& value) {
-    object[key] = value;
+    json.field(key, value);
   }
   void operator()(const char* key, const Size2d& value) {
-    object[key] = value.h == value.w ? Json(value.h) : Json({value.h, value.w});
+    if (value.h == value.w) {
+      json.field(key, value.h);
+    } else {
+      json.field(key, std::vector<int64_t>{value.h, value.w});
+    }
   }
   template <class T>
   void operator()(const char* key, const std::optional<T>& value) {
-    object[key] = value ? Json(*value) : Json();
+    json.key(key);
+    value ? json.value(*value) : json.null();
   }
 };
 
@@ -69,15 +74,16 @@ ModelConfig empty_config(JsonObject& object) {
 }  // namespace
 
 std::string to_json(const ModelConfig& config) {
-  FieldWriter writer;
-  writer("architecture", std::string(architecture_of(config)));
+  JsonWriter json(2);
+  json.begin_object().field("architecture", architecture_of(config));
+  FieldWriter writer{json};
   std::visit([&](auto fields) { visit_fields(fields, writer); }, config);
-  return writer.object.dump(2);
+  return json.end_object().text();
 }
 
 ModelConfig config_from_json(const std::string& text, const std::string& where) {
-  const nlohmann::json json = parse_json(text, where, ErrorKind::kValue);
-  JsonObject object(json, where);
+  const JsonDocument json(text, where, ErrorKind::kValue);
+  JsonObject object(json.root(), where);
   ModelConfig config = empty_config(object);
   FieldReader reader{object};
   std::visit([&](auto& fields) { visit_fields(fields, reader); }, config);

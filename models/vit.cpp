@@ -153,14 +153,20 @@ Variable ViT::forward_features(const Variable& images) {
   return norm ? (*norm)(x) : x;
 }
 
+// [B, T, D] -> [B, D]
+Variable ViT::pool(const Variable& tokens) {
+  if (config_.global_pool == "token") return select(tokens, 1, 0);
+  const Variable rows = config_.pool_include_prefix ? tokens : slice(tokens, 1, num_prefix_tokens(), tokens.size(1));
+  if (config_.global_pool == "avg") return mean(rows, {1});
+  if (config_.global_pool == "max") return max(rows, {1});
+  return mul(add(max(rows, {1}), mean(rows, {1})), 0.5);
+}
+
 Variable ViT::forward_head(const Variable& tokens, bool pre_logits) {
   check(tokens.dim() == 3 && tokens.size(1) > num_prefix_tokens() && tokens.size(2) == config_.embed_dim, ErrorKind::kShape,
         "ViT", "tokens must be [B, T, ", config_.embed_dim, "] with T above the ", num_prefix_tokens(),
         " prefix tokens: tokens is ", tokens.shape());
-  const auto patches = [&] { return slice(tokens, 1, num_prefix_tokens(), tokens.size(1)); };
-  Variable x = config_.global_pool == "token" ? select(tokens, 1, 0)
-               : config_.global_pool == "avg" ? mean(patches(), {1})
-                                              : max(patches(), {1});
+  Variable x = pool(tokens);
   if (fc_norm) x = (*fc_norm)(x);
   x = head_drop(x);
   return head && !pre_logits ? (*head)(x) : x;

@@ -57,6 +57,7 @@ class ViT : public Classifier {
   void init_weights(Rng& rng);
   Variable positions_for(Size2d grid_now);
   Variable drop_patches(const Variable& tokens);
+  Variable pool(const Variable& tokens);
 
   ViTConfig config_;
   bool grad_checkpointing_ = false;

@@ -3,25 +3,77 @@
 
 #include "models/vit.h"
 #include "nn/init.h"
+#include "tensor/ops.h"
 
 namespace vitrail::models {
 
-// timm: what the layers do by themselves. jax (Google's recipe, as in timm's weight_init="jax"): Xavier-uniform matrices, MLP
-// biases N(0, 1e-6), LeCun-normal patch projection, head of zeros; jax_nlhb starts the head's bias at -log K.
-void ViT::init_weights(Rng& rng) {
-  if (config_.weight_init == "timm") return;
-  patch_embed.proj.weight.set_value(nn::lecun_normal(patch_embed.proj.weight.shape(), rng));
-  if (patch_embed.proj.bias.defined()) patch_embed.proj.bias.set_value(zeros(patch_embed.proj.bias.shape()));
-  for (const auto& [name, module] : blocks.named_modules()) {
+namespace {
+
+void xavier(nn::Linear& layer, Rng& rng) { layer.weight.set_value(nn::xavier_uniform(layer.weight.shape(), rng)); }
+
+// Google's recipe: Xavier-uniform matrices, MLP biases N(0, 1e-6), LeCun-normal patch projection.
+void init_jax(ViT& model, Rng& rng) {
+  nn::Conv2d& proj = model.patch_embed.proj;
+  proj.weight.set_value(nn::lecun_normal(proj.weight.shape(), rng));
+  if (proj.bias.defined()) proj.bias.set_value(zeros(proj.bias.shape()));
+  for (const auto& [name, module] : model.blocks.named_modules()) {
     auto* linear = dynamic_cast<nn::Linear*>(module);
     if (linear == nullptr) continue;
-    linear->weight.set_value(nn::xavier_uniform(linear->weight.shape(), rng));
+    xavier(*linear, rng);
     if (name.find("mlp") != std::string::npos) linear->bias.set_value(nn::normal(linear->bias.shape(), 1e-6, rng));
   }
-  if (!head) return;
-  head->weight.set_value(zeros(head->weight.shape()));
-  const double log_classes = std::log(static_cast<double>(config_.num_classes));
-  head->bias.set_value(full(head->bias.shape(), config_.weight_init == "jax_nlhb" ? -log_classes : 0));
+}
+
+// MoCo v3 (Chen et al., arXiv:2104.02057, section 4.1), without its own patch projection: Xavier-uniform matrices, those of Q,
+// K and V each with fans of their own though they are stored as one.
+void init_moco(ViT& model, Rng& rng) {
+  for (const auto& [name, module] : model.named_modules()) {
+    auto* linear = dynamic_cast<nn::Linear*>(module);
+    if (linear == nullptr) continue;
+    if (!name.ends_with("qkv")) {
+      xavier(*linear, rng);
+      continue;
+    }
+    const Shape& shape = linear->weight.shape();
+    const double bound = std::sqrt(6.0 / static_cast<double>(shape[0] / 3 + shape[1]));
+    linear->weight.set_value(rand_uniform(shape, -bound, bound, rng.split()));
+  }
+}
+
+// What torch.nn.Linear does by itself: weight and bias uniform in +-1 / sqrt(in).
+void init_like_torch(ViT& model, Rng& rng) {
+  for (const auto& [name, module] : model.named_modules()) {
+    auto* linear = dynamic_cast<nn::Linear*>(module);
+    if (linear == nullptr) continue;
+    const int64_t in = linear->weight.size(1);
+    linear->weight.set_value(nn::fan_in_uniform(linear->weight.shape(), in, rng));
+    if (linear->bias.defined()) linear->bias.set_value(nn::fan_in_uniform(linear->bias.shape(), in, rng));
+  }
+}
+
+}  // namespace
+
+// Names and meanings as in timm. timm (or ""): matrices from a normal of 0.02 cut at two deviations, biases 0, which is what
+// the layers do by themselves. jax: see init_jax, the head 0; jax_nlhb: the head's bias -log K, so that a loss over K
+// sigmoids starts low. moco: see init_moco. skip: the matrices stay as PyTorch's layers make them (the tokens and positions do
+// not differ). The patch projection is PyTorch's default in all but jax.
+void ViT::init_weights(Rng& rng) {
+  const std::string& scheme = config_.weight_init;
+  if (scheme == "moco") init_moco(*this, rng);
+  if (scheme == "skip") init_like_torch(*this, rng);
+  if (scheme.starts_with("jax")) {
+    init_jax(*this, rng);
+    const double log_classes = std::log(static_cast<double>(config_.num_classes));
+    if (head) {
+      head->weight.set_value(zeros(head->weight.shape()));
+      head->bias.set_value(full(head->bias.shape(), scheme == "jax_nlhb" ? -log_classes : 0));
+    }
+  }
+  for (size_t i = 0; config_.fix_init && i < blocks.size(); ++i) {
+    const double factor = 1 / std::sqrt(2.0 * static_cast<double>(i + 1));
+    for (nn::Linear* last : {&blocks[i].attn.proj, &blocks[i].mlp.fc2})
+      last->weight.set_value(mul(last->weight.value(), factor));
+  }
 }
 
 Tensor sincos2d(Size2d grid, int64_t dim) {

@@ -7,7 +7,8 @@
 
 namespace vitrail::nn {
 
-// Normal, redrawn until within [mean - 2 std, mean + 2 std] (timm's trunc_normal_ at its usual bounds of two).
+// Normal, redrawn until within two standard deviations, as Flax and big_vision do. (timm's trunc_normal_ cuts at the absolute
+// values -2 and 2: at a deviation of 0.02 that is no cut at all.)
 Tensor trunc_normal(const Shape& shape, double stddev, Rng& rng);
 Tensor normal(const Shape& shape, double stddev, Rng& rng);
 // Uniform in +-sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio, AISTATS 2010, equation 16).

@@ -41,6 +41,8 @@ class Module {
   std::vector<NamedBuffer> named_buffers();
   std::vector<std::pair<std::string, Module*>> named_modules();  // this one (name "") first, then depth first
   int64_t num_parameters();
+  // Paths, from this module on, of parameters that weight decay must spare beside biases and norms (cls_token, pos_embed, ...).
+  virtual std::vector<std::string> no_weight_decay() const { return {}; }
   void zero_grad();
   // Converts all float parameters and buffers (gradients are dropped).
   void to(Dtype dtype);

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <type_traits>
 
+#include "tensor/convert.h"
 #include "tensor/parallel.h"
 #include "tensor/tensor.h"
 #include "tensor/view.h"
@@ -48,51 +49,35 @@ void copy_row(To* dst, int64_t dst_step, const From* src, int64_t src_step, int6
     if constexpr (std::is_same_v<To, From>) {
       std::memcpy(dst, src, n * sizeof(To));
     } else {
-      for (int64_t i = 0; i < n; ++i) dst[i] = static_cast<To>(src[i]);
+      for (int64_t i = 0; i < n; ++i) dst[i] = convert<To>(src[i]);
     }
   } else {
-    for (int64_t i = 0; i < n; ++i) dst[i * dst_step] = static_cast<To>(src[i * src_step]);
+    for (int64_t i = 0; i < n; ++i) dst[i * dst_step] = convert<To>(src[i * src_step]);
   }
-}
-
-// The tensor as one row if its elements lie without gaps: then a copy is one long run, cut evenly for the threads.
-Tensor as_blocks(const Tensor& x, int64_t block) { return reshape(x, {x.numel() / block, block}); }
-
-template <class To, class From>
-void copy_strided(Tensor& dst, const Tensor& src) {
-  To* to_data = dst.mutable_data<To>();
-  const From* from_data = src.data<From>();
-  const RowWalk walk(dst, src);
-  walk.for_each([&](int64_t d, int64_t s) { copy_row(to_data + d, walk.dst_step, from_data + s, walk.src_step, walk.length); });
 }
 
 template <class T>
-void add_strided(Tensor& dst, const Tensor& src, T alpha) {
-  T* to_data = dst.mutable_data<T>();
-  const T* from_data = src.data<T>();
-  const RowWalk walk(dst, src);
-  walk.for_each([&](int64_t d, int64_t s) {
-    T* out = to_data + d;
-    const T* in = from_data + s;
-    if (walk.dst_step == 1 && walk.src_step == 1) {
-      for (int64_t i = 0; i < walk.length; ++i) out[i] += alpha * in[i];
-    } else {
-      for (int64_t i = 0; i < walk.length; ++i) out[i * walk.dst_step] += alpha * in[i * walk.src_step];
-    }
-  });
+void add_row(T* dst, int64_t dst_step, const T* src, int64_t src_step, int64_t n, T alpha) {
+  if (dst_step == 1 && src_step == 1) {
+    for (int64_t i = 0; i < n; ++i) dst[i] += alpha * src[i];
+  } else {
+    for (int64_t i = 0; i < n; ++i) dst[i * dst_step] += alpha * src[i * src_step];
+  }
 }
 
-constexpr int64_t kBlock = 4096;
-
-// Two contiguous tensors of one shape, seen as rows of kBlock elements where that divides: rows then have a good length.
-void even_rows(Tensor* dst, Tensor* src) {
-  if (dst->is_contiguous() && src->is_contiguous() && dst->numel() > 0 && dst->numel() % kBlock == 0) {
-    *dst = as_blocks(*dst, kBlock);
-    *src = as_blocks(*src, kBlock);
-  } else if (dst->is_contiguous() && src->is_contiguous() && dst->numel() > 0) {
-    *dst = reshape(*dst, {1, dst->numel()});
-    *src = reshape(*src, {1, src->numel()});
+// Calls row(dst, dst_step, src, src_step, n) for all elements of two tensors of one shape, in parallel: row by row, or, where
+// both lie without gaps, in even pieces whatever the shape.
+template <class To, class From, class Row>
+void for_each_row(Tensor& dst, const Tensor& src, Row&& row) {
+  To* to = dst.mutable_data<To>();
+  const From* from = src.data<From>();
+  if (dst.is_contiguous() && src.is_contiguous()) {
+    parallel_for(dst.numel(), kElementwiseGrain,
+                 [&](int64_t begin, int64_t end) { row(to + begin, int64_t{1}, from + begin, int64_t{1}, end - begin); });
+    return;
   }
+  const RowWalk walk(dst, src);
+  walk.for_each([&](int64_t d, int64_t s) { row(to + d, walk.dst_step, from + s, walk.src_step, walk.length); });
 }
 
 }  // namespace
@@ -115,7 +100,7 @@ Tensor to(const Tensor& x, Dtype dtype) {
 void fill_(Tensor x, double value) {
   dispatch(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    const T number = static_cast<T>(value);
+    const T number = convert<T>(value);
     T* out = x.mutable_data<T>();
     if (x.is_contiguous()) {
       parallel_for(x.numel(), kElementwiseGrain,
@@ -133,9 +118,12 @@ void zero_(Tensor x) { fill_(x, 0); }
 
 void copy_(Tensor dst, const Tensor& src) {
   Tensor from = src.shape() == dst.shape() ? src : expand(src, dst.shape());
-  even_rows(&dst, &from);
   dispatch(dst.dtype(), [&](auto to_zero) {
-    dispatch(from.dtype(), [&](auto from_zero) { copy_strided<decltype(to_zero), decltype(from_zero)>(dst, from); });
+    dispatch(from.dtype(), [&](auto from_zero) {
+      using To = decltype(to_zero);
+      using From = decltype(from_zero);
+      for_each_row<To, From>(dst, from, copy_row<To, From>);
+    });
   });
 }
 
@@ -143,22 +131,19 @@ void add_(Tensor dst, const Tensor& src, double alpha) {
   check(dst.dtype() == src.dtype(), ErrorKind::kValue, "add_", "dtypes differ: dst is ", name_of(dst.dtype()), ", src is ",
         name_of(src.dtype()));
   Tensor from = src.shape() == dst.shape() ? src : expand(src, dst.shape());
-  even_rows(&dst, &from);
   dispatch_float("add_", dst.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    add_strided<T>(dst, from, static_cast<T>(alpha));
+    for_each_row<T, T>(dst, from, [a = static_cast<T>(alpha)](T* to, int64_t to_step, const T* add, int64_t step, int64_t n) {
+      add_row(to, to_step, add, step, n, a);
+    });
   });
 }
 
 void mul_(Tensor dst, double factor) {
-  Tensor same = dst;
-  even_rows(&dst, &same);
   dispatch_float("mul_", dst.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    T* out = dst.mutable_data<T>();
-    const RowWalk walk(dst, dst);
-    walk.for_each([&](int64_t d, int64_t) {
-      for (int64_t i = 0; i < walk.length; ++i) out[d + i * walk.dst_step] *= static_cast<T>(factor);
+    for_each_row<T, T>(dst, dst, [f = static_cast<T>(factor)](T* to, int64_t step, const T*, int64_t, int64_t n) {
+      for (int64_t i = 0; i < n; ++i) to[i * step] *= f;
     });
   });
 }

@@ -42,6 +42,8 @@ class Allocator {
     std::lock_guard lock(mutex_);
     check(limit_ == 0 || stats_.live_bytes + size <= limit_, ErrorKind::kMemory, "memory", "over the memory limit: ", bytes,
           " bytes wanted, ", stats_.live_bytes, " in use, limit is ", limit_, ". Hint: a smaller batch needs less.");
+    // Idle blocks count as well: they are given back rather than kept beyond the limit.
+    if (limit_ != 0 && stats_.live_bytes + stats_.cached_bytes + size > limit_) empty_cache_locked();
     void* data = take_cached(size);
     if (!data) data = allocate_fresh(bytes, size);
     stats_.allocations += 1;

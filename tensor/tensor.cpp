@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "tensor/convert.h"
 #include "tensor/parallel.h"
 #include "tensor/view.h"
 
@@ -95,11 +96,11 @@ Tensor arange(double start, double end, double step, Dtype dtype) {
         "step must lead from start to end: start is ", start, ", end is ", end, ", step is ", step);
   const double count = std::ceil((end - start) / step);
   check(count < 0x1p62, ErrorKind::kShape, "arange", "too many elements: ", count);
-  Tensor x = empty({std::max<int64_t>(0, static_cast<int64_t>(count))}, dtype, "arange");
+  Tensor x = empty({std::max<int64_t>(0, convert<int64_t>(count))}, dtype, "arange");
   dispatch(dtype, [&](auto zero) {
     using T = decltype(zero);
     T* out = x.mutable_data<T>();
-    for (int64_t i = 0; i < x.numel(); ++i) out[i] = static_cast<T>(start + static_cast<double>(i) * step);
+    for (int64_t i = 0; i < x.numel(); ++i) out[i] = convert<T>(start + static_cast<double>(i) * step);
   });
   return x;
 }
@@ -112,7 +113,7 @@ Tensor linspace(double start, double end, int64_t count, Dtype dtype) {
     T* out = x.mutable_data<T>();
     for (int64_t i = 0; i < count; ++i) {
       const double t = count > 1 ? static_cast<double>(i) / static_cast<double>(count - 1) : 0;
-      out[i] = static_cast<T>(i + 1 == count && count > 1 ? end : start + (end - start) * t);
+      out[i] = convert<T>(i + 1 == count && count > 1 ? end : start + (end - start) * t);
     }
   });
   return x;

@@ -102,7 +102,8 @@ std::vector<T> to_vector(const Tensor& x);
 Tensor contiguous(const Tensor& x);
 // A contiguous copy in new memory.
 Tensor clone(const Tensor& x);
-// The elements converted (float to integer truncates towards zero); x itself if it has that dtype.
+// The elements converted (float to integer truncates towards zero and never leaves its
+// range, NaN becomes 0: tensor/convert.h); x itself if it has that dtype.
 Tensor to(const Tensor& x, Dtype dtype);
 void fill_(Tensor x, double value);
 void zero_(Tensor x);

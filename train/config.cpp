@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "tensor/precision.h"
+
 namespace vitrail {
 
 namespace {
@@ -35,6 +37,7 @@ void validate(const TrainConfig& c) {
   require_count("step_epochs", c.step_epochs, 1, 1000000);
   require_count("crop_padding", c.crop_padding, 0, 1024);
   require_count("eval_every", c.eval_every, 1, 1000000);
+  precision_from_name(c.precision);
   const bool known = std::find(std::begin(kOptimizers), std::end(kOptimizers), c.optimizer) != std::end(kOptimizers);
   check(known, ErrorKind::kValue, "train config", "unknown optimizer: it is \"", c.optimizer,
         "\". Hint: one of adamw, adam, sgd, lion, rmsprop.");

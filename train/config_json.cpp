@@ -1,8 +1,8 @@
 // TrainConfig as JSON, both ways, from one list of fields.
 #include <limits>
-#include <nlohmann/json.hpp>
 
 #include "tensor/io/json.h"
+#include "tensor/io/json_writer.h"
 #include "train/config.h"
 
 namespace vitrail {
@@ -16,6 +16,7 @@ void for_each_field(Config& c, Fn&& fn) {
   fn("batch_size", c.batch_size);
   fn("seed", c.seed);
   fn("threads", c.threads);
+  fn("precision", c.precision);
   fn("optimizer", c.optimizer);
   fn("lr", c.lr);
   fn("weight_decay", c.weight_decay);
@@ -55,14 +56,15 @@ void read(JsonObject& object, const char* key, std::vector<int64_t>& out) {
 }  // namespace
 
 std::string to_json(const TrainConfig& config) {
-  nlohmann::ordered_json object;
-  for_each_field(config, [&](const char* key, const auto& value) { object[key] = value; });
-  return object.dump(2);
+  JsonWriter json(2);
+  json.begin_object();
+  for_each_field(config, [&](const char* key, const auto& value) { json.field(key, value); });
+  return json.end_object().text();
 }
 
 TrainConfig train_config_from_json(const std::string& text, const TrainConfig& base, const std::string& where) {
-  const nlohmann::json json = parse_json(text, where, ErrorKind::kValue);
-  JsonObject object(json, where);
+  const JsonDocument json(text, where, ErrorKind::kValue);
+  JsonObject object(json.root(), where);
   TrainConfig config = base;
   for_each_field(config, [&](const char* key, auto& field) { read(object, key, field); });
   object.finish();

@@ -3,8 +3,8 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
-#include <nlohmann/json.hpp>
 
+#include "tensor/io/json_writer.h"
 #include "train/progress.h"
 #include "train/trainer.h"
 
@@ -12,13 +12,13 @@ namespace vitrail {
 
 namespace {
 
-using nlohmann::ordered_json;
-
-// nlohmann would write null: a reader could not tell a missing number from a broken one.
-ordered_json number(double value) {
-  if (std::isnan(value)) return "NaN";
-  if (std::isinf(value)) return value > 0 ? "Infinity" : "-Infinity";
-  return value;
+// null would leave open whether a number is missing or broken.
+void add_number(JsonWriter& json, const char* key, double value) {
+  if (std::isfinite(value)) {
+    json.field(key, value);
+  } else {
+    json.field(key, std::isnan(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity");
+  }
 }
 
 }  // namespace
@@ -40,21 +40,21 @@ void EpochLog::append(const std::string& line) {
 }
 
 std::string to_json_line(const EpochReport& r) {
-  ordered_json line{{"epoch", r.epoch},
-                    {"step", r.step},
-                    {"train_loss", number(r.train_loss)},
-                    {"train_top1", number(r.train_top1)},
-                    {"lr", number(r.lr)},
-                    {"grad_norm", number(r.grad_norm)},
-                    {"seconds", number(r.seconds)},
-                    {"images_per_second", number(r.images_per_second)}};
+  JsonWriter json;
+  json.begin_object().field("epoch", r.epoch).field("step", r.step);
+  add_number(json, "train_loss", r.train_loss);
+  add_number(json, "train_top1", r.train_top1);
+  add_number(json, "lr", r.lr);
+  add_number(json, "grad_norm", r.grad_norm);
+  add_number(json, "seconds", r.seconds);
+  add_number(json, "images_per_second", r.images_per_second);
   if (r.test) {
-    line["test_loss"] = number(r.test->loss);
-    line["test_top1"] = number(r.test->top1);
-    line["test_top5"] = number(r.test->top5);
-    line["test_images"] = r.test->images;
+    add_number(json, "test_loss", r.test->loss);
+    add_number(json, "test_top1", r.test->top1);
+    add_number(json, "test_top5", r.test->top5);
+    json.field("test_images", r.test->images);
   }
-  return line.dump();
+  return json.end_object().text();
 }
 
 std::string format_epoch(const EpochReport& r, int64_t epochs) {

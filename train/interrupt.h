@@ -3,8 +3,9 @@
 
 namespace vitrail {
 
-// While one lives, SIGINT, SIGTERM and SIGHUP only raise a flag; a second SIGINT ends the program at once (files are
-// written atomically, so nothing is damaged). The former handlers come back at the end of the scope. One at a time.
+// While one lives, SIGINT, SIGTERM and SIGHUP only raise a flag; a second SIGINT or SIGTERM ends the program at once with 128 +
+// signal (files are written atomically, so nothing is damaged). A signal that the program was started with ignored, as SIGHUP
+// under nohup, stays ignored. The former handlers come back at the end of the scope. One at a time.
 class InterruptScope {
  public:
   InterruptScope();

@@ -30,8 +30,9 @@ struct ParamGroup {
 };
 
 // Two groups: "decay" with `weight_decay`, and "no decay" for what shrinking would only harm: all 1-D parameters (biases and
-// the scales of norms), and cls_token, pos_embed, reg_token, dist_token wherever they are. Empty groups are left out.
-// Parameters with requires_grad off are listed too: they are skipped by step() for as long as they are frozen.
+// the scales of norms), cls_token, pos_embed, reg_token, dist_token wherever they are, and what a module's no_weight_decay()
+// names. Empty groups are left out. Parameters with requires_grad off are listed too: they are skipped by step() for as long as
+// they are frozen.
 std::vector<ParamGroup> make_param_groups(nn::Module& module, double weight_decay);
 // All parameters in one group.
 std::vector<ParamGroup> single_group(nn::Module& module, double weight_decay = 0);

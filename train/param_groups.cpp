@@ -1,6 +1,7 @@
 // Which parameters decay.
 #include <algorithm>
 #include <cctype>
+#include <set>
 
 #include "train/optim.h"
 
@@ -14,6 +15,22 @@ bool is_token(const std::string& path) {
   for (const char* name : {"cls_token", "pos_embed", "reg_token", "dist_token"})
     if (last == name) return true;
   return false;
+}
+
+// What the modules themselves ask to be spared, wherever they stand in the tree. Error(kValue) for a path that is no parameter:
+// a misspelt one would decay in silence.
+std::set<std::string> spared_paths(nn::Module& module) {
+  std::set<std::string> known, spared;
+  for (const auto& [path, parameter] : module.named_parameters()) known.insert(path);
+  for (const auto& [prefix, part] : module.named_modules()) {
+    for (const std::string& name : part->no_weight_decay()) {
+      const std::string path = prefix.empty() ? name : prefix + "." + name;
+      check(known.count(path) > 0, ErrorKind::kValue, "make_param_groups",
+            "no_weight_decay() names what is no parameter: it is ", path);
+      spared.insert(path);
+    }
+  }
+  return spared;
 }
 
 // blocks.11.norm1.weight -> blocks.*.norm1.weight
@@ -35,8 +52,9 @@ std::string with_stars(const std::string& path) {
 
 std::vector<ParamGroup> make_param_groups(nn::Module& module, double weight_decay) {
   ParamGroup decay{"decay", {}, 1, weight_decay}, none{"no decay", {}, 1, 0};
+  const std::set<std::string> spared = spared_paths(module);
   for (const auto& [path, parameter] : module.named_parameters()) {
-    const bool exempt = parameter->dim() <= 1 || is_token(path);
+    const bool exempt = parameter->dim() <= 1 || is_token(path) || spared.count(path) > 0;
     (exempt ? none : decay).parameters.emplace_back(path, *parameter);
   }
   std::vector<ParamGroup> groups;

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "models/presets.h"
 #include "tensor/io/file.h"
 #include "tensor/io/json.h"
+#include "tensor/io/json_writer.h"
 #include "tensor/io/safetensors.h"
 #include "tensor/ops.h"
 
@@ -14,7 +14,6 @@ namespace vitrail {
 
 namespace {
 
-using nlohmann::json;
 namespace fs = std::filesystem;
 
 constexpr const char* kWeights = "model.safetensors";
@@ -28,30 +27,12 @@ template <class... Parts>
 }
 
 std::string card_text(models::Classifier& model, const ModelCard& card) {
-  nlohmann::ordered_json object;
-  object["format"] = kFormat;
-  object["model"] = nlohmann::ordered_json::parse(model.config_json());
-  object["preprocessing"] = preprocessing_to_json(card.preprocessing);
-  object["class_names"] = card.class_names;
-  object["training"] = nlohmann::ordered_json::parse(card.training);
-  // A class may be named after a folder, whose name may hold any bytes: what is not UTF-8 is replaced.
-  return object.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
-}
-
-const json& member(const json& object, const char* key, const std::string& path) {
-  const auto it = object.find(key);
-  if (it == object.end()) bad_file(path, "key missing: ", key, ". Hint: is it a model that vitrail saved?");
-  return *it;
-}
-
-std::vector<std::string> read_names(const json& names, const std::string& path) {
-  if (!names.is_array()) bad_file(path, "class_names must be a list of strings.");
-  std::vector<std::string> result;
-  for (const json& name : names) {
-    if (!name.is_string()) bad_file(path, "class_names must be a list of strings.");
-    result.push_back(name.get<std::string>());
-  }
-  return result;
+  // A class may be named after a folder, whose name may hold any bytes: the writer replaces what is not UTF-8.
+  JsonWriter json(2);
+  json.begin_object().field("format", kFormat).key("model").raw(model.config_json());
+  json.key("preprocessing").raw(preprocessing_to_json(card.preprocessing));
+  json.field("class_names", card.class_names).key("training").raw(tidy_json(card.training, "training", ErrorKind::kValue));
+  return json.end_object().text();
 }
 
 void check_finite_weights(const nn::StateDict& state, const std::string& path) {
@@ -60,24 +41,26 @@ void check_finite_weights(const nn::StateDict& state, const std::string& path) {
       bad_file(path, "weight is not finite: ", name, " holds NaN or infinity.");
 }
 
-json architecture(const std::string& text, const std::string& where) {
-  const json object = parse_json(text, where);
-  if (!object.is_object()) bad_file(where, "a JSON object is needed.");
-  return member(object, "model", where);
+// The architecture as JSON text with sorted keys: two that are equal are the same text.
+std::string architecture(const std::string& text, const std::string& where) {
+  const JsonDocument json(text, where);
+  return JsonObject(json.root(), where, "", ErrorKind::kData).json_text("model");
 }
 
 LoadedModel build(const std::string& text, const std::string& where, const SafetensorsFile& weights, const std::string& path) {
   LoadedModel loaded;
   try {
-    const json object = parse_json(text, where);
-    const std::string model_text = architecture(text, where).dump();
-    const json& format = member(object, "format", where);
-    if (format != kFormat) bad_file(where, "format ", format.dump(), " is unknown; this program reads format ", kFormat, ".");
+    const JsonDocument json(text, where);
+    JsonObject object(json.root(), where, "", ErrorKind::kData);
+    const std::string format = object.json_text("format");
+    if (format != std::to_string(kFormat))
+      bad_file(where, "format ", escaped(format, 40), " is unknown; this program reads format ", kFormat, ".");
     Rng rng(0);
-    loaded.model = models::make_model(models::config_from_json(model_text, where), rng);
-    loaded.card.preprocessing = preprocessing_from_json(member(object, "preprocessing", where));
-    loaded.card.class_names = read_names(member(object, "class_names", where), where);
-    loaded.card.training = member(object, "training", where).dump();
+    loaded.model = models::make_model(models::config_from_json(object.json_text("model"), where), rng);
+    loaded.card.preprocessing = preprocessing_from_json(object.json_text("preprocessing"));
+    object.json_text("class_names");  // must be there
+    loaded.card.class_names = object.texts_or("class_names", {});
+    loaded.card.training = object.json_text("training");
     const int64_t names = static_cast<int64_t>(loaded.card.class_names.size());
     if (names != loaded.model->num_classes())
       bad_file(where, "class names and model differ: ", names, " names, the model has ", loaded.model->num_classes(),

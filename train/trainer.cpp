@@ -4,6 +4,7 @@
 
 #include "autograd/ops.h"
 #include "data/loader.h"
+#include "tensor/precision.h"
 #include "tensor/rng.h"
 #include "train/clip.h"
 #include "train/ema.h"
@@ -142,6 +143,7 @@ TrainResult train_model(models::Classifier& model, DatasetPtr train, DatasetPtr 
   check(model.num_classes() == train->num_classes(), ErrorKind::kValue, "train",
         "model and data have different classes: model has ", model.num_classes(), ", ", train->name(), " has ",
         train->num_classes(), ".");
+  const PrecisionGuard precision(precision_from_name(config.precision));
   return Run(model, std::move(train), std::move(test), preprocessing, config, callbacks).run();
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <nlohmann/json.hpp>
 #include <unordered_set>
 
 #include "tensor/io/file.h"
@@ -82,6 +83,14 @@ json parse_json(const std::string& text, const std::string& source, ErrorKind ki
   }
 }
 
+JsonDocument::JsonDocument(const std::string& text, const std::string& source, ErrorKind kind, const JsonLimits& limits)
+    : root_(std::make_unique<json>(parse_json(text, source, kind, limits))) {}
+JsonDocument::~JsonDocument() = default;
+
+std::string tidy_json(const std::string& text, const std::string& source, ErrorKind kind) {
+  return parse_json(text, source, kind).dump(2, ' ', false, json::error_handler_t::replace);
+}
+
 JsonObject::JsonObject(const json& object, std::string source, std::string path, ErrorKind kind)
     : object_(object), source_(escaped(source, 120)), path_(std::move(path)), kind_(kind) {
   check(object.is_object(), kind, "json", source_, ": ", path_.empty() ? "the whole" : path_, " must be an object {...}");
@@ -93,6 +102,11 @@ void JsonObject::refuse(const std::string& key, const std::string& rule) const {
 
 bool JsonObject::has(const std::string& key) const { return object_.contains(key); }
 bool JsonObject::is_null(const std::string& key) const { return object_.contains(key) && object_.at(key).is_null(); }
+
+bool JsonObject::is_list(const std::string& key) const { return object_.contains(key) && object_.at(key).is_array(); }
+std::string JsonObject::json_text(const std::string& key) {
+  return value(key).dump(-1, ' ', false, json::error_handler_t::replace);
+}
 
 const json* JsonObject::find(const std::string& key) {
   known_.insert(key);
@@ -169,6 +183,11 @@ std::vector<int64_t> JsonObject::integers_or(const std::string& key, int64_t low
   return result;
 }
 
+std::vector<double> JsonObject::numbers(const std::string& key, double low, double high) {
+  value(key);
+  return numbers_or(key, low, high, {});
+}
+
 std::vector<double> JsonObject::numbers_or(const std::string& key, double low, double high,
                                            const std::vector<double>& otherwise) {
   const json* found = find(key);
@@ -212,7 +231,9 @@ std::string nearest(const std::string& word, const std::vector<std::string>& can
     }
     if (row.back() < best) best = row.back(), result = other;
   }
-  return result;
+  if (!result.empty() || word.size() < 3) return result;
+  const auto longer = std::find_if(candidates.begin(), candidates.end(), [&](const auto& c) { return c.starts_with(word); });
+  return longer == candidates.end() ? "" : *longer;
 }
 
 }  // namespace vitrail

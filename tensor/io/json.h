@@ -4,7 +4,8 @@
 
 #include <cstdint>
 #include <limits>
-#include <nlohmann/json.hpp>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <set>
 #include <string>
@@ -24,6 +25,24 @@ struct JsonLimits {
 nlohmann::json parse_json(const std::string& text, const std::string& source, ErrorKind kind = ErrorKind::kData,
                           const JsonLimits& limits = {});
 
+// The same, for files that only read it through JsonObject: they need not know nlohmann's class, which takes seconds to
+// compile.
+class JsonDocument {
+ public:
+  JsonDocument(const std::string& text, const std::string& source, ErrorKind kind = ErrorKind::kData,
+               const JsonLimits& limits = {});
+  ~JsonDocument();
+  JsonDocument(const JsonDocument&) = delete;
+  JsonDocument& operator=(const JsonDocument&) = delete;
+  const nlohmann::json& root() const { return *root_; }
+
+ private:
+  std::unique_ptr<nlohmann::json> root_;
+};
+
+// The same JSON on several lines, keys sorted: texts of equal content become equal. Error(kind) as above.
+std::string tidy_json(const std::string& text, const std::string& source, ErrorKind kind = ErrorKind::kData);
+
 // Reads the fields of one object with their types and bounds; finish() refuses those that nobody asked for.
 // Errors: Error(kind) "source: key path: rule: value".
 class JsonObject {
@@ -42,7 +61,11 @@ class JsonObject {
   std::string text_or(const std::string& key, const std::string& otherwise);
   std::vector<int64_t> integers_or(const std::string& key, int64_t low, int64_t high, const std::vector<int64_t>& otherwise);
   std::vector<double> numbers_or(const std::string& key, double low, double high, const std::vector<double>& otherwise);
+  std::vector<double> numbers(const std::string& key, double low, double high);
   std::vector<std::string> texts_or(const std::string& key, const std::vector<std::string>& otherwise);
+  // The value as JSON text on one line, keys sorted. The key counts as read; Error if it is missing.
+  std::string json_text(const std::string& key);
+  bool is_list(const std::string& key) const;
   // The raw value; the key counts as read. Error if it is missing.
   const nlohmann::json& value(const std::string& key);
   bool is_null(const std::string& key) const;
@@ -64,7 +87,7 @@ class JsonObject {
   std::set<std::string> known_;
 };
 
-// The candidate nearest to `word` by edit distance, "" if none is near: for "did you mean".
+// The candidate nearest to `word` by edit distance, or else the first that begins with it, "" if there is none: for "did you mean".
 std::string nearest(const std::string& word, const std::vector<std::string>& candidates);
 
 }  // namespace vitrail

@@ -7,17 +7,15 @@
 #include <set>
 
 #include "tensor/io/file.h"
-#include "tensor/io/json.h"
+#include "tensor/io/json_writer.h"
+#include "tensor/io/safetensors_header.h"
 
 namespace vitrail {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "the data of a file is used as it is");
 
-using nlohmann::json;
-
 constexpr int64_t kMaxHeader = 100'000'000;
-constexpr int64_t kMaxTensors = 200'000;
 constexpr size_t kMaxName = 1024;
 constexpr size_t kMaxMessage = 300;
 
@@ -31,30 +29,19 @@ struct StoredType {
 constexpr StoredType kTypes[] = {{"F32", 4},  {"F64", 8}, {"I64", 8}, {"U8", 1}, {"BOOL", 1}, {"F16", 2},
                                  {"BF16", 2}, {"I32", 4}, {"I16", 2}, {"I8", 1}, {"U16", 2},  {"U32", 4}};
 
-struct Entry {
-  std::string name, type;
-  Shape shape;
-  int64_t begin = 0, end = 0;
-};
+using Entry = SafetensorsEntry;
 
 class Reader {
  public:
   Reader(std::string source, int64_t size, Source read) : source_(escaped(source, 120)), size_(size), read_(std::move(read)) {}
 
   SafetensorsFile load() {
-    const json header = read_header();
+    SafetensorsHeader header = read_header();
+    for (const Entry& e : header.entries) check_span(e);
+    check_tiling(header.entries);
     SafetensorsFile file;
-    std::vector<Entry> entries;
-    for (const auto& [name, value] : header.items()) {
-      if (name == "__metadata__") {
-        file.metadata = metadata(value);
-      } else {
-        entries.push_back(entry(name, value));
-      }
-    }
-    require(static_cast<int64_t>(entries.size()) <= kMaxTensors, "too many tensors: ", entries.size());
-    check_tiling(entries);
-    for (const Entry& e : entries) file.tensors.emplace_back(e.name, tensor(e));
+    file.metadata = std::move(header.metadata);
+    for (const Entry& e : header.entries) file.tensors.emplace_back(e.name, tensor(e));
     return file;
   }
 
@@ -67,7 +54,7 @@ class Reader {
     throw Error(ErrorKind::kData, text);
   }
 
-  json read_header() {
+  SafetensorsHeader read_header() {
     require(size_ >= 8, "too short for a safetensors file: ", size_, " bytes");
     uint64_t length = 0;
     read_(0, &length, 8);
@@ -80,7 +67,9 @@ class Reader {
     read_(8, text.data(), static_cast<int64_t>(length));
     require(!text.empty() && text.front() == '{', "the header must start with {");
     data_start_ = 8 + static_cast<int64_t>(length);
-    return parse_json(text, source_, ErrorKind::kData, {.max_bytes = kMaxHeader, .max_depth = 3});
+    SafetensorsHeader header = read_safetensors_header(text);
+    require(header.complaint.empty(), header.complaint);
+    return header;
   }
 
   // What people really hand in: a pointer of git-lfs, or the page that a failed download left.
@@ -94,42 +83,11 @@ class Reader {
     require(std::strncmp(start, "PK\x03\x04", 4) != 0, "this is a ZIP archive (a torch or npz file?), not a safetensors file");
   }
 
-  std::vector<std::pair<std::string, std::string>> metadata(const json& value) const {
-    require(value.is_object(), "__metadata__ must be an object of texts");
-    std::vector<std::pair<std::string, std::string>> result;
-    for (const auto& [key, text] : value.items()) {
-      require(text.is_string(), "__metadata__.", escaped(key, 60), " must be a text");
-      result.emplace_back(key, text.get<std::string>());
-    }
-    return result;
-  }
-
-  int64_t unsigned_integer(const std::string& name, const json& value) const {
-    require(value.is_number_unsigned() && value.get<uint64_t>() <= (uint64_t{1} << 62), "tensor ", name,
-            ": sizes and offsets are integers from 0 to 2^62");
-    return static_cast<int64_t>(value.get<uint64_t>());
-  }
-
-  Entry entry(const std::string& raw_name, const json& value) const {
-    const std::string name = escaped(raw_name, 60);
-    require(!raw_name.empty() && raw_name.size() <= kMaxName, "a tensor name must have 1 to ", kMaxName, " bytes: ", name);
-    require(value.is_object() && value.size() == 3 && value.contains("dtype") && value.contains("shape") &&
-                value.contains("data_offsets"),
-            "tensor ", name, " must have dtype, shape and data_offsets, and nothing else");
-    Entry e{raw_name, {}, {}, 0, 0};
-    require(value["dtype"].is_string(), "tensor ", name, ": dtype must be a text");
-    e.type = value["dtype"].get<std::string>();
-    const json &shape = value["shape"], &offsets = value["data_offsets"];
-    require(shape.is_array() && shape.size() <= kMaxDims, "tensor ", name, ": shape must be a list of at most ", kMaxDims,
-            " sizes");
-    require(offsets.is_array() && offsets.size() == 2, "tensor ", name, ": data_offsets must be [begin, end]");
-    for (const json& extent : shape) e.shape.push_back(unsigned_integer(name, extent));
-    e.begin = unsigned_integer(name, offsets[0]);
-    e.end = unsigned_integer(name, offsets[1]);
+  void check_span(const Entry& e) const {
+    const std::string name = escaped(e.name, 60);
     require(e.begin <= e.end && e.end <= size_ - data_start_, "tensor ", name, ": bytes ", e.begin, " to ", e.end, " of ",
             size_ - data_start_);
     check_size(e, name);
-    return e;
   }
 
   void check_size(const Entry& e, const std::string& name) const {
@@ -218,26 +176,25 @@ const char* stored_name(Dtype dtype) {
 void check_text(const std::string& text, size_t max_bytes) {
   check(text.size() <= max_bytes, ErrorKind::kValue, "safetensors", "a name may have at most ", max_bytes,
         " bytes: ", escaped(text, 60));
-  try {
-    json(text).dump();
-  } catch (const json::exception&) {
-    fail(ErrorKind::kValue, "safetensors", "not UTF-8: ", escaped(text, 60));
-  }
+  check(is_utf8(text), ErrorKind::kValue, "safetensors", "not UTF-8: ", escaped(text, 60));
 }
 
-// Keys in the order given: nlohmann's ordered_json keeps it, so the same content gives the same bytes.
-std::string header_text(const SafetensorsFile& file) {
-  nlohmann::ordered_json header = nlohmann::ordered_json::object();
-  if (!file.metadata.empty()) {
-    nlohmann::ordered_json texts = nlohmann::ordered_json::object();
-    for (const auto& [key, value] : file.metadata) {
-      check(!texts.contains(key), ErrorKind::kValue, "safetensors", "the metadata key ", escaped(key, 60), " stands twice");
-      check_text(key, kMaxName);
-      check_text(value, value.size());
-      texts[key] = value;
-    }
-    header["__metadata__"] = texts;
+void write_metadata(JsonWriter& json, const SafetensorsFile& file) {
+  std::set<std::string> keys;
+  json.key("__metadata__").begin_object();
+  for (const auto& [key, value] : file.metadata) {
+    check(keys.insert(key).second, ErrorKind::kValue, "safetensors", "the metadata key ", escaped(key, 60), " stands twice");
+    check_text(key, kMaxName);
+    check_text(value, value.size());
+    json.field(key, value);
   }
+  json.end_object();
+}
+
+std::string header_text(const SafetensorsFile& file) {
+  JsonWriter json;
+  json.begin_object();
+  if (!file.metadata.empty()) write_metadata(json, file);
   std::set<std::string> names;
   int64_t place = 0;
   for (const auto& [name, tensor] : file.tensors) {
@@ -246,12 +203,12 @@ std::string header_text(const SafetensorsFile& file) {
     check_text(name, kMaxName);
     check(tensor.defined(), ErrorKind::kValue, "safetensors", escaped(name, 60), " is undefined");
     const int64_t bytes = checked_bytes(tensor.shape(), size_of(tensor.dtype()));
-    header[name] = {{"dtype", stored_name(tensor.dtype())},
-                    {"shape", std::vector<int64_t>(tensor.shape().begin(), tensor.shape().end())},
-                    {"data_offsets", {place, place + bytes}}};
+    json.key(name).begin_object().field("dtype", stored_name(tensor.dtype()));
+    json.field("shape", std::vector<int64_t>(tensor.shape().begin(), tensor.shape().end()));
+    json.field("data_offsets", std::vector<int64_t>{place, place + bytes}).end_object();
     place += bytes;
   }
-  std::string text = header.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  std::string text = json.end_object().text();
   text.append((8 - text.size() % 8) % 8, ' ');  // so that the data is aligned
   return text;
 }

@@ -18,8 +18,9 @@ struct SafetensorsFile {
 };
 
 // F32, F64, I64 and U8 come as they are; BOOL as u8; F16 and BF16 as f32; I8, I16, I32, U16, U32 as i64.
-// Strict: header of at most 100 MB that fits the file, known dtypes, checked products, spans that tile the data exactly, no
-// name twice. Error(kData) naming source, rule and numbers; Error(kIo) if the file cannot be read.
+// Strict: header of at most 100 MB that fits the file (checked before it is read; tensor/io/safetensors_header.h), known
+// dtypes, checked products, spans that tile the data exactly, no name twice. Error(kData) naming source, rule and numbers;
+// Error(kIo) if the file cannot be read.
 SafetensorsFile load_safetensors(const std::string& path);
 SafetensorsFile parse_safetensors(std::span<const uint8_t> bytes, const std::string& source);
 

@@ -1,6 +1,8 @@
 // What the program refuses: with which exit code, and in which words.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "tensor/io/file.h"
 #include "tests/cli/run_program.h"
 
@@ -16,6 +18,16 @@ TEST_CASE("wrong usage ends with 2 and says what was meant") {
   const Outcome typo = run("trian --data glyphs");
   CHECK(typo.code == 2);
   CHECK(typo.says("did you mean train?"));
+  CHECK(run("").says("opcheck"));
+  CHECK(run("help").code == 0);
+  const Outcome option = run("train --data glyphs --out x --epoch 2");
+  CHECK(option.code == 2);
+  CHECK(option.says("train has no option --epoch. Hint: did you mean --epochs?"));
+  CHECK(run("train --data glyphs --out x --sede=3").says("did you mean --seed?"));
+  const Outcome op = run("opcheck relu sofmax");
+  CHECK(op.code == 2);
+  CHECK(op.says("did you mean softmax?"));
+  CHECK(run("info vit_tiny").says("did you mean vit_tiny_patch16_224?"));
   const Outcome preset = run("train --data glyphs --out x --model vit_fashon");
   CHECK(preset.code == 2);
   CHECK(preset.says("vit_fashion"));
@@ -93,4 +105,73 @@ TEST_CASE("a loss that is not a number ends with 6 and leaves no model") {
   CHECK_MESSAGE(outcome.code == 6, outcome.text);
   CHECK(outcome.says("not finite at step"));
   CHECK(!fs::exists(out + "/model.safetensors"));
+}
+
+TEST_CASE("too little memory ends with 5 and says what to do, before anything is saved") {
+  const std::string out = scratch() + "/too_large";
+  const std::string train =
+      " train --data glyphs --train-size 4000 --test-size 10 --batch-size 4000 --model vit_cifar_d384L7h12m1 --out ";
+  const Outcome outcome = run_command("VITRAIL_MEMORY_MB=600 " + program() + train + out);
+  CHECK_MESSAGE(outcome.code == 5, outcome.text);
+  CHECK(outcome.says("limit is 629145600"));
+  CHECK(outcome.says("Hint: a smaller batch"));
+  CHECK(!fs::exists(out + "/model.safetensors"));
+  CHECK(run_command("VITRAIL_MEMORY_MB=lots " + program() + " info linear").code == 2);
+  CHECK(run_command("VITRAIL_MEMORY_MB=0 " + program() + " info linear").code == 0);
+}
+
+#ifndef __SANITIZE_ADDRESS__  // it needs the address space itself
+TEST_CASE("an address space that is too small ends with 5") {
+  const Outcome outcome = run_command("ulimit -v 400000; " + program() + " info vit_large_patch16_224");
+  CHECK_MESSAGE(outcome.code == 5, outcome.text);
+}
+#endif
+
+// A folder of an IDX data set with one thing wrong in it.
+std::string damaged_folder(const std::string& name, const std::string& images, const std::string& labels) {
+  const std::string folder = scratch() + "/" + name;
+  fs::create_directories(folder);
+  for (const char* split : {"train", "t10k"}) {
+    write_file_atomically(folder + "/" + split + "-images-idx3-ubyte", images);
+    write_file_atomically(folder + "/" + split + "-labels-idx1-ubyte", labels);
+  }
+  return folder;
+}
+
+TEST_CASE("each kind of damaged data ends with 3, in one line with file, rule and numbers") {
+  const std::string head("\0\0\x08\x03\0\0\0\x02\0\0\0\x1c\0\0\0\x1c", 16), pixels(2 * 28 * 28, '\x40');
+  const std::string labels("\0\0\x08\x01\0\0\0\x02\1\2", 10), images = head + pixels;
+  std::string wrong_magic = images, no_label = labels, more_labels = labels + '\1';
+  wrong_magic[2] = '\x0d', no_label[9] = '\x0a', more_labels[7] = '\3';
+  struct Case {
+    const char* name;
+    std::string images, labels;
+    const char *file, *part;
+  };
+  for (const Case& c : {Case{"cut", images.substr(0, 999), labels, "train-images", "need 1584 bytes, there are 999"},
+                        Case{"magic", wrong_magic, labels, "train-images", "their type is 13"},
+                        Case{"count", images, more_labels, "train-labels", "3 labels for 2 images"},
+                        Case{"label", images, no_label, "train-labels", "label 10 of image 1 is out of range"}}) {
+    CAPTURE(c.name);
+    const std::string folder = damaged_folder(c.name, c.images, c.labels), out = scratch() + "/x";
+    const Outcome outcome = run("train --data mnist:" + folder + " --out " + out);
+    CHECK(outcome.code == 3);
+    CHECK(outcome.says(folder + "/" + c.file));
+    CHECK_MESSAGE(outcome.says(c.part), outcome.text);
+    CHECK(std::count(outcome.text.begin(), outcome.text.end(), '\n') == 1);
+    CHECK(!fs::exists(out));
+  }
+}
+
+TEST_CASE("a gzip file that ends early ends with 3") {
+  const std::string folder = scratch() + "/packed";
+  fs::create_directories(folder);
+  const std::string head("\0\0\x08\x03\0\0\0\x01\0\0\0\x1c\0\0\0\x1c", 16), plain = folder + "/plain";
+  write_file_atomically(plain, head + std::string(28 * 28, '\x40'));
+  REQUIRE(run_command("(gzip -nc " + plain + " | head -c 25 > " + folder + "/train-images-idx3-ubyte.gz)").code == 0);
+  write_file_atomically(folder + "/train-labels-idx1-ubyte", std::string("\0\0\x08\x01\0\0\0\x01\1", 9));
+  const Outcome outcome = run("train --data mnist:" + folder + " --out " + scratch() + "/x");
+  CHECK_MESSAGE(outcome.code == 3, outcome.text);
+  CHECK(outcome.says("train-images-idx3-ubyte.gz"));
+  CHECK_MESSAGE(outcome.says("ends early"), outcome.text);
 }

@@ -24,8 +24,8 @@ struct Outcome {
   bool says(const std::string& part) const { return text.find(part) != std::string::npos; }
 };
 
-inline Outcome run(const std::string& arguments, const char* errors = "2>&1") {
-  FILE* pipe = popen((program() + " " + arguments + " " + errors + " < /dev/null").c_str(), "r");
+inline Outcome run_command(const std::string& command, const char* errors = "2>&1") {
+  FILE* pipe = popen((command + " " + errors + " < /dev/null").c_str(), "r");
   check(pipe != nullptr, ErrorKind::kIo, "test", "no shell to run ", program());
   Outcome outcome;
   char buffer[4096];
@@ -33,6 +33,10 @@ inline Outcome run(const std::string& arguments, const char* errors = "2>&1") {
   const int status = pclose(pipe);
   outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
   return outcome;
+}
+
+inline Outcome run(const std::string& arguments, const char* errors = "2>&1") {
+  return run_command(program() + " " + arguments, errors);
 }
 
 // A folder for all tests of this process; removed at its end.

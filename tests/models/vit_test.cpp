@@ -60,12 +60,14 @@ TEST_CASE("parameter paths are timm's keys") {
 TEST_CASE("every option gives logits of the right shape") {
   std::vector<ViTConfig> configs(9, tiny_config());
   configs[1].global_pool = "avg", configs[1].class_token = false;
-  configs[2].global_pool = "max", configs[2].reg_tokens = 2, configs[2].fc_norm = false;
+  configs[2].global_pool = "avgmax", configs[2].pool_include_prefix = true, configs[2].reg_tokens = 2,
+  configs[2].fc_norm = false;
   configs[3].pos_embed = "sincos2d", configs[3].no_embed_class = true;
   configs[4].pos_embed = "none", configs[4].qk_norm = true, configs[4].act_layer = "quick_gelu";
   configs[5].pre_norm = true, configs[5].post_norm = true, configs[5].final_norm = false;
   configs[6].weight_init = "jax", configs[6].init_values = 1e-5;
-  configs[7].qkv_bias = configs[7].proj_bias = false, configs[7].depth = 0;
+  configs[7].weight_init = "moco", configs[7].fix_init = true, configs[7].qkv_bias = configs[7].proj_bias = false,
+  configs[7].depth = 0;
   configs[8].attn_drop_rate = configs[8].proj_drop_rate = configs[8].drop_path_rate = configs[8].patch_drop_rate = 0.3;
   for (size_t i = 0; i < configs.size(); ++i) {
     CAPTURE(i);

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "tests/tensor/scratch_folder.h"
 
 using namespace vitrail;

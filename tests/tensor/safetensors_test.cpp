@@ -195,8 +195,27 @@ TEST_CASE("safetensors: a header that is not strict JSON of the right form is re
   CHECK(refused(file_of(std::string("{}\0 ", 4)), "a NUL byte at byte 2"));
   CHECK(refused(file_of("{\"\xff\":1}"), "no valid JSON"));
   CHECK(refused(file_of(cat("{", std::string(100000, '['))), "no valid JSON"));
-  CHECK(refused(file_of(cat("{\"a\":", std::string(1000000, '['))), "nested deeper than 3"));
+  CHECK(refused(file_of(cat("{\"a\":", std::string(1000000, '['))), "must have dtype"));
   CHECK(refused(file_of("{\"" + std::string(1025, 'n') + "\":1}"), "1 to 1024 bytes"));
+}
+
+TEST_CASE("safetensors: a large header of another form is refused where it starts to differ") {
+  std::string many = "{\"w\":{\"dtype\":\"U8\",\"shape\":[1";
+  for (int i = 0; i < 2000000; ++i) many += ",1";
+  CHECK(refused(file_of(many), "at most 8 sizes"));  // though the text breaks off: what follows is never looked at
+  std::string keys = "{\"__metadata__\":{\"k\":\"\"";
+  for (int i = 0; i < 2000; ++i) keys += cat(",\"", i, "\":\"\"");
+  CHECK(refused(file_of(keys), "more than 1000 keys"));
+  std::string tensors = "{";
+  for (int i = 0; i <= 200000; ++i)
+    tensors += cat(i ? ",\"" : "\"", i, "\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}");
+  CHECK(refused(file_of(tensors + "}"), "more than 200000"));
+  CHECK(refused(file_of("[1]"), "must start with {"));
+  CHECK(refused(file_of(R"({"__metadata__":3})"), "__metadata__ must be an object of texts"));
+  CHECK(refused(file_of(R"({"__metadata__":{"a":[1]}})"), "__metadata__.a must be a text"));
+  CHECK(refused(file_of(R"({"__metadata__":{},"__metadata__":{}})"), "the key __metadata__ stands twice"));
+  CHECK(refused(file_of(R"({"w":{"dtype":3,"shape":[],"data_offsets":[0,0]}})"), "dtype must be a text"));
+  CHECK(refused(file_of(R"({"w":{"dtype":"U8","shape":"x","data_offsets":[0,0]}})"), "shape must be a list"));
 }
 
 TEST_CASE("safetensors: messages are one short line, whatever the file's names hold") {

@@ -53,6 +53,16 @@ TEST_CASE("storage: passing the memory limit is an error that names the numbers,
   CHECK_NOTHROW(empty({1000}));
 }
 
+TEST_CASE("storage: idle blocks are given back before the limit would be passed") {
+  empty_memory_cache();
+  { const Tensor idle = empty({1 << 20}); }
+  CHECK(memory_stats().cached_bytes >= 4 << 20);
+  set_memory_limit(memory_stats().live_bytes + (5 << 20));
+  const Tensor other = empty({(1 << 20) + (1 << 17)});
+  set_memory_limit(0);
+  CHECK(memory_stats().cached_bytes == 0);
+}
+
 TEST_CASE("storage: more memory than there can be is refused, up to the largest legal size") {
   for (int64_t extent : {int64_t{1} << 50, (int64_t{1} << 60) - 1}) {
     CHECK(refuses([&] { empty({extent}, Dtype::f64); }, ErrorKind::kMemory, "bytes left"));

@@ -34,7 +34,39 @@ struct Model : nn::Module {
   Blocks blocks;
 };
 
+// A table that only its owner knows for one.
+struct WithTable : nn::Module {
+  explicit WithTable(std::string spared_name = "table") : spared(std::move(spared_name)), table(zeros({3, 4}), true) {
+    register_parameter("table", table);
+    register_module("block", block);
+  }
+  std::vector<std::string> no_weight_decay() const override { return {spared}; }
+  std::string spared;
+  Variable table;
+  Block block;
+};
+
+struct Outer : nn::Module {
+  Outer() { register_module("inner", inner); }
+  WithTable inner;
+};
+
 }  // namespace
+
+TEST_CASE("what a module asks to be spared does not decay, wherever the module stands") {
+  Outer outer;
+  const std::vector<ParamGroup> groups = make_param_groups(outer, 0.05);
+  REQUIRE(groups.size() == 2);
+  REQUIRE(groups[0].parameters.size() == 1);
+  CHECK(groups[0].parameters[0].first == "inner.block.weight");
+  REQUIRE(groups[1].parameters.size() == 2);
+  CHECK(groups[1].parameters[0].first == "inner.table");
+}
+
+TEST_CASE("a spared name that is no parameter is refused") {
+  WithTable model("tabel");
+  CHECK_THROWS_WITH_AS(make_param_groups(model, 0.05), doctest::Contains("it is tabel"), Error);
+}
 
 TEST_CASE("matrices decay; biases, norms, tokens and positions do not") {
   Model model;

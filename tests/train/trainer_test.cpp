@@ -7,9 +7,9 @@
 
 #include <cmath>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "tensor/io/file.h"
+#include "tensor/io/json.h"
 #include "tensor/parallel.h"
 #include "tests/train/learn_helpers.h"
 #include "train/interrupt.h"
@@ -164,10 +164,11 @@ TEST_CASE("every epoch leaves a line of JSON") {
   train_model(*model, data, data, preprocessing_for(*model, data->info()), quick(2, 10), callbacks);
   const std::string text = read_text_file(path);
   std::filesystem::remove(path);
-  const auto second = nlohmann::json::parse(text.substr(text.find('\n') + 1));
-  CHECK(second["epoch"] == 2);
-  CHECK(second["step"] == 4);
-  CHECK(second["test_images"] == 20);
+  const JsonDocument document(text.substr(text.find('\n') + 1), "log");
+  JsonObject second(document.root(), "log");
+  CHECK(second.integer("epoch", 2, 2) == 2);
+  CHECK(second.integer("step", 4, 4) == 4);
+  CHECK(second.integer("test_images", 20, 20) == 20);
   CHECK(to_json_line({.train_loss = std::nan("")}).find("\"train_loss\":\"NaN\"") != std::string::npos);
 }
 

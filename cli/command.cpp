@@ -1,0 +1,124 @@
+#include "cli/command.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+
+#include "tensor/error.h"
+#include "tensor/io/file.h"
+#include "tensor/io/json.h"
+
+namespace vitrail::cli {
+namespace {
+
+constexpr const char* kVersion = "vitrail 0.1.0";
+constexpr int kUsage = 2;
+
+// CLI11 would only say that an argument was not expected.
+void check_command(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return;
+  std::vector<std::string> names;
+  std::string all;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    names.push_back(command->get_name());
+    if (names.back() == argv[1]) return;
+    all += (all.empty() ? "" : ", ") + names.back();
+  }
+  const std::string near = nearest(argv[1], names);
+  fail(ErrorKind::kValue, "vitrail", "unknown command: ", escaped(argv[1]),
+       ". Hint: ", near.empty() ? "one of " + all + "." : "did you mean " + near + "?");
+}
+
+// CLI11 would list what it did not expect, from the back; the user wants to know what he mistyped.
+void check_options(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2) return;
+  const auto named = app.get_subcommands([&](const CLI::App* candidate) { return candidate->get_name() == argv[1]; });
+  if (named.empty()) return;
+  const CLI::App* command = named.front();
+  std::vector<std::string> known;
+  for (const CLI::Option* option : command->get_options())
+    for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+  for (int i = 2; i < argc; ++i) {
+    const std::string word = argv[i], name = word.substr(0, word.find('='));
+    if (!name.starts_with("--") || name == "--" || std::find(known.begin(), known.end(), name) != known.end()) continue;
+    const std::string near = nearest(name, known);
+    fail(ErrorKind::kValue, "vitrail", argv[1], " has no option ", escaped(name),
+         ". Hint: ", near.empty() ? cat("vitrail ", argv[1], " --help lists them.") : cat("did you mean ", near, "?"));
+  }
+}
+
+}  // namespace
+
+Command::Command(CLI::App& app, const std::string& name, const std::string& description)
+    : command_(*app.add_subcommand(name, description)) {}
+
+Command& Command::option(const std::string& name, std::string& value, const std::string& help) {
+  last_ = command_.add_option(name, value, help);
+  return *this;
+}
+Command& Command::option(const std::string& name, int64_t& value, const std::string& help) {
+  last_ = command_.add_option(name, value, help);
+  return *this;
+}
+Command& Command::option(const std::string& name, std::vector<std::string>& value, const std::string& help) {
+  last_ = command_.add_option(name, value, help);
+  return *this;
+}
+Command& Command::option(const std::string& name, std::optional<std::string>& value, const std::string& help) {
+  last_ = command_.add_option(name, value, help);
+  return *this;
+}
+Command& Command::option(const std::string& name, std::optional<int64_t>& value, const std::string& help) {
+  last_ = command_.add_option(name, value, help);
+  return *this;
+}
+Command& Command::option(const std::string& name, std::optional<double>& value, const std::string& help) {
+  last_ = command_.add_option(name, value, help);
+  return *this;
+}
+Command& Command::option(const std::string& name, std::optional<bool>& value, const std::string& help) {
+  last_ = command_.add_option(name, value, help);
+  return *this;
+}
+Command& Command::flag(const std::string& name, bool& value, const std::string& help) {
+  last_ = command_.add_flag(name, value, help);
+  return *this;
+}
+Command& Command::required() {
+  last_->required();
+  return *this;
+}
+Command& Command::footer(const std::string& text) {
+  command_.footer(text);
+  return *this;
+}
+void Command::runs(Action& action, Action what) {
+  command_.callback([&action, what = std::move(what)] { action = what; });
+}
+
+int run_command_line(int argc, char** argv) {
+  CLI::App app("Vision Transformers from scratch: train, evaluate, predict.", "vitrail");
+  app.set_version_flag("--version", kVersion);
+  app.require_subcommand(1);
+  app.failure_message(CLI::FailureMessage::simple);
+  Action action;
+  for (auto add : {add_train, add_demo, add_eval, add_predict, add_info, add_opcheck, add_runop, add_bench}) add(app, action);
+  if (argc < 2) {
+    std::fputs(app.help().c_str(), stderr);
+    return kUsage;
+  }
+  if (std::string(argv[1]) == "help") {
+    std::fputs(app.help().c_str(), stdout);
+    return 0;
+  }
+  check_command(app, argc, argv);
+  check_options(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : kUsage;
+  }
+  return action();
+}
+
+}  // namespace vitrail::cli

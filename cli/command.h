@@ -1,0 +1,48 @@
+// One command of the program and its options: CLI11 without its header, which takes seconds to compile in every file that sees
+// it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/commands.h"
+
+namespace CLI {
+class Option;
+}
+
+namespace vitrail::cli {
+
+class Command {
+ public:
+  Command(CLI::App& app, const std::string& name, const std::string& description);
+
+  // An option "--name", or a positional argument "name", read into `value`, which must outlive the parsing. Wrong types are
+  // refused.
+  Command& option(const std::string& name, std::string& value, const std::string& help);
+  Command& option(const std::string& name, int64_t& value, const std::string& help);
+  Command& option(const std::string& name, std::vector<std::string>& value, const std::string& help);
+  // Those that stay empty if they are not given.
+  Command& option(const std::string& name, std::optional<std::string>& value, const std::string& help);
+  Command& option(const std::string& name, std::optional<int64_t>& value, const std::string& help);
+  Command& option(const std::string& name, std::optional<double>& value, const std::string& help);
+  Command& option(const std::string& name, std::optional<bool>& value, const std::string& help);
+  Command& flag(const std::string& name, bool& value, const std::string& help);
+  // The option named last must be given.
+  Command& required();
+  // Below the options in the command's help.
+  Command& footer(const std::string& text);
+  // If the user chooses this command, `action` becomes `what`.
+  void runs(Action& action, Action what);
+
+ private:
+  CLI::App& command_;
+  CLI::Option* last_ = nullptr;
+};
+
+// Reads the arguments and runs the command that they name. The exit code; Error(kValue) for an unknown command.
+int run_command_line(int argc, char** argv);
+
+}  // namespace vitrail::cli

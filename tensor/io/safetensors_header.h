@@ -1,0 +1,30 @@
+// The JSON header of a safetensors file, read in one pass without a tree: what it costs grows with what it describes, and a
+// header of another form is refused where it starts to differ.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tensor/shape.h"
+
+namespace vitrail {
+
+struct SafetensorsEntry {
+  std::string name, type;
+  Shape shape;
+  int64_t begin = 0, end = 0;
+};
+
+struct SafetensorsHeader {
+  std::vector<SafetensorsEntry> entries;                      // in the order of the text
+  std::vector<std::pair<std::string, std::string>> metadata;  // sorted by key
+  std::string complaint;                                      // empty if the text is a header
+};
+
+// Reads the text. Limits: 200,000 tensors, 1000 metadata keys, names of 1 to 1024 bytes, 8 sizes of at most 2^62 per shape.
+// Whether sizes, offsets and the file agree is the caller's to check.
+SafetensorsHeader read_safetensors_header(const std::string& text);
+
+}  // namespace vitrail
