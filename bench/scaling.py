@@ -26,7 +26,7 @@ SWEEPS = {
     "threads": [1, 2],
 }
 HEAD_WIDTH = 64
-MEASURES = [("ms", "time of a step, ms", "#3b78b5"), ("tensor_mb", "peak memory of tensors, MB", "#e08a2e")]
+MEASURES = [("ms", "time, ms,", "#3b78b5"), ("tensor_mb", "tensors, MB,", "#e08a2e")]
 
 
 @contextlib.contextmanager
@@ -112,16 +112,17 @@ def panel(rows, key, measure_key, label, colour, left, top):
 
 def plot(results, o):
     """A row of panels per sweep: time, memory."""
-    width, height = PANEL_W * len(MEASURES) + 20, PANEL_H * len(results) + 60
+    width, height = PANEL_W * len(MEASURES) + 20, PANEL_H * len(results) + 70
     svg = ['<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d">' % (width, height, width, height),
            "<style>text{font:13px sans-serif;fill:#1d2430}.head{font-size:18px;font-weight:600}.name{font-weight:600}"
            ".soft{fill:#5b6472;font-size:11px}.end{text-anchor:end}.mid{text-anchor:middle}</style>",
            '<rect width="100%" height="100%" fill="#fff"/>',
-           '<text x="24" y="34" class="head">Cost of %s, %s: patch 16, otherwise %s</text>' %
-           ("a training step" if o.mode == "train" else "inference", o.precision, described(BASE))]
+           '<text x="24" y="34" class="head">Cost of %s, %s</text>' %
+           ("a training step" if o.mode == "train" else "inference", o.precision),
+           '<text x="24" y="54" class="soft">patch 16; what is not varied: %s</text>' % described(BASE)]
     for i, (key, rows) in enumerate(results.items()):
         for j, (measure_key, label, colour) in enumerate(MEASURES):
-            svg += panel(rows, key, measure_key, label, colour, 10 + PANEL_W * j, 48 + PANEL_H * i)
+            svg += panel(rows, key, measure_key, label, colour, 10 + PANEL_W * j, 58 + PANEL_H * i)
     return "\n".join(svg + ["</svg>", ""])
 
 
@@ -173,7 +174,7 @@ def main():
             for measure_key, label, _ in MEASURES:
                 fit = exponent(results[key], key, measure_key)
                 if fit:
-                    print("%-8s %s grows with exponent %.2f" % (key, label, fit[0]), flush=True)
+                    print("%-8s %s grows with exponent %.2f" % (key, label.rstrip(","), fit[0]), flush=True)
             with open(os.path.join(o.out, "scaling.svg"), "w") as picture:
                 picture.write(plot(results, o))
     print("%s/scaling.csv, scaling.svg" % o.out)

@@ -45,11 +45,14 @@ def module_version(python, module):
     return done.stdout.strip() if done.returncode == 0 else None
 
 
+PARTNER_ENV = {}  # --partner-env
+
+
 def partner_env(threads):
-    """Each partner as its user would run it: no tuning of ours reaches it."""
+    """Each partner as its user would run it: no tuning of ours reaches it, but for --partner-env."""
     env = {k: v for k, v in os.environ.items() if not k.startswith(("OPENBLAS_", "OMP_", "MKL_", "BLIS_"))}
     env["OMP_NUM_THREADS"] = str(threads)
-    return env
+    return dict(env, **PARTNER_ENV)
 
 
 def find_partners(o):
@@ -224,6 +227,8 @@ def arguments():
     parser.add_argument("--torch-python", action="append", default=[], help="a python that has PyTorch; may be given several times")
     parser.add_argument("--onnx-python", action="append", default=[], help="a python that has onnxruntime")
     parser.add_argument("--only", type=listed, default=[], help="partners whose title holds one of these: torch, onnx, 2.13; none")
+    parser.add_argument("--partner-env", action="append", default=[], metavar="NAME=VALUE",
+                        help="for all partners, as OMP_WAIT_POLICY=passive where spinning threads slow a partner down")
     parser.add_argument("--timeout", type=int, default=900, help="seconds that one process may take")
     parser.add_argument("--lock", help="a lock file held while a process runs, on a machine that others measure on, too")
     parser.add_argument("--json", metavar="FILE", help="all rounds of all cases")
@@ -232,6 +237,7 @@ def arguments():
     unknown += [p for p in o.precision if p not in ("f32", "bf16")]
     if unknown or o.rounds < 1:
         parser.error("not known: %s" % ", ".join(unknown) if unknown else "--rounds must be at least 1")
+    PARTNER_ENV.update(pair.split("=", 1) for pair in o.partner_env if "=" in pair)
     o.torch_python = list(dict.fromkeys(["/usr/bin/python3"] + o.torch_python))
     return o
 
