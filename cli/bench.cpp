@@ -10,6 +10,7 @@
 #include "tensor/flops.h"
 #include "tensor/io/file.h"
 #include "tensor/parallel.h"
+#include "tensor/precision.h"
 #include "tensor/probe.h"
 #include "train/optim.h"
 
