@@ -49,8 +49,8 @@ struct TrainConfig {
 // Error(kValue) naming the field, its value and its range.
 void validate(const TrainConfig& config);
 
-// A recipe for a set that the registry knows (vit.md, "lesson 1"): AdamW 1e-3 (grey images: 2e-3, 8 epochs), weight decay 0.05, batches of 128, 5 % warm-up,
-// cosine, label smoothing 0.1, clipping at 1, random crops, mirrored where that keeps the class.
+// A recipe for a set that the registry knows (vit.md, "lesson 1"): AdamW 1e-3 (grey images: 2e-3, 8 epochs), weight decay 0.05,
+// batches of 128, 5 % warm-up, cosine, label smoothing 0.1, clipping at 1, random crops, mirrored where that keeps the class.
 TrainConfig recipe_for(const DatasetInfo& info);
 
 // A JSON object with every field.

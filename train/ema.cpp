@@ -1,25 +1,31 @@
 #include "train/ema.h"
 
 #include <algorithm>
+#include <utility>
 
-#include "tensor/parallel.h"
+#include "train/stretches.h"
 
 namespace vitrail {
 
 namespace {
 
-// a = d a + (1 - d) w
-void blend(Tensor& average, const Tensor& weight, double decay) {
-  const Tensor w = contiguous(weight);
-  dispatch_float("ema", average.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    T* a = average.mutable_data<T>();
-    const T* from = w.data<T>();
-    const T keep = static_cast<T>(decay), take = static_cast<T>(1 - decay);
-    parallel_for(average.numel(), kElementwiseGrain, [=](int64_t begin, int64_t end) {
+// a = d a + (1 - d) w for all pairs of one dtype, in one pass.
+template <class T>
+void blend(std::vector<Tensor>& averages, const std::vector<Tensor>& weights, double decay) {
+  std::vector<Tensor> held;  // keeps contiguous copies alive
+  std::vector<std::pair<T*, const T*>> pairs;
+  std::vector<int64_t> lengths;
+  for (size_t i = 0; i < averages.size(); ++i) {
+    if (averages[i].dtype() != dtype_of<T>()) continue;
+    held.push_back(contiguous(weights[i]));
+    pairs.emplace_back(averages[i].mutable_data<T>(), held.back().data<T>());
+    lengths.push_back(averages[i].numel());
+  }
+  const T keep = static_cast<T>(decay), take = static_cast<T>(1 - decay);
+  for_each_stretch(lengths, [&](int64_t i, int64_t begin, int64_t end) {
+    const auto [a, from] = pairs[i];
 #pragma omp simd
-      for (int64_t i = begin; i < end; ++i) a[i] = keep * a[i] + take * from[i];
-    });
+    for (int64_t k = begin; k < end; ++k) a[k] = keep * a[k] + take * from[k];
   });
 }
 
@@ -40,8 +46,11 @@ double Ema::decay_at(int64_t update) const {
 
 void Ema::update() {
   const double decay = decay_at(updates_);
-  for (size_t i = 0; i < parameters_.size(); ++i) blend(averages_[i], parameters_[i].parameter->value(), decay);
-  for (size_t i = 0; i < buffers_.size(); ++i) blend(averages_[parameters_.size() + i], *buffers_[i].buffer, decay);
+  std::vector<Tensor> weights;
+  for (const auto& entry : parameters_) weights.push_back(entry.parameter->value());
+  for (const auto& entry : buffers_) weights.push_back(*entry.buffer);
+  blend<float>(averages_, weights, decay);
+  blend<double>(averages_, weights, decay);
   ++updates_;
 }
 

@@ -4,14 +4,11 @@
 #include <set>
 
 #include "autograd/profile.h"
-#include "tensor/parallel.h"
+#include "train/stretches.h"
 
 namespace vitrail {
 
 namespace {
-
-// Elements of one chunk: its working set (weights, gradients, two states) stays in the L2 cache.
-constexpr int64_t kChunkElements = 16384;
 
 void require_rate(const char* what, double value) {
   check(std::isfinite(value) && value >= 0, ErrorKind::kValue, "optimizer", what,
@@ -62,12 +59,12 @@ void Optimizer::step(double lr, double grad_scale) {
   ++steps_;
 }
 
-// Cuts all parameters of the group into chunks of one list, so that a hundred biases cost no more than one weight matrix of
-// their size, and a large matrix is shared by all threads.
+// All parameters of the group in one pass.
 template <class T>
 void Optimizer::step_group(const ParamGroup& group, std::vector<Slot>& slots, double lr, double grad_scale) {
   std::vector<Tensor> gradients;  // keeps contiguous copies alive
-  std::vector<Chunk<T>> chunks;
+  std::vector<Chunk<T>> wholes;
+  std::vector<int64_t> lengths;
   for (size_t i = 0; i < slots.size(); ++i) {
     const auto& [path, parameter] = group.parameters[i];
     if (parameter.dtype() != dtype_of<T>() || !parameter.requires_grad() || !parameter.grad().defined()) continue;
@@ -86,22 +83,16 @@ void Optimizer::step_group(const ParamGroup& group, std::vector<Slot>& slots, do
       if (!slot.state[k].defined()) slot.state[k] = zeros_like(value);
       whole.s[k] = slot.state[k].template mutable_data<T>();
     }
-    for (int64_t begin = 0; begin < whole.n; begin += kChunkElements) {
-      Chunk<T> part = whole;
-      part.p += begin;
-      part.g += begin;
-      for (size_t k = 0; k < state_names_.size(); ++k) part.s[k] += begin;
-      part.n = std::min(kChunkElements, whole.n - begin);
-      chunks.push_back(part);
-    }
+    wholes.push_back(whole);
+    lengths.push_back(whole.n);
   }
-  int64_t elements = 1;
-  for (const Chunk<T>& chunk : chunks) elements += chunk.n;
-  // A hundred biases are not worth a parallel region: as many chunks together as make up the usual grain. The work is
-  // elementwise, so its split cannot be seen in the result.
-  const int64_t count = static_cast<int64_t>(chunks.size());
-  parallel_for(count, count * kChunkElements / elements, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) update(chunks[i]);
+  for_each_stretch(lengths, [&](int64_t i, int64_t begin, int64_t end) {
+    Chunk<T> part = wholes[i];
+    part.p += begin;
+    part.g += begin;
+    for (size_t k = 0; k < state_names_.size(); ++k) part.s[k] += begin;
+    part.n = end - begin;
+    update(part);
   });
 }
 
