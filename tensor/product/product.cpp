@@ -14,7 +14,6 @@ namespace {
 constexpr int64_t kStepsPerBlock = 320;
 constexpr int64_t kRowsPerTile = 96;  // a block of A of that height stays in the second-level cache
 constexpr int64_t kColsPerTile = 512;
-constexpr int64_t kEnoughTiles = 8;                  // that keep a few threads busy to the end
 constexpr int64_t kPackedAtOnce = int64_t{1} << 20;  // elements of B whose packed copy stays in the third-level cache
 constexpr double kLeastWork = 1 << 18;               // multiply-adds below which packing costs more than it saves
 
@@ -39,21 +38,32 @@ struct DepthBlocks {
   int64_t total, count, length;
 };
 
-// Tiles of C: whole groups of the kernel's rows and columns.
+// Tiles of C: whole groups of the kernel's rows and columns, as equal as can be. Each sum runs over the depth in one order
+// whatever the tiles are, so they may depend on the number of threads: as many as divide evenly among them.
 struct Tiles {
-  Tiles(int64_t m, int64_t n, const MicroKernel& kernel) {
-    rows = rounded(kRowsPerTile, kernel.rows), cols = rounded(kColsPerTile, kernel.cols);
+  Tiles(int64_t m, int64_t n, const MicroKernel& kernel)
+      : row_groups(pieces(m, kernel.rows)),
+        col_groups(pieces(n, kernel.cols)),
+        down(pieces(row_groups, std::max<int64_t>(1, kRowsPerTile / kernel.rows))),
+        across(pieces(col_groups, std::max<int64_t>(1, kColsPerTile / kernel.cols))) {
+    const int64_t threads = num_threads(), wanted = 4 * threads;
     // Narrower tiles pack more rows of A again, lower ones read more of B again: in turns, rows first.
-    for (int64_t least = 8; least >= 2 && !enough(m, n); least /= 2) {
-      while (!enough(m, n) && rows > least * kernel.rows) rows = rounded(std::max(rows / 2, least * kernel.rows), kernel.rows);
-      while (!enough(m, n) && cols > 2 * least * kernel.cols)
-        cols = rounded(std::max(cols / 2, 2 * least * kernel.cols), kernel.cols);
+    for (int64_t least = 8; least >= 2 && count() < wanted; least /= 2) {
+      down = std::max(down, std::min(pieces(wanted, across), row_groups / least));
+      across = std::max(across, std::min(pieces(wanted, down), col_groups / (2 * least)));
+    }
+    // Where a last tile would leave the other threads waiting, one more cut costs less.
+    for (int64_t tries = 1; tries < threads && count() < 16 * threads && count() % threads != 0; ++tries) {
+      if (row_groups / (down + 1) >= 2) ++down;
     }
   }
-  bool enough(int64_t m, int64_t n) const { return pieces(m, rows) * pieces(n, cols) >= kEnoughTiles; }
-  static int64_t rounded(int64_t size, int64_t unit) { return pieces(size, unit) * unit; }
+  int64_t count() const { return down * across; }
+  // The first row of tile row i, the first column of tile column j.
+  int64_t row(int64_t i, const MicroKernel& kernel) const { return row_groups * i / down * kernel.rows; }
+  int64_t col(int64_t j, const MicroKernel& kernel) const { return col_groups * j / across * kernel.cols; }
+  int64_t most_rows(const MicroKernel& kernel) const { return pieces(row_groups, down) * kernel.rows; }
 
-  int64_t rows, cols;
+  int64_t row_groups, col_groups, down, across;
 };
 
 // c = a tile's worth of the kernel, or += it; a kernel's tile that C does not hold whole goes through a buffer.
@@ -147,14 +157,15 @@ void product(MatrixView<const float> a, const PackedMatrix& b, float beta, Matri
   const ProductFormat format = format_of(b.precision());
   const MicroKernel& kernel = *micro_kernel_for(format);
   const Tiles tiles(c.rows, c.cols, kernel);
-  const int64_t across = pieces(c.cols, tiles.cols);
-  const int64_t scratch_bytes = 4 * packed_rows_size(tiles.rows, kernel.rows, DepthBlocks(a.cols, format).length, format);
+  const int64_t scratch_bytes =
+      4 * packed_rows_size(tiles.most_rows(kernel), kernel.rows, DepthBlocks(a.cols, format).length, format);
   count_flops(2 * c.rows * c.cols * a.cols);
-  parallel_for(pieces(c.rows, tiles.rows) * across, 1, [&](int64_t begin, int64_t end) {
+  parallel_for(tiles.count(), 1, [&](int64_t begin, int64_t end) {
     const Storage scratch(scratch_bytes);
     for (int64_t tile = begin; tile < end; ++tile) {
-      const int64_t r0 = tile / across * tiles.rows, r1 = std::min(c.rows, r0 + tiles.rows);
-      const int64_t c0 = tile % across * tiles.cols, c1 = std::min(c.cols, c0 + tiles.cols);
+      const int64_t i = tile / tiles.across, j = tile % tiles.across;
+      const int64_t r0 = tiles.row(i, kernel), r1 = std::min(c.rows, tiles.row(i + 1, kernel));
+      const int64_t c0 = tiles.col(j, kernel), c1 = std::min(c.cols, tiles.col(j + 1, kernel));
       multiply_tile(kernel, a.block(r0, r1 - r0, 0, a.cols), b, c0, beta, c.block(r0, r1 - r0, c0, c1 - c0),
                     static_cast<uint32_t*>(scratch.data()));
       if (epilogue) epilogue(r0, r1, c0, c1);
