@@ -72,9 +72,10 @@ $(BUILD)/%.o: %.cpp | deps $(call precompiled,full)
 	@echo "  compile $<"
 	@$(CXX) $(FLAGS) $(call include,full) -c $< -o $@
 
-# The table of gradient checks is among them: it is part of the program, which must not need doctest.
-LIGHT_SRC := $(wildcard tests/op_cases*.cpp) $(wildcard tensor/io/*.cpp) models/config_json.cpp models/presets.cpp train/config_json.cpp train/save.cpp \
-             train/epoch_log.cpp train/progress.cpp $(filter-out cli/processor_check.cpp,$(wildcard cli/*.cpp))
+# What only reads and writes text. The table of gradient checks is among it: it is part of the program, which needs no doctest.
+LIGHT_SRC := $(wildcard tests/op_cases*.cpp tensor/io/*.cpp) models/config_json.cpp models/presets.cpp \
+             train/config_json.cpp train/save.cpp train/epoch_log.cpp train/progress.cpp \
+             $(filter-out cli/processor_check.cpp,$(wildcard cli/*.cpp))
 $(LIGHT_SRC:%.cpp=$(BUILD)/%.o): $(BUILD)/%.o: %.cpp | deps $(call precompiled,light)
 	@mkdir -p $(@D)
 	@echo "  compile $<"
