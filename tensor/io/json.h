@@ -87,7 +87,8 @@ class JsonObject {
   std::set<std::string> known_;
 };
 
-// The candidate nearest to `word` by edit distance, or else the first that begins with it, "" if there is none: for "did you mean".
+// The candidate nearest to `word` by edit distance, or else the first that begins with it, "" if there is none: for "did you
+// mean".
 std::string nearest(const std::string& word, const std::vector<std::string>& candidates);
 
 }  // namespace vitrail
