@@ -187,7 +187,7 @@ endef
 $(foreach d,$(TEST_DIRS),$(eval $(call TEST_RULE,$(d:tests/%/=%))))
 
 .PHONY: test test-long test-asan test-tsan check-ops layers
-test: $(TEST_BINS) $(BUILD)/vitrail $(EXAMPLES:%=$(BUILD)/examples/%)
+test: $(TEST_BINS) $(BENCHES:%=$(BUILD)/bench/%) $(BUILD)/vitrail $(EXAMPLES:%=$(BUILD)/examples/%)
 	@VITRAIL_BIN=$(BUILD)/vitrail tools/run_tests.sh $(BUILD) $(ARGS)
 
 # Hours of proof in minutes: the demo's promise, the real data sets, the sanitizers, the second compiler, the portable builds.

@@ -1,5 +1,5 @@
 // The three products of every linear layer: y = x W^T, dx = dy W, dW = dy^T x.
-#include "tensor/ops/matmul.h"
+#include "tensor/ops/linear.h"
 #include "bench/timing.h"
 
 using namespace vitrail;
