@@ -5,29 +5,45 @@
 
 namespace vitrail {
 
-// What the forward pass keeps for the backward pass.
+// What the forward pass keeps.
+enum class AttentionKeep {
+  kNothing,        // inference: no N x M matrix exists
+  kStatistics,     // two numbers per query, from which the backward pass computes P again, to the bit
+  kProbabilities,  // P itself: for the backward pass, or to look at
+};
+
 struct AttentionResult {
   Tensor output;         // [B, H, N, Kv] as a view of a contiguous [B, N, H, Kv] block: merging the heads is free
-  Tensor probabilities;  // [B, H, N, M], the softmax rows P
+  Tensor probabilities;  // [B, H, N, M], the softmax rows P; undefined unless kept
+  // f32 [B, H, N, 2]: m and f with P = f e^(S - m), S = scale Q K^T + mask. Undefined unless kept. The plain path (f64, or a
+  // build for processors without FMA) keeps P in its place.
+  Tensor statistics;
 };
 
 // P = softmax(scale * Q K^T + mask), O = P V.
 // q [B, H, N, K], k [B, H, M, K], v [B, H, M, Kv], any strides (heads are views into the fused qkv buffer).
 // mask: undefined, or float (added; -inf forbids) or u8 (0 forbids), broadcasting to [B, H, N, M].
 // A row in which every key is forbidden gives zeros, not NaN. scale <= 0 means 1 / sqrt(K).
+// What is kept changes no bit of the output.
 // Errors: Error(kShape) naming all shapes.
-AttentionResult attention_forward(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask = {}, double scale = 0);
+AttentionResult attention_forward(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask = {}, double scale = 0,
+                                  AttentionKeep keep = AttentionKeep::kNothing);
+
+// What to keep for a backward pass over `scores` = B H N M scores: P while it is small, the statistics above.
+// docs/architecture.md has the reason and the limit.
+AttentionKeep attention_keep_for_backward(int64_t scores, Dtype dtype);
 
 struct AttentionGradients {
   Tensor dq, dk, dv;  // shaped as q, k, v
   Tensor dscores;     // [B, H, N, M], the gradient of scale * Q K^T + mask; undefined unless asked for
 };
-// dV = P^T dO; dP = dO V^T; dS = P (dP - rowsum(dP P)); dQ = scale dS K; dK = scale dS^T Q.
-// dy is shaped as the output; probabilities come from attention_forward.
-AttentionGradients attention_backward(const Tensor& dy, const Tensor& q, const Tensor& k, const Tensor& v,
-                                      const Tensor& probabilities, double scale = 0, bool with_scores = false);
+// dV = P^T dO; dP = dO V^T; dS = P (dP - rowsum(dP P)); dQ = scale dS K; dK = scale dS^T Q. The row sum is rowsum(dO O) too.
+// dy is shaped as the output; `forward` is what attention_forward returned for the same inputs, with P or statistics kept.
+// Errors: Error(kValue) if neither was.
+AttentionGradients attention_backward(const Tensor& dy, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask,
+                                      const AttentionResult& forward, double scale = 0, bool with_scores = false);
 // The same into tensors that exist already, of any strides: views into one fused dqkv buffer.
-void attention_backward_into(const Tensor& dy, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& probabilities,
-                             double scale, AttentionGradients& gradients);
+void attention_backward_into(const Tensor& dy, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask,
+                             const AttentionResult& forward, double scale, AttentionGradients& gradients);
 
 }  // namespace vitrail

@@ -196,8 +196,8 @@ TEST_CASE("attention is two products around a softmax, with a learned mask, for 
 }
 
 TEST_CASE("qkv_attention is attention on the three parts of its input") {
-  for (const int64_t tokens : {1, 17, 65}) {
-    const int64_t heads = 3, width = 8;
+  for (const int64_t tokens : {1, 17, 65, 197}) {
+    const int64_t heads = 3, width = tokens == 65 ? 20 : 8;
     check_twins([=](const Inputs& in) { return qkv_attention(in[0], heads, in[1]); },
                 [=](const Inputs& in) {
                   const Variable parts = permute(reshape(in[0], {2, tokens, 3, heads, width}), {2, 0, 3, 1, 4});

@@ -55,10 +55,10 @@ TEST_CASE("equal queries and keys give the mean of the values") {
 TEST_CASE("a row in which every key is forbidden gives zeros, and finite gradients") {
   const Tensor q = random({1, 1, 2, 4}, 1), k = random({1, 1, 3, 4}, 2), v = random({1, 1, 3, 4}, 3);
   const Tensor allowed = from_vector(std::vector<uint8_t>{1, 0, 1, 0, 0, 0}, {2, 3});
-  const AttentionResult result = attention_forward(q, k, v, allowed);
+  const AttentionResult result = attention_forward(q, k, v, allowed, 0, AttentionKeep::kProbabilities);
   CHECK(max(abs(select(result.output, 2, 1))).item() == 0);
   CHECK(result.probabilities.at({0, 0, 0, 1}) == 0);
-  const AttentionGradients g = attention_backward(ones({1, 1, 2, 4}, Dtype::f64), q, k, v, result.probabilities);
+  const AttentionGradients g = attention_backward(ones({1, 1, 2, 4}, Dtype::f64), q, k, v, allowed, result);
   for (const Tensor& gradient : {g.dq, g.dk, g.dv}) CHECK(min(isfinite(gradient)).item() == 1);
 }
 
@@ -74,12 +74,12 @@ TEST_CASE("attention has the same bits for 1, 2 and 4 threads, forward and backw
   const Tensor q = random({4, 3, 65, 16}, 1, Dtype::f32), k = random({4, 3, 65, 16}, 2, Dtype::f32),
                v = random({4, 3, 65, 16}, 3, Dtype::f32);
   set_num_threads(1);
-  const AttentionResult one = attention_forward(q, k, v);
-  const AttentionGradients one_back = attention_backward(v, q, k, v, one.probabilities);
+  const AttentionResult one = attention_forward(q, k, v, {}, 0, AttentionKeep::kProbabilities);
+  const AttentionGradients one_back = attention_backward(v, q, k, v, {}, one);
   for (int threads : {2, 4}) {
     set_num_threads(threads);
-    const AttentionResult more = attention_forward(q, k, v);
-    const AttentionGradients back = attention_backward(v, q, k, v, more.probabilities);
+    const AttentionResult more = attention_forward(q, k, v, {}, 0, AttentionKeep::kProbabilities);
+    const AttentionGradients back = attention_backward(v, q, k, v, {}, more);
     CHECK(bit_equal(one.output, more.output));
     CHECK((bit_equal(one_back.dq, back.dq) && bit_equal(one_back.dk, back.dk) && bit_equal(one_back.dv, back.dv)));
   }
