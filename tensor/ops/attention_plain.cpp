@@ -18,11 +18,27 @@ MatrixView<const T> packed_transpose(MatrixView<const T> x, T* to) {
   return {to, x.cols, x.rows, x.rows, 1};
 }
 
+// The highest of n numbers, NaN left out; -inf of none. Eight maxima side by side: compilers make vectors of these, but not of
+// one alone, where NaN would let the order matter.
+template <class T>
+T highest(const T* s, int64_t n) {
+  constexpr int kLanes = 8;
+  T highs[kLanes];
+  std::fill(highs, highs + kLanes, -std::numeric_limits<T>::infinity());
+  int64_t j = 0;
+  for (; j + kLanes <= n; j += kLanes) {
+    for (int i = 0; i < kLanes; ++i) highs[i] = s[j + i] > highs[i] ? s[j + i] : highs[i];
+  }
+  for (; j < n; ++j) highs[0] = s[j] > highs[0] ? s[j] : highs[0];
+  T high = highs[0];
+  for (const T x : highs) high = x > high ? x : high;
+  return high;
+}
+
 // One row of scores becomes probabilities. -inf everywhere gives zeros.
 template <class T>
 void softmax_row(T* s, int64_t n) {
-  T high = -std::numeric_limits<T>::infinity();
-  for (int64_t j = 0; j < n; ++j) high = s[j] > high ? s[j] : high;
+  const T high = highest(s, n);
   const T shift = high == -std::numeric_limits<T>::infinity() ? T{0} : high;
   for (int64_t j = 0; j < n; ++j) s[j] = fast_exp(s[j] - shift);
   T total = 0;
