@@ -46,14 +46,17 @@ Tensor conv2d_backward_input(const Tensor& dy, const Tensor& weight, const Shape
   const ConvGeometry g = detail::conv_geometry("conv2d_backward_input", x_shape, weight.shape(), options);
   check_gradient("conv2d_backward_input", dy, g);
   check_same_dtype("conv2d_backward_input", "weight", weight, dy.dtype());
-  Tensor dx = zeros(x_shape, dy.dtype());
+  const std::vector<detail::Gather> gathers = detail::input_gradient_gathers(g);
+  const bool all_written =
+      dy.numel() > 0 && std::all_of(gathers.begin(), gathers.end(), [](const detail::Gather& part) { return part.taps() > 0; });
+  Tensor dx = all_written ? empty(x_shape, dy.dtype(), "conv2d_backward_input") : zeros(x_shape, dy.dtype());
   dispatch_float("conv2d_backward_input", dy.dtype(), [&](auto zero) {
     using T = decltype(zero);
     if (dx.numel() == 0 || dy.numel() == 0) return;
     const Tensor dyc = contiguous(dy), wc = contiguous(weight);
     const auto run = g.is_depthwise() ? detail::gather_direct<T> : detail::gather_product<T>;
-    for (const detail::Gather& gather : detail::input_gradient_gathers(g)) {
-      if (gather.taps() > 0) run(gather, dyc.data<T>(), wc.data<T>(), nullptr, dx.mutable_data<T>());
+    for (const detail::Gather& part : gathers) {
+      if (part.taps() > 0) run(part, dyc.data<T>(), wc.data<T>(), nullptr, dx.mutable_data<T>());
     }
   });
   return dx;

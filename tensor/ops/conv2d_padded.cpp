@@ -124,6 +124,14 @@ void PaddedTile<T>::fill(const T* in, int64_t group, int64_t channel, int64_t ch
 }
 
 template <class T>
+void PaddedTile<T>::origins(std::vector<const T*>& out) const {
+  const T* plane = data();
+  for (size_t k = 0; k < out.size(); plane += plane_) {
+    for (const int64_t offset : tap_offsets_) out[k++] = plane + offset;
+  }
+}
+
+template <class T>
 void PaddedTile<T>::runs(int64_t group, int64_t first, int64_t count, std::vector<ColumnRun>& out) const {
   const GatherAxis &h = gather_.h, &w = gather_.w;
   const int64_t output_plane = h.out_extent * w.out_extent;
@@ -154,7 +162,11 @@ void PaddedTile<T>::unfold(const std::vector<ColumnRun>& runs, int64_t k0, int64
                     : length == 16 ? copy_runs<16, T>
                     : length == 32 ? copy_runs<32, T>
                                    : copy_runs<0, T>;
-  for (int64_t k = k0; k < k1; ++k) copy(runs, origin(k), out + (k - k0) * width);
+  const T* plane = data() + k0 / taps_ * plane_;
+  for (int64_t k = k0, tap = k0 % taps_; k < k1; ++k, out += width) {
+    copy(runs, plane + tap_offsets_[tap], out);
+    if (++tap == taps_) tap = 0, plane += plane_;
+  }
 }
 
 template class PaddedTile<float>;

@@ -36,8 +36,10 @@ class PaddedTile {
   void runs(int64_t group, int64_t first, int64_t count, std::vector<ColumnRun>& out) const;
   // Rows [k0, k1) of the matrix of columns: row (channel, tap), element (k, j) at out[(k - k0) * width + j].
   void unfold(const std::vector<ColumnRun>& runs, int64_t k0, int64_t k1, int64_t width, T* out) const;
-  // Where output row 0, column 0 of the tile finds its pixel of row k of the matrix of columns.
-  const T* origin(int64_t k) const { return data() + k / taps_ * plane_ + tap_offsets_[k % taps_]; }
+  // Where output row 0 of a tile within one image finds its pixels, for each row of the matrix of columns (depth of them). The
+  // next output row finds them row_length() further on.
+  void origins(std::vector<const T*>& out) const;
+  int64_t row_length() const { return row_length_; }
   // Elements that may be read beyond the last pixel (zeros or other pixels).
   static constexpr int64_t kSlack = 16;
 
