@@ -31,18 +31,31 @@ int64_t output_extent(const char* op, const char* axis, int64_t extent, int64_t 
   return (extent + 2 * padding - reach - 1) / stride + 1;
 }
 
+// The pixels of one axis of dx with one residue modulo the stride, and the kernel's taps that reach them.
+struct GradientAxis {
+  GatherAxis axis;
+  std::vector<int64_t> taps;
+};
+
+// Output i read pixel x = i stride + tap dilation - padding, so pixel x gathers from i = (x + padding - tap dilation) / stride
+// where that is whole.
+std::vector<GradientAxis> gradient_axes(int64_t extent, int64_t out_extent, int64_t kernel, int64_t stride, int64_t padding,
+                                        int64_t dilation) {
+  std::vector<GradientAxis> result;
+  for (int64_t start = 0; start < std::min(stride, extent); ++start) {
+    GradientAxis a{{out_extent, (extent - start + stride - 1) / stride, 1, {}, extent, stride, start}, {}};
+    for (int64_t tap = 0; tap < kernel; ++tap) {
+      const int64_t distance = start + padding - tap * dilation;
+      if (distance % stride != 0) continue;
+      a.axis.offsets.push_back(distance / stride);
+      a.taps.push_back(tap);
+    }
+    result.push_back(std::move(a));
+  }
+  return result;
+}
+
 }  // namespace
-
-bool ConvGeometry::is_pointwise() const {
-  const Conv2dOptions& o = options;
-  return window() == 1 && o.stride_h == 1 && o.stride_w == 1 && o.padding_h == 0 && o.padding_w == 0;
-}
-
-bool ConvGeometry::is_patches() const {
-  const Conv2dOptions& o = options;
-  return o.stride_h == kernel_h && o.stride_w == kernel_w && o.padding_h == 0 && o.padding_w == 0 && o.dilation_h == 1 &&
-         o.dilation_w == 1;
-}
 
 ConvGeometry conv_geometry(const char* op, const Shape& x, const Shape& weight, const Conv2dOptions& o) {
   check_options(op, o);
@@ -65,23 +78,36 @@ ConvGeometry conv_geometry(const char* op, const Shape& x, const Shape& weight, 
   return g;
 }
 
-int64_t rows_per_tile(const ConvGeometry& g) {
-  const int64_t k = std::max<int64_t>(g.group_channels * g.window(), 1);
-  const int64_t columns = std::clamp<int64_t>((int64_t{1} << 17) / k, 128, 1024);
-  const int64_t most = std::clamp<int64_t>(columns / g.out_w, 1, g.out_h);
-  const int64_t tiles = (g.out_h + most - 1) / most;
-  return (g.out_h + tiles - 1) / tiles;  // equal tiles
+Gather forward_gather(const ConvGeometry& g) {
+  const Conv2dOptions& o = g.options;
+  Gather result{g.batch, o.groups, g.group_channels, g.group_out, {}, {}, 0, 0, g.window(), {}};
+  result.h = {g.height, g.out_h, o.stride_h, {}, g.out_h, 1, 0};
+  result.w = {g.width, g.out_w, o.stride_w, {}, g.out_w, 1, 0};
+  for (int64_t p = 0; p < g.kernel_h; ++p) result.h.offsets.push_back(p * o.dilation_h - o.padding_h);
+  for (int64_t q = 0; q < g.kernel_w; ++q) result.w.offsets.push_back(q * o.dilation_w - o.padding_w);
+  for (int64_t t = 0; t < g.window(); ++t) result.weight_taps.push_back(t);
+  result.weight_out = g.group_channels * g.window();
+  result.weight_group = g.group_out * result.weight_out;
+  return result;
 }
 
-int64_t channels_per_block(const ConvGeometry& g) {
-  return std::clamp<int64_t>(256 / g.window(), 1, std::max<int64_t>(g.group_channels, 1));
-}
-
-Span valid_outputs(int64_t out_extent, int64_t extent, int64_t stride, int64_t offset) {
-  const int64_t first = offset >= 0 ? 0 : (-offset + stride - 1) / stride;
-  const int64_t last = offset >= extent ? 0 : (extent - 1 - offset) / stride + 1;
-  const int64_t begin = std::min(first, out_extent);
-  return {begin, std::clamp(last, begin, out_extent)};
+std::vector<Gather> input_gradient_gathers(const ConvGeometry& g) {
+  const Conv2dOptions& o = g.options;
+  const std::vector<GradientAxis> rows = gradient_axes(g.height, g.out_h, g.kernel_h, o.stride_h, o.padding_h, o.dilation_h);
+  const std::vector<GradientAxis> columns = gradient_axes(g.width, g.out_w, g.kernel_w, o.stride_w, o.padding_w, o.dilation_w);
+  std::vector<Gather> result;
+  for (const GradientAxis& h : rows) {
+    for (const GradientAxis& w : columns) {
+      Gather gather{g.batch, o.groups, g.group_out, g.group_channels, h.axis, w.axis, 0, g.window(), 0, {}};
+      for (const int64_t p : h.taps) {
+        for (const int64_t q : w.taps) gather.weight_taps.push_back(p * g.kernel_w + q);
+      }
+      gather.weight_in = g.group_channels * g.window();
+      gather.weight_group = g.group_out * gather.weight_in;
+      result.push_back(std::move(gather));
+    }
+  }
+  return result;
 }
 
 }  // namespace vitrail::detail

@@ -1,0 +1,24 @@
+// The innermost product of a convolution: a few rows times a panel of columns.
+#pragma once
+
+#include <cstdint>
+
+namespace vitrail::detail {
+
+// C [rows, cols] = A B, or += with accumulate. A: element (i, k) at a[i * row_step + k * depth_step]; B: cols elements per k.
+template <class T>
+struct TileKernel {
+  int64_t rows, cols;
+  bool counts_flops;  // itself
+  void (*multiply)(int64_t depth, const T* a, int64_t row_step, int64_t depth_step, const T* b, T* c, int64_t ldc,
+                   bool accumulate);
+
+  int64_t rounded_rows(int64_t n) const { return (n + rows - 1) / rows * rows; }
+  int64_t rounded_cols(int64_t n) const { return (n + cols - 1) / cols * cols; }
+};
+
+// Our own micro-kernel for float where the processor has one, else BLIS.
+template <class T>
+TileKernel<T> tile_kernel();
+
+}  // namespace vitrail::detail
