@@ -89,6 +89,8 @@ TEST_CASE("conv2d and its gradients equal seven plain loops for random strides, 
 TEST_CASE("conv2d equals the plain loops on its special paths") {
   const std::vector<Case> cases = {
       {{3, 3, 16, 24}, {5, 3, 4, 8}, {.stride_h = 4, .stride_w = 8}},                              // patch embedding
+      {{2, 6, 7, 9}, {10, 3, 2, 3}, {.stride_h = 2, .stride_w = 3, .groups = 2}},                  // in groups
+      {{2, 4, 6, 6}, {4, 1, 2, 2}, {.stride_h = 2, .stride_w = 2, .groups = 4}},                   // depthwise
       {{2, 3, 11, 9}, {4, 3, 4, 4}, {.stride_h = 4, .stride_w = 4}},                               // with a rest
       {{2, 8, 7, 5}, {6, 4, 1, 1}, {.groups = 2}},                                                 // 1 x 1
       {{2, 8, 7, 5}, {6, 8, 1, 1}, {.stride_h = 2, .stride_w = 2}},                                // pixels that nobody reads
