@@ -108,6 +108,13 @@ void check_fields(const CnnConfig& c) {
   is_rate("drop_rate", c.drop_rate);
 }
 
+void check_fields(const ResNetConfig& c) {
+  check_image(c.img_size, c.in_chans, c.num_classes, 1);
+  in_range("number of widths", static_cast<int64_t>(c.widths.size()), 1, 16);
+  for (const int64_t width : c.widths) in_range("widths", width, 1, kMaxWidth);
+  in_range("blocks_per_stage", c.blocks_per_stage, 1, 64);
+}
+
 void check_fields(const MlpConfig& c) {
   check_image(c.img_size, c.in_chans, c.num_classes, 1);
   in_range("number of hidden layers", static_cast<int64_t>(c.hidden.size()), 0, kMaxDepth);

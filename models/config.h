@@ -93,6 +93,18 @@ struct CnnConfig {
   friend bool operator==(const CnnConfig&, const CnnConfig&) = default;
 };
 
+// Residual network for small images (He et al., arXiv:1512.03385): a 3 x 3 stem, stages of basic blocks with batch norm, each
+// but the first halving the image, the mean over space, a linear head.
+struct ResNetConfig {
+  Size2d img_size = 32;
+  int64_t in_chans = 3;
+  int64_t num_classes = 10;
+  std::vector<int64_t> widths = {64, 128, 256, 512};
+  int64_t blocks_per_stage = 2;  // 2 with four stages: ResNet-18
+
+  friend bool operator==(const ResNetConfig&, const ResNetConfig&) = default;
+};
+
 // Fully connected layers with an activation between them; no hidden layer makes it softmax regression.
 struct MlpConfig {
   Size2d img_size = 28;
@@ -105,7 +117,7 @@ struct MlpConfig {
   friend bool operator==(const MlpConfig&, const MlpConfig&) = default;
 };
 
-using ModelConfig = std::variant<ViTConfig, CctConfig, CnnConfig, MlpConfig>;
+using ModelConfig = std::variant<ViTConfig, CctConfig, CnnConfig, MlpConfig, ResNetConfig>;
 
 // The most memory that the weights of one model may take, in bytes of f32.
 constexpr int64_t kMaxWeightBytes = int64_t{1} << 36;
@@ -117,7 +129,7 @@ void validate(const ModelConfig& config, int64_t max_bytes = kMaxWeightBytes);
 // Elements of all parameters, by formula (the fixed position embedding is a buffer and does not count).
 int64_t parameter_count(const ModelConfig& config);
 
-// JSON object with "architecture" (vit, cct, cnn, mlp) and every field; unset optional fields are null.
+// JSON object with "architecture" (vit, cct, cnn, mlp, resnet) and every field; unset optional fields are null.
 std::string to_json(const ModelConfig& config);
 // Strict: Error(kValue) naming the key path for an unknown key, a wrong type, a number out of range. Missing keys keep
 // their defaults; a missing "architecture" means vit. Validates the result. `where` names the source in errors.

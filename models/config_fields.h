@@ -40,8 +40,14 @@ void visit_fields(MlpConfig& c, Visitor& v) {
   v("act_layer", c.act_layer), v("drop_rate", c.drop_rate);
 }
 
+template <class Visitor>
+void visit_fields(ResNetConfig& c, Visitor& v) {
+  v("img_size", c.img_size), v("in_chans", c.in_chans), v("num_classes", c.num_classes), v("widths", c.widths);
+  v("blocks_per_stage", c.blocks_per_stage);
+}
+
 inline const char* architecture_of(const ModelConfig& config) {
-  constexpr const char* kNames[] = {"vit", "cct", "cnn", "mlp"};
+  constexpr const char* kNames[] = {"vit", "cct", "cnn", "mlp", "resnet"};
   return kNames[config.index()];
 }
 

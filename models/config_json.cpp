@@ -68,7 +68,8 @@ ModelConfig empty_config(JsonObject& object) {
   if (architecture == "cct") return CctConfig{};
   if (architecture == "cnn") return CnnConfig{};
   if (architecture == "mlp") return MlpConfig{};
-  object.refuse("architecture", "must be one of vit, cct, cnn, mlp");
+  if (architecture == "resnet") return ResNetConfig{};
+  object.refuse("architecture", "must be one of vit, cct, cnn, mlp, resnet");
 }
 
 }  // namespace

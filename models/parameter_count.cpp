@@ -52,6 +52,19 @@ int64_t count(const CnnConfig& c) {
   return total + linear_count(channels, c.num_classes);
 }
 
+int64_t count(const ResNetConfig& c) {
+  const auto conv_norm = [](int64_t in, int64_t out, int64_t taps) { return linear_count(taps * in, out, false) + 2 * out; };
+  int64_t channels = c.widths.front();
+  int64_t total = conv_norm(c.in_chans, channels, 9);
+  for (size_t i = 0; i < c.widths.size(); ++i) {
+    const int64_t width = c.widths[i];
+    if (i > 0) total += conv_norm(channels, width, 1);
+    total += conv_norm(channels, width, 9) + (2 * c.blocks_per_stage - 1) * conv_norm(width, width, 9);
+    channels = width;
+  }
+  return total + linear_count(channels, c.num_classes);
+}
+
 int64_t count(const MlpConfig& c) {
   int64_t total = 0, features = c.in_chans * c.img_size.h * c.img_size.w;
   for (const int64_t width : c.hidden) {

@@ -2,6 +2,7 @@
 
 #include "models/baselines.h"
 #include "models/cct.h"
+#include "models/resnet.h"
 #include "models/vit.h"
 #include "tensor/io/json.h"
 
@@ -80,6 +81,9 @@ std::vector<Preset> make_presets() {
       {"cct_2_3x2", "CCT-2/3x2, 0.28 M parameters, 32 x 32 colour: most accuracy for its cost", CctConfig{}},
       {"cct_2_3x2_d64", "CCT-2/3x2 of width 64, 0.09 M parameters, 28 x 28 grey: the default for such images",
        CctConfig{.img_size = 28, .in_chans = 1, .embed_dim = 64, .num_heads = 4, .mlp_ratio = 2, .conv_width = 32}},
+      {"resnet18_cifar", "ResNet-18 for 32 x 32 colour, 11.2 M parameters", ResNetConfig{}},
+      {"resnet10_cifar_w16", "ResNet-10 of width 16, 0.31 M parameters, 32 x 32 colour",
+       ResNetConfig{.widths = {16, 32, 64, 128}, .blocks_per_stage = 1}},
       {"cnn", "convolutional network, 0.29 M parameters, 32 x 32 colour", CnnConfig{}},
       {"mlp", "one hidden layer of 256 on 28 x 28 grey pixels", MlpConfig{}},
       {"linear", "softmax regression on 28 x 28 grey pixels: the baseline of baselines", MlpConfig{.hidden = {}}},
@@ -89,6 +93,7 @@ std::vector<Preset> make_presets() {
 std::unique_ptr<Classifier> build(const ViTConfig& c, Rng& rng) { return std::make_unique<ViT>(c, rng); }
 std::unique_ptr<Classifier> build(const CctConfig& c, Rng& rng) { return std::make_unique<Cct>(c, rng); }
 std::unique_ptr<Classifier> build(const CnnConfig& c, Rng& rng) { return std::make_unique<SimpleCnn>(c, rng); }
+std::unique_ptr<Classifier> build(const ResNetConfig& c, Rng& rng) { return std::make_unique<ResNet>(c, rng); }
 std::unique_ptr<Classifier> build(const MlpConfig& c, Rng& rng) { return std::make_unique<MlpClassifier>(c, rng); }
 
 }  // namespace

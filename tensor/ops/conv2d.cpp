@@ -47,8 +47,9 @@ Tensor conv2d_backward_input(const Tensor& dy, const Tensor& weight, const Shape
   check_gradient("conv2d_backward_input", dy, g);
   check_same_dtype("conv2d_backward_input", "weight", weight, dy.dtype());
   const std::vector<detail::Gather> gathers = detail::input_gradient_gathers(g);
-  const bool all_written =
-      dy.numel() > 0 && std::all_of(gathers.begin(), gathers.end(), [](const detail::Gather& part) { return part.taps() > 0; });
+  int64_t written = 0;  // pixels of one image's group
+  for (const detail::Gather& part : gathers) written += part.out_channels * part.h.outputs * part.w.outputs;
+  const bool all_written = dy.numel() > 0 && written == g.group_channels * g.height * g.width;
   Tensor dx = all_written ? empty(x_shape, dy.dtype(), "conv2d_backward_input") : zeros(x_shape, dy.dtype());
   dispatch_float("conv2d_backward_input", dy.dtype(), [&](auto zero) {
     using T = decltype(zero);
@@ -56,7 +57,7 @@ Tensor conv2d_backward_input(const Tensor& dy, const Tensor& weight, const Shape
     const Tensor dyc = contiguous(dy), wc = contiguous(weight);
     const auto run = g.is_depthwise() ? detail::gather_direct<T> : detail::gather_product<T>;
     for (const detail::Gather& part : gathers) {
-      if (part.taps() > 0) run(part, dyc.data<T>(), wc.data<T>(), nullptr, dx.mutable_data<T>());
+      run(part, dyc.data<T>(), wc.data<T>(), nullptr, dx.mutable_data<T>());
     }
   });
   return dx;

@@ -23,6 +23,8 @@ struct ConvGeometry {
 
   int64_t window() const { return kernel_h * kernel_w; }
   Shape out_shape() const { return {batch, out_channels, out_h, out_w}; }
+  // Windows that tile the image (kernel = stride, no padding), as in a patch embedding.
+  bool is_patches() const;
   // One input channel to a group: too little work for products.
   bool is_depthwise() const { return group_channels == 1 && options.groups > 1; }
 };
@@ -46,6 +48,9 @@ struct Gather {
   // weight_taps[t]].
   int64_t weight_group, weight_out, weight_in;
   std::vector<int64_t> weight_taps;
+  // Pixel (0, 0) of output channel m of (image, group) is out[(image * groups + group) * out_group + out_offsets[m]].
+  int64_t out_group;
+  std::vector<int64_t> out_offsets;
 
   int64_t taps() const { return static_cast<int64_t>(weight_taps.size()); }
   int64_t depth() const { return channels * taps(); }  // length of the sum behind one output element
@@ -53,7 +58,7 @@ struct Gather {
 };
 
 Gather forward_gather(const ConvGeometry& g);
-// Every pixel of dx belongs to exactly one of these; one without taps is zero.
+// Those that have something to gather; no pixel of dx belongs to two of them, and one that belongs to none is zero.
 std::vector<Gather> input_gradient_gathers(const ConvGeometry& g);
 
 // y = bias + the gather of x; bias may be null. Only the pixels that the gather names are written.

@@ -55,7 +55,36 @@ std::vector<GradientAxis> gradient_axes(int64_t extent, int64_t out_extent, int6
   return result;
 }
 
+// Output channels are planes, one after the other.
+void set_planes(Gather& gather) {
+  const int64_t plane = gather.h.out_extent * gather.w.out_extent;
+  gather.out_group = gather.out_channels * plane;
+  for (int64_t m = 0; m < gather.out_channels; ++m) gather.out_offsets.push_back(m * plane);
+}
+
+// Where windows tile the image, each residue has one tap and reads the same dy: instead of many small products one, whose
+// output channels are the elements (c, p, q) of a window.
+Gather patch_gradient_gather(const ConvGeometry& g) {
+  const int64_t elements = g.group_channels * g.window(), plane = g.height * g.width;
+  Gather result{g.batch, g.options.groups, g.group_out, elements, {}, {}, 0, 1, elements, {0}, g.group_channels * plane, {}};
+  result.h = {g.out_h, g.out_h, 1, {0}, g.height, g.kernel_h, 0};
+  result.w = {g.out_w, g.out_w, 1, {0}, g.width, g.kernel_w, 0};
+  result.weight_group = g.group_out * elements;
+  for (int64_t c = 0; c < g.group_channels; ++c) {
+    for (int64_t p = 0; p < g.kernel_h; ++p) {
+      for (int64_t q = 0; q < g.kernel_w; ++q) result.out_offsets.push_back(c * plane + p * g.width + q);
+    }
+  }
+  return result;
+}
+
 }  // namespace
+
+bool ConvGeometry::is_patches() const {
+  const Conv2dOptions& o = options;
+  return o.stride_h == kernel_h && o.stride_w == kernel_w && o.padding_h == 0 && o.padding_w == 0 &&
+         (o.dilation_h == 1 || kernel_h == 1) && (o.dilation_w == 1 || kernel_w == 1);
+}
 
 ConvGeometry conv_geometry(const char* op, const Shape& x, const Shape& weight, const Conv2dOptions& o) {
   check_options(op, o);
@@ -80,7 +109,7 @@ ConvGeometry conv_geometry(const char* op, const Shape& x, const Shape& weight, 
 
 Gather forward_gather(const ConvGeometry& g) {
   const Conv2dOptions& o = g.options;
-  Gather result{g.batch, o.groups, g.group_channels, g.group_out, {}, {}, 0, 0, g.window(), {}};
+  Gather result{g.batch, o.groups, g.group_channels, g.group_out, {}, {}, 0, 0, g.window(), {}, 0, {}};
   result.h = {g.height, g.out_h, o.stride_h, {}, g.out_h, 1, 0};
   result.w = {g.width, g.out_w, o.stride_w, {}, g.out_w, 1, 0};
   for (int64_t p = 0; p < g.kernel_h; ++p) result.h.offsets.push_back(p * o.dilation_h - o.padding_h);
@@ -88,23 +117,26 @@ Gather forward_gather(const ConvGeometry& g) {
   for (int64_t t = 0; t < g.window(); ++t) result.weight_taps.push_back(t);
   result.weight_out = g.group_channels * g.window();
   result.weight_group = g.group_out * result.weight_out;
+  set_planes(result);
   return result;
 }
 
 std::vector<Gather> input_gradient_gathers(const ConvGeometry& g) {
   const Conv2dOptions& o = g.options;
+  if (g.is_patches() && !g.is_depthwise()) return {patch_gradient_gather(g)};
   const std::vector<GradientAxis> rows = gradient_axes(g.height, g.out_h, g.kernel_h, o.stride_h, o.padding_h, o.dilation_h);
   const std::vector<GradientAxis> columns = gradient_axes(g.width, g.out_w, g.kernel_w, o.stride_w, o.padding_w, o.dilation_w);
   std::vector<Gather> result;
   for (const GradientAxis& h : rows) {
     for (const GradientAxis& w : columns) {
-      Gather gather{g.batch, o.groups, g.group_out, g.group_channels, h.axis, w.axis, 0, g.window(), 0, {}};
+      Gather gather{g.batch, o.groups, g.group_out, g.group_channels, h.axis, w.axis, 0, g.window(), 0, {}, 0, {}};
       for (const int64_t p : h.taps) {
         for (const int64_t q : w.taps) gather.weight_taps.push_back(p * g.kernel_w + q);
       }
       gather.weight_in = g.group_channels * g.window();
       gather.weight_group = g.group_out * gather.weight_in;
-      result.push_back(std::move(gather));
+      set_planes(gather);
+      if (gather.taps() > 0) result.push_back(std::move(gather));
     }
   }
   return result;

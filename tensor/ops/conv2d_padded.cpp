@@ -134,7 +134,6 @@ void PaddedTile<T>::origins(std::vector<const T*>& out) const {
 template <class T>
 void PaddedTile<T>::runs(int64_t group, int64_t first, int64_t count, std::vector<ColumnRun>& out) const {
   const GatherAxis &h = gather_.h, &w = gather_.w;
-  const int64_t output_plane = h.out_extent * w.out_extent;
   out.clear();
   int64_t before = 0;  // columns of the segments so far
   for (const Segment& s : segments_) {
@@ -145,7 +144,7 @@ void PaddedTile<T>::runs(int64_t group, int64_t first, int64_t count, std::vecto
       const int64_t i = column / w.outputs, j = column % w.outputs, length = std::min(w.outputs - j, end - column);
       const int64_t pixel = ((s.first + i) * h.step + h.start) * w.out_extent + j * w.step + w.start;
       out.push_back({before + column - first, length, (s.base + i) * row_length_ + j,
-                     (s.image * gather_.groups + group) * gather_.out_channels * output_plane + pixel});
+                     (s.image * gather_.groups + group) * gather_.out_group + pixel});
       column += length;
     }
     before += columns;

@@ -6,7 +6,7 @@
 namespace vitrail::detail {
 
 // Neighbouring columns of a tile within one row of pixels: columns [column, column + length) read the padded copy from
-// `source` on, and belong to the output pixels from `output` on (step pixels apart; counted from channel 0 of the group).
+// `source` on, and belong to the output pixels from `output` on (step pixels apart; of a channel at offset 0).
 struct ColumnRun {
   int64_t column, length, source, output;
 };

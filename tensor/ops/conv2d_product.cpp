@@ -73,12 +73,12 @@ struct Cut {
 template <class T>
 void store(const Gather& g, const std::vector<ColumnRun>& runs, const T* sums, int64_t width, int64_t channel, int64_t channels,
            const T* bias, T* out) {
-  const int64_t plane = g.h.out_extent * g.w.out_extent, step = g.w.step;
+  const int64_t step = g.w.step;
   for (int64_t m = 0; m < channels; ++m, sums += width) {
     const T shift = bias ? bias[channel + m] : T{0};
     for (const ColumnRun& run : runs) {
       const T* from = sums + run.column;
-      T* to = out + (channel + m) * plane + run.output;
+      T* to = out + g.out_offsets[channel + m] + run.output;
       if (step == 1) {
         for (int64_t j = 0; j < run.length; ++j) to[j] = from[j] + shift;
       } else {

@@ -53,10 +53,11 @@ TEST_CASE("a small ViT learns 32 random images by heart") {
   CHECK(learnt_by_heart(model, 60, 3e-3) == 1);
 }
 
-TEST_CASE("a CCT, a CNN and an MLP learn 32 random images by heart") {
+TEST_CASE("a CCT, a CNN, an MLP and a ResNet learn 32 random images by heart") {
   const DataShape data{.in_chans = 3, .img_height = 16, .img_width = 16, .num_classes = 5};
   const std::vector<ModelConfig> configs = {CctConfig{.embed_dim = 32, .conv_width = 16},
-                                            CnnConfig{.widths = {16, 32}, .convs_per_stage = 1}, MlpConfig{.hidden = {64}}};
+                                            CnnConfig{.widths = {16, 32}, .convs_per_stage = 1}, MlpConfig{.hidden = {64}},
+                                            ResNetConfig{.widths = {16, 32}, .blocks_per_stage = 1}};
   for (const ModelConfig& config : configs) {
     CAPTURE(config.index());
     Rng rng(1);

@@ -31,6 +31,7 @@ TEST_CASE("the small presets have their published sizes") {
   CHECK(count_of("cct_2_3x2_d64") == 89259);
   CHECK(count_of("cct_7_3x1") == 3760139);
   CHECK(count_of("vit_wee_patch16_reg1_gap_256") == 13422568);
+  CHECK(count_of("resnet18_cifar") == 11173962);
 }
 
 TEST_CASE("the formula counts what a built model has") {
@@ -54,13 +55,30 @@ TEST_CASE("every preset has its own name and builds for other data") {
     CHECK_FALSE(preset.description.empty());
   }
   Rng rng(1);
-  for (const char* name : {"vit_plain", "vit_fashion", "cct_2_3x2", "cct_2_3x2_d64", "cnn", "mlp", "linear"}) {
+  for (const char* name :
+       {"vit_plain", "vit_fashion", "cct_2_3x2", "cct_2_3x2_d64", "cnn", "resnet10_cifar_w16", "mlp", "linear"}) {
     CAPTURE(name);
     const auto model = make_model(name, rng, {.in_chans = 2, .img_height = 16, .img_width = 12, .num_classes = 7});
     model->eval();
     CHECK((*model)(random_images({3, 2, 16, 12})).shape() == Shape{3, 7});
     CHECK(config_from_json(model->config_json()) == adapted(find_preset(name).config, {2, 16, 12, 7}));
   }
+}
+
+TEST_CASE("a ResNet-18 has torchvision's parameter names") {
+  Rng rng(1);
+  const auto model = make_model("resnet18_cifar", rng);
+  std::set<std::string> names;
+  for (const auto& parameter : model->named_parameters()) names.insert(parameter.name);
+  CHECK(names.size() == 62);
+  for (const char* name : {"conv1.weight", "bn1.bias", "layer1.0.conv1.weight", "layer2.0.downsample.0.weight",
+                           "layer4.0.downsample.1.bias", "layer4.1.bn2.weight", "fc.weight"}) {
+    CHECK(names.count(name) == 1);
+  }
+  CHECK(names.count("layer1.0.downsample.0.weight") == 0);
+  CHECK(model->num_parameters() == 11173962);
+  const nn::Summary summary = nn::summarize(*model, model->input_shape());
+  CHECK(static_cast<double>(summary.macs) == doctest::Approx(0.556e9).epsilon(0.01));
 }
 
 TEST_CASE("a misspelt preset is answered with the nearest name") {

@@ -1,0 +1,57 @@
+// Residual network for small images (He et al., arXiv:1512.03385, with the usual stem for 32 x 32: one 3 x 3 convolution and no
+// pooling). Parameter names are torchvision's: layer1.0.conv1.weight, layer2.0.downsample.0.weight, fc.bias.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "models/classifier.h"
+#include "models/config.h"
+#include "nn/container.h"
+#include "nn/conv.h"
+#include "nn/linear.h"
+#include "nn/norm.h"
+
+namespace vitrail::models {
+
+// kernel / 2 pixels of padding on each side, no bias (batch norm subtracts the mean: a bias in front of it would do nothing).
+class ResNetConv : public nn::Conv2d {
+ public:
+  ResNetConv(int64_t in_channels, int64_t out_channels, int64_t kernel, int64_t stride, Rng& rng);
+};
+
+// relu(x + bn2(conv2(relu(bn1(conv1(x)))))); where the shape changes, x goes through a 1 x 1 convolution and a norm.
+class BasicBlock : public nn::Layer {
+ public:
+  BasicBlock(int64_t in_channels, int64_t channels, int64_t stride, Rng& rng);
+  Variable forward(const Variable& x) override;
+
+  ResNetConv conv1;
+  nn::BatchNorm2d bn1;
+  ResNetConv conv2;
+  nn::BatchNorm2d bn2;
+  nn::Sequential downsample;  // empty where x is added as it is
+};
+
+class ResNet : public Classifier {
+ public:
+  ResNet(const ResNetConfig& config, Rng& rng);
+  Variable forward(const Variable& images) override;
+
+  int64_t in_chans() const override { return config_.in_chans; }
+  int64_t img_height() const override { return config_.img_size.h; }
+  int64_t img_width() const override { return config_.img_size.w; }
+  int64_t num_classes() const override { return config_.num_classes; }
+  std::string config_json() const override { return to_json(config_); }
+
+ private:
+  ResNetConfig config_;
+
+ public:
+  ResNetConv conv1;
+  nn::BatchNorm2d bn1;
+  std::vector<std::unique_ptr<nn::Sequential>> stages;  // named layer1, layer2, ...
+  nn::Linear fc;
+};
+
+}  // namespace vitrail::models
