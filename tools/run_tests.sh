@@ -15,6 +15,9 @@ report() {  # name, status, output file: prints the output of a failure
 # A busy machine punishes spinning threads (cli/main.cpp); the bits do not depend on it.
 : "${OMP_WAIT_POLICY:=passive}"
 export OMP_WAIT_POLICY
+# Refusing more memory than there can be is tested: AddressSanitizer shall then say no, not end the program.
+: "${ASAN_OPTIONS:=allocator_may_return_null=1}"
+export ASAN_OPTIONS
 # Independent test data, where it is at hand: the tests that need it say that they skip otherwise.
 shared=../shared/data
 if [ -z "${VITRAIL_OP_VECTORS:-}" ] && [ -f "$shared/op-vectors.tar" ]; then
