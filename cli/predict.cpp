@@ -9,6 +9,7 @@
 #include "data/image.h"
 #include "tensor/io/json_writer.h"
 #include "tensor/ops.h"
+#include "tensor/precision.h"
 #include "train/save.h"
 
 namespace vitrail::cli {
@@ -17,7 +18,7 @@ namespace {
 
 struct Options {
   std::vector<std::string> files;
-  std::string model;
+  std::string model, precision = "f32";
   std::optional<int64_t> index;
   int64_t top = 3;
   bool json = false;
@@ -70,6 +71,7 @@ void add_json(JsonWriter& json, const std::string& file, const std::vector<Predi
 
 int run(const Options& o) {
   check(o.top >= 1, ErrorKind::kValue, "predict", "--top must be at least 1: it is ", o.top, ".");
+  const PrecisionGuard precision(precision_from_name(o.precision));
   LoadedModel loaded = load_model(o.model);
   const NoGradGuard no_grad;
   JsonWriter json(2);
@@ -90,6 +92,7 @@ void add_predict(CLI::App& app, Action& action) {
   command.option("files", o->files, "PNG, PGM or PPM pictures; with --index IDX files").required();
   command.option("--model", o->model, "Folder that train wrote, or its model.safetensors").required();
   command.option("--index", o->index, "The files are IDX files: take the picture of this number");
+  command.option("--precision", o->precision, "f32, or bf16: operands of the linear layers' products rounded (f32)");
   command.option("--top", o->top, "How many classes to print (3)");
   command.flag("--json", o->json, "Machine-readable output");
   command.footer("Example: vitrail predict --model fashion shoe.png");
