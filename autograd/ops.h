@@ -121,7 +121,8 @@ TopkResult sort(const Variable& x, int axis = -1, bool descending = false);
 Variable matmul(const Variable& a, const Variable& b);
 // x W^T + b; bias may be undefined.
 Variable linear(const Variable& x, const Variable& weight, const Variable& bias = {});
-// residual + x W^T + b and gelu(x W^T + b) (the exact GELU), each one pass over the output: what a Transformer block is made of.
+// residual + x W^T + b and gelu(x W^T + b) (the exact GELU), each one pass over the output: what a Transformer block is made
+// of.
 Variable linear_add(const Variable& x, const Variable& weight, const Variable& bias, const Variable& residual);
 Variable linear_gelu(const Variable& x, const Variable& weight, const Variable& bias);
 // softmax(scale q k^T + mask) v; see tensor/ops/attention.h for shapes. scale <= 0 means 1 / sqrt(K).

@@ -1,6 +1,6 @@
 // The three products of every linear layer: y = x W^T, dx = dy W, dW = dy^T x.
-#include "tensor/ops/linear.h"
 #include "bench/timing.h"
+#include "tensor/ops/linear.h"
 
 using namespace vitrail;
 

@@ -10,7 +10,7 @@ enum class Reduction { kMean, kSum, kNone };
 
 struct CrossEntropyOptions {
   double label_smoothing = 0;   // target mass spread evenly over all classes, in [0, 1]
-  Tensor class_weights{};        // [C] or undefined; the mean divides by the sum of the weights of the targets
+  Tensor class_weights{};       // [C] or undefined; the mean divides by the sum of the weights of the targets
   int64_t ignore_index = -100;  // targets of this value count for nothing
   Reduction reduction = Reduction::kMean;
 };
