@@ -23,7 +23,8 @@ void blend(std::vector<Tensor>& averages, const std::vector<Tensor>& weights, do
   }
   const T keep = static_cast<T>(decay), take = static_cast<T>(1 - decay);
   for_each_stretch(lengths, [&](int64_t i, int64_t begin, int64_t end) {
-    const auto [a, from] = pairs[i];
+    T* a = pairs[i].first;
+    const T* from = pairs[i].second;  // no structured binding: clang 14 takes none into omp simd
 #pragma omp simd
     for (int64_t k = begin; k < end; ++k) a[k] = keep * a[k] + take * from[k];
   });

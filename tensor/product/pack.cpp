@@ -30,7 +30,6 @@ inline Bits pair_of(Bits first, Bits second) {
 }
 
 inline Lanes load(const float* x) { return *reinterpret_cast<const Lanes*>(x); }
-inline Lanes load(const uint32_t* x) { return *reinterpret_cast<const Lanes*>(x); }
 inline void store(uint32_t* to, Lanes x) { *reinterpret_cast<Lanes*>(to) = x; }
 
 // Eight pairs out of sixteen neighbouring numbers.

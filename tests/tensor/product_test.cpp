@@ -63,7 +63,8 @@ TEST_CASE("our products agree with f64 at odd sizes, in every layout and precisi
     return;
   }
   uint64_t seed = 0;
-  for (const auto& [m, n, k] : kShapes) {
+  for (const auto& shape : kShapes) {
+    const int64_t m = shape[0], n = shape[1], k = shape[2];
     for (const Layout layout : {Layout::kForward, Layout::kInput, Layout::kWeight}) {
       const Operands o(layout, m, n, k, seed += 2);
       CAPTURE(m);
