@@ -19,6 +19,8 @@ pid_t start_training(const std::string& out, const std::string& shell = "") {
   const pid_t child = fork();
   REQUIRE(child >= 0);
   if (child == 0) {
+    // The tests themselves may have been started under nohup, and a program keeps what its parent ignores.
+    for (const int inherited : {SIGHUP, SIGINT, SIGTERM}) signal(inherited, SIG_DFL);
     execl("/bin/sh", "sh", "-c", command.c_str(), static_cast<char*>(nullptr));
     _exit(127);
   }
@@ -31,9 +33,13 @@ void wait_for_model(const std::string& out) {
   REQUIRE(fs::exists(out + "/config.json"));
 }
 
+// A program that does not end within a minute is killed, and -SIGKILL is no test's wish.
 int exit_code_of(pid_t child) {
   int status = 0;
-  waitpid(child, &status, 0);
+  for (int i = 0; waitpid(child, &status, WNOHANG) == 0; ++i) {
+    if (i == 1200) kill(child, SIGKILL);
+    usleep(50000);
+  }
   return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
