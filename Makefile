@@ -135,8 +135,8 @@ demo: $(BUILD)/vitrail
 # ---- benchmarks ---------------------------------------------------------------------------------------------------------
 
 BENCHES := $(patsubst bench/%.cpp,%,$(sort $(wildcard bench/*.cpp)))
-# Threads that spin while they wait disturb other programs; OMP_WAIT_POLICY=active measures without them.
-WAITING := OMP_WAIT_POLICY=$${OMP_WAIT_POLICY:-passive}
+# Threads wait as in the program (cli/main.cpp), unless the environment says how.
+WAITING := $(if $(OMP_WAIT_POLICY)$(GOMP_SPINCOUNT),,GOMP_SPINCOUNT=2000)
 
 .PHONY: bench versus scaling
 # Every kernel, one after another: they must not share the machine.

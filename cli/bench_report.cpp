@@ -21,9 +21,12 @@ __attribute__((format(printf, 1, 2))) std::string format(const char* pattern, ..
   return buffer;
 }
 
-const char* wait_policy() {
-  const char* policy = std::getenv("OMP_WAIT_POLICY");
-  return policy ? policy : "default";
+// How the threads wait: cli/main.cpp sets the count unless the user has said something else.
+std::string waiting() {
+  for (const char* name : {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}) {
+    if (const char* value = std::getenv(name)) return std::string(name) + " " + value;
+  }
+  return "waiting as libgomp does";
 }
 
 double megabytes(int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
@@ -82,8 +85,8 @@ std::string to_text(const BenchResult& r) {
       format("%s, %lld parameters, %lld x %lld pixels, batch %lld, %s, %s\n", r.model.c_str(),
              static_cast<long long>(r.parameters), static_cast<long long>(r.img_height), static_cast<long long>(r.img_width),
              static_cast<long long>(r.batch_size), r.mode == "train" ? "training steps" : "inference", r.precision.c_str());
-  text += format("%s, %lld threads (OMP_WAIT_POLICY %s), BLIS kernels for %s\n\n", processor_name().c_str(),
-                 static_cast<long long>(r.threads), wait_policy(), blas_kernel_name().c_str());
+  text += format("%s, %lld threads (%s), BLIS kernels for %s\n\n", processor_name().c_str(),
+                 static_cast<long long>(r.threads), waiting().c_str(), blas_kernel_name().c_str());
   text += format("images per second  %.2f\nms per step        %.2f (fastest %.2f, slowest %.2f, %lld steps)\n",
                  r.images_per_second(), 1e3 * r.median_seconds(), 1e3 * *fastest, 1e3 * *slowest,
                  static_cast<long long>(r.steps()));
@@ -113,7 +116,7 @@ nlohmann::ordered_json to_json(const BenchResult& r) {
                     {"threads", r.threads},
                     {"steps", r.steps()},
                     {"warmup", r.warmup},
-                    {"wait_policy", wait_policy()},
+                    {"waiting", waiting()},
                     {"processor", processor_name()},
                     {"blas_kernels", blas_kernel_name()}};
   json["images_per_second"] = r.images_per_second();

@@ -34,12 +34,13 @@ void complain(std::string text) {
   std::fprintf(stderr, "vitrail: %s\n", text.c_str());
 }
 
-// While a thread waits for the others, libgomp spins; if another program has the processor that it waits for, it spins for
-// milliseconds, and training on a shared machine becomes several times slower. It reads its wait policy before main, so the
-// program starts itself once more with the policy set. A user's own setting stays, and a refusal to start again is no error.
-void wait_without_spinning(char** argv) {
+// While a thread waits for the others, libgomp spins for milliseconds; if another program has the processor that it waits for,
+// training on a shared machine becomes several times slower. Without any spinning the thread sleeps and wakes a thousand times
+// a step. So it spins for some ten microseconds, then sleeps (docs/results.md, "Waiting"). libgomp reads this before main, so
+// the program starts itself once more with the count set. A user's own setting stays; a refusal to start again is no error.
+void wait_briefly(char** argv) {
   if (std::getenv("OMP_WAIT_POLICY") || std::getenv("GOMP_SPINCOUNT")) return;
-  setenv("OMP_WAIT_POLICY", "passive", 1);
+  setenv("GOMP_SPINCOUNT", "2000", 1);
   execv("/proc/self/exe", argv);
 }
 
@@ -68,6 +69,6 @@ int main_guarded(int argc, char** argv) {
 }  // namespace vitrail::cli
 
 int main(int argc, char** argv) {
-  vitrail::cli::wait_without_spinning(argv);
+  vitrail::cli::wait_briefly(argv);
   return vitrail::cli::main_guarded(argc, argv);
 }

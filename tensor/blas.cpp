@@ -162,7 +162,7 @@ void gemm(T alpha, MatrixView<const T> a, MatrixView<const T> b, T beta, MatrixV
           Precision precision) {
   check_shapes(a, b, c);
   if constexpr (std::is_same_v<T, float>) {
-    if (alpha == 1 && detail::suits_product(a, b, beta, c, precision)) {
+    if (alpha == 1 && detail::suits_product(a, b, beta, c)) {
       return detail::product(a, b, beta, c, epilogue, precision);
     }
   }

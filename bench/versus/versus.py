@@ -261,7 +261,7 @@ def main():
         return 1
     print("%s\n\n%s; %d threads, %d rounds, warm-up %d steps. Wait policy of ours: %s.\n" %
           (shlex.join(["make", "versus", "ARGS=" + shlex.join(sys.argv[1:])]), machine(), o.threads, o.rounds, o.warmup,
-           os.environ.get("OMP_WAIT_POLICY", "passive (the program's own)")), flush=True)
+           os.environ.get("OMP_WAIT_POLICY", "the program's own")), flush=True)
     everything = []
     with tempfile.TemporaryDirectory() as folder:
         for name in o.works:

@@ -56,6 +56,10 @@ void multiply(int64_t steps, const void* a_data, int64_t row_step, int64_t depth
   const auto* a = static_cast<const Element*>(a_data);
   const auto* b = static_cast<const float*>(b_data);
   Float sum[kRows][kVectors] = {};
+  // The sums are wanted in C when the steps are done; by then its lines have arrived.
+  for (int i = 0; i < kRows; ++i) {
+    for (int v = 0; v < kVectors; ++v) __builtin_prefetch(c + i * ldc + v * kWidth, 1);
+  }
   for (int64_t step = 0; step < steps; ++step) {
     Float row[kVectors];
 #pragma GCC unroll 4

@@ -7,19 +7,25 @@
 namespace vitrail::detail {
 namespace {
 
-// Eight lanes whatever the processor: the compiler splits or keeps them.
-typedef uint32_t Lanes __attribute__((vector_size(32), aligned(4), may_alias));
-typedef float FloatLanes __attribute__((vector_size(32), aligned(4), may_alias));
+// Vectors of a fixed number of lanes whatever the processor: the compiler splits or keeps them.
+template <int64_t kCount>
+struct VectorOf {
+  typedef uint32_t Type __attribute__((vector_size(4 * kCount)));
+};
+template <int64_t kCount>
+using Vector = typename VectorOf<kCount>::Type;
 constexpr int64_t kLanes = 8;
+using Lanes = Vector<kLanes>;
 
 // The bits of a float rounded to bf16 in the upper half; the lower half is left over.
 inline uint32_t rounded_bits(uint32_t bits) {
   const uint32_t rounded = bits + 0x7fffu + ((bits >> 16) & 1u);
   return (bits & 0x7fffffffu) > 0x7f800000u ? 0x7fc00000u : rounded;
 }
-inline Lanes rounded_bits(Lanes bits) {
-  const Lanes rounded = bits + 0x7fffu + ((bits >> 16) & 1u);
-  const Lanes is_nan = reinterpret_cast<Lanes>((bits & 0x7fffffffu) > 0x7f800000u);
+template <class Bits>
+inline Bits rounded_bits(Bits bits) {
+  const Bits rounded = bits + 0x7fffu + ((bits >> 16) & 1u);
+  const Bits is_nan = reinterpret_cast<Bits>((bits & 0x7fffffffu) > 0x7f800000u);
   return (rounded & ~is_nan) | (is_nan & 0x7fc00000u);
 }
 
@@ -29,8 +35,17 @@ inline Bits pair_of(Bits first, Bits second) {
   return (rounded_bits(first) >> 16) | (rounded_bits(second) & 0xffff0000u);
 }
 
-inline Lanes load(const float* x) { return *reinterpret_cast<const Lanes*>(x); }
-inline void store(uint32_t* to, Lanes x) { *reinterpret_cast<Lanes*>(to) = x; }
+// By memcpy, because addresses are aligned to four bytes only: it becomes one unaligned move.
+template <int64_t kCount = kLanes>
+inline Vector<kCount> load(const float* x) {
+  Vector<kCount> lanes;
+  std::memcpy(&lanes, x, sizeof lanes);
+  return lanes;
+}
+template <class Bits>
+inline void store(uint32_t* to, Bits x) {
+  std::memcpy(to, &x, sizeof x);
+}
 
 // Eight pairs out of sixteen neighbouring numbers.
 inline Lanes pairs_along(const float* x) {
@@ -64,7 +79,10 @@ struct F32Format {
   static constexpr ProductFormat kFormat = ProductFormat::kF32;
   static uint32_t one(const float* x, int64_t, int64_t) { return std::bit_cast<uint32_t>(*x); }
   static Lanes along(const float* x) { return load(x); }                     // elements of eight steps
-  static Lanes across(const float* x, int64_t, int64_t) { return load(x); }  // one step of eight neighbours
+  template <int64_t kCount>
+  static Vector<kCount> across(const float* x, int64_t, int64_t) {  // one step of neighbours
+    return load<kCount>(x);
+  }
 };
 struct Bf16Format {
   static constexpr ProductFormat kFormat = ProductFormat::kBf16Pair;
@@ -73,8 +91,9 @@ struct Bf16Format {
     return pair_of(std::bit_cast<uint32_t>(*x), left > 1 ? std::bit_cast<uint32_t>(x[next]) : 0u);
   }
   static Lanes along(const float* x) { return pairs_along(x); }
-  static Lanes across(const float* x, int64_t next, int64_t left) {
-    return pair_of(load(x), left > 1 ? load(x + next) : Lanes{});
+  template <int64_t kCount>
+  static Vector<kCount> across(const float* x, int64_t next, int64_t left) {
+    return pair_of(load<kCount>(x), left > 1 ? load<kCount>(x + next) : Vector<kCount>{});
   }
 };
 
@@ -82,6 +101,7 @@ struct Bf16Format {
 template <class Format>
 void pack_panel_along(MatrixView<const float> b, int64_t width, uint32_t* out) {
   constexpr int64_t kNumbers = numbers_per_step(Format::kFormat);
+  if (b.cols < width) std::memset(out, 0, sizeof(uint32_t) * steps_of(b.rows, Format::kFormat) * width);
   const int64_t steps = steps_of(b.rows, Format::kFormat), whole = b.rows / (kNumbers * kLanes) * kLanes;
   const int64_t columns = b.cols / kLanes * kLanes;
   for (int64_t col = 0; col < columns; col += kLanes) {
@@ -99,32 +119,36 @@ void pack_panel_along(MatrixView<const float> b, int64_t width, uint32_t* out) {
   }
 }
 
-// Numbers across the panel lie one after the other.
+// Numbers across the panels lie one after the other: step by step, so that each row of memory is read once from end to end.
 template <class Format>
-void pack_panel_across(MatrixView<const float> b, int64_t width, uint32_t* out) {
-  constexpr int64_t kNumbers = numbers_per_step(Format::kFormat);
-  const int64_t steps = steps_of(b.rows, Format::kFormat);
+void pack_panels_across(MatrixView<const float> b, int64_t width, int64_t panel_stride, uint32_t* out) {
+  constexpr int64_t kNumbers = numbers_per_step(Format::kFormat), kWide = 16;
+  const int64_t steps = steps_of(b.rows, Format::kFormat), whole = b.cols / width * width;
   for (int64_t step = 0; step < steps; ++step) {
     const float* row = b.data + step * kNumbers * b.row_stride;
     const int64_t left = b.rows - step * kNumbers;
-    int64_t col = 0;
-    for (; col + kLanes <= b.cols; col += kLanes)
-      store(out + step * width + col, Format::across(row + col, b.row_stride, left));
-    for (; col < b.cols; ++col) out[step * width + col] = Format::one(row + col, b.row_stride, left);
+    uint32_t* to = out + step * width;
+    for (int64_t col = 0; col < whole; col += width, to += panel_stride) {
+      for (int64_t i = 0; i < width; i += kWide)
+        store(to + i, Format::template across<kWide>(row + col + i, b.row_stride, left));
+    }
+    if (whole == b.cols) continue;
+    for (int64_t i = 0; i < width; ++i) to[i] = whole + i < b.cols ? Format::one(row + whole + i, b.row_stride, left) : 0;
   }
 }
 
 template <class Format>
-void pack_panel_as(MatrixView<const float> b, int64_t width, uint32_t* out) {
-  if (b.cols < width) std::memset(out, 0, sizeof(uint32_t) * steps_of(b.rows, Format::kFormat) * width);
-  b.row_stride == 1 && b.col_stride != 1 ? pack_panel_along<Format>(b, width, out) : pack_panel_across<Format>(b, width, out);
+void pack_panels_as(MatrixView<const float> b, int64_t width, int64_t panel_stride, uint32_t* out) {
+  if (b.row_stride != 1 || b.col_stride == 1) return pack_panels_across<Format>(b, width, panel_stride, out);
+  for (int64_t col = 0; col < b.cols; col += width, out += panel_stride)
+    pack_panel_along<Format>(b.block(0, b.rows, col, std::min(width, b.cols - col)), width, out);
 }
 
 // Between two rows of a copied block: not a multiple of 4 KiB, so that the rows of a group do not share one cache set.
 int64_t copied_row_step(int64_t steps) { return (steps + kLanes - 1) / kLanes * kLanes + 16; }
 
 template <class Format>
-PackedRows copy_rows(MatrixView<const float> a, int64_t group, uint32_t* out) {
+RowGroups copy_rows(MatrixView<const float> a, int64_t group, uint32_t* out) {
   constexpr int64_t kNumbers = numbers_per_step(Format::kFormat);
   const int64_t steps = steps_of(a.cols, Format::kFormat), step_row = copied_row_step(steps);
   const int64_t whole = a.cols / (kNumbers * kLanes) * kLanes, rows = (a.rows + group - 1) / group * group;
@@ -135,30 +159,39 @@ PackedRows copy_rows(MatrixView<const float> a, int64_t group, uint32_t* out) {
     for (int64_t step = whole; step < steps; ++step) to[step] = Format::one(row + step * kNumbers, 1, a.cols - step * kNumbers);
   }
   for (int64_t i = a.rows; i < rows; ++i) std::memset(out + i * step_row, 0, sizeof(uint32_t) * steps);
-  return {step_row, 1, step_row};
+  return {out, step_row, 1, step_row};
 }
 
-// Step by step, so that each row of memory is read once from end to end; a group is the kernel's rows, known when compiling.
+// Step by step, so that each row of memory is read once from end to end. A group is the kernel's rows, known when compiling:
+// one or two vectors, of which the second overlaps the first rather than reaching beyond the group.
 template <class Format, int64_t kGroup>
-PackedRows interleave_rows(MatrixView<const float> a, uint32_t* out) {
-  constexpr int64_t kNumbers = numbers_per_step(Format::kFormat);
+RowGroups interleave_rows(MatrixView<const float> a, uint32_t* out) {
+  constexpr int64_t kNumbers = numbers_per_step(Format::kFormat), kCount = kGroup < kLanes ? 4 : kLanes;
+  static_assert(kCount <= kGroup && kGroup <= 2 * kCount);
   const int64_t steps = steps_of(a.cols, Format::kFormat), whole = a.rows / kGroup * kGroup;
   for (int64_t step = 0; step < steps; ++step) {
     const float* from = a.data + step * kNumbers * a.col_stride;
     uint32_t* to = out + step * kGroup;
     const int64_t left = a.cols - step * kNumbers;
     for (int64_t row = 0; row < whole; row += kGroup) {
-      for (int64_t i = 0; i < kGroup; ++i) to[row * steps + i] = Format::one(from + row + i, a.col_stride, left);
+      for (const int64_t i : {int64_t{0}, kGroup - kCount})
+        store(to + row * steps + i, Format::template across<kCount>(from + row + i, a.col_stride, left));
     }
     if (whole == a.rows) continue;
     for (int64_t i = 0; i < kGroup; ++i)
       to[whole * steps + i] = whole + i < a.rows ? Format::one(from + whole + i, a.col_stride, left) : 0;
   }
-  return {1, kGroup, steps};
+  return {out, 1, kGroup, steps};
+}
+
+// Rows a multiple of 4 KiB apart would share the lines of one cache set, and a group that is not whole would be read beyond.
+bool can_stay(const MatrixView<const float>& a, int64_t group, ProductFormat format) {
+  return format == ProductFormat::kF32 && a.col_stride == 1 && a.rows % group == 0 && a.row_stride % 1024 != 0;
 }
 
 template <class Format>
-PackedRows pack_rows_as(MatrixView<const float> a, int64_t group, uint32_t* out) {
+RowGroups group_rows_as(MatrixView<const float> a, int64_t group, uint32_t* out) {
+  if (can_stay(a, group, Format::kFormat)) return {reinterpret_cast<const uint32_t*>(a.data), a.row_stride, 1, a.row_stride};
   if (a.col_stride == 1) return copy_rows<Format>(a, group, out);
   switch (group) {
     case 4: return interleave_rows<Format, 4>(a, out);
@@ -174,18 +207,19 @@ uint16_t to_bf16(float x) { return static_cast<uint16_t>(rounded_bits(std::bit_c
 
 float from_bf16(uint16_t x) { return std::bit_cast<float>(static_cast<uint32_t>(x) << 16); }
 
-void pack_panel(MatrixView<const float> b, int64_t width, ProductFormat format, void* out) {
+void pack_panels(MatrixView<const float> b, int64_t width, ProductFormat format, int64_t panel_stride, void* out) {
   auto* to = static_cast<uint32_t*>(out);
-  format == ProductFormat::kF32 ? pack_panel_as<F32Format>(b, width, to) : pack_panel_as<Bf16Format>(b, width, to);
+  format == ProductFormat::kF32 ? pack_panels_as<F32Format>(b, width, panel_stride, to)
+                                : pack_panels_as<Bf16Format>(b, width, panel_stride, to);
 }
 
-int64_t packed_rows_size(int64_t rows, int64_t group, int64_t depth, ProductFormat format) {
+int64_t grouped_rows_size(int64_t rows, int64_t group, int64_t depth, ProductFormat format) {
   return (rows + group - 1) / group * group * copied_row_step(steps_of(depth, format));
 }
 
-PackedRows pack_rows(MatrixView<const float> a, int64_t group, ProductFormat format, void* out) {
-  auto* to = static_cast<uint32_t*>(out);
-  return format == ProductFormat::kF32 ? pack_rows_as<F32Format>(a, group, to) : pack_rows_as<Bf16Format>(a, group, to);
+RowGroups group_rows(MatrixView<const float> a, int64_t group, ProductFormat format, uint32_t* scratch) {
+  return format == ProductFormat::kF32 ? group_rows_as<F32Format>(a, group, scratch)
+                                       : group_rows_as<Bf16Format>(a, group, scratch);
 }
 
 }  // namespace vitrail::detail

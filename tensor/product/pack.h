@@ -15,20 +15,23 @@ constexpr int64_t steps_of(int64_t depth, ProductFormat format) {
   return (depth + numbers_per_step(format) - 1) / numbers_per_step(format);
 }
 
-// One panel of B: for each step, `width` elements; columns beyond b.cols are zero. One stride of b must be one.
-void pack_panel(MatrixView<const float> b, int64_t width, ProductFormat format, void* out);
+// The panels of B, `panel_stride` elements apart: in each for every step `width` elements, a multiple of 16; columns beyond
+// b.cols are zero. One stride of b must be one.
+void pack_panels(MatrixView<const float> b, int64_t width, ProductFormat format, int64_t panel_stride, void* out);
 
-// A block of A, and how the micro-kernel finds element (row, step) in it: at row * row_step + step * depth_step.
-struct PackedRows {
-  int64_t row_step, depth_step;
-  // Offset of the group of `group` rows that begins at `row` (a multiple of group).
-  int64_t offset(int64_t row) const { return row * group_step; }
-  int64_t group_step;
+// A block of A in groups of rows, and how the micro-kernel finds element (row, step) of a group: at row * row_step +
+// step * depth_step.
+struct RowGroups {
+  const uint32_t* data;
+  int64_t row_step, depth_step, group_step;  // group_step: of one row, so that a group is where its first row would be
+  // The group that begins at `row` (a multiple of the group's rows).
+  const uint32_t* group(int64_t row) const { return data + row * group_step; }
 };
-// Elements that pack_rows writes at most for `rows` rows.
-int64_t packed_rows_size(int64_t rows, int64_t group, int64_t depth, ProductFormat format);
-// Rows that lie in memory one after the other are copied as they are; where a column is contiguous (dy^T), `group` rows are
-// interleaved. Rows beyond a.rows, up to a multiple of group, are zero.
-PackedRows pack_rows(MatrixView<const float> a, int64_t group, ProductFormat format, void* out);
+// Elements of `scratch` that group_rows() uses at most for `rows` rows.
+int64_t grouped_rows_size(int64_t rows, int64_t group, int64_t depth, ProductFormat format);
+// Rows that lie in memory one after the other are taken where they are, or copied where they would be in each other's way or
+// must be rounded; where a column is contiguous (dy^T), `group` rows are interleaved. Rows beyond a.rows, up to a multiple of
+// group, are zero.
+RowGroups group_rows(MatrixView<const float> a, int64_t group, ProductFormat format, uint32_t* scratch);
 
 }  // namespace vitrail::detail

@@ -11,10 +11,10 @@ namespace vitrail::detail {
 namespace {
 
 // A panel of B of this many steps stays in the first-level cache while the rows of a tile pass by.
-constexpr int64_t kStepsPerBlock = 320;
-constexpr int64_t kRowsPerTile = 96;  // a block of A of that height stays in the second-level cache
+constexpr int64_t kStepsPerBlock = 256;
+constexpr int64_t kRowsPerTile = 192;  // a block of A of that height stays in the second-level cache
 constexpr int64_t kColsPerTile = 512;
-constexpr int64_t kPackedAtOnce = int64_t{1} << 20;  // elements of B whose packed copy stays in the third-level cache
+constexpr int64_t kPackedAtOnce = int64_t{1} << 22;  // elements of B whose packed copy stays in the third-level cache
 constexpr double kLeastWork = 1 << 18;               // multiply-adds below which packing costs more than it saves
 
 ProductFormat format_of(Precision precision) {
@@ -46,11 +46,11 @@ struct Tiles {
         col_groups(pieces(n, kernel.cols)),
         down(pieces(row_groups, std::max<int64_t>(1, kRowsPerTile / kernel.rows))),
         across(pieces(col_groups, std::max<int64_t>(1, kColsPerTile / kernel.cols))) {
-    const int64_t threads = num_threads(), wanted = 4 * threads;
+    const int64_t threads = num_threads();
     // Narrower tiles pack more rows of A again, lower ones read more of B again: in turns, rows first.
-    for (int64_t least = 8; least >= 2 && count() < wanted; least /= 2) {
-      down = std::max(down, std::min(pieces(wanted, across), row_groups / least));
-      across = std::max(across, std::min(pieces(wanted, down), col_groups / (2 * least)));
+    for (int64_t least = 8; least >= 2 && count() < threads; least /= 2) {
+      down = std::max(down, std::min(pieces(threads, across), row_groups / least));
+      across = std::max(across, std::min(pieces(threads, down), col_groups / (2 * least)));
     }
     // Where a last tile would leave the other threads waiting, one more cut costs less.
     for (int64_t tries = 1; tries < threads && count() < 16 * threads && count() % threads != 0; ++tries) {
@@ -67,8 +67,9 @@ struct Tiles {
 };
 
 // c = a tile's worth of the kernel, or += it; a kernel's tile that C does not hold whole goes through a buffer.
-void multiply_at(const MicroKernel& kernel, int64_t steps, const uint32_t* a, const PackedRows& rows, const void* panel,
+void multiply_at(const MicroKernel& kernel, int64_t steps, const RowGroups& rows, int64_t row, const void* panel,
                  MatrixView<float> c, bool accumulate) {
+  const void* a = rows.group(row);
   if (c.rows == kernel.rows && c.cols == kernel.cols) {
     kernel.multiply(steps, a, rows.row_step, rows.depth_step, panel, c.data, c.row_stride, accumulate);
     return;
@@ -76,8 +77,8 @@ void multiply_at(const MicroKernel& kernel, int64_t steps, const uint32_t* a, co
   float whole[16 * 64];
   kernel.multiply(steps, a, rows.row_step, rows.depth_step, panel, whole, kernel.cols, false);
   for (int64_t i = 0; i < c.rows; ++i) {
-    float* row = c.data + i * c.row_stride;
-    for (int64_t j = 0; j < c.cols; ++j) row[j] = accumulate ? row[j] + whole[i * kernel.cols + j] : whole[i * kernel.cols + j];
+    float* to = c.data + i * c.row_stride;
+    for (int64_t j = 0; j < c.cols; ++j) to[j] = accumulate ? to[j] + whole[i * kernel.cols + j] : whole[i * kernel.cols + j];
   }
 }
 
@@ -87,14 +88,13 @@ void multiply_tile(const MicroKernel& kernel, MatrixView<const float> a, const P
   const ProductFormat format = format_of(b.precision());
   const DepthBlocks depth(a.cols, format);
   for (int64_t block = 0; block < depth.count; ++block) {
-    const PackedRows rows = pack_rows(a.block(0, a.rows, depth.begin(block), depth.size(block)), kernel.rows, format, scratch);
+    const RowGroups rows = group_rows(a.block(0, a.rows, depth.begin(block), depth.size(block)), kernel.rows, format, scratch);
     const int64_t steps = steps_of(depth.size(block), format);
     for (int64_t j = 0; j < c.cols; j += kernel.cols) {
       const void* panel = b.panel(block, col0 + j);
       for (int64_t i = 0; i < c.rows; i += kernel.rows) {
-        multiply_at(kernel, steps, scratch + rows.offset(i), rows, panel,
-                    c.block(i, std::min(kernel.rows, c.rows - i), j, std::min(kernel.cols, c.cols - j)),
-                    block > 0 || beta != 0);
+        multiply_at(kernel, steps, rows, i, panel,
+                    c.block(i, std::min(kernel.rows, c.rows - i), j, std::min(kernel.cols, c.cols - j)), block > 0 || beta != 0);
       }
     }
   }
@@ -104,14 +104,11 @@ void multiply_tile(const MicroKernel& kernel, MatrixView<const float> a, const P
 
 bool has_product_kernels() { return micro_kernel_for(ProductFormat::kF32) != nullptr; }
 
-bool suits_product(const MatrixView<const float>& a, const MatrixView<const float>& b, float beta, const MatrixView<float>& c,
-                   Precision precision) {
+bool suits_product(const MatrixView<const float>& a, const MatrixView<const float>& b, float beta, const MatrixView<float>& c) {
   const double work = static_cast<double>(c.rows) * static_cast<double>(c.cols) * static_cast<double>(a.cols);
-  // dW of a narrow layer: so long a sum for so few results is faster with BLIS, which takes the depth in parallel pieces.
-  const bool deep = a.row_stride == 1 && a.col_stride != 1 && a.cols >= 12 * std::min(c.rows, c.cols);
-  return has_product_kernels() && work >= kLeastWork && (!deep || precision == Precision::kBf16) && c.rows >= 8 &&
-         c.cols >= 8 && (a.row_stride == 1 || a.col_stride == 1) && (b.row_stride == 1 || b.col_stride == 1) &&
-         c.col_stride == 1 && (beta == 0 || beta == 1);
+  return has_product_kernels() && work >= kLeastWork && c.rows >= 8 && c.cols >= 8 &&
+         (a.row_stride == 1 || a.col_stride == 1) && (b.row_stride == 1 || b.col_stride == 1) && c.col_stride == 1 &&
+         (beta == 0 || beta == 1);
 }
 
 PackedMatrix::PackedMatrix(MatrixView<const float> b, Precision precision)
@@ -123,13 +120,20 @@ PackedMatrix::PackedMatrix(MatrixView<const float> b, Precision precision)
       }()) {
   const ProductFormat format = format_of(precision);
   const DepthBlocks depth(b.rows, format);
-  const int64_t width = micro_kernel_for(format)->cols, panels = pieces(b.cols, width);
-  const int64_t grain = std::max<int64_t>(1, kElementwiseGrain / (width * depth.length));
-  parallel_for(depth.count * panels, grain, [&](int64_t begin, int64_t end) {
+  const int64_t width = micro_kernel_for(format)->cols, panel_stride = steps_of(depth.length, format) * width;
+  // A piece of work is what lies together in memory: some rows from end to end, or one panel of a transposed matrix.
+  const bool transposed = b.row_stride == 1 && b.col_stride != 1;
+  const int64_t most_rows = transposed ? depth.length : std::min(depth.length, 16 * numbers_per_step(format));
+  const int64_t most_cols = transposed ? width : b.cols;
+  const int64_t down = pieces(depth.length, most_rows), across = pieces(b.cols, most_cols);
+  const int64_t grain = std::max<int64_t>(1, kElementwiseGrain / std::max<int64_t>(1, most_rows * most_cols));
+  parallel_for(depth.count * down * across, grain, [&](int64_t begin, int64_t end) {
     for (int64_t item = begin; item < end; ++item) {
-      const int64_t block = item / panels, col = item % panels * width;
-      pack_panel(b.block(depth.begin(block), depth.size(block), col, std::min(width, b.cols - col)), width, format,
-                 const_cast<void*>(panel(block, col)));
+      const int64_t block = item / (down * across), row = item / across % down * most_rows, col = item % across * most_cols;
+      const int64_t rows = std::min(most_rows, depth.size(block) - row), cols = std::min(most_cols, b.cols - col);
+      if (rows <= 0) continue;
+      auto* to = static_cast<uint32_t*>(const_cast<void*>(panel(block, col))) + row / numbers_per_step(format) * width;
+      pack_panels(b.block(depth.begin(block) + row, rows, col, cols), width, format, panel_stride, to);
     }
   });
 }
@@ -158,7 +162,7 @@ void product(MatrixView<const float> a, const PackedMatrix& b, float beta, Matri
   const MicroKernel& kernel = *micro_kernel_for(format);
   const Tiles tiles(c.rows, c.cols, kernel);
   const int64_t scratch_bytes =
-      4 * packed_rows_size(tiles.most_rows(kernel), kernel.rows, DepthBlocks(a.cols, format).length, format);
+      4 * grouped_rows_size(tiles.most_rows(kernel), kernel.rows, DepthBlocks(a.cols, format).length, format);
   count_flops(2 * c.rows * c.cols * a.cols);
   parallel_for(tiles.count(), 1, [&](int64_t begin, int64_t end) {
     const Storage scratch(scratch_bytes);

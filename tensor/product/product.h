@@ -15,8 +15,7 @@ namespace vitrail::detail {
 bool has_product_kernels();
 // True if there is a micro-kernel, the matrices have a unit stride each (C along its rows), beta is 0 or 1, and there is enough
 // to do to be worth packing.
-bool suits_product(const MatrixView<const float>& a, const MatrixView<const float>& b, float beta, const MatrixView<float>& c,
-                   Precision precision);
+bool suits_product(const MatrixView<const float>& a, const MatrixView<const float>& b, float beta, const MatrixView<float>& c);
 
 // The right operand B [K, N], rearranged for the micro-kernel: blocks of the depth, within them panels of N.
 class PackedMatrix {

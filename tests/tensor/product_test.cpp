@@ -202,15 +202,15 @@ TEST_CASE("each micro-kernel multiplies its rows by a panel") {
     ++ran;
     const int64_t depth = 37, steps = detail::steps_of(depth, format);
     const Tensor a = rounded_to_bf16(random({kernel->rows, depth}, 13)), b = rounded_to_bf16(random({depth, kernel->cols}, 14));
-    std::vector<uint32_t> rows(static_cast<size_t>(detail::packed_rows_size(kernel->rows, kernel->rows, depth, format)));
+    std::vector<uint32_t> rows(static_cast<size_t>(detail::grouped_rows_size(kernel->rows, kernel->rows, depth, format)));
     std::vector<uint32_t> panel(static_cast<size_t>(steps * kernel->cols));
-    const detail::PackedRows packed = detail::pack_rows(view(a), kernel->rows, format, rows.data());
-    detail::pack_panel(view(b), kernel->cols, format, panel.data());
+    const detail::RowGroups packed = detail::group_rows(view(a), kernel->rows, format, rows.data());
+    detail::pack_panels(view(b), kernel->cols, format, steps * kernel->cols, panel.data());
     Tensor c = full({kernel->rows, kernel->cols}, 1);
-    kernel->multiply(steps, rows.data(), packed.row_step, packed.depth_step, panel.data(), c.mutable_data<float>(),
+    kernel->multiply(steps, packed.group(0), packed.row_step, packed.depth_step, panel.data(), c.mutable_data<float>(),
                      kernel->cols, true);
     CHECK(relative_error(sub(c, 1.0), a, b) < 2e-6);
-    kernel->multiply(steps, rows.data(), packed.row_step, packed.depth_step, panel.data(), c.mutable_data<float>(),
+    kernel->multiply(steps, packed.group(0), packed.row_step, packed.depth_step, panel.data(), c.mutable_data<float>(),
                      kernel->cols, false);
     CHECK(relative_error(c, a, b) < 1e-6);
   }
