@@ -49,7 +49,7 @@ void backward_channel(const Sizes& s, int64_t channel, const T* dy, const T* x, 
   const T scale = static_cast<T>(rstd);
   *db = sum_over_batch(s, channel, [&](int64_t at) { return detail::sum_deviations(dy + at, s.plane, 0); });
   *dw = sum_over_batch(s, channel, [&](int64_t at) {
-    return detail::simd_sum(s.plane, [=](int64_t i) { return static_cast<double>(dy[at + i] * (centre(x[at + i]) * scale)); });
+    return detail::simd_sum(s.plane, [=](auto i) { return detail::widen(i(dy + at) * (centre(i(x + at)) * scale)); });
   });
   const T mean_g = static_cast<T>(*db / static_cast<double>(s.count()));
   const T mean_gh = static_cast<T>(*dw / static_cast<double>(s.count()));

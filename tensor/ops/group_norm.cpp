@@ -43,7 +43,7 @@ void backward_row(const Sizes& s, const T* dy, const T* x, const T* w, T* dx, do
   for (int64_t c = 0; c < s.group_channels; ++c) {
     const T *g = dy + c * s.plane, *in = x + c * s.plane;
     db[c] = detail::sum_deviations(g, s.plane, 0);
-    dw[c] = detail::simd_sum(s.plane, [=](int64_t i) { return static_cast<double>(g[i] * (centre(in[i]) * scale)); });
+    dw[c] = detail::simd_sum(s.plane, [=](auto at) { return detail::widen(at(g) * (centre(at(in)) * scale)); });
     sum_g += db[c] * static_cast<double>(w[c]);
     sum_gh += dw[c] * static_cast<double>(w[c]);
   }

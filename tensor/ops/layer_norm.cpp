@@ -30,22 +30,9 @@ template <class T>
 void backward_row(const T* dy, const T* x, const T* w, T* dx, double mean, double rstd, int64_t n) {
   const Centre<T> centre(mean);
   const T scale = static_cast<T>(rstd);
-  const int64_t half = n / 2;
-  double g0 = 0, g1 = 0, gh0 = 0, gh1 = 0;
-#pragma omp simd reduction(+ : g0, g1, gh0, gh1)
-  for (int64_t i = 0; i < half; ++i) {
-    const T a = dy[i] * w[i], b = dy[half + i] * w[half + i];
-    g0 += static_cast<double>(a);
-    g1 += static_cast<double>(b);
-    gh0 += static_cast<double>(a * (centre(x[i]) * scale));
-    gh1 += static_cast<double>(b * (centre(x[half + i]) * scale));
-  }
-  for (int64_t i = 2 * half; i < n; ++i) {
-    g0 += static_cast<double>(dy[i] * w[i]);
-    gh0 += static_cast<double>(dy[i] * w[i] * (centre(x[i]) * scale));
-  }
-  const T mean_g = static_cast<T>((g0 + g1) / static_cast<double>(n));
-  const T mean_gh = static_cast<T>((gh0 + gh1) / static_cast<double>(n));
+  const double sum_g = detail::simd_sum(n, [=](auto at) { return detail::widen(at(dy) * at(w)); });
+  const double sum_gh = detail::simd_sum(n, [=](auto at) { return detail::widen(at(dy) * at(w) * (centre(at(x)) * scale)); });
+  const T mean_g = static_cast<T>(sum_g / static_cast<double>(n)), mean_gh = static_cast<T>(sum_gh / static_cast<double>(n));
 #pragma omp simd
   for (int64_t i = 0; i < n; ++i) dx[i] = scale * (dy[i] * w[i] - mean_g - centre(x[i]) * scale * mean_gh);
 }
@@ -117,8 +104,8 @@ NormGradients layer_norm_backward(const Tensor& dy, const Tensor& x, const Tenso
   detail::check_norm_backward("layer_norm backward", dy, x, mean, "mean", row_shape);
   detail::check_norm_backward("layer_norm backward", dy, x, rstd, "rstd", row_shape);
   NormGradients d{empty(x.shape(), x.dtype()), {}, {}};
-  // At least eight rows a chunk: the partial sums of two doubles an element then stay smaller than x.
-  const int64_t grain = detail::row_grain(n, 8), length = chunk_length(rows, grain), chunks = (rows + length - 1) / length;
+  // At least 32 rows a chunk: the partial sums, two doubles an element of a row, then are an eighth of x.
+  const int64_t grain = detail::row_grain(n, 32), length = chunk_length(rows, grain), chunks = (rows + length - 1) / length;
   std::vector<double> dw(weight.defined() ? chunks * n : 0), db(dw.size());
   dispatch_float("layer_norm backward", x.dtype(), [&](auto zero) {
     using T = decltype(zero);

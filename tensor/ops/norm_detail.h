@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <vector>
 
 #include "tensor/ops/norm.h"
@@ -10,32 +11,61 @@
 
 namespace vitrail::detail {
 
-// sum of term(0) .. term(n - 1) in double. Four quarters are summed side by side: a single chain of additions would wait for
-// the adder's latency. The order depends on n alone.
+// Eight neighbours, or one number of the rest: what a term of simd_sum() reads from an array, and the same in double.
+template <class T>
+struct EightOf {
+  typedef T Type __attribute__((vector_size(8 * sizeof(T))));
+};
+struct Eight {
+  int64_t index;
+  template <class T>
+  typename EightOf<T>::Type operator()(const T* x) const {
+    typename EightOf<T>::Type values;
+    std::memcpy(&values, x + index, sizeof values);
+    return values;
+  }
+};
+struct One {
+  int64_t index;
+  template <class T>
+  T operator()(const T* x) const {
+    return x[index];
+  }
+};
+inline double widen(float x) { return x; }
+inline double widen(double x) { return x; }
+template <class Values>
+inline auto widen(Values x) {
+  return __builtin_convertvector(x, EightOf<double>::Type);
+}
+
+// sum of term(at) in double, where at(x) reads from an array x [n] and widen() makes doubles of it. 16 sums side by side,
+// because a single chain of additions would wait for the adder's latency; the order depends on n alone. With vectors, because
+// the compiler makes gathers of the plain loop.
 template <class Term>
 inline double simd_sum(int64_t n, const Term& term) {
-  const int64_t q = n / 4;
-  double s0 = 0, s1 = 0, s2 = 0, s3 = 0;
-#pragma omp simd reduction(+ : s0, s1, s2, s3)
-  for (int64_t i = 0; i < q; ++i) {
-    s0 += term(i);
-    s1 += term(q + i);
-    s2 += term(2 * q + i);
-    s3 += term(3 * q + i);
+  EightOf<double>::Type even{}, odd{};
+  int64_t i = 0;
+  for (; i + 16 <= n; i += 16) {
+    even += term(Eight{i});
+    odd += term(Eight{i + 8});
   }
-  for (int64_t i = 4 * q; i < n; ++i) s0 += term(i);
-  return (s0 + s1) + (s2 + s3);
+  double rest = 0;
+  for (; i < n; ++i) rest += term(One{i});
+  even += odd;
+  for (int64_t j = 0; j < 8; ++j) rest += even[j];
+  return rest;
 }
 
 // sum of (x - shift), and of its square.
 template <class T>
 inline double sum_deviations(const T* x, int64_t n, double shift) {
-  return simd_sum(n, [=](int64_t i) { return static_cast<double>(x[i]) - shift; });
+  return simd_sum(n, [=](auto at) { return widen(at(x)) - shift; });
 }
 template <class T>
 inline double sum_squared_deviations(const T* x, int64_t n, double shift) {
-  return simd_sum(n, [=](int64_t i) {
-    const double d = static_cast<double>(x[i]) - shift;
+  return simd_sum(n, [=](auto at) {
+    const auto d = widen(at(x)) - shift;
     return d * d;
   });
 }
@@ -48,7 +78,10 @@ struct Centre {
   explicit Centre(double mean) : high(static_cast<T>(mean)), low(static_cast<T>(mean - static_cast<double>(high))) {
     if (!std::isfinite(low)) low = 0;  // a mean that overflows T must not become inf - inf
   }
-  T operator()(T x) const { return (x - high) - low; }
+  template <class Values>
+  Values operator()(Values x) const {
+    return (x - high) - low;
+  }
   T high, low;
 };
 

@@ -21,7 +21,7 @@ void backward_rows(const T* dy, const T* x, const T* w, T* dx, const double* rrm
                    int64_t n) {
   for (int64_t r = 0; r < rows; ++r, dy += n, x += n, dx += n) {
     const T scale = static_cast<T>(rrms[r]);
-    const double sum = detail::simd_sum(n, [=](int64_t i) { return static_cast<double>(dy[i] * w[i] * (x[i] * scale)); });
+    const double sum = detail::simd_sum(n, [=](auto at) { return detail::widen(at(dy) * at(w) * (at(x) * scale)); });
     const T mean_gh = static_cast<T>(sum / static_cast<double>(n));
 #pragma omp simd
     for (int64_t i = 0; i < n; ++i) dx[i] = scale * (dy[i] * w[i] - x[i] * scale * mean_gh);
