@@ -4,55 +4,10 @@
 #include <bit>
 #include <cstring>
 
+#include "tensor/product/bf16.h"
+
 namespace vitrail::detail {
 namespace {
-
-// Vectors of a fixed number of lanes whatever the processor: the compiler splits or keeps them.
-template <int64_t kCount>
-struct VectorOf {
-  typedef uint32_t Type __attribute__((vector_size(4 * kCount)));
-};
-template <int64_t kCount>
-using Vector = typename VectorOf<kCount>::Type;
-constexpr int64_t kLanes = 8;
-using Lanes = Vector<kLanes>;
-
-// The bits of a float rounded to bf16 in the upper half; the lower half is left over.
-inline uint32_t rounded_bits(uint32_t bits) {
-  const uint32_t rounded = bits + 0x7fffu + ((bits >> 16) & 1u);
-  return (bits & 0x7fffffffu) > 0x7f800000u ? 0x7fc00000u : rounded;
-}
-template <class Bits>
-inline Bits rounded_bits(Bits bits) {
-  const Bits rounded = bits + 0x7fffu + ((bits >> 16) & 1u);
-  const Bits is_nan = reinterpret_cast<Bits>((bits & 0x7fffffffu) > 0x7f800000u);
-  return (rounded & ~is_nan) | (is_nan & 0x7fc00000u);
-}
-
-// first into the low half, second into the high one.
-template <class Bits>
-inline Bits pair_of(Bits first, Bits second) {
-  return (rounded_bits(first) >> 16) | (rounded_bits(second) & 0xffff0000u);
-}
-
-// By memcpy, because addresses are aligned to four bytes only: it becomes one unaligned move.
-template <int64_t kCount = kLanes>
-inline Vector<kCount> load(const float* x) {
-  Vector<kCount> lanes;
-  std::memcpy(&lanes, x, sizeof lanes);
-  return lanes;
-}
-template <class Bits>
-inline void store(uint32_t* to, Bits x) {
-  std::memcpy(to, &x, sizeof x);
-}
-
-// Eight pairs out of sixteen neighbouring numbers.
-inline Lanes pairs_along(const float* x) {
-  const Lanes a = load(x), b = load(x + kLanes);
-  return pair_of(__builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14),
-                 __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15));
-}
 
 // r[i][j] = r[j][i]
 inline void transpose(Lanes (&r)[kLanes]) {

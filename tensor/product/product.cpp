@@ -12,8 +12,8 @@ namespace {
 
 // A panel of B of this many steps stays in the first-level cache while the rows of a tile pass by.
 constexpr int64_t kStepsPerBlock = 256;
-constexpr int64_t kRowsPerTile = 192;  // a block of A of that height stays in the second-level cache
-constexpr int64_t kColsPerTile = 512;
+constexpr int64_t kRowsPerTile = 144;  // a block of A of that height stays in the second-level cache
+constexpr int64_t kColsPerTile = 768;
 constexpr int64_t kPackedAtOnce = int64_t{1} << 22;  // elements of B whose packed copy stays in the third-level cache
 constexpr double kLeastWork = 1 << 18;               // multiply-adds below which packing costs more than it saves
 
