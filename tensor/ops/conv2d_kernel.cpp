@@ -27,8 +27,8 @@ TileKernel<T> tile_kernel() {
       return {kernel->rows, kernel->cols, false,
               [](int64_t depth, const float* a, int64_t row_step, int64_t depth_step, const float* b, float* c, int64_t ldc,
                  bool accumulate) {
-                static const auto multiply = micro_kernel_for(ProductFormat::kF32)->multiply;
-                multiply(depth, a, row_step, depth_step, b, c, ldc, accumulate);
+                static const MicroKernel& whole = *micro_kernel_for(ProductFormat::kF32);
+                whole.multiply[whole.rows - 1](depth, a, row_step, depth_step, b, c, ldc, accumulate);
               }};
     }
   }

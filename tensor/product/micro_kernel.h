@@ -14,12 +14,14 @@ enum class ProductFormat { kF32, kBf16Pair };
 constexpr int64_t numbers_per_step(ProductFormat format) { return format == ProductFormat::kF32 ? 1 : 2; }
 
 // sums = A B over `steps` steps; then c = sums, or c += sums with `accumulate`.
-// a: element (row, step) at a[row * row_step + step * depth_step]. b: kCols elements per step. c: rows of kCols floats, ldc
-// apart. All elements are four bytes: a float, or a pair of bf16.
+// a: element (row, step) at a[row * row_step + step * depth_step]. b: the panel's columns of each step. c: rows of as many
+// floats, ldc apart. All elements are four bytes: a float, or a pair of bf16.
+using MultiplyTile = void (*)(int64_t steps, const void* a, int64_t row_step, int64_t depth_step, const void* b, float* c,
+                              int64_t ldc, bool accumulate);
+
 struct MicroKernel {
-  int64_t rows, cols;
-  void (*multiply)(int64_t steps, const void* a, int64_t row_step, int64_t depth_step, const void* b, float* c, int64_t ldc,
-                   bool accumulate);
+  int64_t rows, cols;            // the tile whose sums fill the registers
+  const MultiplyTile* multiply;  // [height - 1] for tiles of 1 to `rows` rows
 };
 
 // The kernels of one instruction set; null where the compiler or the processor has none.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstring>
+#include <utility>
 
 #include "tensor/product/micro_kernel.h"
 
@@ -83,8 +84,16 @@ void multiply(int64_t steps, const void* a_data, int64_t row_step, int64_t depth
   }
 }
 
+template <class Step, int kWidth, int kVectors, class Heights>
+struct Multiplies;
+template <class Step, int kWidth, int kVectors, int... kHeight>
+struct Multiplies<Step, kWidth, kVectors, std::integer_sequence<int, kHeight...>> {
+  static constexpr MultiplyTile kTable[] = {&multiply<Step, kWidth, kHeight + 1, kVectors>...};
+};
+
 template <class Step, int kWidth, int kRows, int kVectors>
-constexpr MicroKernel kKernel{kRows, kVectors* kWidth, &multiply<Step, kWidth, kRows, kVectors>};
+constexpr MicroKernel kKernel{kRows, kVectors* kWidth,
+                              Multiplies<Step, kWidth, kVectors, std::make_integer_sequence<int, kRows>>::kTable};
 
 }  // namespace
 }  // namespace vitrail::detail

@@ -103,18 +103,17 @@ void pack_panels_as(MatrixView<const float> b, int64_t width, int64_t panel_stri
 int64_t copied_row_step(int64_t steps) { return (steps + kLanes - 1) / kLanes * kLanes + 16; }
 
 template <class Format>
-RowGroups copy_rows(MatrixView<const float> a, int64_t group, uint32_t* out) {
+RowGroups copy_rows(MatrixView<const float> a, uint32_t* out) {
   constexpr int64_t kNumbers = numbers_per_step(Format::kFormat);
   const int64_t steps = steps_of(a.cols, Format::kFormat), step_row = copied_row_step(steps);
-  const int64_t whole = a.cols / (kNumbers * kLanes) * kLanes, rows = (a.rows + group - 1) / group * group;
+  const int64_t whole = a.cols / (kNumbers * kLanes) * kLanes;
   for (int64_t i = 0; i < a.rows; ++i) {
     const float* row = a.data + i * a.row_stride;
     uint32_t* to = out + i * step_row;
     for (int64_t step = 0; step < whole; step += kLanes) store(to + step, Format::along(row + step * kNumbers));
     for (int64_t step = whole; step < steps; ++step) to[step] = Format::one(row + step * kNumbers, 1, a.cols - step * kNumbers);
   }
-  for (int64_t i = a.rows; i < rows; ++i) std::memset(out + i * step_row, 0, sizeof(uint32_t) * steps);
-  return {out, step_row, 1, step_row};
+  return {out, step_row, 1, step_row, false};
 }
 
 // Step by step, so that each row of memory is read once from end to end. A group is the kernel's rows, known when compiling:
@@ -136,18 +135,19 @@ RowGroups interleave_rows(MatrixView<const float> a, uint32_t* out) {
     for (int64_t i = 0; i < kGroup; ++i)
       to[whole * steps + i] = whole + i < a.rows ? Format::one(from + whole + i, a.col_stride, left) : 0;
   }
-  return {out, 1, kGroup, steps};
+  return {out, 1, kGroup, steps, true};
 }
 
-// Rows a multiple of 4 KiB apart would share the lines of one cache set, and a group that is not whole would be read beyond.
-bool can_stay(const MatrixView<const float>& a, int64_t group, ProductFormat format) {
-  return format == ProductFormat::kF32 && a.col_stride == 1 && a.rows % group == 0 && a.row_stride % 1024 != 0;
+// Rows a multiple of 4 KiB apart would share the lines of one cache set.
+bool can_stay(const MatrixView<const float>& a, ProductFormat format) {
+  return format == ProductFormat::kF32 && a.col_stride == 1 && a.row_stride % 1024 != 0;
 }
 
 template <class Format>
 RowGroups group_rows_as(MatrixView<const float> a, int64_t group, uint32_t* out) {
-  if (can_stay(a, group, Format::kFormat)) return {reinterpret_cast<const uint32_t*>(a.data), a.row_stride, 1, a.row_stride};
-  if (a.col_stride == 1) return copy_rows<Format>(a, group, out);
+  if (can_stay(a, Format::kFormat))
+    return {reinterpret_cast<const uint32_t*>(a.data), a.row_stride, 1, a.row_stride, false};
+  if (a.col_stride == 1) return copy_rows<Format>(a, out);
   switch (group) {
     case 4: return interleave_rows<Format, 4>(a, out);
     case 6: return interleave_rows<Format, 6>(a, out);

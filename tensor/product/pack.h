@@ -24,14 +24,13 @@ void pack_panels(MatrixView<const float> b, int64_t width, ProductFormat format,
 struct RowGroups {
   const uint32_t* data;
   int64_t row_step, depth_step, group_step;  // group_step: of one row, so that a group is where its first row would be
-  // The group that begins at `row` (a multiple of the group's rows).
+  bool interleaved;  // then a group begins at multiples of the height that it was made for; else rows may be cut anywhere
   const uint32_t* group(int64_t row) const { return data + row * group_step; }
 };
 // Elements of `scratch` that group_rows() uses at most for `rows` rows.
 int64_t grouped_rows_size(int64_t rows, int64_t group, int64_t depth, ProductFormat format);
 // Rows that lie in memory one after the other are taken where they are, or copied where they would be in each other's way or
-// must be rounded; where a column is contiguous (dy^T), `group` rows are interleaved. Rows beyond a.rows, up to a multiple of
-// group, are zero.
+// must be rounded; where a column is contiguous (dy^T), `group` rows are interleaved.
 RowGroups group_rows(MatrixView<const float> a, int64_t group, ProductFormat format, uint32_t* scratch);
 
 }  // namespace vitrail::detail

@@ -12,7 +12,7 @@ namespace {
 
 // A panel of B of this many steps stays in the first-level cache while the rows of a tile pass by.
 constexpr int64_t kStepsPerBlock = 256;
-constexpr int64_t kRowsPerTile = 144;  // a block of A of that height stays in the second-level cache
+constexpr int64_t kRowsPerTile = 144, kMostRowsPerTile = 240;  // a block of A of that height stays in the second-level cache
 constexpr int64_t kColsPerTile = 768;
 constexpr int64_t kPackedAtOnce = int64_t{1} << 22;  // elements of B whose packed copy stays in the third-level cache
 constexpr double kLeastWork = 1 << 18;               // multiply-adds below which packing costs more than it saves
@@ -38,19 +38,23 @@ struct DepthBlocks {
   int64_t total, count, length;
 };
 
-// Tiles of C: whole groups of the kernel's rows and columns, as equal as can be. Each sum runs over the depth in one order
-// whatever the tiles are, so they may depend on the number of threads: as many as divide evenly among them.
+// Tiles of C, as equal as can be. Each sum runs over the depth in one order whatever the tiles are, so they may depend on the
+// number of threads: as many as divide evenly among them.
 struct Tiles {
-  Tiles(int64_t m, int64_t n, const MicroKernel& kernel)
-      : row_groups(pieces(m, kernel.rows)),
+  Tiles(const MatrixView<const float>& a, int64_t n, const MicroKernel& kernel)
+      : m(a.rows),
+        row_groups(pieces(m, kernel.rows)),
         col_groups(pieces(n, kernel.cols)),
-        down(pieces(row_groups, std::max<int64_t>(1, kRowsPerTile / kernel.rows))),
-        across(pieces(col_groups, std::max<int64_t>(1, kColsPerTile / kernel.cols))) {
+        down(m <= kMostRowsPerTile ? 1 : pieces(m, kRowsPerTile)),
+        across(pieces(n, kColsPerTile)),
+        whole_groups(a.col_stride != 1) {
     const int64_t threads = num_threads();
-    // Narrower tiles pack more rows of A again, lower ones read more of B again: in turns, rows first.
+    // Narrower tiles pack more rows of A again, lower ones read more of B again: in turns, beginning with the smaller loss.
+    const bool columns_first = !whole_groups && n > m;
     for (int64_t least = 8; least >= 2 && count() < threads; least /= 2) {
+      if (columns_first) cut_columns(threads, least);
       down = std::max(down, std::min(pieces(threads, across), row_groups / least));
-      across = std::max(across, std::min(pieces(threads, down), col_groups / (2 * least)));
+      cut_columns(threads, least);
     }
     // Where a last tile would leave the other threads waiting, one more cut costs less.
     for (int64_t tries = 1; tries < threads && count() < 16 * threads && count() % threads != 0; ++tries) {
@@ -58,24 +62,30 @@ struct Tiles {
     }
   }
   int64_t count() const { return down * across; }
-  // The first row of tile row i, the first column of tile column j.
-  int64_t row(int64_t i, const MicroKernel& kernel) const { return row_groups * i / down * kernel.rows; }
+  // The first row of tile row i, the first column of tile column j. Rows that are interleaved are cut between groups.
+  int64_t row(int64_t i, const MicroKernel& kernel) const {
+    return whole_groups ? std::min(m, row_groups * i / down * kernel.rows) : m * i / down;
+  }
   int64_t col(int64_t j, const MicroKernel& kernel) const { return col_groups * j / across * kernel.cols; }
   int64_t most_rows(const MicroKernel& kernel) const { return pieces(row_groups, down) * kernel.rows; }
 
-  int64_t row_groups, col_groups, down, across;
+  int64_t m, row_groups, col_groups, down, across;
+  bool whole_groups;
+
+ private:
+  void cut_columns(int64_t threads, int64_t least) {
+    across = std::max(across, std::min(pieces(threads, down), col_groups / (least / 2)));
+  }
 };
 
-// c = a tile's worth of the kernel, or += it; a kernel's tile that C does not hold whole goes through a buffer.
-void multiply_at(const MicroKernel& kernel, int64_t steps, const RowGroups& rows, int64_t row, const void* panel,
-                 MatrixView<float> c, bool accumulate) {
+// c = the product of one group of rows and one panel, or += it; columns that C has not go through a buffer.
+void multiply_group(const MicroKernel& kernel, int64_t steps, const RowGroups& rows, int64_t row, const void* panel,
+                    MatrixView<float> c, bool accumulate) {
   const void* a = rows.group(row);
-  if (c.rows == kernel.rows && c.cols == kernel.cols) {
-    kernel.multiply(steps, a, rows.row_step, rows.depth_step, panel, c.data, c.row_stride, accumulate);
-    return;
-  }
+  const MultiplyTile multiply = kernel.multiply[c.rows - 1];
+  if (c.cols == kernel.cols) return multiply(steps, a, rows.row_step, rows.depth_step, panel, c.data, c.row_stride, accumulate);
   float whole[16 * 64];
-  kernel.multiply(steps, a, rows.row_step, rows.depth_step, panel, whole, kernel.cols, false);
+  multiply(steps, a, rows.row_step, rows.depth_step, panel, whole, kernel.cols, false);
   for (int64_t i = 0; i < c.rows; ++i) {
     float* to = c.data + i * c.row_stride;
     for (int64_t j = 0; j < c.cols; ++j) to[j] = accumulate ? to[j] + whole[i * kernel.cols + j] : whole[i * kernel.cols + j];
@@ -87,14 +97,18 @@ void multiply_tile(const MicroKernel& kernel, MatrixView<const float> a, const P
                    MatrixView<float> c, uint32_t* scratch) {
   const ProductFormat format = format_of(b.precision());
   const DepthBlocks depth(a.cols, format);
+  const int64_t groups = pieces(c.rows, kernel.rows);
   for (int64_t block = 0; block < depth.count; ++block) {
     const RowGroups rows = group_rows(a.block(0, a.rows, depth.begin(block), depth.size(block)), kernel.rows, format, scratch);
     const int64_t steps = steps_of(depth.size(block), format);
     for (int64_t j = 0; j < c.cols; j += kernel.cols) {
       const void* panel = b.panel(block, col0 + j);
-      for (int64_t i = 0; i < c.rows; i += kernel.rows) {
-        multiply_at(kernel, steps, rows, i, panel,
-                    c.block(i, std::min(kernel.rows, c.rows - i), j, std::min(kernel.cols, c.cols - j)), block > 0 || beta != 0);
+      for (int64_t group = 0; group < groups; ++group) {
+        // Groups of nearly equal height where the rows allow it: 197 rows are 2 of 14 and 13 of 13, not 14 of 14 and a single one.
+        const int64_t r0 = rows.interleaved ? group * kernel.rows : c.rows * group / groups;
+        const int64_t r1 = rows.interleaved ? std::min(c.rows, r0 + kernel.rows) : c.rows * (group + 1) / groups;
+        multiply_group(kernel, steps, rows, r0, panel, c.block(r0, r1 - r0, j, std::min(kernel.cols, c.cols - j)),
+                       block > 0 || beta != 0);
       }
     }
   }
@@ -160,7 +174,7 @@ void product(MatrixView<const float> a, MatrixView<const float> b, float beta, M
 void product(MatrixView<const float> a, const PackedMatrix& b, float beta, MatrixView<float> c, const TileEpilogue& epilogue) {
   const ProductFormat format = format_of(b.precision());
   const MicroKernel& kernel = *micro_kernel_for(format);
-  const Tiles tiles(c.rows, c.cols, kernel);
+  const Tiles tiles(a, c.cols, kernel);
   const int64_t scratch_bytes =
       4 * grouped_rows_size(tiles.most_rows(kernel), kernel.rows, DepthBlocks(a.cols, format).length, format);
   count_flops(2 * c.rows * c.cols * a.cols);

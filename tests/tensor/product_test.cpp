@@ -181,8 +181,26 @@ TEST_CASE("a product counts its operations") {
   CHECK(counted_flops() - before == 2 * 100 * 200 * 300);
 }
 
-// Every kernel that this processor runs, not only the one that is chosen.
-TEST_CASE("each micro-kernel multiplies its rows by a panel") {
+// C = A B by one micro-kernel, where A has as many rows as the kernel or fewer.
+void check_micro_kernel(const detail::MicroKernel& kernel, detail::ProductFormat format, MatrixView<const float> a,
+                        const Tensor& a_values, const Tensor& b) {
+  const int64_t depth = a.cols, steps = detail::steps_of(depth, format);
+  std::vector<uint32_t> rows(static_cast<size_t>(detail::grouped_rows_size(a.rows, kernel.rows, depth, format)));
+  std::vector<uint32_t> panel(static_cast<size_t>(steps * kernel.cols));
+  const detail::RowGroups group = detail::group_rows(a, kernel.rows, format, rows.data());
+  detail::pack_panels(view(b), kernel.cols, format, steps * kernel.cols, panel.data());
+  for (const bool accumulate : {true, false}) {
+    Tensor c = full({a.rows + 1, kernel.cols}, 1);
+    kernel.multiply[a.rows - 1](steps, group.group(0), group.row_step, group.depth_step, panel.data(), c.mutable_data<float>(),
+                                kernel.cols, accumulate);
+    const Tensor product = slice(c, 0, 0, a.rows);
+    CHECK(relative_error(accumulate ? sub(product, 1.0) : product, a_values, b) < 2e-6);
+    CHECK(to_vector<float>(slice(c, 0, a.rows, a.rows + 1)) == std::vector<float>(static_cast<size_t>(kernel.cols), 1.0f));
+  }
+}
+
+// Every kernel that this processor runs, not only the one that is chosen; rows as they lie and interleaved.
+TEST_CASE("each micro-kernel multiplies one to all of its rows by a panel") {
   using detail::ProductFormat;
 #if defined(__x86_64__)
   __builtin_cpu_init();
@@ -200,19 +218,13 @@ TEST_CASE("each micro-kernel multiplies its rows by a panel") {
   for (const auto& [kernel, format] : kernels) {
     if (!kernel) continue;
     ++ran;
-    const int64_t depth = 37, steps = detail::steps_of(depth, format);
-    const Tensor a = rounded_to_bf16(random({kernel->rows, depth}, 13)), b = rounded_to_bf16(random({depth, kernel->cols}, 14));
-    std::vector<uint32_t> rows(static_cast<size_t>(detail::grouped_rows_size(kernel->rows, kernel->rows, depth, format)));
-    std::vector<uint32_t> panel(static_cast<size_t>(steps * kernel->cols));
-    const detail::RowGroups packed = detail::group_rows(view(a), kernel->rows, format, rows.data());
-    detail::pack_panels(view(b), kernel->cols, format, steps * kernel->cols, panel.data());
-    Tensor c = full({kernel->rows, kernel->cols}, 1);
-    kernel->multiply(steps, packed.group(0), packed.row_step, packed.depth_step, panel.data(), c.mutable_data<float>(),
-                     kernel->cols, true);
-    CHECK(relative_error(sub(c, 1.0), a, b) < 2e-6);
-    kernel->multiply(steps, packed.group(0), packed.row_step, packed.depth_step, panel.data(), c.mutable_data<float>(),
-                     kernel->cols, false);
-    CHECK(relative_error(c, a, b) < 1e-6);
+    for (int64_t height = 1; height <= kernel->rows; ++height) {
+      const int64_t depth = 37;
+      const Tensor a = rounded_to_bf16(random({height, depth}, 13)), b = rounded_to_bf16(random({depth, kernel->cols}, 14));
+      check_micro_kernel(*kernel, format, view(a), a, b);
+      const Tensor columns = contiguous(transpose(a, 0, 1));  // read as dy^T is: a column of A is contiguous
+      check_micro_kernel(*kernel, format, view(columns).transposed(), a, b);
+    }
   }
   MESSAGE("ran ", ran, " micro-kernels");
 #endif
