@@ -12,7 +12,7 @@ namespace {
 using detail::AttentionCall;
 
 // P of one call up to this size is kept for the backward pass.
-constexpr int64_t kKeptBytes = int64_t{32} << 20;
+constexpr int64_t kKeptBytes = int64_t{4} << 20;
 
 bool tiled(Dtype dtype) { return detail::kTiledAttention && dtype == Dtype::f32; }
 

@@ -4,6 +4,7 @@
 
 #include "tensor/flops.h"
 #include "tensor/parallel.h"
+#include "tensor/product/block.h"
 #include "tensor/product/pack.h"
 #include "tensor/shape.h"
 
@@ -16,10 +17,6 @@ constexpr int64_t kRowsPerTile = 144, kMostRowsPerTile = 240;  // a block of A o
 constexpr int64_t kColsPerTile = 768;
 constexpr int64_t kPackedAtOnce = int64_t{1} << 22;  // elements of B whose packed copy stays in the third-level cache
 constexpr double kLeastWork = 1 << 18;               // multiply-adds below which packing costs more than it saves
-
-ProductFormat format_of(Precision precision) {
-  return precision == Precision::kF32 ? ProductFormat::kF32 : ProductFormat::kBf16Pair;
-}
 
 int64_t pieces(int64_t extent, int64_t size) { return (extent + size - 1) / size; }
 
@@ -78,39 +75,15 @@ struct Tiles {
   }
 };
 
-// c = the product of one group of rows and one panel, or += it; columns that C has not go through a buffer.
-void multiply_group(const MicroKernel& kernel, int64_t steps, const RowGroups& rows, int64_t row, const void* panel,
-                    MatrixView<float> c, bool accumulate) {
-  const void* a = rows.group(row);
-  const MultiplyTile multiply = kernel.multiply[c.rows - 1];
-  if (c.cols == kernel.cols) return multiply(steps, a, rows.row_step, rows.depth_step, panel, c.data, c.row_stride, accumulate);
-  float whole[16 * 64];
-  multiply(steps, a, rows.row_step, rows.depth_step, panel, whole, kernel.cols, false);
-  for (int64_t i = 0; i < c.rows; ++i) {
-    float* to = c.data + i * c.row_stride;
-    for (int64_t j = 0; j < c.cols; ++j) to[j] = accumulate ? to[j] + whole[i * kernel.cols + j] : whole[i * kernel.cols + j];
-  }
-}
-
-// One tile of C, [rows, K] x [K, cols]: block after block of the depth, panel after panel of B, group after group of A.
+// One tile of C, [rows, K] x [K, cols]: block after block of the depth.
 void multiply_tile(const MicroKernel& kernel, MatrixView<const float> a, const PackedMatrix& b, int64_t col0, float beta,
                    MatrixView<float> c, uint32_t* scratch) {
   const ProductFormat format = format_of(b.precision());
   const DepthBlocks depth(a.cols, format);
-  const int64_t groups = pieces(c.rows, kernel.rows);
+  const int64_t panel_stride = steps_of(depth.length, format) * kernel.cols;
   for (int64_t block = 0; block < depth.count; ++block) {
-    const RowGroups rows = group_rows(a.block(0, a.rows, depth.begin(block), depth.size(block)), kernel.rows, format, scratch);
-    const int64_t steps = steps_of(depth.size(block), format);
-    for (int64_t j = 0; j < c.cols; j += kernel.cols) {
-      const void* panel = b.panel(block, col0 + j);
-      for (int64_t group = 0; group < groups; ++group) {
-        // Groups of nearly equal height where the rows allow it: 197 rows are 2 of 14 and 13 of 13, not 14 of 14 and a single one.
-        const int64_t r0 = rows.interleaved ? group * kernel.rows : c.rows * group / groups;
-        const int64_t r1 = rows.interleaved ? std::min(c.rows, r0 + kernel.rows) : c.rows * (group + 1) / groups;
-        multiply_group(kernel, steps, rows, r0, panel, c.block(r0, r1 - r0, j, std::min(kernel.cols, c.cols - j)),
-                       block > 0 || beta != 0);
-      }
-    }
+    multiply_block(kernel, format, a.block(0, a.rows, depth.begin(block), depth.size(block)),
+                   {static_cast<const uint32_t*>(b.panel(block, col0)), panel_stride}, block > 0 || beta != 0, c, scratch);
   }
 }
 

@@ -212,8 +212,9 @@ TEST_CASE("inference allocates no N x M matrix, and the statistics are two numbe
 }
 
 TEST_CASE("P is kept below the limit and computed again above it; gradients without either are refused") {
-  CHECK(attention_keep_for_backward(16 * 3 * 197 * 197, Dtype::f32) == AttentionKeep::kProbabilities);
+  CHECK(attention_keep_for_backward(64 * 3 * 65 * 65, Dtype::f32) == AttentionKeep::kProbabilities);
   if (detail::kTiledAttention) {
+    CHECK(attention_keep_for_backward(16 * 3 * 197 * 197, Dtype::f32) == AttentionKeep::kStatistics);
     CHECK(attention_keep_for_backward(int64_t{64} * 12 * 577 * 577, Dtype::f32) == AttentionKeep::kStatistics);
   }
   CHECK(attention_keep_for_backward(int64_t{64} * 12 * 577 * 577, Dtype::f64) == AttentionKeep::kProbabilities);
