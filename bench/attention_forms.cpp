@@ -55,7 +55,8 @@ void compare(const Sizes& s) {
                                    part(qkv, s, 1),
                                    part(qkv, s, 2),
                                    {},
-                                   1 / std::sqrt(double(s.width))};
+                                   1 / std::sqrt(double(s.width)),
+                                   Precision::kF32};
   AttentionGradients d{part(dqkv, s, 0), part(dqkv, s, 1), part(dqkv, s, 2), {}};
   AttentionResult plain = result_for(s, kProbabilities), kept = result_for(s, kProbabilities),
                   again = result_for(s, kStatistics), nothing = result_for(s, kNothing);

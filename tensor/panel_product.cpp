@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include "tensor/product/block.h"
+#include "tensor/product/pack.h"
 #include "tensor/simd.h"
 
 namespace vitrail {
@@ -140,12 +142,48 @@ void pack_columns(MatrixView<const float> b, float factor, float* panels) {
   }
 }
 
+// ---- bf16, by the micro-kernels of tensor/product/ ----
+
+using detail::ProductFormat;
+
+constexpr ProductFormat kPair = ProductFormat::kBf16Pair;
+
+const detail::MicroKernel& pair_kernel() { return *detail::micro_kernel_for(kPair); }
+int64_t pair_panel_size(int64_t depth) { return detail::steps_of(depth, kPair) * pair_kernel().cols; }
+
+void pack_pairs(MatrixView<const float> b, float factor, float* panels) {
+  if (factor == 1) return detail::pack_panels(b, pair_kernel().cols, kPair, pair_panel_size(b.rows), panels);
+  // The factor comes before the rounding. B is small, and stays in the cache.
+  const bool by_rows = b.col_stride == 1;
+  const Storage copy(b.rows * b.cols * static_cast<int64_t>(sizeof(float)));
+  const MatrixView<float> scaled{static_cast<float*>(copy.data()), b.rows, b.cols, by_rows ? b.cols : 1, by_rows ? 1 : b.rows};
+  const int64_t lines = by_rows ? b.rows : b.cols, length = by_rows ? b.cols : b.rows;
+  for (int64_t i = 0; i < lines; ++i) {
+    const float* from = b.data + i * (by_rows ? b.row_stride : b.col_stride);
+    for (int64_t j = 0; j < length; ++j) scaled.data[i * length + j] = factor * from[j];
+  }
+  const MatrixView<const float> read{scaled.data, b.rows, b.cols, scaled.row_stride, scaled.col_stride};
+  detail::pack_panels(read, pair_kernel().cols, kPair, pair_panel_size(b.rows), panels);
+}
+
+void multiply_pairs(MatrixView<const float> a, const float* panels, MatrixView<float> c, bool add) {
+  const Storage scratch(4 * detail::grouped_rows_size(a.rows, pair_kernel().rows, a.cols, kPair));
+  detail::multiply_block(pair_kernel(), kPair, a, {reinterpret_cast<const uint32_t*>(panels), pair_panel_size(a.cols)}, add, c,
+                         static_cast<uint32_t*>(scratch.data()));
+}
+
+bool in_pairs(Precision precision) { return precision == Precision::kBf16 && detail::micro_kernel_for(kPair) != nullptr; }
+
 }  // namespace
 
 int64_t packed_cols(int64_t cols) { return (cols + kLanes - 1) / kLanes * kLanes; }
-int64_t packed_size(int64_t rows, int64_t cols) { return rows * packed_cols(cols); }
+int64_t packed_size(int64_t rows, int64_t cols, Precision precision) {
+  if (!in_pairs(precision)) return rows * packed_cols(cols);
+  return (cols + pair_kernel().cols - 1) / pair_kernel().cols * pair_panel_size(rows);
+}
 
-void pack_panels(MatrixView<const float> b, float factor, float* panels) {
+void pack_panels(MatrixView<const float> b, float factor, float* panels, Precision precision) {
+  if (in_pairs(precision)) return pack_pairs(b, factor, panels);
   if (b.col_stride == 1 || b.cols == 1) {
     pack_rows(b, factor, panels);
   } else {
@@ -153,7 +191,9 @@ void pack_panels(MatrixView<const float> b, float factor, float* panels) {
   }
 }
 
-void multiply_panels(MatrixView<const float> a, const float* panels, MatrixView<float> c, bool add) {
+void multiply_panels(MatrixView<const float> a, const float* panels, MatrixView<float> c, bool add,
+                     Precision precision) {
+  if (in_pairs(precision)) return multiply_pairs(a, panels, c, add);
   // Tiles of nearly equal height: 65 rows are ten tiles of six and one of five, and 49 no six and a one.
   const int64_t tiles = (c.rows + kTileRows - 1) / kTileRows;
   const int64_t low = tiles ? c.rows / tiles : 0, higher = tiles ? c.rows % tiles : 0;

@@ -28,7 +28,8 @@ Tensor checked_mask(const Tensor& mask, Dtype dtype, const Shape& scores) {
   return expand(mask, scores);
 }
 
-AttentionCall checked_call(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask, double scale) {
+AttentionCall checked_call(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask, double scale,
+                           Precision precision) {
   const bool fit = q.dim() == 4 && k.dim() == 4 && v.dim() == 4 && q.size(0) == k.size(0) && q.size(1) == k.size(1) &&
                    q.size(3) == k.size(3) && v.size(0) == k.size(0) && v.size(1) == k.size(1) && v.size(2) == k.size(2);
   check(fit, ErrorKind::kShape, "attention", "q is [B, H, N, K], k is [B, H, M, K], v is [B, H, M, Kv]: q is ", q.shape(),
@@ -46,7 +47,8 @@ AttentionCall checked_call(const Tensor& q, const Tensor& k, const Tensor& v, co
           with_dense_rows(k),
           with_dense_rows(v),
           checked_mask(mask, q.dtype(), {q.size(0), q.size(1), q.size(2), k.size(2)}),
-          scale};
+          scale,
+          precision};
 }
 
 }  // namespace
@@ -56,8 +58,8 @@ AttentionKeep attention_keep_for_backward(int64_t scores, Dtype dtype) {
 }
 
 AttentionResult attention_forward(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask, double scale,
-                                  AttentionKeep keep) {
-  const AttentionCall c = checked_call(q, k, v, mask, scale);
+                                  AttentionKeep keep, Precision precision) {
+  const AttentionCall c = checked_call(q, k, v, mask, scale, precision);
   const Dtype dtype = q.dtype();
   if (keep == AttentionKeep::kStatistics && !tiled(dtype)) keep = AttentionKeep::kProbabilities;
   AttentionResult result;
@@ -76,8 +78,8 @@ AttentionResult attention_forward(const Tensor& q, const Tensor& k, const Tensor
 }
 
 void attention_backward_into(const Tensor& dy, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask,
-                             const AttentionResult& forward, double scale, AttentionGradients& gradients) {
-  const AttentionCall c = checked_call(q, k, v, mask, scale);
+                             const AttentionResult& forward, double scale, AttentionGradients& gradients, Precision precision) {
+  const AttentionCall c = checked_call(q, k, v, mask, scale, precision);
   check(forward.probabilities.defined() || forward.statistics.defined(), ErrorKind::kValue, "attention",
         "the forward pass kept nothing for the gradients. Hint: pass attention_keep_for_backward() to attention_forward().");
   if (tiled(q.dtype())) {
@@ -89,10 +91,10 @@ void attention_backward_into(const Tensor& dy, const Tensor& q, const Tensor& k,
 }
 
 AttentionGradients attention_backward(const Tensor& dy, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask,
-                                      const AttentionResult& forward, double scale, bool with_scores) {
+                                      const AttentionResult& forward, double scale, bool with_scores, Precision precision) {
   AttentionGradients d{empty_like(q), empty_like(k), empty_like(v), {}};
   if (with_scores) d.dscores = empty({q.size(0), q.size(1), q.size(2), k.size(2)}, q.dtype(), "attention");
-  attention_backward_into(dy, q, k, v, mask, forward, scale, d);
+  attention_backward_into(dy, q, k, v, mask, forward, scale, d, precision);
   return d;
 }
 

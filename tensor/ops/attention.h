@@ -1,6 +1,7 @@
 // Scaled dot-product attention (Vaswani et al., arXiv:1706.03762, equation 1) as one operation.
 #pragma once
 
+#include "tensor/precision.h"
 #include "tensor/tensor.h"
 
 namespace vitrail {
@@ -24,10 +25,11 @@ struct AttentionResult {
 // q [B, H, N, K], k [B, H, M, K], v [B, H, M, Kv], any strides (heads are views into the fused qkv buffer).
 // mask: undefined, or float (added; -inf forbids) or u8 (0 forbids), broadcasting to [B, H, N, M].
 // A row in which every key is forbidden gives zeros, not NaN. scale <= 0 means 1 / sqrt(K).
-// What is kept changes no bit of the output.
+// What is kept changes no bit of the output. With Precision::kBf16 the operands of all products are rounded to bf16, Q, K, V and
+// P here and also dO and dS on the way back; the softmax and all sums stay f32.
 // Errors: Error(kShape) naming all shapes.
 AttentionResult attention_forward(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask = {}, double scale = 0,
-                                  AttentionKeep keep = AttentionKeep::kNothing);
+                                  AttentionKeep keep = AttentionKeep::kNothing, Precision precision = Precision::kF32);
 
 // What to keep for a backward pass over `scores` = B H N M scores: P while it is small, the statistics above.
 // docs/architecture.md has the reason and the limit.
@@ -41,9 +43,11 @@ struct AttentionGradients {
 // dy is shaped as the output; `forward` is what attention_forward returned for the same inputs, with P or statistics kept.
 // Errors: Error(kValue) if neither was.
 AttentionGradients attention_backward(const Tensor& dy, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask,
-                                      const AttentionResult& forward, double scale = 0, bool with_scores = false);
+                                      const AttentionResult& forward, double scale = 0, bool with_scores = false,
+                                      Precision precision = Precision::kF32);
 // The same into tensors that exist already, of any strides: views into one fused dqkv buffer.
 void attention_backward_into(const Tensor& dy, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask,
-                             const AttentionResult& forward, double scale, AttentionGradients& gradients);
+                             const AttentionResult& forward, double scale, AttentionGradients& gradients,
+                             Precision precision = Precision::kF32);
 
 }  // namespace vitrail

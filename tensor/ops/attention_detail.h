@@ -15,6 +15,7 @@ struct AttentionCall {
   Tensor q, k, v;
   Tensor mask;  // undefined, or expanded to [B, H, N, M]
   double scale;
+  Precision precision;  // of the products; the plain form multiplies in f32 or f64 whatever it is
 };
 
 // Where the build cannot multiply and add in one instruction, BLIS, which looks at the processor at run time, is faster.

@@ -35,11 +35,11 @@ class Backward {
   // Packed operands and tiles, for one head after the other.
   struct Memory {
     Memory(const AttentionCall& c, bool recompute)
-        : k(packed_size(c.keys, c.width)),
-          v_transposed(packed_size(c.value_width, c.keys)),
-          k_transposed(recompute ? packed_size(c.width, c.keys) : 0),
-          q(packed_size(kTileQueries, c.width)),
-          dy(packed_size(kTileQueries, c.value_width)),
+        : k(packed_size(c.keys, c.width, c.precision)),
+          v_transposed(packed_size(c.value_width, c.keys, c.precision)),
+          k_transposed(recompute ? packed_size(c.width, c.keys, c.precision) : 0),
+          q(packed_size(kTileQueries, c.width, c.precision)),
+          dy(packed_size(kTileQueries, c.value_width, c.precision)),
           p(recompute ? kTileQueries * tile_stride(c.keys) : 0),
           ds(kTileQueries * tile_stride(c.keys)) {}
     Scratch k, v_transposed, k_transposed, q, dy, p, ds;
@@ -48,20 +48,21 @@ class Backward {
   void run_head(int64_t b, int64_t h, const Memory& memory) const {
     const float scale = static_cast<float>(c_.scale);
     const MatrixView<const float> k = head<float>(c_.k, b, h);
-    pack_panels(k, scale, memory.k.data());
-    pack_panels(head<float>(c_.v, b, h).transposed(), 1, memory.v_transposed.data());
-    if (recompute_) pack_panels(k.transposed(), scale, memory.k_transposed.data());
+    pack_panels(k, scale, memory.k.data(), c_.precision);
+    pack_panels(head<float>(c_.v, b, h).transposed(), 1, memory.v_transposed.data(), c_.precision);
+    if (recompute_) pack_panels(k.transposed(), scale, memory.k_transposed.data(), c_.precision);
     for_each_tile(0, c_.queries, [&](int64_t first, int64_t count) {
       const MatrixView<const float> q = rows_of(head<float>(c_.q, b, h), first, count);
       const MatrixView<const float> dy = rows_of(head<float>(dy_, b, h), first, count);
       prefetch_rows(rows_of(head<float>(forward_.output, b, h), first, count));
-      pack_panels(q, scale, memory.q.data());
-      pack_panels(dy, 1, memory.dy.data());
+      pack_panels(q, scale, memory.q.data(), c_.precision);
+      pack_panels(dy, 1, memory.dy.data(), c_.precision);
       const MatrixView<const float> p = probabilities(b, h, first, q, memory);
       const MatrixView<const float> ds = score_gradients(b, h, first, dy, p, memory);
-      multiply_panels(ds, memory.k.data(), rows_of(head(dq_, d_.dq, b, h), first, count));   // [rows, M] x [M, K]
-      multiply_panels(ds.transposed(), memory.q.data(), head(dk_, d_.dk, b, h), first > 0);  // [M, rows] x [rows, K]
-      multiply_panels(p.transposed(), memory.dy.data(), head(dv_, d_.dv, b, h), first > 0);  // [M, rows] x [rows, Kv]
+      const Precision precision = c_.precision;
+      multiply_panels(ds, memory.k.data(), rows_of(head(dq_, d_.dq, b, h), first, count), false, precision);
+      multiply_panels(ds.transposed(), memory.q.data(), head(dk_, d_.dk, b, h), first > 0, precision);  // [M, rows] x [rows, K]
+      multiply_panels(p.transposed(), memory.dy.data(), head(dv_, d_.dv, b, h), first > 0, precision);
     });
   }
 
@@ -70,7 +71,7 @@ class Backward {
                                         const Memory& memory) const {
     if (!recompute_) return rows_of(head<float>(forward_.probabilities, b, h), first, q.rows);
     const MatrixView<float> p{memory.p.data(), q.rows, packed_cols(c_.keys), tile_stride(c_.keys), 1};
-    multiply_panels(q, memory.k_transposed.data(), p);  // [rows, K] x [K, M]
+    multiply_panels(q, memory.k_transposed.data(), p, false, c_.precision);  // [rows, K] x [K, M]
     const float* statistics = forward_.statistics.data<float>() + 2 * ((b * c_.heads + h) * c_.queries + first);
     for (int64_t i = 0; i < q.rows; ++i) {
       float* row = p.data + i * p.row_stride;
@@ -85,7 +86,7 @@ class Backward {
   MatrixView<const float> score_gradients(int64_t b, int64_t h, int64_t first, MatrixView<const float> dy,
                                           MatrixView<const float> p, const Memory& memory) const {
     const MatrixView<float> ds{memory.ds.data(), dy.rows, packed_cols(c_.keys), tile_stride(c_.keys), 1};
-    multiply_panels(dy, memory.v_transposed.data(), ds);  // [rows, Kv] x [Kv, M]
+    multiply_panels(dy, memory.v_transposed.data(), ds, false, c_.precision);  // [rows, Kv] x [Kv, M]
     const MatrixView<const float> o = rows_of(head<float>(forward_.output, b, h), first, dy.rows);
     for (int64_t i = 0; i < dy.rows; ++i) {
       const float *dy_row = dy.data + i * dy.row_stride, *o_row = o.data + i * o.row_stride, *p_row = p.data + i * p.row_stride;

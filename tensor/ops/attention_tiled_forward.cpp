@@ -49,13 +49,13 @@ class Forward {
     const int64_t work = std::max<int64_t>(1, c_.queries * c_.keys * (c_.width + c_.value_width) / pieces);
     count_flops(2 * c_.batch * c_.heads * c_.queries * c_.keys * (c_.width + c_.value_width));
     parallel_for(c_.batch * c_.heads * pieces, std::max<int64_t>(1, kHeadGrain / work), [&](int64_t begin, int64_t end) {
-      const Scratch keys(packed_size(c_.width, c_.keys)), values(packed_size(c_.keys, c_.value_width)),
-          scores(kTileQueries * tile_stride(c_.keys));
+      const Scratch keys(packed_size(c_.width, c_.keys, c_.precision)),
+          values(packed_size(c_.keys, c_.value_width, c_.precision)), scores(kTileQueries * tile_stride(c_.keys));
       for (int64_t i = begin; i < end; ++i) {
         const int64_t b = i / pieces / c_.heads, h = i / pieces % c_.heads, piece = i % pieces;
         if (i == begin || piece == 0) {
-          pack_panels(head<float>(c_.k, b, h).transposed(), static_cast<float>(c_.scale), keys.data());
-          pack_panels(head<float>(c_.v, b, h), 1, values.data());
+          pack_panels(head<float>(c_.k, b, h).transposed(), static_cast<float>(c_.scale), keys.data(), c_.precision);
+          pack_panels(head<float>(c_.v, b, h), 1, values.data(), c_.precision);
         }
         for_each_tile(c_.queries * piece / pieces, c_.queries * (piece + 1) / pieces, [&](int64_t first, int64_t count) {
           tile(b, h, first, count, keys.data(), values.data(), scores.data());
@@ -69,7 +69,7 @@ class Forward {
     const MatrixView<float> s{scores, count, packed_cols(c_.keys), tile_stride(c_.keys), 1};
     const MatrixView<const float> q = rows_of(head<float>(c_.q, b, h), first, count);
     prefetch_rows(q);
-    multiply_panels(q, keys, s);  // [rows, K] x [K, M]
+    multiply_panels(q, keys, s, false, c_.precision);  // [rows, K] x [K, M]
     RowStatistics rows[kTileQueries];
     for (int64_t i = 0; i < count; ++i) {
       float* row = s.data + i * s.row_stride;
@@ -78,7 +78,7 @@ class Forward {
       keep(((b * c_.heads) + h) * c_.queries + first + i, row, rows[i]);
     }
     const MatrixView<float> o = rows_of(head(out_, output_, b, h), first, count);
-    multiply_panels(constant(s).block(0, count, 0, c_.keys), values, o);  // [rows, M] x [M, Kv]
+    multiply_panels(constant(s).block(0, count, 0, c_.keys), values, o, false, c_.precision);  // [rows, M] x [M, Kv]
     for (int64_t i = 0; i < count; ++i) {
       float* row = o.data + i * o.row_stride;
       for (int64_t j = 0; j < o.cols; ++j) row[j] *= rows[i].factor;

@@ -1,11 +1,25 @@
 #include "tensor/product/block.h"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "tensor/product/pack.h"
 
 namespace vitrail::detail {
 namespace {
+
+// c = from, or += it. The step between columns is a constant where it is one, so that the loop vectorises.
+template <class ColStride>
+void write(MatrixView<float> c, const float* from, int64_t from_stride, bool accumulate, ColStride col_stride) {
+  for (int64_t i = 0; i < c.rows; ++i, from += from_stride) {
+    float* row = c.data + i * c.row_stride;
+    if (accumulate) {
+      for (int64_t j = 0; j < c.cols; ++j) row[j * col_stride] += from[j];
+    } else {
+      for (int64_t j = 0; j < c.cols; ++j) row[j * col_stride] = from[j];
+    }
+  }
+}
 
 // c = the product of one group of rows and one panel, or += it. Columns that C has not, or has apart, go through a buffer.
 void multiply_group(const MicroKernel& kernel, int64_t steps, const RowGroups& rows, int64_t row, const void* panel,
@@ -16,11 +30,10 @@ void multiply_group(const MicroKernel& kernel, int64_t steps, const RowGroups& r
     return multiply(steps, a, rows.row_step, rows.depth_step, panel, c.data, c.row_stride, accumulate);
   float whole[16 * 64];
   multiply(steps, a, rows.row_step, rows.depth_step, panel, whole, kernel.cols, false);
-  for (int64_t i = 0; i < c.rows; ++i) {
-    for (int64_t j = 0; j < c.cols; ++j) {
-      float& to = c.data[i * c.row_stride + j * c.col_stride];
-      to = accumulate ? to + whole[i * kernel.cols + j] : whole[i * kernel.cols + j];
-    }
+  if (c.col_stride == 1) {
+    write(c, whole, kernel.cols, accumulate, std::integral_constant<int64_t, 1>{});
+  } else {
+    write(c, whole, kernel.cols, accumulate, c.col_stride);
   }
 }
 
@@ -30,13 +43,16 @@ void multiply_block(const MicroKernel& kernel, ProductFormat format, MatrixView<
                     MatrixView<float> c, uint32_t* scratch) {
   const RowGroups rows = group_rows(a, kernel.rows, format, scratch);
   const int64_t steps = steps_of(a.cols, format), groups = (c.rows + kernel.rows - 1) / kernel.rows;
+  // Groups of nearly equal height where the rows allow it: 197 rows are 2 of 14 and 13 of 13, not 14 of 14 and a single one.
+  const int64_t height = rows.interleaved ? kernel.rows : c.rows / std::max<int64_t>(1, groups);
+  const int64_t higher = rows.interleaved ? 0 : c.rows - height * groups;  // so many have one row more
   for (int64_t j = 0; j < c.cols; j += kernel.cols) {
     const uint32_t* panel = b.first + j / kernel.cols * b.stride;
-    for (int64_t group = 0; group < groups; ++group) {
-      // Groups of nearly equal height where the rows allow it: 197 rows are 2 of 14 and 13 of 13, not 14 of 14 and a single one.
-      const int64_t r0 = rows.interleaved ? group * kernel.rows : c.rows * group / groups;
-      const int64_t r1 = rows.interleaved ? std::min(c.rows, r0 + kernel.rows) : c.rows * (group + 1) / groups;
-      multiply_group(kernel, steps, rows, r0, panel, c.block(r0, r1 - r0, j, std::min(kernel.cols, c.cols - j)), accumulate);
+    const int64_t cols = std::min(kernel.cols, c.cols - j);
+    for (int64_t row = 0, group = 0; row < c.rows; ++group) {
+      const int64_t count = std::min(c.rows - row, height + (group < higher ? 1 : 0));
+      multiply_group(kernel, steps, rows, row, panel, c.block(row, count, j, cols), accumulate);
+      row += count;
     }
   }
 }
