@@ -116,24 +116,39 @@ RowGroups copy_rows(MatrixView<const float> a, uint32_t* out) {
   return {out, step_row, 1, step_row, false};
 }
 
-// Step by step, so that each row of memory is read once from end to end. A group is the kernel's rows, known when compiling:
-// one or two vectors, of which the second overlaps the first rather than reaching beyond the group.
+// One step of a group of at most 16 rows: one or two vectors, of which the second overlaps the first rather than reaching
+// beyond the group.
+template <class Format>
+inline void interleave_group(const float* from, int64_t rows, int64_t next, int64_t left, uint32_t* to) {
+  if (rows >= 8) {
+    store(to, Format::template across<8>(from, next, left));
+    store(to + rows - 8, Format::template across<8>(from + rows - 8, next, left));
+  } else if (rows >= 4) {
+    store(to, Format::template across<4>(from, next, left));
+    store(to + rows - 4, Format::template across<4>(from + rows - 4, next, left));
+  } else {
+    for (int64_t i = 0; i < rows; ++i) to[i] = Format::one(from + i, next, left);
+  }
+}
+
+// Step by step, so that each row of memory is read once from end to end. The rows of a tile are short pieces far apart, which
+// no processor guesses: they are asked for some steps ahead.
 template <class Format, int64_t kGroup>
 RowGroups interleave_rows(MatrixView<const float> a, uint32_t* out) {
-  constexpr int64_t kNumbers = numbers_per_step(Format::kFormat), kCount = kGroup < kLanes ? 4 : kLanes;
-  static_assert(kCount <= kGroup && kGroup <= 2 * kCount);
+  constexpr int64_t kNumbers = numbers_per_step(Format::kFormat), kRowsAhead = 16;
+  static_assert(kGroup <= 16);
   const int64_t steps = steps_of(a.cols, Format::kFormat), whole = a.rows / kGroup * kGroup;
   for (int64_t step = 0; step < steps; ++step) {
-    const float* from = a.data + step * kNumbers * a.col_stride;
-    uint32_t* to = out + step * kGroup;
-    const int64_t left = a.cols - step * kNumbers;
-    for (int64_t row = 0; row < whole; row += kGroup) {
-      for (const int64_t i : {int64_t{0}, kGroup - kCount})
-        store(to + row * steps + i, Format::template across<kCount>(from + row + i, a.col_stride, left));
+    const int64_t first = step * kNumbers;
+    for (int64_t soon = first + kRowsAhead; soon < std::min(a.cols, first + kRowsAhead + kNumbers); ++soon) {
+      for (int64_t i = 0; i < a.rows; i += 16) __builtin_prefetch(a.data + soon * a.col_stride + i);
     }
-    if (whole == a.rows) continue;
-    for (int64_t i = 0; i < kGroup; ++i)
-      to[whole * steps + i] = whole + i < a.rows ? Format::one(from + whole + i, a.col_stride, left) : 0;
+    const float* from = a.data + first * a.col_stride;
+    uint32_t* to = out + step * kGroup;
+    for (int64_t row = 0; row < whole; row += kGroup)
+      interleave_group<Format>(from + row, kGroup, a.col_stride, a.cols - first, to + row * steps);
+    if (whole < a.rows)
+      interleave_group<Format>(from + whole, a.rows - whole, a.col_stride, a.cols - first, to + whole * steps);
   }
   return {out, 1, kGroup, steps, true};
 }
