@@ -125,6 +125,9 @@ Variable linear(const Variable& x, const Variable& weight, const Variable& bias 
 // of.
 Variable linear_add(const Variable& x, const Variable& weight, const Variable& bias, const Variable& residual);
 Variable linear_gelu(const Variable& x, const Variable& weight, const Variable& bias);
+// residual + gelu(x W1^T + b1) W2^T + b2: the two-layer perceptron of a Transformer block with its residual, as one node.
+Variable mlp(const Variable& x, const Variable& weight1, const Variable& bias1, const Variable& weight2, const Variable& bias2,
+             const Variable& residual);
 // softmax(scale q k^T + mask) v; see tensor/ops/attention.h for shapes. scale <= 0 means 1 / sqrt(K).
 // A float mask that requires a gradient (a learned bias) gets one. If `probabilities` is given, it receives P [B, H, N, M].
 Variable attention(const Variable& q, const Variable& k, const Variable& v, const Variable& mask = {}, double scale = 0,

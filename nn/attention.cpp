@@ -101,6 +101,8 @@ Variable Mlp::hidden(const Variable& x) {
 
 Variable Mlp::add_to(const Variable& residual, const Variable& x) {
   if (drop2.active() || observed()) return residual + (*this)(x);
+  const bool fused = act.kind == ActivationKind::kGelu && !drop1.active();
+  if (fused && grad_enabled()) return mlp(x, fc1.weight, fc1.bias, fc2.weight, fc2.bias, residual);
   return fc2.add_to(residual, hidden(x));
 }
 

@@ -6,18 +6,23 @@
 
 namespace vitrail {
 
-// dx = dy W, dW = dy^T x, db = sum of dy: the gradients of inputs 0, 1 and 2 that are wanted. A weight that has a gradient
-// already (several backward passes before one update) gets dW added in place.
-inline void linear_backward(const Tensor& dy, const Saved& x, const Saved& weight, Precision precision, Grads& d) {
-  if (d.needs(0)) d[0] = linear_backward_input(dy, *weight, precision);  // [M, N] x [N, K]
-  if (d.needs(1)) {                                                      // [N, M] x [M, K]
-    if (const Tensor grad = d.leaf_grad(1); grad.defined()) {
+// dW = dy^T x and db = sum of dy, the gradients of inputs `weight` and `weight` + 1, where they are wanted. A weight that has a
+// gradient already (several backward passes before one update) gets dW added in place.
+inline void linear_backward_parameters(const Tensor& dy, const Saved& x, int weight, Precision precision, Grads& d) {
+  if (d.needs(weight)) {  // [N, M] x [M, K]
+    if (const Tensor grad = d.leaf_grad(weight); grad.defined()) {
       linear_backward_weight_into(dy, *x, grad, precision);
     } else {
-      d[1] = linear_backward_weight(dy, *x, precision);
+      d[weight] = linear_backward_weight(dy, *x, precision);
     }
   }
-  if (d.needs(2)) d[2] = linear_backward_bias(dy);  // sum over M
+  if (d.needs(weight + 1)) d[weight + 1] = linear_backward_bias(dy);  // sum over M
+}
+
+// dx = dy W as well: inputs 0, 1 and 2 are x, weight and bias.
+inline void linear_backward(const Tensor& dy, const Saved& x, const Saved& weight, Precision precision, Grads& d) {
+  if (d.needs(0)) d[0] = linear_backward_input(dy, *weight, precision);  // [M, N] x [N, K]
+  linear_backward_parameters(dy, x, 1, precision, d);
 }
 
 }  // namespace vitrail

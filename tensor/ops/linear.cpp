@@ -153,13 +153,25 @@ Tensor linear_gelu(const Tensor& x, const Tensor& weight, const Tensor& bias, Te
   return y;
 }
 
-Tensor linear_backward_input(const Tensor& dy, const Tensor& weight, Precision precision) {
+Tensor linear_backward_input(const Tensor& dy, const Tensor& weight, Precision precision, const Tensor* slope) {
   Shape shape = dy.shape();
   shape.back() = weight.size(1);
+  check(!slope || (slope->shape() == shape && slope->is_contiguous() && slope->dtype() == dy.dtype()), ErrorKind::kShape,
+        "linear", "slope is contiguous and like dx: slope is ", slope ? slope->shape() : Shape{}, ", dx is ", shape);
   Tensor dx = empty(shape, dy.dtype(), "linear"), rows = as_matrix(dx);
   dispatch_float("linear", dy.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    gemm<T>(1, view_of<T>(as_matrix(dy)), view_of<T>(weight), 0, output_view<T>(rows), {}, precision);  // [M, N] x [N, K]
+    const MatrixView<T> out = output_view<T>(rows);
+    const T* factor = slope ? slope->data<T>() : nullptr;
+    const TileEpilogue times_slope = [=](int64_t r0, int64_t r1, int64_t c0, int64_t c1) {
+      for (int64_t i = r0; i < r1; ++i) {
+        T* row = out.data + i * out.row_stride;
+#pragma omp simd
+        for (int64_t j = c0; j < c1; ++j) row[j] *= factor[i * out.cols + j];
+      }
+    };
+    gemm<T>(1, view_of<T>(as_matrix(dy)), view_of<T>(weight), 0, out, slope ? times_slope : TileEpilogue{},
+            precision);  // [M, N] x [N, K]
   });
   return dx;
 }

@@ -49,8 +49,10 @@ Tensor linear_add(const Tensor& x, const Tensor& weight, const Tensor& bias, con
 Tensor linear_gelu(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor* slope = nullptr,
                    const LinearOptions& options = {});
 
-// dx = dy W: dy [..., N], weight [N, K] -> [..., K]
-Tensor linear_backward_input(const Tensor& dy, const Tensor& weight, Precision precision = Precision::kF32);
+// dx = dy W: dy [..., N], weight [N, K] -> [..., K]. With `slope` [..., K], contiguous, dx = (dy W) slope, element by element:
+// on through the function whose derivative it is.
+Tensor linear_backward_input(const Tensor& dy, const Tensor& weight, Precision precision = Precision::kF32,
+                             const Tensor* slope = nullptr);
 // dW = dy^T x, summed over all leading axes: dy [..., N], x [..., K] -> [N, K]
 Tensor linear_backward_weight(const Tensor& dy, const Tensor& x, Precision precision = Precision::kF32);
 // dw += dy^T x, into a contiguous dw [N, K].

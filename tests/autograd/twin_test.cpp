@@ -131,7 +131,7 @@ TEST_CASE("linear is a product with the transposed weight plus the bias") {
   }
 }
 
-TEST_CASE("linear_add and linear_gelu are linear with the addition or the gelu behind it, at the sizes of a ViT") {
+TEST_CASE("linear_add, linear_gelu and mlp are linear with the addition or the gelu behind it, at the sizes of a ViT") {
   const std::pair<int64_t, int64_t> widths[] = {{8, 24}, {20, 80}, {64, 33}, {80, 320}};
   uint64_t seed = 0;
   for (const int64_t tokens : {0, 1, 17, 65, 197, 577}) {
@@ -144,6 +144,16 @@ TEST_CASE("linear_add and linear_gelu are linear with the addition or the gelu b
       more.push_back(normal({1, tokens, n}, seed + 300));
       check_twins([](const Inputs& in) { return linear_add(in[0], in[1], in[2], in[3]); },
                   [](const Inputs& in) { return in[3] + matmul(in[0], transpose(in[1])) + in[2]; }, more);
+      // The second layer back to K.
+      std::vector<Tensor> both = values;
+      for (const Tensor& t : {normal({k, n}, seed + 400) * 0.3, normal({k}, seed + 500), normal({1, tokens, k}, seed + 600)})
+        both.push_back(t);
+      check_twins([](const Inputs& in) { return mlp(in[0], in[1], in[2], in[3], in[4], in[5]); },
+                  [](const Inputs& in) {
+                    const Variable h = gelu(matmul(in[0], transpose(in[1])) + in[2]);
+                    return in[5] + matmul(h, transpose(in[3])) + in[4];
+                  },
+                  both);
     }
   }
 }
