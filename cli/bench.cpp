@@ -135,7 +135,8 @@ void add_bench(CLI::App& app, Action& action) {
   command.option("--model", o->model, "Preset or config.json").required();
   command.option("--batch-size", o->batch_size, "Images per step (8)");
   command.option("--mode", o->mode, "train (forward, loss, backward, AdamW) or infer (train)");
-  command.option("--precision", o->precision, "f32, or bf16: operands of the products of linear layers and attention rounded (f32)");
+  command.option("--precision", o->precision,
+                 "f32, or bf16: operands of the products of linear layers and attention rounded (f32)");
   command.option("--steps", o->steps, "Timed steps (5)");
   command.option("--warmup", o->warmup, "Steps before them (2)");
   command.option("--threads", o->threads, "Processors to use (all)");

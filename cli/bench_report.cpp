@@ -85,8 +85,8 @@ std::string to_text(const BenchResult& r) {
       format("%s, %lld parameters, %lld x %lld pixels, batch %lld, %s, %s\n", r.model.c_str(),
              static_cast<long long>(r.parameters), static_cast<long long>(r.img_height), static_cast<long long>(r.img_width),
              static_cast<long long>(r.batch_size), r.mode == "train" ? "training steps" : "inference", r.precision.c_str());
-  text += format("%s, %lld threads (%s), BLIS kernels for %s\n\n", processor_name().c_str(),
-                 static_cast<long long>(r.threads), waiting().c_str(), blas_kernel_name().c_str());
+  text += format("%s, %lld threads (%s), BLIS kernels for %s\n\n", processor_name().c_str(), static_cast<long long>(r.threads),
+                 waiting().c_str(), blas_kernel_name().c_str());
   text += format("images per second  %.2f\nms per step        %.2f (fastest %.2f, slowest %.2f, %lld steps)\n",
                  r.images_per_second(), 1e3 * r.median_seconds(), 1e3 * *fastest, 1e3 * *slowest,
                  static_cast<long long>(r.steps()));

@@ -57,7 +57,8 @@ void add_eval(CLI::App& app, Action& action) {
   command.option("--data", o->data, "fashion-mnist:DIR, mnist:DIR, cifar10:DIR, cifar100:DIR, glyphs, scenes").required();
   command.option("--model", o->model, "Folder that train wrote, or its model.safetensors").required();
   command.option("--split", o->split, "test or train (test)");
-  command.option("--precision", o->precision, "f32, or bf16: operands of the products of linear layers and attention rounded (f32)");
+  command.option("--precision", o->precision,
+                 "f32, or bf16: operands of the products of linear layers and attention rounded (f32)");
   command.option("--limit", o->limit, "Only the first N images");
   command.option("--threads", o->threads, "Processors to use (all)");
   command.flag("--json", o->json, "{\"top1\":..,\"top5\":..,\"loss\":..,\"images\":..}");

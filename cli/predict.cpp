@@ -92,7 +92,8 @@ void add_predict(CLI::App& app, Action& action) {
   command.option("files", o->files, "PNG, PGM or PPM pictures; with --index IDX files").required();
   command.option("--model", o->model, "Folder that train wrote, or its model.safetensors").required();
   command.option("--index", o->index, "The files are IDX files: take the picture of this number");
-  command.option("--precision", o->precision, "f32, or bf16: operands of the products of linear layers and attention rounded (f32)");
+  command.option("--precision", o->precision,
+                 "f32, or bf16: operands of the products of linear layers and attention rounded (f32)");
   command.option("--top", o->top, "How many classes to print (3)");
   command.flag("--json", o->json, "Machine-readable output");
   command.footer("Example: vitrail predict --model fashion shoe.png");

@@ -89,7 +89,8 @@ void add_recipe(Command& command, Options& o) {
 }
 
 void add_fine_print(Command& command, Options& o) {
-  command.option("--precision", o.precision, "f32, or bf16: operands of the products of linear layers and attention rounded (f32)");
+  command.option("--precision", o.precision,
+                 "f32, or bf16: operands of the products of linear layers and attention rounded (f32)");
   command.option("--optimizer", o.optimizer, "adamw, adam, sgd, lion, rmsprop");
   command.option("--weight-decay", o.weight_decay, "On matrices only (0.05)");
   command.option("--schedule", o.schedule, "constant, linear, cosine, step, multistep, polynomial");

@@ -95,14 +95,13 @@ Mlp::Mlp(int64_t dim, int64_t hidden, Rng& rng, ActivationKind activation, doubl
 }
 
 Variable Mlp::hidden(const Variable& x) {
-  if (act.kind == ActivationKind::kGelu && !drop1.active() && !observed()) return fc1.gelu(x);
+  if (plain() && !observed()) return fc1.gelu(x);
   return drop1(act(fc1(x)));
 }
 
 Variable Mlp::add_to(const Variable& residual, const Variable& x) {
   if (drop2.active() || observed()) return residual + (*this)(x);
-  const bool fused = act.kind == ActivationKind::kGelu && !drop1.active();
-  if (fused && grad_enabled()) return mlp(x, fc1.weight, fc1.bias, fc2.weight, fc2.bias, residual);
+  if (plain() && grad_enabled()) return mlp(x, fc1.weight, fc1.bias, fc2.weight, fc2.bias, residual);
   return fc2.add_to(residual, hidden(x));
 }
 

@@ -54,7 +54,7 @@ class Mlp : public Layer {
  public:
   Mlp(int64_t dim, int64_t hidden, Rng& rng, ActivationKind activation = ActivationKind::kGelu, double drop = 0);
   Variable forward(const Variable& x) override { return drop2(fc2(hidden(x))); }
-  // residual + forward(x), as one op with fc2 where nothing stands between.
+  // residual + forward(x): one op with gradients, else two, where nothing stands between.
   Variable add_to(const Variable& residual, const Variable& x);
 
   Linear fc1;
@@ -64,6 +64,8 @@ class Mlp : public Layer {
   Dropout drop2;
 
  private:
+  // Whether GELU is all that stands between fc1 and fc2.
+  bool plain() const { return act.kind == ActivationKind::kGelu && !drop1.active(); }
   Variable hidden(const Variable& x);
 };
 

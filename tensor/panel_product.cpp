@@ -7,6 +7,7 @@
 #include "tensor/product/block.h"
 #include "tensor/product/pack.h"
 #include "tensor/simd.h"
+#include "tensor/storage.h"
 
 namespace vitrail {
 namespace {
@@ -191,8 +192,7 @@ void pack_panels(MatrixView<const float> b, float factor, float* panels, Precisi
   }
 }
 
-void multiply_panels(MatrixView<const float> a, const float* panels, MatrixView<float> c, bool add,
-                     Precision precision) {
+void multiply_panels(MatrixView<const float> a, const float* panels, MatrixView<float> c, bool add, Precision precision) {
   if (in_pairs(precision)) return multiply_pairs(a, panels, c, add);
   // Tiles of nearly equal height: 65 rows are ten tiles of six and one of five, and 49 no six and a one.
   const int64_t tiles = (c.rows + kTileRows - 1) / kTileRows;

@@ -106,20 +106,21 @@ OpCase mlp_case() {
     for (const size_t i : which) in[i] = constant(in[i]);
     return in;
   };
-  return {"mlp",
-          {{"plain", inputs({3, 4}, 6, 5, 1), fn},
-           {"tokens", inputs({2, 3, 4}, 8, 4, 11), fn},
-           {"without biases", {leaf({3, 4}, 21), leaf({6, 4}, 22), leaf({5, 6}, 23), leaf({3, 5}, 24)}, no_bias},
-           {"views",
-            {transposed_leaf({2, 3, 4}, 31), transposed_leaf({6, 4}, 32), strided_leaf({6}, 33), transposed_leaf({4, 6}, 34),
-             strided_leaf({4}, 35), expanded_leaf({1, 1, 4}, {2, 3, 4}, 36)},
-            fn},
-           {"x is the residual", {leaf({3, 4}, 41), leaf({6, 4}, 42), leaf({6}, 43), leaf({4, 6}, 44), leaf({4}, 45)}, onto_itself},
-           {"size 1", inputs({1, 1}, 1, 1, 51), fn},
-           {"no rows", inputs({0, 4}, 6, 5, 61), fn},
-           {"only the second weight", frozen({0, 1, 2, 4, 5}, 71), fn},
-           {"only the first bias", frozen({0, 1, 3, 4, 5}, 81), fn},
-           {"constant x", frozen({0}, 91), fn}}};
+  return {
+      "mlp",
+      {{"plain", inputs({3, 4}, 6, 5, 1), fn},
+       {"tokens", inputs({2, 3, 4}, 8, 4, 11), fn},
+       {"without biases", {leaf({3, 4}, 21), leaf({6, 4}, 22), leaf({5, 6}, 23), leaf({3, 5}, 24)}, no_bias},
+       {"views",
+        {transposed_leaf({2, 3, 4}, 31), transposed_leaf({6, 4}, 32), strided_leaf({6}, 33), transposed_leaf({4, 6}, 34),
+         strided_leaf({4}, 35), expanded_leaf({1, 1, 4}, {2, 3, 4}, 36)},
+        fn},
+       {"x is the residual", {leaf({3, 4}, 41), leaf({6, 4}, 42), leaf({6}, 43), leaf({4, 6}, 44), leaf({4}, 45)}, onto_itself},
+       {"size 1", inputs({1, 1}, 1, 1, 51), fn},
+       {"no rows", inputs({0, 4}, 6, 5, 61), fn},
+       {"only the second weight", frozen({0, 1, 2, 4, 5}, 71), fn},
+       {"only the first bias", frozen({0, 1, 3, 4, 5}, 81), fn},
+       {"constant x", frozen({0}, 91), fn}}};
 }
 
 // q, k, v of the given sizes: [B, H, N, K], [B, H, M, K], [B, H, M, V].
@@ -215,8 +216,8 @@ OpCase qkv_attention_case() {
 }  // namespace
 
 std::vector<OpCase> product_cases() {
-  return {matmul_case(), linear_case(), linear_add_case(), linear_gelu_case(), mlp_case(),
-          attention_case(), qkv_attention_case()};
+  return {matmul_case(), linear_case(),    linear_add_case(),   linear_gelu_case(),
+          mlp_case(),    attention_case(), qkv_attention_case()};
 }
 
 }  // namespace vitrail::testing

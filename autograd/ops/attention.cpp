@@ -15,8 +15,8 @@ Variable attention(const Variable& q, const Variable& k, const Variable& v, cons
   const AttentionResult result = attention_forward(q.value(), k.value(), v.value(), m, scale, keep, precision);
   if (probabilities) *probabilities = result.probabilities;
   return record("attention", result.output, {q, k, v, mask},
-                [qv = Saved(q), kv = Saved(k), vv = Saved(v), mv = Saved(m), kept = SavedAttention(result), scale,
-                 precision](const Tensor& dy, Grads& d) {
+                [qv = Saved(q), kv = Saved(k), vv = Saved(v), mv = Saved(m), kept = SavedAttention(result), scale, precision](
+                    const Tensor& dy, Grads& d) {
                   const AttentionGradients g =
                       attention_backward(dy, *qv, *kv, *vv, *mv, kept.result(), scale, /*with_scores=*/d.needs(3), precision);
                   if (d.needs(0)) d[0] = g.dq;

@@ -15,8 +15,8 @@ Variable mlp(const Variable& x, const Variable& weight1, const Variable& bias1, 
   return record("mlp", linear_add(h, weight2.value(), value(bias2), residual.value(), {.precision = precision}),
                 {x, weight1, bias1, weight2, bias2, residual},
                 [xv = Saved(weight1.requires_grad() ? x : Variable()), w1 = Saved(x.requires_grad() ? weight1 : Variable()),
-                 hv = Saved(weight2.requires_grad() ? h : Tensor()), w2 = Saved(inner ? weight2 : Variable()), sv = Saved(slope),
-                 precision](const Tensor& dy, Grads& d) {
+                 hv = Saved(weight2.requires_grad() ? h : Tensor()), w2 = Saved(inner ? weight2 : Variable()),
+                 sv = Saved(slope), precision](const Tensor& dy, Grads& d) {
                   if (d.needs(5)) d[5] = dy;
                   linear_backward_parameters(dy, hv, 3, precision, d);
                   if (!d.needs(0) && !d.needs(1) && !d.needs(2)) return;

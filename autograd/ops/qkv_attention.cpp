@@ -25,18 +25,19 @@ Variable qkv_attention(const Variable& qkv, int64_t heads, const Variable& mask,
       attention_forward(part(x, heads, 0), part(x, heads, 1), part(x, heads, 2), m, scale, keep, precision);
   if (probabilities) *probabilities = result.probabilities;
   // The output is a [B, H, N, K] view of a [B, N, H, K] block: merging the heads is a reshape.
-  return record("qkv_attention", flatten(transpose(result.output, 1, 2), 2), {qkv, mask},
-                [xv = Saved(x), mv = Saved(m), kept = SavedAttention(result), heads, scale, precision](const Tensor& dy, Grads& d) {
-                  const int64_t batch = dy.size(0), tokens = dy.size(1);
-                  const Tensor go = transpose(reshape(dy, {batch, tokens, heads, dy.size(2) / heads}), 1, 2);
-                  const Tensor dx = empty_like(*xv);
-                  AttentionGradients g{part(dx, heads, 0), part(dx, heads, 1), part(dx, heads, 2), {}};
-                  if (d.needs(1)) g.dscores = empty({batch, heads, tokens, tokens}, dy.dtype());
-                  attention_backward_into(go, part(*xv, heads, 0), part(*xv, heads, 1), part(*xv, heads, 2), *mv, kept.result(),
-                                          scale, g, precision);
-                  if (d.needs(0)) d[0] = dx;
-                  if (d.needs(1)) d[1] = sum_to(g.dscores, mv->shape());
-                });
+  return record(
+      "qkv_attention", flatten(transpose(result.output, 1, 2), 2), {qkv, mask},
+      [xv = Saved(x), mv = Saved(m), kept = SavedAttention(result), heads, scale, precision](const Tensor& dy, Grads& d) {
+        const int64_t batch = dy.size(0), tokens = dy.size(1);
+        const Tensor go = transpose(reshape(dy, {batch, tokens, heads, dy.size(2) / heads}), 1, 2);
+        const Tensor dx = empty_like(*xv);
+        AttentionGradients g{part(dx, heads, 0), part(dx, heads, 1), part(dx, heads, 2), {}};
+        if (d.needs(1)) g.dscores = empty({batch, heads, tokens, tokens}, dy.dtype());
+        attention_backward_into(go, part(*xv, heads, 0), part(*xv, heads, 1), part(*xv, heads, 2), *mv, kept.result(), scale, g,
+                                precision);
+        if (d.needs(0)) d[0] = dx;
+        if (d.needs(1)) d[1] = sum_to(g.dscores, mv->shape());
+      });
 }
 
 }  // namespace vitrail

@@ -50,7 +50,7 @@ PARTNER_ENV = {}  # --partner-env
 
 def partner_env(threads):
     """Each partner as its user would run it: no tuning of ours reaches it, but for --partner-env."""
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("OPENBLAS_", "OMP_", "MKL_", "BLIS_"))}
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("OPENBLAS_", "OMP_", "GOMP_", "MKL_", "BLIS_"))}
     env["OMP_NUM_THREADS"] = str(threads)
     return dict(env, **PARTNER_ENV)
 
@@ -133,6 +133,8 @@ class Case:
     def ours(self, program, folder):
         env = dict(os.environ, OMP_NUM_THREADS=str(self.o.threads))
         if self.work["kind"] == "conv":
+            if "OMP_WAIT_POLICY" not in env:
+                env.setdefault("GOMP_SPINCOUNT", "2000")  # as cli/main.cpp sets it for the program
             bench = os.path.join(os.path.dirname(program), "bench", "conv2d")
             command = [bench, "--json", "--batch-size", str(self.batch), "--mode", self.mode] + self.common()
             if self.precision != "f32":
@@ -261,7 +263,7 @@ def main():
         return 1
     print("%s\n\n%s; %d threads, %d rounds, warm-up %d steps. Wait policy of ours: %s.\n" %
           (shlex.join(["make", "versus", "ARGS=" + shlex.join(sys.argv[1:])]), machine(), o.threads, o.rounds, o.warmup,
-           os.environ.get("OMP_WAIT_POLICY", "the program's own")), flush=True)
+           os.environ.get("OMP_WAIT_POLICY") or os.environ.get("GOMP_SPINCOUNT") or "the program's own"), flush=True)
     everything = []
     with tempfile.TemporaryDirectory() as folder:
         for name in o.works:

@@ -25,8 +25,10 @@ struct AttentionResult {
 // q [B, H, N, K], k [B, H, M, K], v [B, H, M, Kv], any strides (heads are views into the fused qkv buffer).
 // mask: undefined, or float (added; -inf forbids) or u8 (0 forbids), broadcasting to [B, H, N, M].
 // A row in which every key is forbidden gives zeros, not NaN. scale <= 0 means 1 / sqrt(K).
-// What is kept changes no bit of the output. With Precision::kBf16 the operands of all products are rounded to bf16, Q, K, V and
-// P here and also dO and dS on the way back; the softmax and all sums stay f32.
+// What is kept changes no bit of the output. With Precision::kBf16 the operands of all products are rounded to bf16, Q, K, V
+// and P here and also dO and dS on the way back; the softmax and all sums stay f32. The plain path (f64, or a build for
+// processors without FMA) multiplies them as they are.
+//
 // Errors: Error(kShape) naming all shapes.
 AttentionResult attention_forward(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask = {}, double scale = 0,
                                   AttentionKeep keep = AttentionKeep::kNothing, Precision precision = Precision::kF32);

@@ -28,7 +28,7 @@ void multiply_group(const MicroKernel& kernel, int64_t steps, const RowGroups& r
   const MultiplyTile multiply = kernel.multiply[c.rows - 1];
   if (c.cols == kernel.cols && c.col_stride == 1)
     return multiply(steps, a, rows.row_step, rows.depth_step, panel, c.data, c.row_stride, accumulate);
-  float whole[16 * 64];
+  float whole[MicroKernel::kMostRows * MicroKernel::kMostCols];
   multiply(steps, a, rows.row_step, rows.depth_step, panel, whole, kernel.cols, false);
   if (c.col_stride == 1) {
     write(c, whole, kernel.cols, accumulate, std::integral_constant<int64_t, 1>{});

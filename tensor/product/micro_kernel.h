@@ -20,8 +20,9 @@ using MultiplyTile = void (*)(int64_t steps, const void* a, int64_t row_step, in
                               int64_t ldc, bool accumulate);
 
 struct MicroKernel {
-  int64_t rows, cols;            // the tile whose sums fill the registers
-  const MultiplyTile* multiply;  // [height - 1] for tiles of 1 to `rows` rows
+  static constexpr int64_t kMostRows = 16, kMostCols = 64;  // of any kernel: what a caller keeps room for
+  int64_t rows, cols;                                       // the tile whose sums fill the registers
+  const MultiplyTile* multiply;                             // [height - 1] for tiles of 1 to `rows` rows
 };
 
 // The kernels of one instruction set; null where the compiler or the processor has none.

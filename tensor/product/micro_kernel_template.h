@@ -88,6 +88,7 @@ template <class Step, int kWidth, int kVectors, class Heights>
 struct Multiplies;
 template <class Step, int kWidth, int kVectors, int... kHeight>
 struct Multiplies<Step, kWidth, kVectors, std::integer_sequence<int, kHeight...>> {
+  static_assert(sizeof...(kHeight) <= MicroKernel::kMostRows && kVectors * kWidth <= MicroKernel::kMostCols);
   static constexpr MultiplyTile kTable[] = {&multiply<Step, kWidth, kHeight + 1, kVectors>...};
 };
 

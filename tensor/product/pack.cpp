@@ -33,7 +33,7 @@ inline void transpose(Lanes (&r)[kLanes]) {
 struct F32Format {
   static constexpr ProductFormat kFormat = ProductFormat::kF32;
   static uint32_t one(const float* x, int64_t, int64_t) { return std::bit_cast<uint32_t>(*x); }
-  static Lanes along(const float* x) { return load(x); }                     // elements of eight steps
+  static Lanes along(const float* x) { return load(x); }  // elements of eight steps
   template <int64_t kCount>
   static Vector<kCount> across(const float* x, int64_t, int64_t) {  // one step of neighbours
     return load<kCount>(x);
@@ -160,8 +160,7 @@ bool can_stay(const MatrixView<const float>& a, ProductFormat format) {
 
 template <class Format>
 RowGroups group_rows_as(MatrixView<const float> a, int64_t group, uint32_t* out) {
-  if (can_stay(a, Format::kFormat))
-    return {reinterpret_cast<const uint32_t*>(a.data), a.row_stride, 1, a.row_stride, false};
+  if (can_stay(a, Format::kFormat)) return {reinterpret_cast<const uint32_t*>(a.data), a.row_stride, 1, a.row_stride, false};
   if (a.col_stride == 1) return copy_rows<Format>(a, out);
   switch (group) {
     case 4: return interleave_rows<Format, 4>(a, out);

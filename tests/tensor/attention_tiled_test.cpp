@@ -111,7 +111,8 @@ TEST_CASE("attention with bf16 products stays within their rounding, and P kept 
   }
   for (const Inputs& in : {random_inputs(0, 2, 5, 6, 8, 8), random_inputs(2, 1, 0, 6, 8, 9), random_inputs(2, 1, 5, 0, 8, 9),
                            random_inputs(2, 1, 5, 6, 0, 9), random_inputs(2, 1, 5, 6, 8, 0)}) {
-    const std::vector<Tensor> rounded = attend(in, AttentionKeep::kStatistics, 0, Precision::kBf16), wanted = attend_plainly(in);
+    const std::vector<Tensor> rounded = attend(in, AttentionKeep::kStatistics, 0, Precision::kBf16),
+                              wanted = attend_plainly(in);
     for (size_t i = 0; i < wanted.size(); ++i) CHECK(distance(rounded[i], wanted[i]) < 0.03);
   }
 }
