@@ -201,8 +201,8 @@ test-asan:
 # Threads: clang's OpenMP runtime understands the sanitizer, libgomp does not.
 test-tsan:
 	@$(MAKE) --no-print-directory CONFIG=tsan CXX=clang++-14 build/tsan-clang++-14/tests/tensor.bin build/tsan-clang++-14/tests/autograd.bin
-	TSAN_OPTIONS=ignore_noninstrumented_modules=1 build/tsan-clang++-14/tests/tensor.bin
-	TSAN_OPTIONS=ignore_noninstrumented_modules=1 build/tsan-clang++-14/tests/autograd.bin
+	TSAN_OPTIONS="ignore_noninstrumented_modules=1 allocator_may_return_null=1" build/tsan-clang++-14/tests/tensor.bin
+	TSAN_OPTIONS="ignore_noninstrumented_modules=1 allocator_may_return_null=1" build/tsan-clang++-14/tests/autograd.bin
 
 # Every differentiable op has a row in the table of gradient checks.
 check-ops:
