@@ -1,6 +1,6 @@
-// Small products of f32 matrices on the calling thread, for a right operand that several products share: it is packed once, and read in
-// order ever after. For the products inside one attention head this beats gemm_serial, which packs B in every call or reads
-// it with long strides.
+// Small products of f32 matrices on the calling thread, for a right operand that several products share: it is packed once, and
+// read in order ever after. For the products inside one attention head this beats gemm_serial, which packs B in every call or
+// reads it with long strides.
 #pragma once
 
 #include <cstdint>

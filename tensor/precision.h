@@ -6,15 +6,16 @@
 namespace vitrail {
 
 // kBf16: weights, activations and gradients stay f32 in memory; only the two operands of the products of linear
-// layers and attention are rounded, to 8 significant bits (bfloat16), as they are read. Products themselves, sums, softmax, norms,
-// losses and updates are f32.
+// layers and attention are rounded, to 8 significant bits (bfloat16), as they are read. Products themselves, sums, softmax,
+// norms, losses and updates are f32.
 enum class Precision { kF32, kBf16 };
 
 const char* precision_name(Precision precision);  // "f32", "bf16"
 // Error(kValue) listing the names for an unknown one.
 Precision precision_from_name(const std::string& name);
 
-// The precision of linear layers and attention called on this thread from now on; their backward pass keeps what the forward pass had.
+// The precision of linear layers and attention called on this thread from now on; their backward pass keeps what the forward
+// pass had.
 Precision product_precision();
 // Sets it for as long as it lives.
 class PrecisionGuard {

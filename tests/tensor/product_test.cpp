@@ -55,6 +55,30 @@ Tensor own_product(const Tensor& a, const Tensor& b, Precision precision) {
 constexpr int64_t kShapes[][3] = {{8, 8, 4096}, {97, 33, 129},   {13, 192, 192}, {197, 65, 7},   {577, 80, 64},   {1, 16, 16},
                                   {6, 15, 1},   {100, 513, 321}, {65, 700, 641}, {31, 17, 1000}, {200, 1100, 970}};
 
+// Normal numbers of every size and sign, a third of them ties or next to one, with an infinity and a NaN among them.
+Tensor awkward_numbers(int64_t rows, int64_t cols) {
+  std::vector<float> values;
+  uint32_t state = 12345;
+  for (int64_t i = 0; i < rows * cols; ++i) {
+    state = state * 1664525u + 1013904223u;
+    const uint32_t random = state ^ (state >> 15), exponent = 1 + random % 253;
+    uint32_t bits = (random & 0x807f0000u) | exponent << 23 | (state & 0xffffu);
+    if (i % 3 == 0) bits = (bits & 0xffff0000u) | (0x7fffu + static_cast<uint32_t>(i / 3 % 3));
+    values.push_back(std::bit_cast<float>(bits));
+  }
+  values[7] = -INFINITY;
+  values[8] = NAN;
+  return from_vector(values, {rows, cols});
+}
+
+// Whether `pair` is the numbers at x and `next` behind it (or zero where there is none), rounded.
+bool is_rounded_pair(uint32_t pair, const float* x, int64_t next, bool both) {
+  const auto same = [](uint16_t bits, float wanted) {
+    return std::isnan(wanted) ? std::isnan(detail::from_bf16(bits)) : bits == detail::to_bf16(wanted);
+  };
+  return same(static_cast<uint16_t>(pair), *x) && same(static_cast<uint16_t>(pair >> 16), both ? x[next] : 0.0f);
+}
+
 }  // namespace
 
 TEST_CASE("our products agree with f64 at odd sizes, in every layout and precision") {
@@ -171,6 +195,50 @@ TEST_CASE("rounding to bf16 is to nearest, ties to even") {
   CHECK(std::isnan(round(std::bit_cast<float>(0xffffffffu))));
   CHECK(round(std::bit_cast<float>(0x00010000u)) == std::bit_cast<float>(0x00010000u));  // subnormal
   CHECK(std::signbit(round(-0.0f)));
+}
+
+// The vector paths, and the processor's own rounding where the build has it, against the definition.
+TEST_CASE("packing to bf16 rounds every number to nearest, ties to even, in every layout") {
+  constexpr auto kPair = detail::ProductFormat::kBf16Pair;
+  for (const int64_t depth : {1, 2, 31, 64, 97}) {
+    const int64_t steps = detail::steps_of(depth, kPair);
+    for (const int64_t extent : {1, 5, 11, 33, 64}) {
+      const Tensor rows = awkward_numbers(std::max<int64_t>(extent, 3), std::max<int64_t>(depth, 3));
+      const Tensor by_rows = contiguous(slice(slice(rows, 0, 0, extent), 1, 0, depth));  // [extent, depth]
+      const Tensor by_depth = contiguous(transpose(by_rows));                            // [depth, extent]
+      const MatrixView<const float> along = view(by_rows), across = view(by_depth).transposed();
+      const auto wrong = [&](uint32_t pair, int64_t i, int64_t step) {
+        return !is_rounded_pair(pair, by_rows.data<float>() + i * depth + 2 * step, 1, 2 * step + 1 < depth);
+      };
+      int64_t bad = 0;
+      for (const int64_t group : {4, 6, 12, 14}) {
+        for (const auto& a : {along, across}) {
+          std::vector<uint32_t> scratch(static_cast<size_t>(detail::grouped_rows_size(extent, group, depth, kPair)));
+          const detail::RowGroups packed = detail::group_rows(a, group, kPair, scratch.data());
+          for (int64_t i = 0; i < extent; ++i) {
+            const uint32_t* first = packed.group(i / group * group) + i % group * packed.row_step;
+            for (int64_t step = 0; step < steps; ++step) bad += wrong(first[step * packed.depth_step], i, step);
+          }
+        }
+      }
+      for (const int64_t width : {16, 32}) {
+        for (const auto& b : {along.transposed(), across.transposed()}) {
+          const int64_t panels = (extent + width - 1) / width;
+          std::vector<uint32_t> out(static_cast<size_t>(panels * steps * width), 1);
+          detail::pack_panels(b, width, kPair, steps * width, out.data());
+          for (int64_t step = 0; step < steps; ++step) {
+            for (int64_t i = 0; i < panels * width; ++i) {
+              const uint32_t pair = out[static_cast<size_t>((i / width * steps + step) * width + i % width)];
+              bad += i < extent ? wrong(pair, i, step) : pair != 0;
+            }
+          }
+        }
+      }
+      CAPTURE(depth);
+      CAPTURE(extent);
+      CHECK(bad == 0);
+    }
+  }
 }
 
 TEST_CASE("a product counts its operations") {
