@@ -45,6 +45,7 @@ LIBS       = -l:libblis.a -ljpeg -lpng -lz -lpthread -lm $(LDFLAGS)
 # ---- precompiled headers ----------------------------------------------------------------------------------------------
 
 # The standard headers cost more than most files behind them: GCC reads them once per set of flags. make PRECOMPILED= does without.
+# What lies in one is in no object's list of headers: so objects depend on it, and it on them.
 PRECOMPILED := $(if $(shell $(CXX) --version 2>/dev/null | grep 'Free Software'),yes)
 precompiled  = $(if $(PRECOMPILED),$(BUILD)/precompiled/$(1)/precompiled.h)
 include      = $(if $(PRECOMPILED),-include $(call precompiled,$(1)))
@@ -69,7 +70,7 @@ LIB      := $(BUILD)/libvitrail.a
 .PHONY: all
 all: $(BUILD)/vitrail examples
 
-$(BUILD)/%.o: %.cpp | deps $(call precompiled,full)
+$(BUILD)/%.o: %.cpp $(call precompiled,full) | deps
 	@mkdir -p $(@D)
 	@echo "  compile $<"
 	@$(CXX) $(FLAGS) $(call include,full) -c $< -o $@
@@ -78,7 +79,7 @@ $(BUILD)/%.o: %.cpp | deps $(call precompiled,full)
 LIGHT_SRC := $(wildcard tests/op_cases*.cpp tensor/io/*.cpp) models/config_json.cpp models/presets.cpp \
              train/config_json.cpp train/save.cpp train/epoch_log.cpp train/progress.cpp \
              $(filter-out cli/processor_check.cpp,$(wildcard cli/*.cpp))
-$(LIGHT_SRC:%.cpp=$(BUILD)/%.o): $(BUILD)/%.o: %.cpp | deps $(call precompiled,light)
+$(LIGHT_SRC:%.cpp=$(BUILD)/%.o): $(BUILD)/%.o: %.cpp $(call precompiled,light) | deps
 	@mkdir -p $(@D)
 	@echo "  compile $<"
 	@$(CXX) $(LIGHT_FLAGS) $(call include,light) -c $< -o $@
@@ -166,7 +167,7 @@ TEST_DIRS := $(filter-out tests/,$(sort $(dir $(wildcard tests/*/*_test.cpp))))
 TEST_BINS := $(patsubst tests/%/,$(BUILD)/tests/%.bin,$(TEST_DIRS))
 ONNX_OBJ  := $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard cli/onnx_*.cpp)))
 
-$(BUILD)/tests/%.o: tests/%.cpp | deps $(call precompiled,test)
+$(BUILD)/tests/%.o: tests/%.cpp $(call precompiled,test) | deps
 	@mkdir -p $(@D)
 	@echo "  compile $<"
 	@$(CXX) $(TEST_FLAGS) $(call include,test) -c $< -o $@
