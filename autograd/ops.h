@@ -140,7 +140,8 @@ Variable qkv_attention(const Variable& qkv, int64_t heads, const Variable& mask 
 // ---- normalisation ----
 Variable softmax(const Variable& x, int axis = -1);
 Variable log_softmax(const Variable& x, int axis = -1);
-Variable layer_norm(const Variable& x, const Variable& weight, const Variable& bias, double eps = 1e-6);
+// `rounded`: y is bf16, which only linear, linear_add, linear_gelu and mlp take (x must be f32; gradients stay f32).
+Variable layer_norm(const Variable& x, const Variable& weight, const Variable& bias, double eps = 1e-6, bool rounded = false);
 Variable rms_norm(const Variable& x, const Variable& weight, double eps = 1e-6);
 Variable group_norm(const Variable& x, int64_t groups, const Variable& weight, const Variable& bias, double eps = 1e-5);
 // Training: batch statistics; running statistics (where defined) are moved: r = (1 - momentum) r + momentum s, with the

@@ -47,8 +47,8 @@ Variable EncoderBlock::forward(const Variable& x) {
     const Variable y = norm1(residual(x, attn, x, ls1.get(), drop_path1));
     return norm2(residual(y, mlp, y, ls2.get(), drop_path2));
   }
-  const Variable y = residual(x, attn, norm1(x), ls1.get(), drop_path1);
-  return residual(y, mlp, norm2(y), ls2.get(), drop_path2);
+  const Variable y = residual(x, attn, norm1.before_linear(x), ls1.get(), drop_path1);
+  return residual(y, mlp, norm2.before_linear(y), ls2.get(), drop_path2);
 }
 
 }  // namespace vitrail::nn

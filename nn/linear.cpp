@@ -47,8 +47,7 @@ Variable Linear::gelu(const Variable& x) {
   const auto packed = packed_for(x);
   if (!packed) return linear_gelu(x, weight, bias);
   return record("linear_gelu",
-                linear_gelu(x.value(), weight.value(), value_or_none(bias), nullptr, {product_precision(), packed.get()}), {},
-                {});
+                linear_gelu(x.value(), weight.value(), value_or_none(bias), {}, {product_precision(), packed.get()}), {}, {});
 }
 
 int64_t Linear::macs(const Shape&, const Shape& output) const { return checked_numel(output) * weight.size(1); }

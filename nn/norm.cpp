@@ -1,5 +1,7 @@
 #include "nn/norm.h"
 
+#include "tensor/ops/linear.h"
+
 namespace vitrail::nn {
 namespace {
 Variable ones_parameter(int64_t n) { return Variable(ones({n}), true); }
@@ -9,6 +11,12 @@ Variable zeros_parameter(int64_t n) { return Variable(zeros({n}), true); }
 LayerNorm::LayerNorm(int64_t dim, double epsilon) : weight(ones_parameter(dim)), bias(zeros_parameter(dim)), eps(epsilon) {
   register_parameter("weight", weight);
   register_parameter("bias", bias);
+}
+
+Variable LayerNorm::before_linear(const Variable& x) {
+  const int64_t width = weight.size(0);
+  if (observed() || !rounds_operands(x.value(), width, product_precision())) return (*this)(x);
+  return layer_norm(x, weight, bias, eps, /*rounded=*/true);
 }
 
 RMSNorm::RMSNorm(int64_t dim, double epsilon) : weight(ones_parameter(dim)), eps(epsilon) {

@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "tensor/convert.h"
+#include "tensor/ops/rounding.h"
 #include "tensor/parallel.h"
 #include "tensor/tensor.h"
 #include "tensor/view.h"
@@ -92,6 +93,8 @@ Tensor contiguous(const Tensor& x) { return x.is_contiguous() ? x : clone(x); }
 
 Tensor to(const Tensor& x, Dtype dtype) {
   if (x.dtype() == dtype) return x;
+  if (dtype == Dtype::bf16) return round_to_bf16(to(x, Dtype::f32));
+  if (x.dtype() == Dtype::bf16) return to(widen_bf16(x), dtype);
   Tensor y = empty(x.shape(), dtype, "to");
   copy_(y, x);
   return y;
@@ -153,10 +156,10 @@ bool bit_equal(const Tensor& a, const Tensor& b) {
   if (!a.defined()) return true;
   if (a.dtype() != b.dtype() || a.shape() != b.shape()) return false;
   const Tensor x = contiguous(a), y = contiguous(b);
-  return dispatch(x.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    return x.numel() == 0 || std::memcmp(x.data<T>(), y.data<T>(), x.numel() * sizeof(T)) == 0;
-  });
+  const auto bytes = [](const Tensor& t) {
+    return static_cast<const std::byte*>(t.storage()->data()) + t.offset() * size_of(t.dtype());
+  };
+  return x.numel() == 0 || std::memcmp(bytes(x), bytes(y), static_cast<size_t>(x.numel() * size_of(x.dtype()))) == 0;
 }
 
 }  // namespace vitrail

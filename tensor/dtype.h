@@ -8,10 +8,16 @@
 namespace vitrail {
 
 enum class Dtype : uint8_t {
-  f32,  // the default of everything
-  f64,  // every float kernel exists for it too: gradients are checked in double
-  i64,  // labels, indices
-  u8,   // images, masks (0 or 1)
+  f32,   // the default of everything
+  f64,   // every float kernel exists for it too: gradients are checked in double
+  i64,   // labels, indices
+  u8,    // images, masks (0 or 1)
+  bf16,  // operands of products, rounded before (tensor/ops/rounding.h): memory only, no arithmetic
+};
+
+// The upper half of a float: sign, 8 bits of exponent, 7 of mantissa.
+struct Bf16 {
+  uint16_t bits;
 };
 
 // Size of one element in bytes.
@@ -21,6 +27,7 @@ constexpr int64_t size_of(Dtype dtype) {
     case Dtype::f64: return 8;
     case Dtype::i64: return 8;
     case Dtype::u8: return 1;
+    case Dtype::bf16: return 2;
   }
   return 0;
 }
@@ -31,6 +38,7 @@ constexpr const char* name_of(Dtype dtype) {
     case Dtype::f64: return "f64";
     case Dtype::i64: return "i64";
     case Dtype::u8: return "u8";
+    case Dtype::bf16: return "bf16";
   }
   return "?";
 }
@@ -56,8 +64,13 @@ template <>
 constexpr Dtype dtype_of<uint8_t>() {
   return Dtype::u8;
 }
+template <>
+constexpr Dtype dtype_of<Bf16>() {
+  return Dtype::bf16;
+}
 
 // Calls fn with a value-initialised element of the type: dispatch(x.dtype(), [&](auto zero) { using T = decltype(zero); ... }).
+// Error(kValue) for bf16.
 template <class Fn>
 decltype(auto) dispatch(Dtype dtype, Fn&& fn) {
   switch (dtype) {
@@ -65,8 +78,10 @@ decltype(auto) dispatch(Dtype dtype, Fn&& fn) {
     case Dtype::f64: return fn(double{});
     case Dtype::i64: return fn(int64_t{});
     case Dtype::u8: return fn(uint8_t{});
+    case Dtype::bf16: break;
   }
-  fail(ErrorKind::kValue, "dispatch", "unknown dtype ", static_cast<int>(dtype));
+  fail(ErrorKind::kValue, "dispatch", "needs numbers to calculate with: dtype is ", name_of(dtype),
+       ". Hint: convert with to(x, Dtype::f32).");
 }
 
 // The same for the two float types; any other throws Error(kValue) that names op.

@@ -6,9 +6,10 @@ namespace vitrail {
 // y = x W^T + b, [..., K] -> [..., N]
 Variable linear(const Variable& x, const Variable& weight, const Variable& bias) {
   const Precision precision = product_precision();
-  return record("linear", linear(x.value(), weight.value(), bias.defined() ? bias.value() : Tensor(), {.precision = precision}),
+  const Tensor operand = linear_operand(x, weight, precision, grad_enabled() && weight.requires_grad());
+  return record("linear", linear(operand, weight.value(), bias.defined() ? bias.value() : Tensor(), {.precision = precision}),
                 {x, weight, bias},
-                [xv = Saved(weight.requires_grad() ? x : Variable()), wv = Saved(x.requires_grad() ? weight : Variable()),
+                [xv = Saved(weight.requires_grad() ? operand : Tensor()), wv = Saved(x.requires_grad() ? weight : Variable()),
                  precision](const Tensor& dy, Grads& d) { linear_backward(dy, xv, wv, precision, d); });
 }
 

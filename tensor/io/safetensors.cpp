@@ -168,6 +168,7 @@ const char* stored_name(Dtype dtype) {
     case Dtype::f64: return "F64";
     case Dtype::i64: return "I64";
     case Dtype::u8: return "U8";
+    case Dtype::bf16: return "BF16";
   }
   return "?";
 }

@@ -89,5 +89,7 @@ enum class Gelu {
 Tensor gelu(const Tensor& x, Gelu kind = Gelu::kExact);
 // dx = dy * gelu'(x), one pass.
 Tensor gelu_backward(const Tensor& dy, const Tensor& x, Gelu kind = Gelu::kExact);
+// gelu(x), exact, and gelu'(x) beside it, from one exponential.
+Tensor gelu_with_slope(const Tensor& x, Tensor& slope);
 
 }  // namespace vitrail

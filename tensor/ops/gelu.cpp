@@ -2,6 +2,7 @@
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/elementwise_loop.h"
 #include "tensor/ops/gelu_exact.h"
+#include "tensor/parallel.h"
 #include "tensor/vector_math.h"
 
 namespace vitrail {
@@ -86,6 +87,22 @@ Tensor gelu_backward(const Tensor& dy, const Tensor& x, Gelu kind) {
     case Gelu::kQuick: return backward<QuickGelu>(dy, x);
   }
   fail(ErrorKind::kValue, "gelu", "unknown kind ", static_cast<int>(kind));
+}
+
+Tensor gelu_with_slope(const Tensor& x, Tensor& slope) {
+  const Tensor in = contiguous(x);
+  Tensor out = empty_like(in);
+  slope = empty_like(in);
+  dispatch_float("gelu", x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T* from = in.data<T>();
+    T *y = out.mutable_data<T>(), *dy = slope.mutable_data<T>();
+    parallel_for(in.numel(), kElementwiseGrain, [=](int64_t begin, int64_t end) {
+#pragma omp simd
+      for (int64_t i = begin; i < end; ++i) y[i] = ExactGelu::value_and_slope(from[i], &dy[i]);
+    });
+  });
+  return out;
 }
 
 }  // namespace vitrail

@@ -1,6 +1,7 @@
 // Layer normalisation: one pass over memory each way; the passes within a row find it in the first-level cache.
 #include "tensor/ops/norm_detail.h"
 #include "tensor/parallel.h"
+#include "tensor/product/bf16.h"
 
 namespace vitrail {
 namespace {
@@ -15,13 +16,25 @@ void row_statistics(const T* x, int64_t n, double eps, double* mean, double* rst
 }
 
 template <class T>
-void forward_rows(const T* x, const T* w, const T* b, T* y, double* mean, double* rstd, int64_t rows, int64_t n, double eps) {
-  for (int64_t r = 0; r < rows; ++r, x += n, y += n) {
-    row_statistics(x, n, eps, mean + r, rstd + r);
-    const Centre<T> centre(mean[r]);
-    const T scale = static_cast<T>(rstd[r]);
+void forward_row(const T* x, const T* w, const T* b, T* y, int64_t n, double eps, double* mean, double* rstd) {
+  row_statistics(x, n, eps, mean, rstd);
+  const Centre<T> centre(*mean);
+  const T scale = static_cast<T>(*rstd);
 #pragma omp simd
-    for (int64_t i = 0; i < n; ++i) y[i] = centre(x[i]) * scale * w[i] + b[i];
+  for (int64_t i = 0; i < n; ++i) y[i] = centre(x[i]) * scale * w[i] + b[i];
+}
+
+// y is of x's type, or rounded.
+template <class T, class Out>
+void forward_rows(const T* x, const T* w, const T* b, Out* y, double* mean, double* rstd, int64_t rows, int64_t n, double eps) {
+  if constexpr (std::is_same_v<T, Out>) {
+    for (int64_t r = 0; r < rows; ++r) forward_row(x + r * n, w, b, y + r * n, n, eps, mean + r, rstd + r);
+  } else if constexpr (std::is_same_v<T, float>) {
+    std::vector<float> row(static_cast<size_t>(n));
+    for (int64_t r = 0; r < rows; ++r) {
+      forward_row(x + r * n, w, b, row.data(), n, eps, mean + r, rstd + r);
+      detail::round_row(row.data(), n, y + r * n);
+    }
   }
 }
 
@@ -76,22 +89,27 @@ void backward_rows(const T* dy, const T* x, const T* w, T* dx, const double* mea
 
 }  // namespace
 
-LayerNormResult layer_norm_forward(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
+LayerNormResult layer_norm_forward(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps, bool rounded) {
   const Shape row_shape = detail::without_last_axis("layer_norm", x);
   const int64_t n = x.shape().back();
   detail::check_norm_arguments("layer_norm", x, weight, bias, n, eps);
-  LayerNormResult result{empty(x.shape(), x.dtype()), zeros(row_shape, Dtype::f64), zeros(row_shape, Dtype::f64)};
+  check(!rounded || x.dtype() == Dtype::f32, ErrorKind::kValue, "layer_norm", "only f32 is rounded to bf16: dtype is ",
+        name_of(x.dtype()));
+  LayerNormResult result{empty(x.shape(), rounded ? Dtype::bf16 : x.dtype()), zeros(row_shape, Dtype::f64),
+                         zeros(row_shape, Dtype::f64)};
   dispatch_float("layer_norm", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     if (x.numel() == 0) return;
     const Tensor xc = contiguous(x), wc = detail::or_constant(weight, n, 1, x.dtype()),
                  bc = detail::or_constant(bias, n, 0, x.dtype());
     const T *xs = xc.data<T>(), *w = wc.data<T>(), *b = bc.data<T>();
-    T* y = result.output.mutable_data<T>();
     double *mean = result.mean.mutable_data<double>(), *rstd = result.rstd.mutable_data<double>();
-    parallel_for(x.numel() / n, detail::row_grain(n), [&](int64_t begin, int64_t end) {
-      forward_rows(xs + begin * n, w, b, y + begin * n, mean + begin, rstd + begin, end - begin, n, eps);
-    });
+    const auto run = [&](auto* y) {
+      parallel_for(x.numel() / n, detail::row_grain(n), [&](int64_t begin, int64_t end) {
+        forward_rows(xs + begin * n, w, b, y + begin * n, mean + begin, rstd + begin, end - begin, n, eps);
+      });
+    };
+    rounded ? run(result.output.mutable_data<Bf16>()) : run(result.output.mutable_data<T>());
   });
   return result;
 }

@@ -39,20 +39,35 @@ struct LinearOptions {
   const PackedWeight* packed = nullptr;  // of the same weight; null: it is packed on the way
 };
 
+// ---- Where x, dy, a slope or a result is rounded (dtype bf16, tensor/ops/rounding.h), it stands for f32: products of rounded
+// operands have the bits of Precision::kBf16 products of the numbers before. ----
+
+// True if the products of a linear layer [..., K] -> [..., outputs] round their operands: then who keeps x can keep it rounded.
+bool rounds_operands(const Tensor& x, int64_t outputs, Precision precision);
+
 // y = x W^T + b: x [..., K], weight [N, K], bias [N] or undefined -> [..., N].
 // Errors: Error(kShape) naming all shapes; Error(kValue) if dtypes differ.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, const LinearOptions& options = {});
 // y = residual + x W^T + b; residual is [..., N].
 Tensor linear_add(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& residual,
                   const LinearOptions& options = {});
-// y = gelu(h) with h = x W^T + b and the exact GELU. With `slope`, it receives gelu'(h) [..., N], all that the way back needs.
-Tensor linear_gelu(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor* slope = nullptr,
+// y = gelu(h) with h = x W^T + b and the exact GELU. What the way back needs is kept on request [..., N]: gelu'(h), or h
+// itself, of which gelu_with_slope() makes y and gelu'(h) again.
+struct GeluKeep {
+  Tensor* slope = nullptr;
+  Tensor* argument = nullptr;
+};
+Tensor linear_gelu(const Tensor& x, const Tensor& weight, const Tensor& bias, const GeluKeep& keep = {},
                    const LinearOptions& options = {});
+// The same with y and slope [..., N] rounded, where rounds_operands().
+Tensor linear_gelu_rounded(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& slope);
 
 // dx = dy W: dy [..., N], weight [N, K] -> [..., K]. With `slope` [..., K], contiguous, dx = (dy W) slope, element by element:
 // on through the function whose derivative it is.
 Tensor linear_backward_input(const Tensor& dy, const Tensor& weight, Precision precision = Precision::kF32,
                              const Tensor* slope = nullptr);
+// The same with slope and dx rounded.
+Tensor linear_backward_input_rounded(const Tensor& dy, const Tensor& weight, const Tensor& slope);
 // dW = dy^T x, summed over all leading axes: dy [..., N], x [..., K] -> [N, K]
 Tensor linear_backward_weight(const Tensor& dy, const Tensor& x, Precision precision = Precision::kF32);
 // dw += dy^T x, into a contiguous dw [N, K].

@@ -13,11 +13,12 @@ namespace vitrail {
 // ---- over the last axis: x [..., D]; weight, bias [D] or undefined ----
 
 // y = (x - mean) rstd weight + bias, rstd = 1 / sqrt(var + eps), var with divisor D (Ba et al., arXiv:1607.06450).
-// A constant row gives bias. mean, rstd [...] (row statistics, f64) are what backward needs.
+// A constant row gives bias. mean, rstd [...] (row statistics, f64) are what backward needs. `rounded`: y is written in bf16,
+// for the products that read it (x must be f32).
 struct LayerNormResult {
   Tensor output, mean, rstd;
 };
-LayerNormResult layer_norm_forward(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps);
+LayerNormResult layer_norm_forward(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps, bool rounded = false);
 // Sums over rows are taken in fixed chunks that are combined in index order: the same bits for any number of threads.
 struct NormGradients {
   Tensor dx, dweight, dbias;  // dweight and dbias are undefined where weight is

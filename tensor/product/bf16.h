@@ -1,8 +1,11 @@
 // Numbers in vectors, and rounding them to bf16: what packing is made of.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <cstring>
+
+#include "tensor/dtype.h"
 
 #if defined(__AVX512BF16__)
 #include <immintrin.h>
@@ -45,6 +48,17 @@ inline Vector<kCount> load(const float* x) {
   std::memcpy(&lanes, x, sizeof lanes);
   return lanes;
 }
+// Stored bf16, each in the low half of a lane.
+template <int64_t kCount>
+struct HalvesOf {
+  typedef uint16_t Type __attribute__((vector_size(2 * kCount)));
+};
+template <int64_t kCount>
+inline Vector<kCount> load_halves(const Bf16* x) {
+  typename HalvesOf<kCount>::Type halves;
+  std::memcpy(&halves, x, sizeof halves);
+  return __builtin_convertvector(halves, Vector<kCount>);
+}
 template <class Bits>
 inline void store(uint32_t* to, Bits x) {
   std::memcpy(to, &x, sizeof x);
@@ -53,10 +67,6 @@ inline void store(uint32_t* to, Bits x) {
 #if defined(__AVX512BF16__)
 // The same by the processor's own rounding, in a sixth of the instructions. It takes subnormal numbers for zero, as the
 // processor's product does.
-template <int64_t kCount>
-struct HalvesOf {
-  typedef uint16_t Type __attribute__((vector_size(2 * kCount)));
-};
 inline Vector<8> native_bits(Vector<8> x) {
   const auto halves = reinterpret_cast<HalvesOf<8>::Type>(_mm256_cvtneps_pbh(reinterpret_cast<__m256>(x)));
   return __builtin_convertvector(halves, Vector<8>);
@@ -77,5 +87,22 @@ inline Lanes pairs_along(const float* x) {
                  __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15));
 }
 #endif
+// They are pairs already.
+inline Lanes pairs_along(const Bf16* x) {
+  Lanes pairs;
+  std::memcpy(&pairs, x, sizeof pairs);
+  return pairs;
+}
+
+inline float value_of(Bf16 x) { return std::bit_cast<float>(static_cast<uint32_t>(x.bits) << 16); }
+// n numbers, rounded.
+inline void round_row(const float* x, int64_t n, Bf16* out) {
+  int64_t i = 0;
+  for (; i + 2 * kLanes <= n; i += 2 * kLanes) {
+    const Lanes pairs = pairs_along(x + i);
+    std::memcpy(out + i, &pairs, sizeof pairs);
+  }
+  for (; i < n; ++i) out[i].bits = static_cast<uint16_t>(rounded_bits(std::bit_cast<uint32_t>(x[i])) >> 16);
+}
 
 }  // namespace vitrail::detail

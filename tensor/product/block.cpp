@@ -39,10 +39,10 @@ void multiply_group(const MicroKernel& kernel, int64_t steps, const RowGroups& r
 
 }  // namespace
 
-void multiply_block(const MicroKernel& kernel, ProductFormat format, MatrixView<const float> a, Panels b, bool accumulate,
+void multiply_block(const MicroKernel& kernel, ProductFormat format, const Operand& a, Panels b, bool accumulate,
                     MatrixView<float> c, uint32_t* scratch) {
   const RowGroups rows = group_rows(a, kernel.rows, format, scratch);
-  const int64_t steps = steps_of(a.cols, format), groups = (c.rows + kernel.rows - 1) / kernel.rows;
+  const int64_t steps = steps_of(a.cols(), format), groups = (c.rows + kernel.rows - 1) / kernel.rows;
   // Groups of nearly equal height where the rows allow it: 197 rows are 2 of 14 and 13 of 13, not 14 of 14 and a single one.
   const int64_t height = rows.interleaved ? kernel.rows : c.rows / std::max<int64_t>(1, groups);
   const int64_t higher = rows.interleaved ? 0 : c.rows - height * groups;  // so many have one row more

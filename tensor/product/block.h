@@ -4,6 +4,7 @@
 #include "tensor/blas.h"
 #include "tensor/precision.h"
 #include "tensor/product/micro_kernel.h"
+#include "tensor/product/operand.h"
 
 namespace vitrail::detail {
 
@@ -18,8 +19,8 @@ struct Panels {
 };
 
 // C = A B, or C += A B with `accumulate`: panel after panel of B, group after group of A. The whole depth is one block.
-// `scratch` has room for grouped_rows_size(a.rows, kernel.rows, a.cols, format) elements.
-void multiply_block(const MicroKernel& kernel, ProductFormat format, MatrixView<const float> a, Panels b, bool accumulate,
+// `scratch` has room for grouped_rows_size(a.rows(), kernel.rows, a.cols(), format) elements.
+void multiply_block(const MicroKernel& kernel, ProductFormat format, const Operand& a, Panels b, bool accumulate,
                     MatrixView<float> c, uint32_t* scratch);
 
 }  // namespace vitrail::detail

@@ -45,16 +45,26 @@ struct Bf16Format {
   static uint32_t one(const float* x, int64_t next, int64_t left) {
     return pair_of(std::bit_cast<uint32_t>(*x), left > 1 ? std::bit_cast<uint32_t>(x[next]) : 0u);
   }
-  static Lanes along(const float* x) { return pairs_along(x); }
+  static uint32_t one(const Bf16* x, int64_t next, int64_t left) {
+    return x->bits | (left > 1 ? uint32_t{x[next].bits} << 16 : 0u);
+  }
+  template <class T>
+  static Lanes along(const T* x) {
+    return pairs_along(x);
+  }
   template <int64_t kCount>
   static Vector<kCount> across(const float* x, int64_t next, int64_t left) {
     return pair_of(load<kCount>(x), left > 1 ? load<kCount>(x + next) : Vector<kCount>{});
   }
+  template <int64_t kCount>
+  static Vector<kCount> across(const Bf16* x, int64_t next, int64_t left) {
+    return load_halves<kCount>(x) | (left > 1 ? load_halves<kCount>(x + next) << 16 : Vector<kCount>{});
+  }
 };
 
 // Numbers along the depth lie one after the other (B is a transposed weight): blocks of 8 x 8 are turned in registers.
-template <class Format>
-void pack_panel_along(MatrixView<const float> b, int64_t width, uint32_t* out) {
+template <class Format, class T>
+void pack_panel_along(MatrixView<const T> b, int64_t width, uint32_t* out) {
   constexpr int64_t kNumbers = numbers_per_step(Format::kFormat);
   if (b.cols < width) std::memset(out, 0, sizeof(uint32_t) * steps_of(b.rows, Format::kFormat) * width);
   const int64_t steps = steps_of(b.rows, Format::kFormat), whole = b.rows / (kNumbers * kLanes) * kLanes;
@@ -68,19 +78,19 @@ void pack_panel_along(MatrixView<const float> b, int64_t width, uint32_t* out) {
     }
   }
   for (int64_t col = 0; col < b.cols; ++col) {  // what the blocks left over
-    const float* column = b.data + col * b.col_stride;
+    const T* column = b.data + col * b.col_stride;
     for (int64_t step = col < columns ? whole : 0; step < steps; ++step)
       out[step * width + col] = Format::one(column + step * kNumbers, 1, b.rows - step * kNumbers);
   }
 }
 
 // Numbers across the panels lie one after the other: step by step, so that each row of memory is read once from end to end.
-template <class Format>
-void pack_panels_across(MatrixView<const float> b, int64_t width, int64_t panel_stride, uint32_t* out) {
+template <class Format, class T>
+void pack_panels_across(MatrixView<const T> b, int64_t width, int64_t panel_stride, uint32_t* out) {
   constexpr int64_t kNumbers = numbers_per_step(Format::kFormat), kWide = 16;
   const int64_t steps = steps_of(b.rows, Format::kFormat), whole = b.cols / width * width;
   for (int64_t step = 0; step < steps; ++step) {
-    const float* row = b.data + step * kNumbers * b.row_stride;
+    const T* row = b.data + step * kNumbers * b.row_stride;
     const int64_t left = b.rows - step * kNumbers;
     uint32_t* to = out + step * width;
     for (int64_t col = 0; col < whole; col += width, to += panel_stride) {
@@ -92,8 +102,8 @@ void pack_panels_across(MatrixView<const float> b, int64_t width, int64_t panel_
   }
 }
 
-template <class Format>
-void pack_panels_as(MatrixView<const float> b, int64_t width, int64_t panel_stride, uint32_t* out) {
+template <class Format, class T>
+void pack_panels_as(MatrixView<const T> b, int64_t width, int64_t panel_stride, uint32_t* out) {
   if (b.row_stride != 1 || b.col_stride == 1) return pack_panels_across<Format>(b, width, panel_stride, out);
   for (int64_t col = 0; col < b.cols; col += width, out += panel_stride)
     pack_panel_along<Format>(b.block(0, b.rows, col, std::min(width, b.cols - col)), width, out);
@@ -102,13 +112,13 @@ void pack_panels_as(MatrixView<const float> b, int64_t width, int64_t panel_stri
 // Between two rows of a copied block: not a multiple of 4 KiB, so that the rows of a group do not share one cache set.
 int64_t copied_row_step(int64_t steps) { return (steps + kLanes - 1) / kLanes * kLanes + 16; }
 
-template <class Format>
-RowGroups copy_rows(MatrixView<const float> a, uint32_t* out) {
+template <class Format, class T>
+RowGroups copy_rows(MatrixView<const T> a, uint32_t* out) {
   constexpr int64_t kNumbers = numbers_per_step(Format::kFormat);
   const int64_t steps = steps_of(a.cols, Format::kFormat), step_row = copied_row_step(steps);
   const int64_t whole = a.cols / (kNumbers * kLanes) * kLanes;
   for (int64_t i = 0; i < a.rows; ++i) {
-    const float* row = a.data + i * a.row_stride;
+    const T* row = a.data + i * a.row_stride;
     uint32_t* to = out + i * step_row;
     for (int64_t step = 0; step < whole; step += kLanes) store(to + step, Format::along(row + step * kNumbers));
     for (int64_t step = whole; step < steps; ++step) to[step] = Format::one(row + step * kNumbers, 1, a.cols - step * kNumbers);
@@ -118,8 +128,8 @@ RowGroups copy_rows(MatrixView<const float> a, uint32_t* out) {
 
 // One step of a group of at most 16 rows: one or two vectors, of which the second overlaps the first rather than reaching
 // beyond the group.
-template <class Format>
-inline void interleave_group(const float* from, int64_t rows, int64_t next, int64_t left, uint32_t* to) {
+template <class Format, class T>
+inline void interleave_group(const T* from, int64_t rows, int64_t next, int64_t left, uint32_t* to) {
   if (rows >= 8) {
     store(to, Format::template across<8>(from, next, left));
     store(to + rows - 8, Format::template across<8>(from + rows - 8, next, left));
@@ -133,8 +143,8 @@ inline void interleave_group(const float* from, int64_t rows, int64_t next, int6
 
 // Step by step, so that each row of memory is read once from end to end. The rows of a tile are short pieces far apart, which
 // no processor guesses: they are asked for some steps ahead.
-template <class Format, int64_t kGroup>
-RowGroups interleave_rows(MatrixView<const float> a, uint32_t* out) {
+template <class Format, int64_t kGroup, class T>
+RowGroups interleave_rows(MatrixView<const T> a, uint32_t* out) {
   constexpr int64_t kNumbers = numbers_per_step(Format::kFormat), kRowsAhead = 16;
   static_assert(kGroup <= 16);
   const int64_t steps = steps_of(a.cols, Format::kFormat), whole = a.rows / kGroup * kGroup;
@@ -143,7 +153,7 @@ RowGroups interleave_rows(MatrixView<const float> a, uint32_t* out) {
     for (int64_t soon = first + kRowsAhead; soon < std::min(a.cols, first + kRowsAhead + kNumbers); ++soon) {
       for (int64_t i = 0; i < a.rows; i += 16) __builtin_prefetch(a.data + soon * a.col_stride + i);
     }
-    const float* from = a.data + first * a.col_stride;
+    const T* from = a.data + first * a.col_stride;
     uint32_t* to = out + step * kGroup;
     for (int64_t row = 0; row < whole; row += kGroup)
       interleave_group<Format>(from + row, kGroup, a.col_stride, a.cols - first, to + row * steps);
@@ -153,14 +163,21 @@ RowGroups interleave_rows(MatrixView<const float> a, uint32_t* out) {
   return {out, 1, kGroup, steps, true};
 }
 
-// Rows a multiple of 4 KiB apart would share the lines of one cache set.
+// Rows that are elements already. Where they are a multiple of 4 KiB apart they would share the lines of one cache set.
 bool can_stay(const MatrixView<const float>& a, ProductFormat format) {
   return format == ProductFormat::kF32 && a.col_stride == 1 && a.row_stride % 1024 != 0;
 }
+bool can_stay(const MatrixView<const Bf16>& a, ProductFormat) {
+  const bool whole_pairs = a.cols % 2 == 0 && a.row_stride % 2 == 0 && reinterpret_cast<uintptr_t>(a.data) % 4 == 0;
+  return whole_pairs && a.col_stride == 1 && a.row_stride % 2048 != 0;
+}
 
-template <class Format>
-RowGroups group_rows_as(MatrixView<const float> a, int64_t group, uint32_t* out) {
-  if (can_stay(a, Format::kFormat)) return {reinterpret_cast<const uint32_t*>(a.data), a.row_stride, 1, a.row_stride, false};
+template <class Format, class T>
+RowGroups group_rows_as(MatrixView<const T> a, int64_t group, uint32_t* out) {
+  if (can_stay(a, Format::kFormat)) {
+    const int64_t row_step = a.row_stride * static_cast<int64_t>(sizeof(T)) / 4;
+    return {reinterpret_cast<const uint32_t*>(a.data), row_step, 1, row_step, false};
+  }
   if (a.col_stride == 1) return copy_rows<Format>(a, out);
   switch (group) {
     case 4: return interleave_rows<Format, 4>(a, out);
@@ -170,25 +187,34 @@ RowGroups group_rows_as(MatrixView<const float> a, int64_t group, uint32_t* out)
   }
 }
 
+// fn(the format, the view)
+template <class Fn>
+auto as_format(const Operand& x, ProductFormat format, Fn&& fn) {
+  return x.visit([&](const auto& view) {
+    if constexpr (std::is_same_v<decltype(view), const MatrixView<const float>&>) {
+      if (format == ProductFormat::kF32) return fn(F32Format{}, view);
+    }
+    return fn(Bf16Format{}, view);
+  });
+}
+
 }  // namespace
 
 uint16_t to_bf16(float x) { return static_cast<uint16_t>(rounded_bits(std::bit_cast<uint32_t>(x)) >> 16); }
 
 float from_bf16(uint16_t x) { return std::bit_cast<float>(static_cast<uint32_t>(x) << 16); }
 
-void pack_panels(MatrixView<const float> b, int64_t width, ProductFormat format, int64_t panel_stride, void* out) {
+void pack_panels(const Operand& b, int64_t width, ProductFormat format, int64_t panel_stride, void* out) {
   auto* to = static_cast<uint32_t*>(out);
-  format == ProductFormat::kF32 ? pack_panels_as<F32Format>(b, width, panel_stride, to)
-                                : pack_panels_as<Bf16Format>(b, width, panel_stride, to);
+  as_format(b, format, [=](auto how, const auto& x) { pack_panels_as<decltype(how)>(x, width, panel_stride, to); });
 }
 
 int64_t grouped_rows_size(int64_t rows, int64_t group, int64_t depth, ProductFormat format) {
   return (rows + group - 1) / group * group * copied_row_step(steps_of(depth, format));
 }
 
-RowGroups group_rows(MatrixView<const float> a, int64_t group, ProductFormat format, uint32_t* scratch) {
-  return format == ProductFormat::kF32 ? group_rows_as<F32Format>(a, group, scratch)
-                                       : group_rows_as<Bf16Format>(a, group, scratch);
+RowGroups group_rows(const Operand& a, int64_t group, ProductFormat format, uint32_t* scratch) {
+  return as_format(a, format, [=](auto how, const auto& x) { return group_rows_as<decltype(how)>(x, group, scratch); });
 }
 
 }  // namespace vitrail::detail

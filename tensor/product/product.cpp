@@ -38,13 +38,13 @@ struct DepthBlocks {
 // Tiles of C, as equal as can be. Each sum runs over the depth in one order whatever the tiles are, so they may depend on the
 // number of threads: as many as divide evenly among them.
 struct Tiles {
-  Tiles(const MatrixView<const float>& a, int64_t n, const MicroKernel& kernel)
-      : m(a.rows),
+  Tiles(const Operand& a, int64_t n, const MicroKernel& kernel)
+      : m(a.rows()),
         row_groups(pieces(m, kernel.rows)),
         col_groups(pieces(n, kernel.cols)),
         down(m <= kMostRowsPerTile ? 1 : pieces(m, kRowsPerTile)),
         across(pieces(n, kColsPerTile)),
-        whole_groups(a.col_stride != 1) {
+        whole_groups(a.col_stride() != 1) {
     const int64_t threads = num_threads();
     // Narrower tiles pack more rows of A again, lower ones read more of B again: in turns, beginning with the smaller loss.
     const bool columns_first = !whole_groups && n > m;
@@ -75,14 +75,38 @@ struct Tiles {
   }
 };
 
-// One tile of C, [rows, K] x [K, cols]: block after block of the depth.
-void multiply_tile(const MicroKernel& kernel, MatrixView<const float> a, const PackedMatrix& b, int64_t col0, float beta,
-                   MatrixView<float> c, uint32_t* scratch) {
+struct Tile {
+  int64_t row, rows, col, cols;
+};
+
+// fn(tile, scratch for multiply_tile) for all tiles of A B, in parallel.
+template <class Fn>
+void for_each_tile(const Operand& a, const PackedMatrix& b, Fn&& fn) {
   const ProductFormat format = format_of(b.precision());
-  const DepthBlocks depth(a.cols, format);
+  const MicroKernel& kernel = *micro_kernel_for(format);
+  const Tiles tiles(a, b.cols(), kernel);
+  const int64_t scratch_bytes =
+      4 * grouped_rows_size(tiles.most_rows(kernel), kernel.rows, DepthBlocks(a.cols(), format).length, format);
+  count_flops(2 * a.rows() * b.cols() * a.cols());
+  parallel_for(tiles.count(), 1, [&](int64_t begin, int64_t end) {
+    const Storage scratch(scratch_bytes);
+    for (int64_t tile = begin; tile < end; ++tile) {
+      const int64_t i = tile / tiles.across, j = tile % tiles.across;
+      const int64_t row = tiles.row(i, kernel), col = tiles.col(j, kernel);
+      fn(Tile{row, std::min(a.rows(), tiles.row(i + 1, kernel)) - row, col, std::min(b.cols(), tiles.col(j + 1, kernel)) - col},
+         static_cast<uint32_t*>(scratch.data()));
+    }
+  });
+}
+
+// One tile of C, [rows, K] x [K, cols]: block after block of the depth.
+void multiply_tile(const Operand& a, const PackedMatrix& b, int64_t col0, float beta, MatrixView<float> c, uint32_t* scratch) {
+  const ProductFormat format = format_of(b.precision());
+  const MicroKernel& kernel = *micro_kernel_for(format);
+  const DepthBlocks depth(a.cols(), format);
   const int64_t panel_stride = steps_of(depth.length, format) * kernel.cols;
   for (int64_t block = 0; block < depth.count; ++block) {
-    multiply_block(kernel, format, a.block(0, a.rows, depth.begin(block), depth.size(block)),
+    multiply_block(kernel, format, a.block(0, a.rows(), depth.begin(block), depth.size(block)),
                    {static_cast<const uint32_t*>(b.panel(block, col0)), panel_stride}, block > 0 || beta != 0, c, scratch);
   }
 }
@@ -91,33 +115,36 @@ void multiply_tile(const MicroKernel& kernel, MatrixView<const float> a, const P
 
 bool has_product_kernels() { return micro_kernel_for(ProductFormat::kF32) != nullptr; }
 
-bool suits_product(const MatrixView<const float>& a, const MatrixView<const float>& b, float beta, const MatrixView<float>& c) {
-  const double work = static_cast<double>(c.rows) * static_cast<double>(c.cols) * static_cast<double>(a.cols);
-  return has_product_kernels() && work >= kLeastWork && c.rows >= 8 && c.cols >= 8 &&
-         (a.row_stride == 1 || a.col_stride == 1) && (b.row_stride == 1 || b.col_stride == 1) && c.col_stride == 1 &&
-         (beta == 0 || beta == 1);
+bool large_enough(int64_t m, int64_t n, int64_t k) {
+  const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
+  return has_product_kernels() && work >= kLeastWork && std::min(m, n) >= 8;
 }
 
-PackedMatrix::PackedMatrix(MatrixView<const float> b, Precision precision)
-    : rows_(b.rows), cols_(b.cols), precision_(precision), data_([&] {
+bool suits_product(const Operand& a, const Operand& b, float beta, const MatrixView<float>& c) {
+  return large_enough(c.rows, c.cols, a.cols()) && (a.row_stride() == 1 || a.col_stride() == 1) &&
+         (b.row_stride() == 1 || b.col_stride() == 1) && c.col_stride == 1 && (beta == 0 || beta == 1);
+}
+
+PackedMatrix::PackedMatrix(const Operand& b, Precision precision)
+    : rows_(b.rows()), cols_(b.cols()), precision_(precision), data_([&] {
         const ProductFormat format = format_of(precision);
-        const DepthBlocks depth(b.rows, format);
+        const DepthBlocks depth(b.rows(), format);
         const int64_t width = micro_kernel_for(format)->cols;
-        return checked_bytes({depth.count * steps_of(depth.length, format), pieces(b.cols, width) * width}, 4, "product");
+        return checked_bytes({depth.count * steps_of(depth.length, format), pieces(b.cols(), width) * width}, 4, "product");
       }()) {
   const ProductFormat format = format_of(precision);
-  const DepthBlocks depth(b.rows, format);
+  const DepthBlocks depth(b.rows(), format);
   const int64_t width = micro_kernel_for(format)->cols, panel_stride = steps_of(depth.length, format) * width;
   // A piece of work is what lies together in memory: some rows from end to end, or one panel of a transposed matrix.
-  const bool transposed = b.row_stride == 1 && b.col_stride != 1;
+  const bool transposed = b.row_stride() == 1 && b.col_stride() != 1;
   const int64_t most_rows = transposed ? depth.length : std::min(depth.length, 16 * numbers_per_step(format));
-  const int64_t most_cols = transposed ? width : b.cols;
-  const int64_t down = pieces(depth.length, most_rows), across = pieces(b.cols, most_cols);
+  const int64_t most_cols = transposed ? width : b.cols();
+  const int64_t down = pieces(depth.length, most_rows), across = pieces(b.cols(), most_cols);
   const int64_t grain = std::max<int64_t>(1, kElementwiseGrain / std::max<int64_t>(1, most_rows * most_cols));
   parallel_for(depth.count * down * across, grain, [&](int64_t begin, int64_t end) {
     for (int64_t item = begin; item < end; ++item) {
       const int64_t block = item / (down * across), row = item / across % down * most_rows, col = item % across * most_cols;
-      const int64_t rows = std::min(most_rows, depth.size(block) - row), cols = std::min(most_cols, b.cols - col);
+      const int64_t rows = std::min(most_rows, depth.size(block) - row), cols = std::min(most_cols, b.cols() - col);
       if (rows <= 0) continue;
       auto* to = static_cast<uint32_t*>(const_cast<void*>(panel(block, col))) + row / numbers_per_step(format) * width;
       pack_panels(b.block(depth.begin(block) + row, rows, col, cols), width, format, panel_stride, to);
@@ -132,35 +159,34 @@ const void* PackedMatrix::panel(int64_t block, int64_t col) const {
   return static_cast<const uint32_t*>(data_.data()) + block * steps * pieces(cols_, width) * width + col * steps;
 }
 
-void product(MatrixView<const float> a, MatrixView<const float> b, float beta, MatrixView<float> c,
-             const TileEpilogue& epilogue, Precision precision) {
-  const DepthBlocks depth(a.cols, format_of(precision));
-  if (b.rows * b.cols <= kPackedAtOnce || depth.count == 1) return product(a, PackedMatrix(b, precision), beta, c, epilogue);
+void product(const Operand& a, const Operand& b, float beta, MatrixView<float> c, const TileEpilogue& epilogue,
+             Precision precision) {
+  const DepthBlocks depth(a.cols(), format_of(precision));
+  if (b.rows() * b.cols() <= kPackedAtOnce || depth.count == 1)
+    return product(a, PackedMatrix(b, precision), beta, c, epilogue);
   for (int64_t block = 0; block < depth.count; ++block) {
     const int64_t begin = depth.begin(block), size = depth.size(block);
-    const PackedMatrix packed(b.block(begin, size, 0, b.cols), precision);
-    product(a.block(0, a.rows, begin, size), packed, block > 0 ? 1 : beta, c,
+    const PackedMatrix packed(b.block(begin, size, 0, b.cols()), precision);
+    product(a.block(0, a.rows(), begin, size), packed, block > 0 ? 1 : beta, c,
             block + 1 < depth.count ? TileEpilogue{} : epilogue);
   }
 }
 
-void product(MatrixView<const float> a, const PackedMatrix& b, float beta, MatrixView<float> c, const TileEpilogue& epilogue) {
-  const ProductFormat format = format_of(b.precision());
-  const MicroKernel& kernel = *micro_kernel_for(format);
-  const Tiles tiles(a, c.cols, kernel);
-  const int64_t scratch_bytes =
-      4 * grouped_rows_size(tiles.most_rows(kernel), kernel.rows, DepthBlocks(a.cols, format).length, format);
-  count_flops(2 * c.rows * c.cols * a.cols);
-  parallel_for(tiles.count(), 1, [&](int64_t begin, int64_t end) {
-    const Storage scratch(scratch_bytes);
-    for (int64_t tile = begin; tile < end; ++tile) {
-      const int64_t i = tile / tiles.across, j = tile % tiles.across;
-      const int64_t r0 = tiles.row(i, kernel), r1 = std::min(c.rows, tiles.row(i + 1, kernel));
-      const int64_t c0 = tiles.col(j, kernel), c1 = std::min(c.cols, tiles.col(j + 1, kernel));
-      multiply_tile(kernel, a.block(r0, r1 - r0, 0, a.cols), b, c0, beta, c.block(r0, r1 - r0, c0, c1 - c0),
-                    static_cast<uint32_t*>(scratch.data()));
-      if (epilogue) epilogue(r0, r1, c0, c1);
-    }
+void product(const Operand& a, const PackedMatrix& b, float beta, MatrixView<float> c, const TileEpilogue& epilogue) {
+  for_each_tile(a, b, [&](const Tile& t, uint32_t* scratch) {
+    multiply_tile(a.block(t.row, t.rows, 0, a.cols()), b, t.col, beta, c.block(t.row, t.rows, t.col, t.cols), scratch);
+    if (epilogue) epilogue(t.row, t.row + t.rows, t.col, t.col + t.cols);
+  });
+}
+
+void product_tiles(const Operand& a, const Operand& b, Precision precision, const TileSink& sink) {
+  const PackedMatrix packed(b, precision);
+  for_each_tile(a, packed, [&](const Tile& t, uint32_t* scratch) {
+    const int64_t row_stride = t.cols + 16;  // not a multiple of 4 KiB
+    const Storage sums(t.rows * row_stride * static_cast<int64_t>(sizeof(float)));
+    const MatrixView<float> c{static_cast<float*>(sums.data()), t.rows, t.cols, row_stride, 1};
+    multiply_tile(a.block(t.row, t.rows, 0, a.cols()), packed, t.col, 0, c, scratch);
+    sink(t.row, t.col, c);
   });
 }
 

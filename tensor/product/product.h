@@ -4,24 +4,27 @@
 //
 // With Precision::kBf16 both operands are rounded to bf16 (round to nearest, ties to even) as they are packed; products and
 // sums are f32 as before. Relative error of one element: at most 2^-7 of sum |a| |b| in the worst case, far less on average.
+// An operand that was rounded before gives the same bits as one that is rounded on the way; it needs Precision::kBf16.
 #pragma once
 
 #include "tensor/blas.h"
+#include "tensor/product/operand.h"
 #include "tensor/storage.h"
 
 namespace vitrail::detail {
 
 // True if this processor has a micro-kernel. Else the caller takes BLIS.
 bool has_product_kernels();
-// True if there is a micro-kernel, the matrices have a unit stride each (C along its rows), beta is 0 or 1, and there is enough
-// to do to be worth packing.
-bool suits_product(const MatrixView<const float>& a, const MatrixView<const float>& b, float beta, const MatrixView<float>& c);
+// True if there is a micro-kernel, and [m, k] x [k, n] enough to do to be worth packing.
+bool large_enough(int64_t m, int64_t n, int64_t k);
+// True if so, the matrices have a unit stride each (C along its rows), and beta is 0 or 1.
+bool suits_product(const Operand& a, const Operand& b, float beta, const MatrixView<float>& c);
 
 // The right operand B [K, N], rearranged for the micro-kernel: blocks of the depth, within them panels of N.
 class PackedMatrix {
  public:
   // Reads B once, in parallel. Error(kMemory) if there is no room for the copy (as large as B, half of it in bf16).
-  PackedMatrix(MatrixView<const float> b, Precision precision);
+  PackedMatrix(const Operand& b, Precision precision);
 
   int64_t rows() const { return rows_; }
   int64_t cols() const { return cols_; }
@@ -36,9 +39,14 @@ class PackedMatrix {
 };
 
 // C = A B + beta C for what suits_product() accepts. Each finished tile is handed to the epilogue while it is in the cache.
-void product(MatrixView<const float> a, const PackedMatrix& b, float beta, MatrixView<float> c, const TileEpilogue& epilogue);
+void product(const Operand& a, const PackedMatrix& b, float beta, MatrixView<float> c, const TileEpilogue& epilogue);
 // The same, packing B on the way: a large one depth block by depth block, so that the packed copy stays in the cache.
-void product(MatrixView<const float> a, MatrixView<const float> b, float beta, MatrixView<float> c,
-             const TileEpilogue& epilogue, Precision precision);
+void product(const Operand& a, const Operand& b, float beta, MatrixView<float> c, const TileEpilogue& epilogue,
+             Precision precision);
+
+// Takes a finished tile of C, which begins at (row, col), and may change it.
+using TileSink = std::function<void(int64_t row, int64_t col, MatrixView<float> tile)>;
+// A B tile by tile: C as a whole is nowhere in memory, for who wants something else of it, like its rounded form.
+void product_tiles(const Operand& a, const Operand& b, Precision precision, const TileSink& sink);
 
 }  // namespace vitrail::detail

@@ -158,6 +158,15 @@ TEST_CASE("linear_add, linear_gelu and mlp are linear with the addition or the g
   }
 }
 
+TEST_CASE("mlp with a hidden layer too large to keep makes it again on the way back") {
+  // 2,100 x 2,048 numbers are more than 16 MiB in f32.
+  check_twins(
+      [](const Inputs& in) { return mlp(in[0], in[1], in[2], in[3], in[4], in[5]); },
+      [](const Inputs& in) { return in[5] + matmul(gelu(matmul(in[0], transpose(in[1])) + in[2]), transpose(in[3])) + in[4]; },
+      {normal({1, 2100, 8}, 1), normal({2048, 8}, 2) * 0.3, normal({2048}, 3), normal({8, 2048}, 4) * 0.1, normal({8}, 5),
+       normal({1, 2100, 8}, 6)});
+}
+
 TEST_CASE("layer_norm and rms_norm are their formulas from means and square roots") {
   for (uint64_t seed = 1; seed <= 6; ++seed) {
     const Rng rng(seed);
