@@ -95,7 +95,7 @@ Mlp::Mlp(int64_t dim, int64_t hidden, Rng& rng, ActivationKind activation, doubl
 }
 
 Variable Mlp::hidden(const Variable& x) {
-  if (plain() && !observed()) return fc1.gelu(x);
+  if (plain() && !observed()) return fc1.gelu(x, /*before_linear=*/true);
   return drop1(act(fc1(x)));
 }
 

@@ -43,8 +43,12 @@ Variable Linear::add_to(const Variable& residual, const Variable& x) {
       {});
 }
 
-Variable Linear::gelu(const Variable& x) {
+Variable Linear::gelu(const Variable& x, bool before_linear) {
   const auto packed = packed_for(x);
+  if (before_linear && !grad_enabled() && rounds_operands(x.value(), weight.size(0), product_precision())) {
+    const Tensor y = linear_gelu_rounded(x.value(), weight.value(), value_or_none(bias), nullptr, packed.get());
+    return record("linear_gelu", y, {}, {});
+  }
   if (!packed) return linear_gelu(x, weight, bias);
   return record("linear_gelu",
                 linear_gelu(x.value(), weight.value(), value_or_none(bias), {}, {product_precision(), packed.get()}), {}, {});

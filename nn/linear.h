@@ -13,9 +13,10 @@ class Linear : public Layer {
  public:
   Linear(int64_t in_features, int64_t out_features, Rng& rng, bool with_bias = true);
   Variable forward(const Variable& x) override;
-  // residual + forward(x) and gelu(forward(x)), each as one op.
+  // residual + forward(x) and gelu(forward(x)), each as one op. `before_linear`: nobody but a linear layer will read the
+  // result, so without gradients it comes rounded where that layer's product would round it.
   Variable add_to(const Variable& residual, const Variable& x);
-  Variable gelu(const Variable& x);
+  Variable gelu(const Variable& x, bool before_linear = false);
   int64_t macs(const Shape& input, const Shape& output) const override;
 
   Variable weight, bias;  // bias is undefined without one

@@ -18,7 +18,7 @@ Hidden hidden_layer(const Tensor& x, const Tensor& weight, const Tensor& bias, P
   Hidden r;
   const int64_t rows = x.numel() > 0 ? x.numel() / x.size(-1) : 0;
   if (recorded && rounds_operands(x, weight.size(0), precision)) {
-    r.h = linear_gelu_rounded(x, weight, bias, r.slope);
+    r.h = linear_gelu_rounded(x, weight, bias, &r.slope);
   } else if (recorded && rows * weight.size(0) * size_of(weight.dtype()) > kKeptBytes) {
     r.h = linear_gelu(x, weight, bias, {.argument = &r.z}, {precision});
   } else {

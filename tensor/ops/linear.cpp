@@ -88,6 +88,14 @@ void multiply(const Tensor& x, const Tensor& weight, Tensor& y, const LinearOpti
   multiply_matrices<T>(in, transpose(weight), 0, out, epilogue, options.precision);
 }
 
+// The tiles of x w in bf16, for what is to be rounded again; `packed` is w where it is packed already.
+void rounded_product(const Tensor& x, const Tensor& w, const PackedWeight* packed, const detail::TileSink& sink) {
+  const Tensor in = as_matrix(x), dense = w.stride(0) == 1 || w.stride(1) == 1 ? w : contiguous(w);
+  const Tensor rows = in.stride(1) == 1 ? in : contiguous(in);
+  if (packed) return detail::product_tiles(operand_of(rows), packed->matrix(), sink);
+  detail::product_tiles(operand_of(rows), detail::PackedMatrix(view_of<float>(dense), Precision::kBf16), sink);
+}
+
 template <class T>
 void add_row(T* y, const T* more, int64_t c0, int64_t c1) {
   for (int64_t j = c0; more && j < c1; ++j) y[j] += more[j];
@@ -192,27 +200,26 @@ Tensor linear_gelu(const Tensor& x, const Tensor& weight, const Tensor& bias, co
   return y;
 }
 
-Tensor linear_gelu_rounded(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& slope) {
+Tensor linear_gelu_rounded(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor* slope,
+                           const PackedWeight* packed) {
   check_linear("linear_gelu", x, weight, bias);
   const Shape shape = output_shape(x, weight);
   Tensor y = empty(shape, Dtype::bf16, "linear_gelu"), holder;
-  slope = empty(shape, Dtype::bf16, "linear_gelu");
+  if (slope) *slope = empty(shape, Dtype::bf16, "linear_gelu");
   const float* b = elements<float>(bias, holder);
-  Bf16 *values = y.mutable_data<Bf16>(), *slopes = slope.mutable_data<Bf16>();
+  Bf16 *values = y.mutable_data<Bf16>(), *slopes = slope ? slope->mutable_data<Bf16>() : nullptr;
   const int64_t n = weight.size(0);
-  const Tensor in = as_matrix(x), w = contiguous(weight);
-  detail::product_tiles(operand_of(in), view_of<float>(w).transposed(), Precision::kBf16,
-                        [=](int64_t row, int64_t col, MatrixView<float> tile) {
-                          std::vector<float> slope_row(static_cast<size_t>(tile.cols));
-                          for (int64_t i = 0; i < tile.rows; ++i) {
-                            float* h = tile.data + i * tile.row_stride;
-                            const int64_t at = (row + i) * n + col;
-                            if (b) add_row(h, b + col, 0, tile.cols);
-                            gelu_row(h, slope_row.data(), 0, tile.cols);
-                            detail::round_row(h, tile.cols, values + at);
-                            detail::round_row(slope_row.data(), tile.cols, slopes + at);
-                          }
-                        });
+  rounded_product(x, transpose(weight), packed, [=](int64_t row, int64_t col, MatrixView<float> tile) {
+    std::vector<float> slope_row(slopes ? static_cast<size_t>(tile.cols) : 0);
+    for (int64_t i = 0; i < tile.rows; ++i) {
+      float* h = tile.data + i * tile.row_stride;
+      const int64_t at = (row + i) * n + col;
+      if (b) add_row(h, b + col, 0, tile.cols);
+      gelu_row(h, slopes ? slope_row.data() : nullptr, 0, tile.cols);
+      detail::round_row(h, tile.cols, values + at);
+      if (slopes) detail::round_row(slope_row.data(), tile.cols, slopes + at);
+    }
+  });
   return y;
 }
 
@@ -247,17 +254,15 @@ Tensor linear_backward_input_rounded(const Tensor& dy, const Tensor& weight, con
   Bf16* out = dx.mutable_data<Bf16>();
   const Bf16* factor = slope.data<Bf16>();
   const int64_t n = weight.size(1);
-  const Tensor rows = as_matrix(dy), w = contiguous(weight);
-  detail::product_tiles(operand_of(rows), view_of<float>(w), Precision::kBf16,
-                        [=](int64_t row, int64_t col, MatrixView<float> tile) {
-                          for (int64_t i = 0; i < tile.rows; ++i) {
-                            float* dh = tile.data + i * tile.row_stride;
-                            const int64_t at = (row + i) * n + col;
+  rounded_product(dy, weight, nullptr, [=](int64_t row, int64_t col, MatrixView<float> tile) {
+    for (int64_t i = 0; i < tile.rows; ++i) {
+      float* dh = tile.data + i * tile.row_stride;
+      const int64_t at = (row + i) * n + col;
 #pragma omp simd
-                            for (int64_t j = 0; j < tile.cols; ++j) dh[j] *= detail::value_of(factor[at + j]);
-                            detail::round_row(dh, tile.cols, out + at);
-                          }
-                        });
+      for (int64_t j = 0; j < tile.cols; ++j) dh[j] *= detail::value_of(factor[at + j]);
+      detail::round_row(dh, tile.cols, out + at);
+    }
+  });
   return dx;
 }
 

@@ -59,8 +59,9 @@ struct GeluKeep {
 };
 Tensor linear_gelu(const Tensor& x, const Tensor& weight, const Tensor& bias, const GeluKeep& keep = {},
                    const LinearOptions& options = {});
-// The same with y and slope [..., N] rounded, where rounds_operands().
-Tensor linear_gelu_rounded(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& slope);
+// The same with y and (if wanted) slope [..., N] rounded, where rounds_operands().
+Tensor linear_gelu_rounded(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor* slope = nullptr,
+                           const PackedWeight* packed = nullptr);
 
 // dx = dy W: dy [..., N], weight [N, K] -> [..., K]. With `slope` [..., K], contiguous, dx = (dy W) slope, element by element:
 // on through the function whose derivative it is.

@@ -179,13 +179,12 @@ void product(const Operand& a, const PackedMatrix& b, float beta, MatrixView<flo
   });
 }
 
-void product_tiles(const Operand& a, const Operand& b, Precision precision, const TileSink& sink) {
-  const PackedMatrix packed(b, precision);
-  for_each_tile(a, packed, [&](const Tile& t, uint32_t* scratch) {
+void product_tiles(const Operand& a, const PackedMatrix& b, const TileSink& sink) {
+  for_each_tile(a, b, [&](const Tile& t, uint32_t* scratch) {
     const int64_t row_stride = t.cols + 16;  // not a multiple of 4 KiB
     const Storage sums(t.rows * row_stride * static_cast<int64_t>(sizeof(float)));
     const MatrixView<float> c{static_cast<float*>(sums.data()), t.rows, t.cols, row_stride, 1};
-    multiply_tile(a.block(t.row, t.rows, 0, a.cols()), packed, t.col, 0, c, scratch);
+    multiply_tile(a.block(t.row, t.rows, 0, a.cols()), b, t.col, 0, c, scratch);
     sink(t.row, t.col, c);
   });
 }

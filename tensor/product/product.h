@@ -47,6 +47,6 @@ void product(const Operand& a, const Operand& b, float beta, MatrixView<float> c
 // Takes a finished tile of C, which begins at (row, col), and may change it.
 using TileSink = std::function<void(int64_t row, int64_t col, MatrixView<float> tile)>;
 // A B tile by tile: C as a whole is nowhere in memory, for who wants something else of it, like its rounded form.
-void product_tiles(const Operand& a, const Operand& b, Precision precision, const TileSink& sink);
+void product_tiles(const Operand& a, const PackedMatrix& b, const TileSink& sink);
 
 }  // namespace vitrail::detail

@@ -106,7 +106,7 @@ TEST_CASE("a product of rounded operands has the bits of the product that rounds
         product_of(view<Bf16>(rat).transposed().block(1, m - 1, 1, k - 1), view<float>(b).block(1, k - 1, 1, n - 1)), inner));
     Tensor tiles = full({m, n}, NAN);
     float* out = tiles.mutable_data<float>();
-    detail::product_tiles(view<Bf16>(ra), view<float>(b), Precision::kBf16,
+    detail::product_tiles(view<Bf16>(ra), detail::PackedMatrix(view<float>(b), Precision::kBf16),
                           [&, cols = n](int64_t row, int64_t col, MatrixView<float> tile) {
                             for (int64_t i = 0; i < tile.rows; ++i)
                               std::copy_n(tile.data + i * tile.row_stride, tile.cols, out + (row + i) * cols + col);
@@ -132,9 +132,11 @@ TEST_CASE("linear functions of rounded numbers have the bits of those that round
                     linear_backward_weight(dy_read, x_read, Precision::kBf16)));
     if (!rounds) continue;
     Tensor slope, rounded_slope;
-    const Tensor h = linear_gelu(x, w, b, {.slope = &slope}, bf16), rounded = linear_gelu_rounded(rx, w, b, rounded_slope);
+    const Tensor h = linear_gelu(x, w, b, {.slope = &slope}, bf16), rounded = linear_gelu_rounded(rx, w, b, &rounded_slope);
     CHECK(bit_equal(rounded, round_to_bf16(h)));
     CHECK(bit_equal(rounded_slope, round_to_bf16(slope)));
+    const PackedWeight packed(w, Precision::kBf16);
+    CHECK(bit_equal(linear_gelu_rounded(x, w, b, nullptr, &packed), rounded));
     const Tensor dh = random({rows, 128}, 11), w2 = random({128, 128}, 12), read_slope = widen_bf16(rounded_slope);
     CHECK(bit_equal(linear_backward_input_rounded(dh, w2, rounded_slope),
                     round_to_bf16(linear_backward_input(dh, w2, Precision::kBf16, &read_slope))));
