@@ -1,7 +1,8 @@
 // Memory: reference-counted blocks from a caching allocator.
 //
-// A fresh 20 MB block costs more in page faults than the arithmetic done on it, so freed blocks are kept by size class and
-// handed out again. The counters below are read by tests, benchmarks and labs.
+// A fresh 20 MB block costs more in page faults than the arithmetic done on it, so freed memory is kept and handed out again:
+// small blocks by size class, large ones cut from regions (tensor/region_allocator.h). The counters below are read by tests,
+// benchmarks and labs.
 #pragma once
 
 #include <atomic>
@@ -11,21 +12,21 @@
 namespace vitrail {
 
 struct MemoryStats {
-  int64_t live_bytes = 0;          // in tensors now
+  int64_t live_bytes = 0;          // in tensors now, rounded up to what their blocks take
   int64_t peak_bytes = 0;          // highest live_bytes since start or reset_peak_memory()
-  int64_t cached_bytes = 0;        // free blocks kept for reuse
+  int64_t cached_bytes = 0;        // idle memory kept for reuse
   int64_t allocations = 0;         // tensors' blocks handed out since start
   int64_t system_allocations = 0;  // of those, how many had to come from the system
 };
 
 MemoryStats memory_stats();
 void reset_peak_memory();
-// Gives all cached blocks back to the system.
+// Gives idle memory back to the system, except for the rest of huge pages (2 MiB) that large live blocks share.
 void empty_memory_cache();
 // Allocations that would lift live_bytes above the limit throw Error(kMemory). 0 = no limit (the default).
 void set_memory_limit(int64_t bytes);
 
-// One block, 64-byte aligned (2 MiB-aligned with huge pages from 2 MiB up). Shared by all views of a tensor.
+// One block, 64-byte aligned; a large one lies in huge pages. Shared by all views of a tensor.
 class Storage {
  public:
   // Uninitialised memory. Throws Error(kMemory) naming the size if the system refuses or the limit would be passed.

@@ -1,0 +1,68 @@
+// Memory for large blocks: address space from the system, cut into blocks of any size.
+//
+// A training step frees its activations while it makes gradients of other sizes. Blocks that could only be handed out again at
+// their own size would lie idle beside them; here a freed block joins its free neighbours and is cut anew.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <map>
+#include <set>
+#include <utility>
+#include <vector>
+
+namespace vitrail {
+
+// Best fit: the smallest free block that is large enough, of several the one with the lowest address. Not safe for several
+// threads at once: the caller locks.
+class RegionAllocator {
+ public:
+  // A region takes region_bytes of address space, and memory only where blocks have been. A larger request, and any request
+  // where the system refuses a region, gets one of its own size.
+  explicit RegionAllocator(int64_t region_bytes = int64_t{4} << 30);
+  ~RegionAllocator();
+  RegionAllocator(const RegionAllocator&) = delete;
+  RegionAllocator& operator=(const RegionAllocator&) = delete;
+
+  // What a request for so many bytes (at least one) takes.
+  static int64_t block_bytes(int64_t bytes);
+
+  // An uninitialised block of block_bytes(bytes), 64-byte aligned; nullptr if the system refuses.
+  void* allocate(int64_t bytes);
+  void release(void* data);
+  // Regions without a block go back to the system, and so do whole huge pages (2 MiB) without one inside the others.
+  void give_back_idle();
+
+  // In blocks that are handed out.
+  int64_t live_bytes() const { return live_bytes_; }
+  // In huge pages that have been part of a block and were not given back: what the process holds, idle or not.
+  int64_t held_bytes() const { return held_bytes_; }
+  int64_t regions() const { return static_cast<int64_t>(regions_.size()); }
+
+ private:
+  struct Region {
+    char* data;
+    int64_t bytes;
+    std::vector<bool> held;  // one flag per huge page
+  };
+  struct Block {
+    int64_t bytes;
+    bool free;
+    std::list<Region>::iterator region;
+  };
+  using Blocks = std::map<char*, Block>;
+
+  bool add_region(int64_t bytes);
+  void remove_region(Blocks::iterator block);
+  void join_right(Blocks::iterator left);
+  void hold_pages(const char* data, const Block& block);
+  void give_back_pages(char* data, const Block& block);
+
+  int64_t region_bytes_;
+  std::list<Region> regions_;
+  Blocks blocks_;                             // every byte of every region belongs to one
+  std::set<std::pair<int64_t, char*>> free_;  // size and place of the free ones
+  int64_t live_bytes_ = 0, held_bytes_ = 0;
+};
+
+}  // namespace vitrail
