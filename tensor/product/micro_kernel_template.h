@@ -94,7 +94,8 @@ struct Multiplies<Step, kWidth, kVectors, std::integer_sequence<int, kHeight...>
 
 template <class Step, int kWidth, int kRows, int kVectors>
 constexpr MicroKernel kKernel{kRows, kVectors* kWidth,
-                              Multiplies<Step, kWidth, kVectors, std::make_integer_sequence<int, kRows>>::kTable};
+                              Multiplies<Step, kWidth, kVectors, std::make_integer_sequence<int, kRows>>::kTable,
+                              Multiplies<Step, kWidth, kVectors / 2, std::make_integer_sequence<int, kRows>>::kTable};
 
 }  // namespace
 }  // namespace vitrail::detail
