@@ -12,7 +12,7 @@ namespace {
 template <class Fn>
 void for_each_panel(const MicroKernel& kernel, int64_t cols, Fn&& panel) {
   for (int64_t col = 0; col < cols; col += kernel.cols)
-    panel(col, cols - col <= kernel.narrow_cols() ? kernel.narrow_cols() : kernel.cols);
+    panel(col, kernel.multiply_narrow && cols - col <= MicroKernel::kNarrow ? MicroKernel::kNarrow : kernel.cols);
 }
 
 // c = the leading columns of `whole`, or += them.
@@ -55,11 +55,15 @@ int64_t PanelProduct::packed_size(int64_t rows, int64_t cols) const {
 }
 
 void PanelProduct::pack(MatrixView<const float> b, uint32_t* panels) const {
-  const int64_t steps = steps_of(b.rows, format_), narrow = kernel_.narrow_cols();
-  const int64_t wide_cols = b.cols % kernel_.cols <= narrow ? b.cols / kernel_.cols * kernel_.cols : b.cols;
+  const int64_t steps = steps_of(b.rows, format_);
+  int64_t wide_cols = b.cols;
+  for_each_panel(kernel_, b.cols, [&](int64_t col, int64_t width) { wide_cols = width < kernel_.cols ? col : wide_cols; });
   pack_panels(b.block(0, b.rows, 0, wide_cols), kernel_.cols, format_, steps * kernel_.cols, panels);
-  if (wide_cols < b.cols)
-    pack_panels(b.block(0, b.rows, wide_cols, b.cols - wide_cols), narrow, format_, steps * narrow, panels + steps * wide_cols);
+  if (wide_cols < b.cols) {
+    constexpr int64_t kNarrow = MicroKernel::kNarrow;
+    pack_panels(b.block(0, b.rows, wide_cols, b.cols - wide_cols), kNarrow, format_, steps * kNarrow,
+                panels + steps * wide_cols);
+  }
 }
 
 int64_t PanelProduct::left_size(int64_t rows, int64_t depth) const {

@@ -30,8 +30,8 @@ class PanelProduct {
 
   ProductFormat format() const { return format_; }
 
-  // Elements that B [K, N] takes when packed: its columns are filled up to whole panels with zeros. The last panel is half as
-  // wide as the others where that is enough.
+  // Elements that B [K, N] takes when packed: its columns are filled up to whole panels with zeros. The last panel may be
+  // narrower than the others.
   int64_t packed_size(int64_t rows, int64_t cols) const;
   // The rows or the columns of B lie in memory without gaps: one of its strides is 1.
   void pack(MatrixView<const float> b, uint32_t* panels) const;
@@ -41,8 +41,8 @@ class PanelProduct {
   // A, whose rows lie in memory without gaps: where it is, or rounded into scratch.
   LeftOperand left(MatrixView<const float> a, uint32_t* scratch) const;
 
-  // C = A B, or C += A B with `add`, for B [K, N] packed and C [M, N] or [M, padded_cols(N)], whose further columns are then
-  // left with anything. Every element of C is one sum over k in ascending order, so its bits depend neither on the strides nor
+  // C = A B, or C += A B with `add`, for B [K, N] packed and C [M, N] or [M, padded_cols(N)], whose further columns
+  // then are zero. Every element of C is one sum over k in ascending order, so its bits depend neither on the strides nor
   // on M and N. K = 0 gives zeros. Does not count its FLOPs: the caller does, once for all.
   void multiply(const LeftOperand& a, const uint32_t* panels, int64_t cols, MatrixView<float> c, bool add = false) const;
 

@@ -30,14 +30,11 @@ inline void store_rounded(uint32_t* to, Floats x) {
   std::memcpy(to, &halves, sizeof halves);
 }
 
-// sum of a b
-inline float dot_product(const float* a, const float* b, int64_t n) {
+// Over a filled row.
+inline float dot_product(const float* a, const float* b, int64_t filled) {
   simd::Vector sums = {};
-  int64_t j = 0;
-  for (; j + simd::kLanes <= n; j += simd::kLanes) sums += simd::load(a + j) * simd::load(b + j);
-  float rest = 0;
-  for (; j < n; ++j) rest += a[j] * b[j];
-  return simd::sum_of(sums) + rest;
+  for (int64_t j = 0; j < filled; j += simd::kLanes) sums += simd::load(a + j) * simd::load(b + j);
+  return simd::sum_of(sums);
 }
 
 // The scores that fill the row up become -inf, so that e^ makes zeros of them. Whole vectors are stored: a load of a vector

@@ -1,5 +1,5 @@
 // Attention backward, one (image, head) at a time, a tile of queries at a time: P is read or computed again, dP = dO V^T
-// becomes scale dS = scale P (dP - D) with D = rowsum(dO O), and three products take the tile to dQ (its own rows) and to dK
+// becomes scale dS = scale P (dP - D) with D = rowsum(dP P), and three products take the tile to dQ (its own rows) and to dK
 // and dV (added up, tile after tile in order).
 #include "tensor/flops.h"
 #include "tensor/ops/attention_rows.h"
@@ -61,7 +61,6 @@ class Backward {
   void tile(int64_t b, int64_t h, int64_t first, int64_t count, const Scratch& memory) const {
     const MatrixView<const float> q = rows_of(head<float>(c_.q, b, h), first, count);
     const MatrixView<const float> dy = rows_of(head<float>(dy_, b, h), first, count);
-    prefetch_rows(rows_of(head<float>(forward_.output, b, h), first, count));
     product_.pack(q, memory.elements(kQueries));
     product_.pack(dy, memory.elements(kDy));
     probabilities(b, h, first, q, memory);
@@ -115,12 +114,13 @@ class Backward {
     float *p = memory.floats(kP), *ds = memory.floats(kDs);
     const LeftOperand left = product_.left(dy, memory.elements(kRows));
     product_.multiply(left, memory.elements(kValuesDown), c_.keys, {ds, dy.rows, filled, stride_, 1});  // [rows, Kv] x [Kv, M]
-    const MatrixView<const float> o = rows_of(head<float>(forward_.output, b, h), first, dy.rows);
     float d[kTileQueries + 1];
-    for (int64_t i = 0; i < dy.rows; ++i) d[i] = dot_product(dy.data + i * dy.row_stride, o.data + i * o.row_stride, o.cols);
+    for (int64_t i = 0; i < dy.rows; ++i) d[i] = dot_product(p + i * stride_, ds + i * stride_, filled);
     if (dscores_) write_dscores(p, ds, d, dy.rows, ((b * c_.heads + h) * c_.queries + first) * c_.keys);
     if (!in_pairs()) {
-      for (int64_t i = 0; i < dy.rows; ++i) gradient_row(p + i * stride_, ds + i * stride_, filled, scale_, d[i]);
+      for (int64_t i = 0; i < dy.rows; ++i) {
+        gradient_row(p + i * stride_, ds + i * stride_, filled, scale_, d[i]);
+      }
       return;
     }
     if (dy.rows % 2 == 1) {  // the last query is paired with nothing

@@ -37,7 +37,7 @@ class Forward {
       const Scratch memory({product_.packed_size(c_.width, c_.keys), product_.packed_size(c_.keys, c_.value_width),
                             product_.left_size(kTileQueries, c_.width), tile_size, in_pairs() ? tile_size / 2 : 0});
       for (int64_t i = begin; i < end; ++i) {
-        const int64_t b = i / pieces / c_.heads, h = i / pieces % c_.heads, piece = i % pieces;
+        const int64_t index = i / pieces, b = index / c_.heads, h = index % c_.heads, piece = i % pieces;
         if (i == begin || piece == 0) {
           product_.pack(head<float>(c_.k, b, h).transposed(), memory.elements(kKeys));
           product_.pack(head<float>(c_.v, b, h), memory.elements(kValues));

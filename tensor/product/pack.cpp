@@ -84,10 +84,8 @@ void pack_panels_across(MatrixView<const float> b, int64_t width, int64_t panel_
     const int64_t left = b.rows - step * kNumbers;
     uint32_t* to = out + step * width;
     for (int64_t col = 0; col < whole; col += width, to += panel_stride) {
-      for (int64_t i = 0; i + kWide <= width; i += kWide)
+      for (int64_t i = 0; i < width; i += kWide)
         store(to + i, Format::template across<kWide>(row + col + i, b.row_stride, left));
-      if (width % kWide)
-        store(to + width - kLanes, Format::template across<kLanes>(row + col + width - kLanes, b.row_stride, left));
     }
     if (whole == b.cols) continue;
     for (int64_t i = 0; i < width; ++i) to[i] = whole + i < b.cols ? Format::one(row + whole + i, b.row_stride, left) : 0;

@@ -15,7 +15,7 @@ constexpr int64_t steps_of(int64_t depth, ProductFormat format) {
   return (depth + numbers_per_step(format) - 1) / numbers_per_step(format);
 }
 
-// The panels of B, `panel_stride` elements apart: in each for every step `width` elements, a multiple of 8; columns beyond
+// The panels of B, `panel_stride` elements apart: in each for every step `width` elements, a multiple of 16; columns beyond
 // b.cols are zero. One stride of b must be one.
 void pack_panels(MatrixView<const float> b, int64_t width, ProductFormat format, int64_t panel_stride, void* out);
 
