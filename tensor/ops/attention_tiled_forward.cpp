@@ -1,6 +1,8 @@
 // Attention forward, one (image, head) at a time. K is packed transposed and V as it is, once for all queries; a tile of
 // queries at a time, the scores S = Q K^T become e^(scale S - max) in the cache and multiply V. The division by the row sum
 // waits until O: that is Kv numbers per query instead of M.
+#include <limits>
+
 #include "tensor/flops.h"
 #include "tensor/ops/attention_rows.h"
 #include "tensor/ops/attention_tiled.h"
@@ -9,12 +11,18 @@
 namespace vitrail::detail {
 namespace {
 
-// Few heads (batch 1) are cut further, so that some threads have something to do. A piece packs K and V for itself, which
-// its queries must be worth. Changes no bit: every query is computed by itself.
+// Few heads (batch 1) are cut into pieces of their queries: as many as end soonest, where a thread computes one piece after the
+// other and each packs K and V for itself. Changes no bit: every query is computed by itself.
 int64_t pieces_per_head(const AttentionCall& c) {
-  constexpr int64_t kEnough = 12, kLeast = 64;
-  const int64_t heads = std::max<int64_t>(1, c.batch * c.heads);
-  return std::clamp<int64_t>((kEnough + heads - 1) / heads, 1, std::max<int64_t>(1, c.queries / kLeast));
+  constexpr int64_t kPacking = 16;  // queries that take as long as packing
+  const int64_t heads = c.batch * c.heads, threads = num_threads();
+  int64_t best = 1, least = std::numeric_limits<int64_t>::max();
+  for (int64_t pieces = 1; pieces <= std::max<int64_t>(1, c.queries / kPacking); ++pieces) {
+    const int64_t rounds = (heads * pieces + threads - 1) / threads;
+    const int64_t cost = rounds * ((c.queries + pieces - 1) / pieces + kPacking);
+    if (cost < least) best = pieces, least = cost;
+  }
+  return best;
 }
 
 class Forward {
