@@ -4,6 +4,7 @@
 
 #include "tensor/product/block.h"
 #include "tensor/product/pack.h"
+#include "tensor/simd.h"
 
 namespace vitrail::detail {
 namespace {
@@ -23,13 +24,23 @@ void write(MatrixView<float> c, const float* whole, int64_t stride, bool add) {
   }
 }
 
+// Rows to ask for, `step` of them at a time.
+struct RowsAhead {
+  void some() {
+    for (int64_t end = std::min(x.rows, next + step); next < end; ++next) simd::prefetch(x.data + next * x.row_stride, x.cols);
+  }
+  MatrixView<const float> x;
+  int64_t step, next = 0;
+};
+
 // All rows of A times one panel, in groups of nearly equal height: 65 rows are five groups of 13, not four of 14 and a 9.
 void multiply_panel(const MicroKernel& kernel, const LeftOperand& a, const uint32_t* panel, int64_t width, MatrixView<float> c,
-                    bool add) {
+                    bool add, RowsAhead& ahead) {
   const MultiplyTile* multiply = width == kernel.cols ? kernel.multiply : kernel.multiply_narrow;
   const int64_t groups = (a.rows + kernel.rows - 1) / kernel.rows;
   const auto* left = static_cast<const uint32_t*>(a.data);
   for (int64_t group = 0, row = 0; group < groups; ++group) {
+    ahead.some();
     const int64_t count = a.rows / groups + (group < a.rows % groups ? 1 : 0);
     const MatrixView<float> tile = c.block(row, count, 0, std::min(width, c.cols));
     if (tile.cols == width && c.col_stride == 1) {
@@ -75,9 +86,12 @@ LeftOperand PanelProduct::left(MatrixView<const float> a, uint32_t* scratch) con
   return {rows.data, a.rows, steps_of(a.cols, format_), rows.row_step, rows.depth_step};
 }
 
-void PanelProduct::multiply(const LeftOperand& a, const uint32_t* panels, int64_t cols, MatrixView<float> c, bool add) const {
+void PanelProduct::multiply(const LeftOperand& a, const uint32_t* panels, int64_t cols, MatrixView<float> c, bool add,
+                            MatrixView<const float> soon) const {
+  const int64_t tiles = ((cols + kernel_.cols - 1) / kernel_.cols) * ((a.rows + kernel_.rows - 1) / kernel_.rows);
+  RowsAhead ahead{soon, tiles ? (soon.rows + tiles - 1) / tiles : 0};
   for_each_panel(kernel_, cols, [&](int64_t col, int64_t width) {
-    multiply_panel(kernel_, a, panels + col * a.steps, width, c.block(0, c.rows, col, c.cols - col), add);
+    multiply_panel(kernel_, a, panels + col * a.steps, width, c.block(0, c.rows, col, c.cols - col), add, ahead);
   });
 }
 

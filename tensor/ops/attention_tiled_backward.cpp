@@ -31,7 +31,9 @@ class Backward {
     const int64_t work = std::max<int64_t>(1, c_.queries * c_.keys * per_score);
     parallel_for(c_.batch * c_.heads, std::max<int64_t>(1, kHeadGrain / work), [&](int64_t begin, int64_t end) {
       const Scratch memory = scratch();
-      for (int64_t i = begin; i < end; ++i) run_head(i / c_.heads, i % c_.heads, memory);
+      for (int64_t i = begin; i < end; ++i)
+        for_each_tile(0, c_.queries,
+                      [&](int64_t first, int64_t count) { tile(i / c_.heads, i % c_.heads, first, count, memory); });
     });
   }
 
@@ -50,19 +52,10 @@ class Backward {
 
   bool in_pairs() const { return product_.format() == ProductFormat::kBf16Pair; }
 
-  void run_head(int64_t b, int64_t h, const Scratch& memory) const {
-    const MatrixView<const float> k = head<float>(c_.k, b, h), v = head<float>(c_.v, b, h);
-    product_.pack(k, memory.elements(kKeys));
-    product_.pack(v.transposed(), memory.elements(kValuesDown));
-    if (recompute_) product_.pack(k.transposed(), memory.elements(kKeysDown));
-    for_each_tile(0, c_.queries, [&](int64_t first, int64_t count) { tile(b, h, first, count, memory); });
-  }
-
+  // What a product needs is packed right before it, after the product before has asked memory for it.
   void tile(int64_t b, int64_t h, int64_t first, int64_t count, const Scratch& memory) const {
-    const MatrixView<const float> q = rows_of(head<float>(c_.q, b, h), first, count);
+    const MatrixView<const float> k = head<float>(c_.k, b, h), q = rows_of(head<float>(c_.q, b, h), first, count);
     const MatrixView<const float> dy = rows_of(head<float>(dy_, b, h), first, count);
-    product_.pack(q, memory.elements(kQueries));
-    product_.pack(dy, memory.elements(kDy));
     probabilities(b, h, first, q, memory);
     score_gradients(b, h, first, dy, memory);
     // In bf16 the depth of the products with P^T and dS^T is pairs of queries.
@@ -72,9 +65,12 @@ class Backward {
                                  : LeftOperand{memory.elements(kDs), count, c_.keys, stride_, 1};
     const LeftOperand ds_down{memory.elements(pairs ? kDsRounded : kDs), c_.keys, steps, 1, stride_};
     const LeftOperand p_down{memory.elements(pairs ? kPRounded : kP), c_.keys, steps, 1, stride_};
-    product_.multiply(ds, memory.elements(kKeys), c_.width, rows_of(head(dq_, d_.dq, b, h), first, count));
+    if (first == 0) product_.pack(k, memory.elements(kKeys));
+    product_.multiply(ds, memory.elements(kKeys), c_.width, rows_of(head(dq_, d_.dq, b, h), first, count), false, q);
+    product_.pack(q, memory.elements(kQueries));
     product_.multiply(ds_down, memory.elements(kQueries), c_.width, head(dk_, d_.dk, b, h),
                       first > 0);  // [M, rows] x [rows, K]
+    product_.pack(dy, memory.elements(kDy));
     product_.multiply(p_down, memory.elements(kDy), c_.value_width, head(dv_, d_.dv, b, h), first > 0);
   }
 
@@ -82,9 +78,11 @@ class Backward {
   void probabilities(int64_t b, int64_t h, int64_t first, MatrixView<const float> q, const Scratch& memory) const {
     const int64_t filled = padded_cols(c_.keys), index = (b * c_.heads + h) * c_.queries + first;
     const MatrixView<float> p{memory.floats(kP), q.rows, filled, stride_, 1};
-    if (recompute_)
-      product_.multiply(product_.left(q, memory.elements(kRows)), memory.elements(kKeysDown), c_.keys,
-                        p);  // [rows, K] x [K, M]
+    if (recompute_) {
+      if (first == 0) product_.pack(head<float>(c_.k, b, h).transposed(), memory.elements(kKeysDown));
+      product_.multiply(product_.left(q, memory.elements(kRows)), memory.elements(kKeysDown), c_.keys, p, false,
+                        first == 0 ? head<float>(c_.v, b, h) : MatrixView<const float>());  // [rows, K] x [K, M]
+    }
     for (int64_t i = 0; i < q.rows; ++i) {
       float* row = p.data + i * stride_;
       if (recompute_) {
@@ -112,8 +110,11 @@ class Backward {
   void score_gradients(int64_t b, int64_t h, int64_t first, MatrixView<const float> dy, const Scratch& memory) const {
     const int64_t filled = padded_cols(c_.keys);
     float *p = memory.floats(kP), *ds = memory.floats(kDs);
+    const MatrixView<const float> k = head<float>(c_.k, b, h), v = head<float>(c_.v, b, h);
+    if (first == 0) product_.pack(v.transposed(), memory.elements(kValuesDown));
     const LeftOperand left = product_.left(dy, memory.elements(kRows));
-    product_.multiply(left, memory.elements(kValuesDown), c_.keys, {ds, dy.rows, filled, stride_, 1});  // [rows, Kv] x [Kv, M]
+    product_.multiply(left, memory.elements(kValuesDown), c_.keys, {ds, dy.rows, filled, stride_, 1}, false,
+                      first == 0 ? k : MatrixView<const float>());  // [rows, Kv] x [Kv, M]
     float d[kTileQueries + 1];
     for (int64_t i = 0; i < dy.rows; ++i) d[i] = dot_product(p + i * stride_, ds + i * stride_, filled);
     if (dscores_) write_dscores(p, ds, d, dy.rows, ((b * c_.heads + h) * c_.queries + first) * c_.keys);

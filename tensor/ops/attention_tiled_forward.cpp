@@ -2,6 +2,7 @@
 // queries at a time, the scores S = Q K^T become e^(scale S - max) in the cache and multiply V. The division by the row sum
 // waits until O: that is Kv numbers per query instead of M.
 #include <limits>
+#include <utility>
 
 #include "tensor/flops.h"
 #include "tensor/ops/attention_rows.h"
@@ -46,12 +47,10 @@ class Forward {
                             product_.left_size(kTileQueries, c_.width), tile_size, in_pairs() ? tile_size / 2 : 0});
       for (int64_t i = begin; i < end; ++i) {
         const int64_t index = i / pieces, b = index / c_.heads, h = index % c_.heads, piece = i % pieces;
-        if (i == begin || piece == 0) {
-          product_.pack(head<float>(c_.k, b, h).transposed(), memory.elements(kKeys));
-          product_.pack(head<float>(c_.v, b, h), memory.elements(kValues));
-        }
+        bool fresh = i == begin || piece == 0;
+        if (fresh) product_.pack(head<float>(c_.k, b, h).transposed(), memory.elements(kKeys));
         for_each_tile(c_.queries * piece / pieces, c_.queries * (piece + 1) / pieces,
-                      [&](int64_t first, int64_t count) { tile(b, h, first, count, memory); });
+                      [&](int64_t first, int64_t count) { tile(b, h, first, count, memory, std::exchange(fresh, false)); });
       }
     });
   }
@@ -61,11 +60,14 @@ class Forward {
 
   bool in_pairs() const { return product_.format() == ProductFormat::kBf16Pair; }
 
-  void tile(int64_t b, int64_t h, int64_t first, int64_t count, const Scratch& memory) const {
+  void tile(int64_t b, int64_t h, int64_t first, int64_t count, const Scratch& memory, bool fresh) const {
     const MatrixView<float> s{memory.floats(kScores), count, padded_cols(c_.keys), tile_stride(c_.keys), 1};
     const MatrixView<const float> q = rows_of(head<float>(c_.q, b, h), first, count);
+    const MatrixView<const float> v = head<float>(c_.v, b, h);
     prefetch_rows(q);
-    product_.multiply(product_.left(q, memory.elements(kQueries)), memory.elements(kKeys), c_.keys, s);  // [rows, K] x [K, M]
+    product_.multiply(product_.left(q, memory.elements(kQueries)), memory.elements(kKeys), c_.keys, s, false,
+                      fresh ? v : MatrixView<const float>());  // [rows, K] x [K, M]
+    if (fresh) product_.pack(v, memory.elements(kValues));
     float factors[kTileQueries];
     softmax(b, h, first, s, memory.elements(kRounded), factors);
     const LeftOperand p = in_pairs() ? LeftOperand{memory.elements(kRounded), count, (c_.keys + 1) / 2, s.row_stride / 2, 1}
