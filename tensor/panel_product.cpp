@@ -1,213 +1,98 @@
 #include "tensor/panel_product.h"
 
 #include <algorithm>
-#include <array>
-#include <utility>
 
 #include "tensor/product/block.h"
 #include "tensor/product/pack.h"
 #include "tensor/simd.h"
-#include "tensor/storage.h"
 
-namespace vitrail {
+namespace vitrail::detail {
 namespace {
 
-using simd::kLanes;
-using simd::load;
-using simd::Quad;
-using simd::store;
-using simd::Vector;
+// One panel after the other: panel(its first column, its width).
+template <class Fn>
+void for_each_panel(const MicroKernel& kernel, int64_t cols, Fn&& panel) {
+  for (int64_t col = 0; col < cols; col += kernel.cols)
+    panel(col, kernel.multiply_narrow && cols - col <= MicroKernel::kNarrow ? MicroKernel::kNarrow : kernel.cols);
+}
 
-// Sums held in registers: kTileRows rows of two vectors. With one register per vector of B and one for the element of A this
-// fills the 16 registers of SSE and AVX, and 27 of the 32 of AVX-512.
-constexpr int kTileRows = kLanes == 16 ? 12 : 6;
-constexpr int kPanelVectors = 2;
-constexpr int64_t kPanelCols = kPanelVectors * kLanes;
-
-// The columns of C may be fewer than the lanes, or apart: then by way of a spare row.
-template <int kRows, int kVectors>
-void write_tile(const Vector (&sums)[kRows][kVectors], const MatrixView<float>& c, bool add) {
-  if (c.cols == kVectors * kLanes && c.col_stride == 1) {
-#pragma GCC unroll 16
-    for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 16
-      for (int v = 0; v < kVectors; ++v) {
-        float* to = c.data + r * c.row_stride + v * kLanes;
-        store(to, add ? load(to) + sums[r][v] : sums[r][v]);
-      }
-    }
-    return;
-  }
-  float spare[kRows][kVectors * kLanes];
-#pragma GCC unroll 16
-  for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 16
-    for (int v = 0; v < kVectors; ++v) store(spare[r] + v * kLanes, sums[r][v]);
-  }
-  for (int r = 0; r < kRows; ++r) {
-    for (int64_t j = 0; j < c.cols; ++j) {
-      float& to = c.data[r * c.row_stride + j * c.col_stride];
-      to = add ? to + spare[r][j] : spare[r][j];
-    }
+// c = the leading columns of `whole`, or += them.
+void write(MatrixView<float> c, const float* whole, int64_t stride, bool add) {
+  for (int64_t i = 0; i < c.rows; ++i, whole += stride) {
+    float* row = c.data + i * c.row_stride;
+    for (int64_t j = 0; j < c.cols; ++j) row[j * c.col_stride] = add ? row[j * c.col_stride] + whole[j] : whole[j];
   }
 }
 
-// kRows rows of A times one panel. The unrolled loops keep every sum in a register of its own.
-template <int kRows, int kVectors>
-void tile_product(const MatrixView<const float>& a, const float* panel, const MatrixView<float>& c, bool add) {
-  Vector sums[kRows][kVectors] = {};
-  const float* column = a.data;
-  for (int64_t k = 0; k < a.cols; ++k) {
-    Vector b[kVectors];
-#pragma GCC unroll 16
-    for (int v = 0; v < kVectors; ++v) b[v] = load(panel + v * kLanes);
-#pragma GCC unroll 16
-    for (int r = 0; r < kRows; ++r) {
-      const float x = column[r * a.row_stride];
-#pragma GCC unroll 16
-      for (int v = 0; v < kVectors; ++v) sums[r][v] += x * b[v];
-    }
-    column += a.col_stride;
-    panel += kVectors * kLanes;
+// Rows to ask for, `step` of them at a time.
+struct RowsAhead {
+  void some() {
+    for (int64_t end = std::min(x.rows, next + step); next < end; ++next) simd::prefetch(x.data + next * x.row_stride, x.cols);
   }
-  write_tile(sums, c, add);
-}
-
-using TileProduct = void (*)(const MatrixView<const float>&, const float*, const MatrixView<float>&, bool);
-
-// [rows - 1]
-template <int kVectors, int... kRow>
-constexpr std::array<TileProduct, sizeof...(kRow)> tile_products(std::integer_sequence<int, kRow...>) {
-  return {tile_product<kRow + 1, kVectors>...};
-}
-constexpr auto kWide = tile_products<kPanelVectors>(std::make_integer_sequence<int, kTileRows>());
-constexpr auto kNarrow = tile_products<1>(std::make_integer_sequence<int, kTileRows>());
-
-// Where element (k, 0) of the panel that begins at column `col` stands, and how wide that panel is.
-struct Panel {
-  Panel(int64_t col, int64_t depth, int64_t cols, float* panels)
-      : width(std::min(kPanelCols, packed_cols(cols) - col)), data(panels + col * depth) {}
-  int64_t width;
-  float* data;
+  MatrixView<const float> x;
+  int64_t step, next = 0;
 };
 
-// Rows are asked for this many ahead (simd::prefetch says why).
-constexpr int64_t kRowsAhead = 12;
-
-// Rows of B one after the other in memory; reads each once from end to end.
-void pack_rows(MatrixView<const float> b, float factor, float* panels) {
-  const int64_t whole = b.cols / kLanes * kLanes;
-  for (int64_t k = 0; k < b.rows; ++k) {
-    const float* row = b.data + k * b.row_stride;
-    if (k + kRowsAhead < b.rows) simd::prefetch(row + kRowsAhead * b.row_stride, b.cols);
-    for (int64_t col = 0; col < b.cols; col += kPanelCols) {
-      const Panel panel(col, b.rows, b.cols, panels);
-      float* to = panel.data + k * panel.width;
-      for (int64_t j = 0; j < panel.width; j += kLanes) {
-        if (col + j < whole) {
-          store(to + j, factor * load(row + col + j));
-        } else {
-          for (int64_t i = 0; i < kLanes; ++i) to[j + i] = col + j + i < b.cols ? factor * row[col + j + i] : 0.0f;
-        }
-      }
+// All rows of A times one panel, in groups of nearly equal height: 65 rows are five groups of 13, not four of 14 and a 9.
+void multiply_panel(const MicroKernel& kernel, const LeftOperand& a, const uint32_t* panel, int64_t width, MatrixView<float> c,
+                    bool add, RowsAhead& ahead) {
+  const MultiplyTile* multiply = width == kernel.cols ? kernel.multiply : kernel.multiply_narrow;
+  const int64_t groups = (a.rows + kernel.rows - 1) / kernel.rows;
+  const auto* left = static_cast<const uint32_t*>(a.data);
+  for (int64_t group = 0, row = 0; group < groups; ++group) {
+    ahead.some();
+    const int64_t count = a.rows / groups + (group < a.rows % groups ? 1 : 0);
+    const MatrixView<float> tile = c.block(row, count, 0, std::min(width, c.cols));
+    if (tile.cols == width && c.col_stride == 1) {
+      multiply[count - 1](a.steps, left, a.row_step, a.depth_step, panel, tile.data, tile.row_stride, add);
+    } else {
+      float whole[MicroKernel::kMostRows * MicroKernel::kMostCols];
+      multiply[count - 1](a.steps, left, a.row_step, a.depth_step, panel, whole, width, false);
+      write(tile, whole, width, add);
     }
+    left += count * a.row_step;
+    row += count;
   }
 }
-
-// Columns of B one after the other in memory: squares of four are transposed.
-void pack_columns(MatrixView<const float> b, float factor, float* panels) {
-  for (int64_t j = 0; j < packed_cols(b.cols); j += 4) {
-    const Panel panel(j / kPanelCols * kPanelCols, b.rows, b.cols, panels);
-    float* to = panel.data + j % kPanelCols;
-    if (j + 4 > b.cols) {
-      for (int64_t k = 0; k < b.rows; ++k) {
-        for (int64_t i = 0; i < 4; ++i)
-          to[k * panel.width + i] = j + i < b.cols ? factor * b.data[k + (j + i) * b.col_stride] : 0.0f;
-      }
-      continue;
-    }
-    const float *c0 = b.data + j * b.col_stride, *c1 = c0 + b.col_stride, *c2 = c1 + b.col_stride, *c3 = c2 + b.col_stride;
-    for (int64_t i = kRowsAhead; i < std::min(kRowsAhead + 4, b.cols - j); ++i) simd::prefetch(c0 + i * b.col_stride, b.rows);
-    int64_t k = 0;
-    for (; k + 4 <= b.rows; k += 4, to += 4 * panel.width) {
-      Quad q0 = load<Quad>(c0 + k), q1 = load<Quad>(c1 + k), q2 = load<Quad>(c2 + k), q3 = load<Quad>(c3 + k);
-      simd::transpose(q0, q1, q2, q3);
-      store(to, factor * q0);
-      store(to + panel.width, factor * q1);
-      store(to + 2 * panel.width, factor * q2);
-      store(to + 3 * panel.width, factor * q3);
-    }
-    for (; k < b.rows; ++k, to += panel.width) {
-      to[0] = factor * c0[k], to[1] = factor * c1[k], to[2] = factor * c2[k], to[3] = factor * c3[k];
-    }
-  }
-}
-
-// ---- bf16, by the micro-kernels of tensor/product/ ----
-
-using detail::ProductFormat;
-
-constexpr ProductFormat kPair = ProductFormat::kBf16Pair;
-
-const detail::MicroKernel& pair_kernel() { return *detail::micro_kernel_for(kPair); }
-int64_t pair_panel_size(int64_t depth) { return detail::steps_of(depth, kPair) * pair_kernel().cols; }
-
-void pack_pairs(MatrixView<const float> b, float factor, float* panels) {
-  if (factor == 1) return detail::pack_panels(b, pair_kernel().cols, kPair, pair_panel_size(b.rows), panels);
-  // The factor comes before the rounding. B is small, and stays in the cache.
-  const bool by_rows = b.col_stride == 1;
-  const Storage copy(b.rows * b.cols * static_cast<int64_t>(sizeof(float)));
-  const MatrixView<float> scaled{static_cast<float*>(copy.data()), b.rows, b.cols, by_rows ? b.cols : 1, by_rows ? 1 : b.rows};
-  const int64_t lines = by_rows ? b.rows : b.cols, length = by_rows ? b.cols : b.rows;
-  for (int64_t i = 0; i < lines; ++i) {
-    const float* from = b.data + i * (by_rows ? b.row_stride : b.col_stride);
-    for (int64_t j = 0; j < length; ++j) scaled.data[i * length + j] = factor * from[j];
-  }
-  const MatrixView<const float> read{scaled.data, b.rows, b.cols, scaled.row_stride, scaled.col_stride};
-  detail::pack_panels(read, pair_kernel().cols, kPair, pair_panel_size(b.rows), panels);
-}
-
-void multiply_pairs(MatrixView<const float> a, const float* panels, MatrixView<float> c, bool add) {
-  const Storage scratch(4 * detail::grouped_rows_size(a.rows, pair_kernel().rows, a.cols, kPair));
-  detail::multiply_block(pair_kernel(), kPair, a, {reinterpret_cast<const uint32_t*>(panels), pair_panel_size(a.cols)}, add, c,
-                         static_cast<uint32_t*>(scratch.data()));
-}
-
-bool in_pairs(Precision precision) { return precision == Precision::kBf16 && detail::micro_kernel_for(kPair) != nullptr; }
 
 }  // namespace
 
-int64_t packed_cols(int64_t cols) { return (cols + kLanes - 1) / kLanes * kLanes; }
-int64_t packed_size(int64_t rows, int64_t cols, Precision precision) {
-  if (!in_pairs(precision)) return rows * packed_cols(cols);
-  return (cols + pair_kernel().cols - 1) / pair_kernel().cols * pair_panel_size(rows);
+PanelProduct::PanelProduct(Precision precision) : format_(format_of(precision)), kernel_(*micro_kernel_for(format_)) {}
+
+int64_t PanelProduct::packed_size(int64_t rows, int64_t cols) const {
+  int64_t width_of_all = 0;
+  for_each_panel(kernel_, cols, [&](int64_t, int64_t width) { width_of_all += width; });
+  return steps_of(rows, format_) * width_of_all;
 }
 
-void pack_panels(MatrixView<const float> b, float factor, float* panels, Precision precision) {
-  if (in_pairs(precision)) return pack_pairs(b, factor, panels);
-  if (b.col_stride == 1 || b.cols == 1) {
-    pack_rows(b, factor, panels);
-  } else {
-    pack_columns(b, factor, panels);
+void PanelProduct::pack(MatrixView<const float> b, uint32_t* panels) const {
+  const int64_t steps = steps_of(b.rows, format_);
+  int64_t wide_cols = b.cols;
+  for_each_panel(kernel_, b.cols, [&](int64_t col, int64_t width) { wide_cols = width < kernel_.cols ? col : wide_cols; });
+  pack_panels(b.block(0, b.rows, 0, wide_cols), kernel_.cols, format_, steps * kernel_.cols, panels);
+  if (wide_cols < b.cols) {
+    constexpr int64_t kNarrow = MicroKernel::kNarrow;
+    pack_panels(b.block(0, b.rows, wide_cols, b.cols - wide_cols), kNarrow, format_, steps * kNarrow,
+                panels + steps * wide_cols);
   }
 }
 
-void multiply_panels(MatrixView<const float> a, const float* panels, MatrixView<float> c, bool add, Precision precision) {
-  if (in_pairs(precision)) return multiply_pairs(a, panels, c, add);
-  // Tiles of nearly equal height: 65 rows are ten tiles of six and one of five, and 49 no six and a one.
-  const int64_t tiles = (c.rows + kTileRows - 1) / kTileRows;
-  const int64_t low = tiles ? c.rows / tiles : 0, higher = tiles ? c.rows % tiles : 0;
-  for (int64_t col = 0; col < c.cols; col += kPanelCols) {
-    const auto& kernels = packed_cols(c.cols) - col < kPanelCols ? kNarrow : kWide;
-    MatrixView<const float> a_tile = a;
-    MatrixView<float> c_tile = c.block(0, low, col, std::min(kPanelCols, c.cols - col));
-    for (int64_t t = 0; t < tiles; ++t) {
-      a_tile.rows = c_tile.rows = t < higher ? low + 1 : low;
-      kernels[c_tile.rows - 1](a_tile, panels + col * a.cols, c_tile, add);
-      a_tile.data += a_tile.rows * a_tile.row_stride;
-      c_tile.data += c_tile.rows * c_tile.row_stride;
-    }
-  }
+int64_t PanelProduct::left_size(int64_t rows, int64_t depth) const {
+  return grouped_rows_size(rows, kernel_.rows, depth, format_);
 }
 
-}  // namespace vitrail
+LeftOperand PanelProduct::left(MatrixView<const float> a, uint32_t* scratch) const {
+  const RowGroups rows = group_rows(a, kernel_.rows, format_, scratch);
+  return {rows.data, a.rows, steps_of(a.cols, format_), rows.row_step, rows.depth_step};
+}
+
+void PanelProduct::multiply(const LeftOperand& a, const uint32_t* panels, int64_t cols, MatrixView<float> c, bool add,
+                            MatrixView<const float> soon) const {
+  const int64_t tiles = ((cols + kernel_.cols - 1) / kernel_.cols) * ((a.rows + kernel_.rows - 1) / kernel_.rows);
+  RowsAhead ahead{soon, tiles ? (soon.rows + tiles - 1) / tiles : 0};
+  for_each_panel(kernel_, cols, [&](int64_t col, int64_t width) {
+    multiply_panel(kernel_, a, panels + col * a.steps, width, c.block(0, c.rows, col, c.cols - col), add, ahead);
+  });
+}
+
+}  // namespace vitrail::detail

@@ -1,33 +1,57 @@
-// Small products of f32 matrices on the calling thread, for a right operand that several products share: it is packed once, and
-// read in order ever after. For the products inside one attention head this beats gemm_serial, which packs B in every call or
-// reads it with long strides.
+// Small products on the calling thread, by the micro-kernels of tensor/product/, for operands that several products share: each
+// is rearranged once and read in order ever after. For the products inside one attention head this beats gemm_serial, which
+// packs B in every call or reads it with long strides.
+//
+// With Precision::kBf16 both operands are rounded to bf16 (round to nearest, ties to even), as in detail::product(); sums are
+// f32. Elements are four bytes: a float, or a pair of bf16 that are neighbours along the depth.
 #pragma once
 
 #include <cstdint>
 
 #include "tensor/blas.h"
 #include "tensor/precision.h"
+#include "tensor/product/micro_kernel.h"
 
-namespace vitrail {
+namespace vitrail::detail {
 
-// With Precision::kBf16 both operands are rounded to bf16 (round to nearest, ties to even), as in detail::product(), whose
-// micro-kernel then multiplies; sums are f32 as before.
+// A [M, K] as the micro-kernel reads it: element (row, step) at row * row_step + step * depth_step.
+struct LeftOperand {
+  const void* data;
+  int64_t rows, steps, row_step, depth_step;
+};
 
-// Floats that B [K, N] takes when packed: its columns are filled up to whole vectors (in bf16 whole panels), with zeros.
-int64_t packed_size(int64_t rows, int64_t cols, Precision precision = Precision::kF32);
-// The most columns that C may have: N filled up to whole vectors.
-int64_t packed_cols(int64_t cols);
+// Rows that are written in whole vectors whatever the kernel: N filled up to a multiple of 16.
+constexpr int64_t padded_cols(int64_t cols) { return (cols + 15) / 16 * 16; }
 
-// factor * B in panels of two vectors of columns, row by row (the last panel may be one vector wide), in bf16 as
-// detail::pack_panels() does it. The rows or the columns
-// of B lie in memory without gaps: one of its strides is 1.
-void pack_panels(MatrixView<const float> b, float factor, float* panels, Precision precision = Precision::kF32);
+class PanelProduct {
+ public:
+  // What the kernels of this precision need. There must be some (has_product_kernels()).
+  explicit PanelProduct(Precision precision);
 
-// C = A B, or C += A B with `add`, with A [M, K] of any strides, B [K, N] packed, C [M, N] or [M, packed_cols(N)].
-// Every element of C is one sum over k in ascending order, so its bits depend neither on the strides nor on M and N.
-// K = 0 gives zeros. In bf16 the rows or the columns of A lie in memory without gaps. Does not count its FLOPs: the caller
-// does, once for all.
-void multiply_panels(MatrixView<const float> a, const float* panels, MatrixView<float> c, bool add = false,
-                     Precision precision = Precision::kF32);
+  ProductFormat format() const { return format_; }
 
-}  // namespace vitrail
+  // Elements that B [K, N] takes when packed: its columns are filled up to whole panels with zeros. The last panel may be
+  // narrower than the others.
+  int64_t packed_size(int64_t rows, int64_t cols) const;
+  // The rows or the columns of B lie in memory without gaps: one of its strides is 1.
+  void pack(MatrixView<const float> b, uint32_t* panels) const;
+
+  // Elements of scratch that left() uses at most.
+  int64_t left_size(int64_t rows, int64_t depth) const;
+  // A, whose rows lie in memory without gaps: where it is, or rounded into scratch.
+  LeftOperand left(MatrixView<const float> a, uint32_t* scratch) const;
+
+  // C = A B, or C += A B with `add`, for B [K, N] packed and C [M, N] or [M, padded_cols(N)], whose further columns
+  // then are zero. Every element of C is one sum over k in ascending order, so its bits depend neither on the strides nor
+  // on M and N. K = 0 gives zeros. Does not count its FLOPs: the caller does, once for all.
+  // `soon`: what will be read next. A few of its rows are asked for between two tiles, whose operands are in the cache: so
+  // memory is never idle, and nobody waits for it.
+  void multiply(const LeftOperand& a, const uint32_t* panels, int64_t cols, MatrixView<float> c, bool add = false,
+                MatrixView<const float> soon = {}) const;
+
+ private:
+  ProductFormat format_;
+  const MicroKernel& kernel_;
+};
+
+}  // namespace vitrail::detail

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #include "tensor/fast_exp.h"
 
@@ -52,28 +53,35 @@ inline void prefetch(const float* row, int64_t n) {
 // The larger of each two lanes; of a number and a NaN, b.
 inline Vector max(Vector a, Vector b) { return a > b ? a : b; }
 
+// Lane i of lane i ^ kStep.
+template <int kStep, int... kLane>
+inline Vector exchanged(Vector x, std::integer_sequence<int, kLane...>) {
+  return __builtin_shufflevector(x, x, (kLane ^ kStep)...);
+}
+// op over all lanes, in every lane, by halves: log2 instead of as many dependent steps as there are lanes.
+template <class Op>
+inline Vector over_lanes(Vector x, Op op) {
+  constexpr auto kAll = std::make_integer_sequence<int, kLanes>();
+  if constexpr (kLanes > 8) x = op(x, exchanged<8>(x, kAll));
+  if constexpr (kLanes > 4) x = op(x, exchanged<4>(x, kAll));
+  x = op(x, exchanged<2>(x, kAll));
+  return op(x, exchanged<1>(x, kAll));
+}
 inline float sum_of(Vector x) {
-  float sum = x[0];
-  for (int i = 1; i < kLanes; ++i) sum += x[i];
-  return sum;
+  return over_lanes(x, [](Vector a, Vector b) { return a + b; })[0];
 }
-inline float max_of(Vector x) {
-  float high = x[0];
-  for (int i = 1; i < kLanes; ++i) high = x[i] > high ? x[i] : high;
-  return high;
-}
+inline float max_of(Vector x) { return over_lanes(x, max)[0]; }
 
 // e^x for x <= 0, as in a softmax: fast_exp without what positive and tiny results cost it. 0 below e^-87.3, the smallest
 // normal number, and at -inf; NaN stays NaN.
 inline Vector exp_nonpositive(Vector x) {
-  constexpr float kRounder = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer, which stands in the low bits
+  // 1.5 * 2^23: adding it rounds to an integer, which stands in the low bits; and 127, so that it is the exponent of 2^n.
+  constexpr float kRounder = 12582912.0f + 127.0f;
   constexpr float kLow = -87.3f;
-  const Vector low = kLow - Vector{}, clamped = max(low, x), shifted = clamped * 1.44269504f + kRounder;
-  const Vector n = shifted - kRounder;
-  const Vector r = (clamped - n * 0.693145752f) - n * 1.42860677e-06f;
-  const Bits power = (reinterpret_cast<Bits>(shifted) << 23) + (127 << 23);  // 2^n
-  const Vector e = exp_fraction(r) * reinterpret_cast<Vector>(power);
-  return x < low ? Vector{} : e;
+  const Vector shifted = x * 1.44269504f + kRounder, n = shifted - kRounder;
+  const Vector r = (x - n * 0.693145752f) - n * 1.42860677e-06f;
+  const Vector e = exp_fraction(r) * reinterpret_cast<Vector>(reinterpret_cast<Bits>(shifted) << 23);
+  return x < kLow ? Vector{} : e;  // what came of a lower x is not looked at
 }
 
 // Four rows become four columns.

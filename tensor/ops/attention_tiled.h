@@ -2,6 +2,8 @@
 #pragma once
 
 #include <algorithm>
+#include <initializer_list>
+#include <vector>
 
 #include "tensor/ops/attention_detail.h"
 #include "tensor/panel_product.h"
@@ -17,8 +19,7 @@ constexpr int64_t kHeadGrain = int64_t{1} << 16;
 
 // A row of scores in a tile: whole vectors, an odd number of them, so that a walk down a column visits many cache sets.
 inline int64_t tile_stride(int64_t keys) {
-  const int64_t cols = packed_cols(keys);
-  return cols / simd::kLanes % 2 == 0 ? cols + simd::kLanes : cols;
+  return padded_cols(keys) / 16 % 2 == 0 ? padded_cols(keys) + 16 : padded_cols(keys);
 }
 
 // Calls tile(first query, count) for [begin, end) in tiles of nearly equal height; once, with none, for an empty range.
@@ -31,17 +32,25 @@ void for_each_tile(int64_t begin, int64_t end, Fn&& tile) {
   }
 }
 
-// Memory for one piece of parallel work.
+// Memory for one piece of parallel work: blocks of so many floats or pairs, in one allocation.
 class Scratch {
  public:
-  explicit Scratch(int64_t floats) : storage_(floats * static_cast<int64_t>(sizeof(float))) {}
-  float* data() const { return static_cast<float*>(storage_.data()); }
+  explicit Scratch(std::initializer_list<int64_t> sizes) : ends_(sizes), storage_(4 * add_up(ends_)) {}
+  uint32_t* elements(size_t block) const {
+    return static_cast<uint32_t*>(storage_.data()) + (block == 0 ? 0 : ends_[block - 1]);
+  }
+  float* floats(size_t block) const { return reinterpret_cast<float*>(elements(block)); }
 
  private:
+  static int64_t add_up(std::vector<int64_t>& sizes) {
+    int64_t end = 0;
+    for (int64_t& size : sizes) size = end += padded_cols(size);  // each on a cache line of its own
+    return end;
+  }
+  std::vector<int64_t> ends_;
   Storage storage_;
 };
 
-inline MatrixView<const float> constant(MatrixView<float> x) { return {x.data, x.rows, x.cols, x.row_stride, x.col_stride}; }
 inline MatrixView<const float> rows_of(MatrixView<const float> x, int64_t first, int64_t count) {
   return x.block(first, count, 0, x.cols);
 }
@@ -49,17 +58,6 @@ inline MatrixView<float> rows_of(MatrixView<float> x, int64_t first, int64_t cou
 
 inline void prefetch_rows(MatrixView<const float> x) {
   for (int64_t i = 0; i < x.rows; ++i) simd::prefetch(x.data + i * x.row_stride, x.cols);
-}
-
-// s = e^(s - shift) for whole vectors, where no s is above shift; the sum.
-inline float exponentials(float* s, int64_t filled, float shift) {
-  simd::Vector total = {};
-  for (int64_t j = 0; j < filled; j += simd::kLanes) {
-    const simd::Vector e = simd::exp_nonpositive(simd::load(s + j) - shift);
-    simd::store(s + j, e);
-    total += e;
-  }
-  return simd::sum_of(total);
 }
 
 }  // namespace vitrail::detail

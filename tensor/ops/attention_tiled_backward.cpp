@@ -1,7 +1,8 @@
 // Attention backward, one (image, head) at a time, a tile of queries at a time: P is read or computed again, dP = dO V^T
-// becomes dS = P (dP - D) with D = rowsum(dO O), and three products take the tile to dQ (its own rows) and to dK and dV
-// (added up, tile after tile in order).
+// becomes scale dS = scale P (dP - D) with D = rowsum(dP P), and three products take the tile to dQ (its own rows) and to dK
+// and dV (added up, tile after tile in order).
 #include "tensor/flops.h"
+#include "tensor/ops/attention_rows.h"
 #include "tensor/ops/attention_tiled.h"
 #include "tensor/parallel.h"
 
@@ -12,6 +13,9 @@ class Backward {
  public:
   Backward(const AttentionCall& call, const Tensor& dy, const AttentionResult& forward, AttentionGradients& d)
       : c_(call),
+        product_(call.precision),
+        scale_(static_cast<float>(call.scale)),
+        stride_(tile_stride(call.keys)),
         dy_(dy),
         forward_(forward),
         d_(d),
@@ -26,82 +30,124 @@ class Backward {
     count_flops(2 * c_.batch * c_.heads * c_.queries * c_.keys * per_score);
     const int64_t work = std::max<int64_t>(1, c_.queries * c_.keys * per_score);
     parallel_for(c_.batch * c_.heads, std::max<int64_t>(1, kHeadGrain / work), [&](int64_t begin, int64_t end) {
-      const Memory memory(c_, recompute_);
-      for (int64_t i = begin; i < end; ++i) run_head(i / c_.heads, i % c_.heads, memory);
+      const Scratch memory = scratch();
+      for (int64_t i = begin; i < end; ++i)
+        for_each_tile(0, c_.queries,
+                      [&](int64_t first, int64_t count) { tile(i / c_.heads, i % c_.heads, first, count, memory); });
     });
   }
 
  private:
-  // Packed operands and tiles, for one head after the other.
-  struct Memory {
-    Memory(const AttentionCall& c, bool recompute)
-        : k(packed_size(c.keys, c.width, c.precision)),
-          v_transposed(packed_size(c.value_width, c.keys, c.precision)),
-          k_transposed(recompute ? packed_size(c.width, c.keys, c.precision) : 0),
-          q(packed_size(kTileQueries, c.width, c.precision)),
-          dy(packed_size(kTileQueries, c.value_width, c.precision)),
-          p(recompute ? kTileQueries * tile_stride(c.keys) : 0),
-          ds(kTileQueries * tile_stride(c.keys)) {}
-    Scratch k, v_transposed, k_transposed, q, dy, p, ds;
-  };
+  enum Block { kKeys, kValuesDown, kKeysDown, kQueries, kDy, kRows, kP, kDs, kPRounded, kDsRounded, kDsAlong };
 
-  void run_head(int64_t b, int64_t h, const Memory& memory) const {
-    const float scale = static_cast<float>(c_.scale);
-    const MatrixView<const float> k = head<float>(c_.k, b, h);
-    pack_panels(k, scale, memory.k.data(), c_.precision);
-    pack_panels(head<float>(c_.v, b, h).transposed(), 1, memory.v_transposed.data(), c_.precision);
-    if (recompute_) pack_panels(k.transposed(), scale, memory.k_transposed.data(), c_.precision);
-    for_each_tile(0, c_.queries, [&](int64_t first, int64_t count) {
-      const MatrixView<const float> q = rows_of(head<float>(c_.q, b, h), first, count);
-      const MatrixView<const float> dy = rows_of(head<float>(dy_, b, h), first, count);
-      prefetch_rows(rows_of(head<float>(forward_.output, b, h), first, count));
-      pack_panels(q, scale, memory.q.data(), c_.precision);
-      pack_panels(dy, 1, memory.dy.data(), c_.precision);
-      const MatrixView<const float> p = probabilities(b, h, first, q, memory);
-      const MatrixView<const float> ds = score_gradients(b, h, first, dy, p, memory);
-      const Precision precision = c_.precision;
-      multiply_panels(ds, memory.k.data(), rows_of(head(dq_, d_.dq, b, h), first, count), false, precision);
-      multiply_panels(ds.transposed(), memory.q.data(), head(dk_, d_.dk, b, h), first > 0, precision);  // [M, rows] x [rows, K]
-      multiply_panels(p.transposed(), memory.dy.data(), head(dv_, d_.dv, b, h), first > 0, precision);
-    });
+  // Packed operands and tiles, for one head after the other.
+  Scratch scratch() const {
+    const int64_t tile = kTileQueries * stride_, rounded = in_pairs() ? tile / 2 : 0;
+    return Scratch({product_.packed_size(c_.keys, c_.width), product_.packed_size(c_.value_width, c_.keys),
+                    recompute_ ? product_.packed_size(c_.width, c_.keys) : 0, product_.packed_size(kTileQueries, c_.width),
+                    product_.packed_size(kTileQueries, c_.value_width),
+                    product_.left_size(kTileQueries, std::max(c_.width, c_.value_width)), tile, tile, rounded, rounded,
+                    rounded});
+  }
+
+  bool in_pairs() const { return product_.format() == ProductFormat::kBf16Pair; }
+
+  // What a product needs is packed right before it, after the product before has asked memory for it.
+  void tile(int64_t b, int64_t h, int64_t first, int64_t count, const Scratch& memory) const {
+    const MatrixView<const float> k = head<float>(c_.k, b, h), q = rows_of(head<float>(c_.q, b, h), first, count);
+    const MatrixView<const float> dy = rows_of(head<float>(dy_, b, h), first, count);
+    probabilities(b, h, first, q, memory);
+    score_gradients(b, h, first, dy, memory);
+    // In bf16 the depth of the products with P^T and dS^T is pairs of queries.
+    const bool pairs = in_pairs();
+    const int64_t steps = pairs ? (count + 1) / 2 : count;
+    const LeftOperand ds = pairs ? LeftOperand{memory.elements(kDsAlong), count, (c_.keys + 1) / 2, stride_ / 2, 1}
+                                 : LeftOperand{memory.elements(kDs), count, c_.keys, stride_, 1};
+    const LeftOperand ds_down{memory.elements(pairs ? kDsRounded : kDs), c_.keys, steps, 1, stride_};
+    const LeftOperand p_down{memory.elements(pairs ? kPRounded : kP), c_.keys, steps, 1, stride_};
+    if (first == 0) product_.pack(k, memory.elements(kKeys));
+    product_.multiply(ds, memory.elements(kKeys), c_.width, rows_of(head(dq_, d_.dq, b, h), first, count), false, q);
+    product_.pack(q, memory.elements(kQueries));
+    product_.multiply(ds_down, memory.elements(kQueries), c_.width, head(dk_, d_.dk, b, h),
+                      first > 0);  // [M, rows] x [rows, K]
+    product_.pack(dy, memory.elements(kDy));
+    product_.multiply(p_down, memory.elements(kDy), c_.value_width, head(dv_, d_.dv, b, h), first > 0);
   }
 
   // P [rows, M]: kept, or computed again by the same steps as in the forward pass, so with the same bits.
-  MatrixView<const float> probabilities(int64_t b, int64_t h, int64_t first, MatrixView<const float> q,
-                                        const Memory& memory) const {
-    if (!recompute_) return rows_of(head<float>(forward_.probabilities, b, h), first, q.rows);
-    const MatrixView<float> p{memory.p.data(), q.rows, packed_cols(c_.keys), tile_stride(c_.keys), 1};
-    multiply_panels(q, memory.k_transposed.data(), p, false, c_.precision);  // [rows, K] x [K, M]
-    const float* statistics = forward_.statistics.data<float>() + 2 * ((b * c_.heads + h) * c_.queries + first);
-    for (int64_t i = 0; i < q.rows; ++i) {
-      float* row = p.data + i * p.row_stride;
-      if (c_.mask.defined()) apply_mask(row, c_.keys, c_.mask, b, h, first + i);
-      exponentials(row, p.cols, statistics[2 * i]);
-      for (int64_t j = 0; j < p.cols; ++j) row[j] *= statistics[2 * i + 1];
+  void probabilities(int64_t b, int64_t h, int64_t first, MatrixView<const float> q, const Scratch& memory) const {
+    const int64_t filled = padded_cols(c_.keys), index = (b * c_.heads + h) * c_.queries + first;
+    const MatrixView<float> p{memory.floats(kP), q.rows, filled, stride_, 1};
+    if (recompute_) {
+      if (first == 0) product_.pack(head<float>(c_.k, b, h).transposed(), memory.elements(kKeysDown));
+      product_.multiply(product_.left(q, memory.elements(kRows)), memory.elements(kKeysDown), c_.keys, p, false,
+                        first == 0 ? head<float>(c_.v, b, h) : MatrixView<const float>());  // [rows, K] x [K, M]
     }
-    return constant(p).block(0, q.rows, 0, c_.keys);
+    for (int64_t i = 0; i < q.rows; ++i) {
+      float* row = p.data + i * stride_;
+      if (recompute_) {
+        probabilities_again(row, b, h, first + i, forward_.statistics.data<float>() + 2 * (index + i));
+      } else {
+        std::copy_n(forward_.probabilities.data<float>() + (index + i) * c_.keys, c_.keys, row);
+        std::fill(row + c_.keys, row + filled, 0.0f);
+      }
+    }
   }
 
-  // dS [rows, M] = P (dP - D).
-  MatrixView<const float> score_gradients(int64_t b, int64_t h, int64_t first, MatrixView<const float> dy,
-                                          MatrixView<const float> p, const Memory& memory) const {
-    const MatrixView<float> ds{memory.ds.data(), dy.rows, packed_cols(c_.keys), tile_stride(c_.keys), 1};
-    multiply_panels(dy, memory.v_transposed.data(), ds, false, c_.precision);  // [rows, Kv] x [Kv, M]
-    const MatrixView<const float> o = rows_of(head<float>(forward_.output, b, h), first, dy.rows);
-    for (int64_t i = 0; i < dy.rows; ++i) {
-      const float *dy_row = dy.data + i * dy.row_stride, *o_row = o.data + i * o.row_stride, *p_row = p.data + i * p.row_stride;
-      float* row = ds.data + i * ds.row_stride;
-      float dot = 0;
-#pragma omp simd reduction(+ : dot)
-      for (int64_t j = 0; j < o.cols; ++j) dot += dy_row[j] * o_row[j];
-#pragma omp simd
-      for (int64_t j = 0; j < c_.keys; ++j) row[j] = p_row[j] * (row[j] - dot);
-      if (dscores_) std::copy_n(row, c_.keys, dscores_ + ((b * c_.heads + h) * c_.queries + first + i) * c_.keys);
+  void probabilities_again(float* row, int64_t b, int64_t h, int64_t query, const float* statistics) const {
+    float scale = scale_;
+    if (c_.mask.defined()) {
+      for (int64_t j = 0; j < c_.keys; ++j) row[j] *= scale;
+      apply_mask(row, c_.keys, c_.mask, b, h, query);
+      scale = 1;
     }
-    return constant(ds).block(0, dy.rows, 0, c_.keys);
+    fill_up(row, c_.keys);
+    exponentials(row, padded_cols(c_.keys), scale, statistics[0]);
+    for (int64_t j = 0; j < padded_cols(c_.keys); ++j) row[j] *= statistics[1];
+  }
+
+  // scale dS [rows, M] = scale P (dP - D), in bf16 with P beside it in the forms that the products want.
+  void score_gradients(int64_t b, int64_t h, int64_t first, MatrixView<const float> dy, const Scratch& memory) const {
+    const int64_t filled = padded_cols(c_.keys);
+    float *p = memory.floats(kP), *ds = memory.floats(kDs);
+    const MatrixView<const float> k = head<float>(c_.k, b, h), v = head<float>(c_.v, b, h);
+    if (first == 0) product_.pack(v.transposed(), memory.elements(kValuesDown));
+    const LeftOperand left = product_.left(dy, memory.elements(kRows));
+    product_.multiply(left, memory.elements(kValuesDown), c_.keys, {ds, dy.rows, filled, stride_, 1}, false,
+                      first == 0 ? k : MatrixView<const float>());  // [rows, Kv] x [Kv, M]
+    float d[kTileQueries + 1];
+    for (int64_t i = 0; i < dy.rows; ++i) d[i] = dot_product(p + i * stride_, ds + i * stride_, filled);
+    if (dscores_) write_dscores(p, ds, d, dy.rows, ((b * c_.heads + h) * c_.queries + first) * c_.keys);
+    if (!in_pairs()) {
+      for (int64_t i = 0; i < dy.rows; ++i) {
+        gradient_row(p + i * stride_, ds + i * stride_, filled, scale_, d[i]);
+      }
+      return;
+    }
+    if (dy.rows % 2 == 1) {  // the last query is paired with nothing
+      std::fill_n(p + dy.rows * stride_, filled, 0.0f);
+      std::fill_n(ds + dy.rows * stride_, filled, 0.0f);
+      d[dy.rows] = 0;
+    }
+    for (int64_t i = 0; i < dy.rows; i += 2) {
+      const int64_t down = i / 2 * stride_;
+      gradient_rows(p + i * stride_, ds + i * stride_, stride_, filled, scale_, {d[i], d[i + 1]},
+                    {memory.elements(kPRounded) + down, memory.elements(kDsRounded) + down, memory.elements(kDsAlong) + down});
+    }
+  }
+
+  // The gradient of the scores behind scale and mask has no scale in it.
+  void write_dscores(const float* p, const float* dp, const float* d, int64_t rows, int64_t offset) const {
+    for (int64_t i = 0; i < rows; ++i) {
+      for (int64_t j = 0; j < c_.keys; ++j)
+        dscores_[offset + i * c_.keys + j] = p[i * stride_ + j] * (dp[i * stride_ + j] - d[i]);
+    }
   }
 
   const AttentionCall& c_;
+  const PanelProduct product_;
+  float scale_;
+  int64_t stride_;  // between the rows of a tile of scores
   const Tensor& dy_;
   const AttentionResult& forward_;
   AttentionGradients& d_;

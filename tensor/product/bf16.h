@@ -75,8 +75,19 @@ inline Vector<16> native_bits(Vector<16> x) {
   const auto halves = reinterpret_cast<HalvesOf<16>::Type>(_mm512_cvtneps_pbh(reinterpret_cast<__m512>(x)));
   return __builtin_convertvector(halves, Vector<16>);
 }
+// Rounded, one after the other.
+inline HalvesOf<16>::Type halves_of(Vector<16> x) {
+  return reinterpret_cast<HalvesOf<16>::Type>(_mm512_cvtneps_pbh(reinterpret_cast<__m512>(x)));
+}
 inline Vector<8> pair_of(Vector<8> first, Vector<8> second) { return native_bits(first) | (native_bits(second) << 16); }
-inline Vector<16> pair_of(Vector<16> first, Vector<16> second) { return native_bits(first) | (native_bits(second) << 16); }
+inline Vector<16> pair_of(Vector<16> first, Vector<16> second) {
+  typedef uint16_t Halves __attribute__((vector_size(64)));
+  const auto apart =
+      reinterpret_cast<Halves>(_mm512_cvtne2ps_pbh(reinterpret_cast<__m512>(second), reinterpret_cast<__m512>(first)));
+  return reinterpret_cast<Vector<16>>(__builtin_shufflevector(apart, apart, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7,
+                                                              23, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15,
+                                                              31));
+}
 // Eight pairs out of sixteen neighbouring numbers.
 inline Lanes pairs_along(const float* x) { return reinterpret_cast<Lanes>(_mm512_cvtneps_pbh(_mm512_loadu_ps(x))); }
 #else

@@ -23,6 +23,8 @@ struct MicroKernel {
   static constexpr int64_t kMostRows = 16, kMostCols = 64;  // of any kernel: what a caller keeps room for
   int64_t rows, cols;                                       // the tile whose sums fill the registers
   const MultiplyTile* multiply;                             // [height - 1] for tiles of 1 to `rows` rows
+  const MultiplyTile* multiply_narrow;  // the same for panels of kNarrow columns; null where `cols` are no more than that
+  static constexpr int64_t kNarrow = 16;
 };
 
 // The kernels of one instruction set; null where the compiler or the processor has none.

@@ -93,8 +93,11 @@ struct Multiplies<Step, kWidth, kVectors, std::integer_sequence<int, kHeight...>
 };
 
 template <class Step, int kWidth, int kRows, int kVectors>
-constexpr MicroKernel kKernel{kRows, kVectors* kWidth,
-                              Multiplies<Step, kWidth, kVectors, std::make_integer_sequence<int, kRows>>::kTable};
+constexpr const MultiplyTile* kTable = Multiplies<Step, kWidth, kVectors, std::make_integer_sequence<int, kRows>>::kTable;
+
+template <class Step, int kWidth, int kRows, int kVectors>
+constexpr MicroKernel kKernel{kRows, kVectors* kWidth, kTable<Step, kWidth, kRows, kVectors>,
+                              kWidth == MicroKernel::kNarrow ? kTable<Step, kWidth, kRows, 1> : nullptr};
 
 }  // namespace
 }  // namespace vitrail::detail

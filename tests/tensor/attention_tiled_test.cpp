@@ -79,7 +79,7 @@ Tensor random_mask(int64_t n, int64_t m) {
 }  // namespace
 
 TEST_CASE("fast attention equals its definition in value and every gradient, with P kept or computed again") {
-  for (const int64_t n : {1, 17, 65, 197, 577}) {
+  for (const int64_t n : {1, 17, 33, 65, 197, 577}) {
     for (const int64_t width : {8, 16, 20, 32, 48, 64, 80}) {
       const int64_t m = width % 16 == 0 ? n : n / 2 + 3;  // odd widths attend to another sequence
       Inputs in = random_inputs(1, 1, n, m, width, width == 20 ? 33 : width);
@@ -91,8 +91,8 @@ TEST_CASE("fast attention equals its definition in value and every gradient, wit
 }
 
 TEST_CASE("attention with bf16 products stays within their rounding, and P kept or computed again makes no difference") {
-  for (const int64_t n : {1, 17, 65, 197}) {
-    for (const int64_t width : {1, 8, 20, 33, 64, 80}) {
+  for (const int64_t n : {1, 17, 33, 65, 197}) {
+    for (const int64_t width : {1, 8, 20, 33, 48, 64, 80}) {
       CAPTURE(n);
       CAPTURE(width);
       Inputs in = random_inputs(2, 2, n, n % 3 == 2 ? n + 4 : n, width, width == 20 ? 33 : width);
@@ -148,6 +148,34 @@ TEST_CASE("fast attention has the same bits for any number of threads, whatever 
     const auto last = [](const Tensor& x) { return slice(x, 0, x.size(0) - 1, x.size(0)); };
     CHECK(bit_equal(attention_forward(last(in.q), last(in.k), last(in.v), in.mask).output, last(inference)));
   }
+}
+
+TEST_CASE("a head alone and a head cut into pieces of queries for any number of threads have the same bits") {
+  for (const Precision precision : {Precision::kF32, Precision::kBf16}) {
+    const Inputs in = random_inputs(1, 3, 197, 65, 40, 40);
+    check_same_bits_for_any_threads([&] {
+      return std::vector<Tensor>{attention_forward(in.q, in.k, in.v, {}, 0, AttentionKeep::kNothing, precision).output};
+    });
+    // Some queries by themselves lie in other tiles.
+    const auto all = attention_forward(in.q, in.k, in.v, {}, 0, AttentionKeep::kNothing, precision).output;
+    const auto some = attention_forward(slice(in.q, 2, 90, 133), in.k, in.v, {}, 0, AttentionKeep::kNothing, precision).output;
+    if (detail::kTiledAttention) CHECK(bit_equal(some, slice(all, 2, 90, 133)));
+  }
+}
+
+TEST_CASE("attention with bf16 products multiplies what bf16 numbers hold exactly") {
+  Inputs in = random_inputs(1, 2, 33, 65, 16, 16);
+  for (Tensor* x : {&in.q, &in.k, &in.v, &in.dy}) {  // numbers of few bits, so that rounding changes none of them
+    float* values = x->mutable_data<float>();
+    for (int64_t i = 0; i < x->numel(); ++i) values[i] = std::round(values[i] * 16) / 16;
+  }
+  const std::vector<Tensor> rounded = attend(in, AttentionKeep::kStatistics, 0.3, Precision::kBf16);
+  const AttentionResult forward = attention_forward(in.q, in.k, in.v, {}, 0.3, AttentionKeep::kProbabilities, Precision::kBf16);
+  const AttentionResult exact = attention_forward(in.q, in.k, in.v, {}, 0.3, AttentionKeep::kProbabilities);
+  // The scale is no bf16 number, yet the scores know it in full: it multiplies their f32 sums.
+  CHECK(distance(forward.probabilities, to(exact.probabilities, Dtype::f64)) < 1e-6);
+  if (detail::kTiledAttention)
+    CHECK(distance(rounded[4], attend_plainly(in, 0.3)[4]) < 1e-5);  // dscores: products of Q, K, dO, V
 }
 
 TEST_CASE("fast attention has the same bits for contiguous and strided inputs and gradients") {

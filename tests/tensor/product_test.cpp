@@ -249,21 +249,21 @@ TEST_CASE("a product counts its operations") {
   CHECK(counted_flops() - before == 2 * 100 * 200 * 300);
 }
 
-// C = A B by one micro-kernel, where A has as many rows as the kernel or fewer.
-void check_micro_kernel(const detail::MicroKernel& kernel, detail::ProductFormat format, MatrixView<const float> a,
-                        const Tensor& a_values, const Tensor& b) {
-  const int64_t depth = a.cols, steps = detail::steps_of(depth, format);
+// C = A B by one micro-kernel, where A has as many rows as the kernel or fewer and B as many columns as a panel.
+void check_micro_kernel(const detail::MicroKernel& kernel, const detail::MultiplyTile* multiply, detail::ProductFormat format,
+                        MatrixView<const float> a, const Tensor& a_values, const Tensor& b) {
+  const int64_t depth = a.cols, width = b.size(1), steps = detail::steps_of(depth, format);
   std::vector<uint32_t> rows(static_cast<size_t>(detail::grouped_rows_size(a.rows, kernel.rows, depth, format)));
-  std::vector<uint32_t> panel(static_cast<size_t>(steps * kernel.cols));
+  std::vector<uint32_t> panel(static_cast<size_t>(steps * width));
   const detail::RowGroups group = detail::group_rows(a, kernel.rows, format, rows.data());
-  detail::pack_panels(view(b), kernel.cols, format, steps * kernel.cols, panel.data());
+  detail::pack_panels(view(b), width, format, steps * width, panel.data());
   for (const bool accumulate : {true, false}) {
-    Tensor c = full({a.rows + 1, kernel.cols}, 1);
-    kernel.multiply[a.rows - 1](steps, group.group(0), group.row_step, group.depth_step, panel.data(), c.mutable_data<float>(),
-                                kernel.cols, accumulate);
+    Tensor c = full({a.rows + 1, width}, 1);
+    multiply[a.rows - 1](steps, group.group(0), group.row_step, group.depth_step, panel.data(), c.mutable_data<float>(), width,
+                         accumulate);
     const Tensor product = slice(c, 0, 0, a.rows);
     CHECK(relative_error(accumulate ? sub(product, 1.0) : product, a_values, b) < 2e-6);
-    CHECK(to_vector<float>(slice(c, 0, a.rows, a.rows + 1)) == std::vector<float>(static_cast<size_t>(kernel.cols), 1.0f));
+    CHECK(to_vector<float>(slice(c, 0, a.rows, a.rows + 1)) == std::vector<float>(static_cast<size_t>(width), 1.0f));
   }
 }
 
@@ -289,9 +289,12 @@ TEST_CASE("each micro-kernel multiplies one to all of its rows by a panel") {
     for (int64_t height = 1; height <= kernel->rows; ++height) {
       const int64_t depth = 37;
       const Tensor a = rounded_to_bf16(random({height, depth}, 13)), b = rounded_to_bf16(random({depth, kernel->cols}, 14));
-      check_micro_kernel(*kernel, format, view(a), a, b);
+      check_micro_kernel(*kernel, kernel->multiply, format, view(a), a, b);
       const Tensor columns = contiguous(transpose(a, 0, 1));  // read as dy^T is: a column of A is contiguous
-      check_micro_kernel(*kernel, format, view(columns).transposed(), a, b);
+      check_micro_kernel(*kernel, kernel->multiply, format, view(columns).transposed(), a, b);
+      if (!kernel->multiply_narrow) continue;
+      const Tensor narrow = contiguous(slice(b, 1, 0, detail::MicroKernel::kNarrow));
+      check_micro_kernel(*kernel, kernel->multiply_narrow, format, view(a), a, narrow);
     }
   }
   MESSAGE("ran ", ran, " micro-kernels");
