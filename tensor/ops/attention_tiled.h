@@ -56,6 +56,16 @@ inline MatrixView<const float> rows_of(MatrixView<const float> x, int64_t first,
 }
 inline MatrixView<float> rows_of(MatrixView<float> x, int64_t first, int64_t count) { return x.block(first, count, 0, x.cols); }
 
+// The tile after this one: of the same head, or the first of the next; or none.
+struct NextTile {
+  int64_t b = 0, h = 0, first = 0, count = 0;
+  bool opens_head() const { return count > 0 && first == 0; }
+  // Its rows of x.
+  MatrixView<const float> rows(const Tensor& x) const {
+    return count > 0 ? rows_of(head<float>(x, b, h), first, count) : MatrixView<const float>();
+  }
+};
+
 inline void prefetch_rows(MatrixView<const float> x) {
   for (int64_t i = 0; i < x.rows; ++i) simd::prefetch(x.data + i * x.row_stride, x.cols);
 }

@@ -31,9 +31,17 @@ class Backward {
     const int64_t work = std::max<int64_t>(1, c_.queries * c_.keys * per_score);
     parallel_for(c_.batch * c_.heads, std::max<int64_t>(1, kHeadGrain / work), [&](int64_t begin, int64_t end) {
       const Scratch memory = scratch();
-      for (int64_t i = begin; i < end; ++i)
-        for_each_tile(0, c_.queries,
-                      [&](int64_t first, int64_t count) { tile(i / c_.heads, i % c_.heads, first, count, memory); });
+      for (int64_t i = begin; i < end; ++i) {
+        for_each_tile(0, c_.queries, [&](int64_t first, int64_t count) {
+          NextTile next;
+          if (first + count < c_.queries) {
+            next = {i / c_.heads, i % c_.heads, first + count, std::min(count, c_.queries - first - count)};
+          } else if (i + 1 < end) {
+            next = {(i + 1) / c_.heads, (i + 1) % c_.heads, 0, std::min(kTileQueries, c_.queries)};
+          }
+          tile(i / c_.heads, i % c_.heads, first, count, memory, next);
+        });
+      }
     });
   }
 
@@ -53,7 +61,7 @@ class Backward {
   bool in_pairs() const { return product_.format() == ProductFormat::kBf16Pair; }
 
   // What a product needs is packed right before it, after the product before has asked memory for it.
-  void tile(int64_t b, int64_t h, int64_t first, int64_t count, const Scratch& memory) const {
+  void tile(int64_t b, int64_t h, int64_t first, int64_t count, const Scratch& memory, const NextTile& next) const {
     const MatrixView<const float> k = head<float>(c_.k, b, h), q = rows_of(head<float>(c_.q, b, h), first, count);
     const MatrixView<const float> dy = rows_of(head<float>(dy_, b, h), first, count);
     probabilities(b, h, first, q, memory);
@@ -68,10 +76,11 @@ class Backward {
     if (first == 0) product_.pack(k, memory.elements(kKeys));
     product_.multiply(ds, memory.elements(kKeys), c_.width, rows_of(head(dq_, d_.dq, b, h), first, count), false, q);
     product_.pack(q, memory.elements(kQueries));
-    product_.multiply(ds_down, memory.elements(kQueries), c_.width, head(dk_, d_.dk, b, h),
-                      first > 0);  // [M, rows] x [rows, K]
+    const bool opens = next.opens_head();
+    const MatrixView<const float> soon = opens ? head<float>(recompute_ ? c_.k : c_.v, next.b, next.h) : next.rows(c_.q);
+    product_.multiply(ds_down, memory.elements(kQueries), c_.width, head(dk_, d_.dk, b, h), first > 0, soon);
     product_.pack(dy, memory.elements(kDy));
-    product_.multiply(p_down, memory.elements(kDy), c_.value_width, head(dv_, d_.dv, b, h), first > 0);
+    product_.multiply(p_down, memory.elements(kDy), c_.value_width, head(dv_, d_.dv, b, h), first > 0, next.rows(dy_));
   }
 
   // P [rows, M]: kept, or computed again by the same steps as in the forward pass, so with the same bits.

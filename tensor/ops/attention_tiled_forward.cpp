@@ -49,8 +49,16 @@ class Forward {
         const int64_t index = i / pieces, b = index / c_.heads, h = index % c_.heads, piece = i % pieces;
         bool fresh = i == begin || piece == 0;
         if (fresh) product_.pack(head<float>(c_.k, b, h).transposed(), memory.elements(kKeys));
-        for_each_tile(c_.queries * piece / pieces, c_.queries * (piece + 1) / pieces,
-                      [&](int64_t first, int64_t count) { tile(b, h, first, count, memory, std::exchange(fresh, false)); });
+        const int64_t last = c_.queries * (piece + 1) / pieces;
+        for_each_tile(c_.queries * piece / pieces, last, [&](int64_t first, int64_t count) {
+          NextTile next;
+          if (first + count < last) {
+            next = {b, h, first + count, std::min(count, last - first - count)};
+          } else if (pieces == 1 && i + 1 < end) {
+            next = {(i + 1) / c_.heads, (i + 1) % c_.heads, 0, std::min(kTileQueries, c_.queries)};
+          }
+          tile(b, h, first, count, memory, std::exchange(fresh, false), next);
+        });
       }
     });
   }
@@ -60,7 +68,7 @@ class Forward {
 
   bool in_pairs() const { return product_.format() == ProductFormat::kBf16Pair; }
 
-  void tile(int64_t b, int64_t h, int64_t first, int64_t count, const Scratch& memory, bool fresh) const {
+  void tile(int64_t b, int64_t h, int64_t first, int64_t count, const Scratch& memory, bool fresh, const NextTile& next) const {
     const MatrixView<float> s{memory.floats(kScores), count, padded_cols(c_.keys), tile_stride(c_.keys), 1};
     const MatrixView<const float> q = rows_of(head<float>(c_.q, b, h), first, count);
     const MatrixView<const float> v = head<float>(c_.v, b, h);
@@ -73,7 +81,8 @@ class Forward {
     const LeftOperand p = in_pairs() ? LeftOperand{memory.elements(kRounded), count, (c_.keys + 1) / 2, s.row_stride / 2, 1}
                                      : LeftOperand{s.data, count, c_.keys, s.row_stride, 1};
     const MatrixView<float> o = rows_of(head(out_, output_, b, h), first, count);
-    product_.multiply(p, memory.elements(kValues), c_.value_width, o);  // [rows, M] x [M, Kv]
+    product_.multiply(p, memory.elements(kValues), c_.value_width, o, false,
+                      next.opens_head() ? head<float>(c_.k, next.b, next.h) : next.rows(c_.q));  // [rows, M] x [M, Kv]
     for (int64_t i = 0; i < count; ++i) {
       float* row = o.data + i * o.row_stride;
       for (int64_t j = 0; j < o.cols; ++j) row[j] *= factors[i];
