@@ -14,7 +14,7 @@ using detail::AttentionCall;
 // P of one call up to this size is kept for the backward pass.
 constexpr int64_t kKeptBytes = int64_t{4} << 20;
 
-bool tiled(Dtype dtype) { return detail::kTiledAttention && dtype == Dtype::f32; }
+bool tiled(Dtype dtype) { return detail::has_tiled_attention() && dtype == Dtype::f32; }
 
 // Rows whose elements lie apart (a transposed q, an expanded dy) are rare: a copy spares the kernels that case.
 Tensor with_dense_rows(const Tensor& x) { return x.stride(3) == 1 ? x : contiguous(x); }

@@ -5,6 +5,7 @@
 
 #include "tensor/blas.h"
 #include "tensor/ops/attention.h"
+#include "tensor/product/product.h"
 #include "tensor/simd.h"
 
 namespace vitrail::detail {
@@ -18,8 +19,9 @@ struct AttentionCall {
   Precision precision;  // of the products; the plain form multiplies in f32 or f64 whatever it is
 };
 
-// Where the build cannot multiply and add in one instruction, BLIS, which looks at the processor at run time, is faster.
-constexpr bool kTiledAttention = simd::kFusedMultiplyAdd;
+// The tiled form runs on the micro-kernels. Where the build cannot multiply and add in one instruction, BLIS, which looks at the
+// processor at run time, is faster.
+inline bool has_tiled_attention() { return simd::kFusedMultiplyAdd && has_product_kernels(); }
 
 // Both fill in result.output, and what is defined of the rest.
 template <class T>

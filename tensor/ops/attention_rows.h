@@ -16,11 +16,6 @@ using Chunk = float __attribute__((vector_size(4 * kChunk)));
 
 inline Vector<kChunk> bits_of(Chunk x) { return reinterpret_cast<Vector<kChunk>>(x); }
 
-template <int64_t kCount>
-struct RoundedOf {
-  typedef uint16_t Type __attribute__((vector_size(2 * kCount)));
-};
-
 // Numbers rounded to bf16 and stored one after the other: half as many pairs.
 template <class Floats>
 inline void store_rounded(uint32_t* to, Floats x) {
@@ -29,7 +24,7 @@ inline void store_rounded(uint32_t* to, Floats x) {
 #if defined(__AVX512BF16__)
   const auto halves = halves_of(bits);
 #else
-  const auto halves = __builtin_convertvector(rounded_bits(bits) >> 16, typename RoundedOf<kCount>::Type);
+  const auto halves = __builtin_convertvector(rounded_bits(bits) >> 16, typename HalvesOf<kCount>::Type);
 #endif
   std::memcpy(to, &halves, sizeof halves);
 }

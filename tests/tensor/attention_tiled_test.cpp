@@ -104,7 +104,7 @@ TEST_CASE("attention with bf16 products stays within their rounding, and P kept 
         // A bf16 has 8 bits. Seen: at most 1.0 % of the largest element in the output, 1.3 % in dq, dk, dv, 2.3 % in dscores.
         CHECK(distance(rounded[i], wanted[i]) < 0.03);
       }
-      if (detail::kTiledAttention && n > 1) CHECK(distance(rounded[0], wanted[0]) > 1e-5);  // f32 would be nearer
+      if (detail::has_tiled_attention() && n > 1) CHECK(distance(rounded[0], wanted[0]) > 1e-5);  // f32 would be nearer
       check_equal_bits(attend(in, AttentionKeep::kProbabilities, 0, Precision::kBf16), rounded);
       check_same_bits_for_any_threads([&] { return attend(in, AttentionKeep::kStatistics, 0, Precision::kBf16); });
     }
@@ -159,7 +159,7 @@ TEST_CASE("a head alone and a head cut into pieces of queries for any number of 
     // Some queries by themselves lie in other tiles.
     const auto all = attention_forward(in.q, in.k, in.v, {}, 0, AttentionKeep::kNothing, precision).output;
     const auto some = attention_forward(slice(in.q, 2, 90, 133), in.k, in.v, {}, 0, AttentionKeep::kNothing, precision).output;
-    if (detail::kTiledAttention) CHECK(bit_equal(some, slice(all, 2, 90, 133)));
+    if (detail::has_tiled_attention()) CHECK(bit_equal(some, slice(all, 2, 90, 133)));
   }
 }
 
@@ -174,12 +174,12 @@ TEST_CASE("attention with bf16 products multiplies what bf16 numbers hold exactl
   const AttentionResult exact = attention_forward(in.q, in.k, in.v, {}, 0.3, AttentionKeep::kProbabilities);
   // The scale is no bf16 number, yet the scores know it in full: it multiplies their f32 sums.
   CHECK(distance(forward.probabilities, to(exact.probabilities, Dtype::f64)) < 1e-6);
-  if (detail::kTiledAttention)
+  if (detail::has_tiled_attention())
     CHECK(distance(rounded[4], attend_plainly(in, 0.3)[4]) < 1e-5);  // dscores: products of Q, K, dO, V
 }
 
 TEST_CASE("fast attention has the same bits for contiguous and strided inputs and gradients") {
-  if (!detail::kTiledAttention) {
+  if (!detail::has_tiled_attention()) {
     MESSAGE("skipped: this build has the plain form only, and BLIS chooses its kernels by the strides");
     return;
   }
@@ -253,11 +253,11 @@ TEST_CASE("inference allocates no N x M matrix, and the statistics are two numbe
   const Inputs in = random_inputs(2, 4, n, n, 16, 16);
   const int64_t output = in.q.numel() * 4, live = memory_stats().live_bytes;
   // The plain form works on one head at a time, the tiled one on a few queries of it.
-  const int64_t room = output + (detail::kTiledAttention ? matrix / 4 : matrix + matrix / 4);
+  const int64_t room = output + (detail::has_tiled_attention() ? matrix / 4 : matrix + matrix / 4);
   reset_peak_memory();
   { const AttentionResult nothing = attention_forward(in.q, in.k, in.v); }
   CHECK(memory_stats().peak_bytes - live < room);
-  if (detail::kTiledAttention) {
+  if (detail::has_tiled_attention()) {
     reset_peak_memory();
     const AttentionResult kept = attention_forward(in.q, in.k, in.v, {}, 0, AttentionKeep::kStatistics);
     CHECK(kept.statistics.shape() == Shape{2, 4, n, 2});
@@ -269,7 +269,7 @@ TEST_CASE("inference allocates no N x M matrix, and the statistics are two numbe
 
 TEST_CASE("P is kept below the limit and computed again above it; gradients without either are refused") {
   CHECK(attention_keep_for_backward(64 * 3 * 65 * 65, Dtype::f32) == AttentionKeep::kProbabilities);
-  if (detail::kTiledAttention) {
+  if (detail::has_tiled_attention()) {
     CHECK(attention_keep_for_backward(16 * 3 * 197 * 197, Dtype::f32) == AttentionKeep::kStatistics);
     CHECK(attention_keep_for_backward(int64_t{64} * 12 * 577 * 577, Dtype::f32) == AttentionKeep::kStatistics);
   }
