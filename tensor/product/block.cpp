@@ -39,6 +39,13 @@ void multiply_group(const MicroKernel& kernel, int64_t steps, const RowGroups& r
   }
 }
 
+// Asks for piece `part` of `parts` of a panel: little by little, so that no request waits for those before it.
+void prefetch_part(const uint32_t* panel, int64_t elements, int64_t part, int64_t parts) {
+  constexpr int64_t kLine = 16;
+  const int64_t lines = elements / kLine, end = lines * (part + 1) / parts;
+  for (int64_t line = lines * part / parts; line < end; ++line) __builtin_prefetch(panel + line * kLine, 0, 2);
+}
+
 }  // namespace
 
 void multiply_block(const MicroKernel& kernel, ProductFormat format, const Operand& a, Panels b, bool accumulate,
@@ -51,8 +58,10 @@ void multiply_block(const MicroKernel& kernel, ProductFormat format, const Opera
   for (int64_t j = 0; j < c.cols; j += kernel.cols) {
     const uint32_t* panel = b.first + j / kernel.cols * b.stride;
     const int64_t cols = std::min(kernel.cols, c.cols - j);
+    const bool ask = b.far && j + kernel.cols < c.cols;
     for (int64_t row = 0, group = 0; row < c.rows; ++group) {
       const int64_t count = std::min(c.rows - row, height + (group < higher ? 1 : 0));
+      if (ask) prefetch_part(panel + b.stride, steps * kernel.cols, group, groups);
       multiply_group(kernel, steps, rows, row, panel, c.block(row, count, j, cols), accumulate);
       row += count;
     }

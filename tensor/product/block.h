@@ -12,10 +12,12 @@ constexpr ProductFormat format_of(Precision precision) {
   return precision == Precision::kF32 ? ProductFormat::kF32 : ProductFormat::kBf16Pair;
 }
 
-// Packed panels of B (pack_panels), `stride` elements apart.
+// Packed panels of B (pack_panels), `stride` elements apart. `far`: all of them together leave the caches of a core, so each is
+// asked for while the one before it is multiplied.
 struct Panels {
   const uint32_t* first;
   int64_t stride;
+  bool far = false;
 };
 
 // C = A B, or C += A B with `accumulate`: panel after panel of B, group after group of A. The whole depth is one block.

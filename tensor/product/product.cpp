@@ -16,6 +16,7 @@ constexpr int64_t kStepsPerBlock = 256;
 constexpr int64_t kRowsPerTile = 144, kMostRowsPerTile = 240;  // a block of A of that height stays in the second-level cache
 constexpr int64_t kColsPerTile = 768;
 constexpr int64_t kPackedAtOnce = int64_t{1} << 22;  // elements of B whose packed copy stays in the third-level cache
+constexpr int64_t kFarAway = int64_t{1} << 19;       // numbers of B whose panels come from behind the second-level cache
 constexpr double kLeastWork = 1 << 18;               // multiply-adds below which packing costs more than it saves
 
 int64_t pieces(int64_t extent, int64_t size) { return (extent + size - 1) / size; }
@@ -105,9 +106,11 @@ void multiply_tile(const Operand& a, const PackedMatrix& b, int64_t col0, float 
   const MicroKernel& kernel = *micro_kernel_for(format);
   const DepthBlocks depth(a.cols(), format);
   const int64_t panel_stride = steps_of(depth.length, format) * kernel.cols;
+  const bool far = format == ProductFormat::kF32 && b.rows() * b.cols() >= kFarAway;
   for (int64_t block = 0; block < depth.count; ++block) {
-    multiply_block(kernel, format, a.block(0, a.rows(), depth.begin(block), depth.size(block)),
-                   {static_cast<const uint32_t*>(b.panel(block, col0)), panel_stride}, block > 0 || beta != 0, c, scratch);
+    const Panels panels{static_cast<const uint32_t*>(b.panel(block, col0)), panel_stride, far};
+    multiply_block(kernel, format, a.block(0, a.rows(), depth.begin(block), depth.size(block)), panels, block > 0 || beta != 0,
+                   c, scratch);
   }
 }
 
