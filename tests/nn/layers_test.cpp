@@ -144,6 +144,27 @@ TEST_CASE("a block that runs fused gives what its layers give one by one") {
   CHECK(largest_difference(fused.value(), apart.value()) < 1e-5);
 }
 
+TEST_CASE("bf16: a block whose arrays are kept rounded has the bits of the layers one by one, whose arrays are f32") {
+  Rng rng(36);
+  nn::EncoderBlock block(96, 3, rng, {.mlp_ratio = 2});
+  block.eval();
+  const Tensor x = rand_normal({4, 33, 96}, 0, 1, Rng(37));
+  const PrecisionGuard guard(Precision::kBf16);
+  const Tensor trained = block(x).value();
+  Tensor apart, alone;
+  {
+    const nn::ObserverGuard watch([](nn::Layer&, const Shape&, const Shape&) {});
+    apart = block(x).value();
+  }
+  {
+    const NoGradGuard no_grad;
+    alone = block(x).value();
+    alone = block(x).value();  // with packed weights
+  }
+  CHECK(largest_difference(trained, apart) < 1e-6);  // residuals are added in another order
+  CHECK(bit_equal(trained, alone));
+}
+
 TEST_CASE("without gradients a layer keeps its packed weight until the weight changes") {
   Rng rng(33);
   nn::Linear layer(96, 80, rng);

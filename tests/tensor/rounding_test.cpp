@@ -4,7 +4,6 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <tuple>
 #include <vector>
 
 #include "tensor/ops.h"
@@ -83,12 +82,9 @@ TEST_CASE("rounded numbers are for products: whoever wants to calculate with the
 
 TEST_CASE("a product of rounded operands has the bits of the product that rounds, in every layout") {
   if (!detail::has_product_kernels()) return;
-  for (const auto& [m, n, k] : {std::tuple<int64_t, int64_t, int64_t>{97, 65, 130},
-                                {197, 192, 768},
-                                {33, 40, 1055},
-                                {14, 8, 2049},
-                                {65, 96, 63},
-                                {16, 9, 2048}}) {
+  constexpr int64_t kShapes[][3] = {{97, 65, 130}, {197, 192, 768}, {33, 40, 1055}, {14, 8, 2049}, {65, 96, 63}, {16, 9, 2048}};
+  for (const auto& shape : kShapes) {
+    const int64_t m = shape[0], n = shape[1], k = shape[2];
     CAPTURE(m);
     CAPTURE(k);
     const Tensor a = random({m, k}, 4), b = random({k, n}, 5), at = contiguous(transpose(a)), bt = contiguous(transpose(b));
@@ -107,9 +103,9 @@ TEST_CASE("a product of rounded operands has the bits of the product that rounds
     Tensor tiles = full({m, n}, NAN);
     float* out = tiles.mutable_data<float>();
     detail::product_tiles(view<Bf16>(ra), detail::PackedMatrix(view<float>(b), Precision::kBf16),
-                          [&, cols = n](int64_t row, int64_t col, MatrixView<float> tile) {
+                          [&](int64_t row, int64_t col, MatrixView<float> tile) {
                             for (int64_t i = 0; i < tile.rows; ++i)
-                              std::copy_n(tile.data + i * tile.row_stride, tile.cols, out + (row + i) * cols + col);
+                              std::copy_n(tile.data + i * tile.row_stride, tile.cols, out + (row + i) * n + col);
                           });
     CHECK(bit_equal(tiles, wanted));
   }
