@@ -82,14 +82,16 @@ void multiply(const Tensor& x, const Tensor& weight, Tensor& y, const LinearOpti
   };
   const Tensor in = as_matrix(x);
   if constexpr (std::is_same_v<T, float>) {
-    if (options.packed && in.stride(-1) == 1)
-      return detail::product(operand_of(in), options.packed->matrix(), 0, out, epilogue);
+    const bool fits = options.packed && (x.dtype() != Dtype::bf16 || options.precision == Precision::kBf16);
+    if (fits && in.stride(-1) == 1) return detail::product(operand_of(in), options.packed->matrix(), 0, out, epilogue);
   }
   multiply_matrices<T>(in, transpose(weight), 0, out, epilogue, options.precision);
 }
 
 // The tiles of x w in bf16, for what is to be rounded again; `packed` is w where it is packed already.
 void rounded_product(const Tensor& x, const Tensor& w, const PackedWeight* packed, const detail::TileSink& sink) {
+  check(detail::has_product_kernels(), ErrorKind::kValue, "linear",
+        "this processor has no kernels for rounded results. Hint: ask rounds_operands() first.");
   const Tensor in = as_matrix(x), dense = w.stride(0) == 1 || w.stride(1) == 1 ? w : contiguous(w);
   const Tensor rows = in.stride(1) == 1 ? in : contiguous(in);
   if (packed) return detail::product_tiles(operand_of(rows), packed->matrix(), sink);

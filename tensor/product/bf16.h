@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #include "tensor/dtype.h"
 
@@ -54,10 +55,20 @@ struct HalvesOf {
   typedef uint16_t Type __attribute__((vector_size(2 * kCount)));
 };
 template <int64_t kCount>
-inline Vector<kCount> load_halves(const Bf16* x) {
+inline typename HalvesOf<kCount>::Type load_halves(const Bf16* x) {
   typename HalvesOf<kCount>::Type halves;
   std::memcpy(&halves, x, sizeof halves);
-  return __builtin_convertvector(halves, Vector<kCount>);
+  return halves;
+}
+// Stored first into the low half, stored second into the high one.
+template <int64_t kCount, int... kIndex>
+inline Vector<kCount> interleaved(typename HalvesOf<kCount>::Type first, typename HalvesOf<kCount>::Type second,
+                                  std::integer_sequence<int, kIndex...>) {
+  return reinterpret_cast<Vector<kCount>>(__builtin_shufflevector(first, second, (kIndex / 2 + kIndex % 2 * int{kCount})...));
+}
+template <int64_t kCount>
+inline Vector<kCount> pair_of_halves(typename HalvesOf<kCount>::Type first, typename HalvesOf<kCount>::Type second) {
+  return interleaved<kCount>(first, second, std::make_integer_sequence<int, 2 * kCount>());
 }
 template <class Bits>
 inline void store(uint32_t* to, Bits x) {

@@ -58,7 +58,8 @@ struct Bf16Format {
   }
   template <int64_t kCount>
   static Vector<kCount> across(const Bf16* x, int64_t next, int64_t left) {
-    return load_halves<kCount>(x) | (left > 1 ? load_halves<kCount>(x + next) << 16 : Vector<kCount>{});
+    using Halves = typename HalvesOf<kCount>::Type;
+    return pair_of_halves<kCount>(load_halves<kCount>(x), left > 1 ? load_halves<kCount>(x + next) : Halves{});
   }
 };
 

@@ -83,6 +83,8 @@ struct Tile {
 // fn(tile, scratch for multiply_tile) for all tiles of A B, in parallel.
 template <class Fn>
 void for_each_tile(const Operand& a, const PackedMatrix& b, Fn&& fn) {
+  check(!a.rounded() || b.precision() == Precision::kBf16, ErrorKind::kValue, "product",
+        "rounded numbers are multiplied in bf16, but the other operand was packed in f32");
   const ProductFormat format = format_of(b.precision());
   const MicroKernel& kernel = *micro_kernel_for(format);
   const Tiles tiles(a, b.cols(), kernel);
@@ -135,6 +137,7 @@ PackedMatrix::PackedMatrix(const Operand& b, Precision precision)
         const int64_t width = micro_kernel_for(format)->cols;
         return checked_bytes({depth.count * steps_of(depth.length, format), pieces(b.cols(), width) * width}, 4, "product");
       }()) {
+  check(!b.rounded() || precision == Precision::kBf16, ErrorKind::kValue, "product", "rounded numbers are multiplied in bf16");
   const ProductFormat format = format_of(precision);
   const DepthBlocks depth(b.rows(), format);
   const int64_t width = micro_kernel_for(format)->cols, panel_stride = steps_of(depth.length, format) * width;
