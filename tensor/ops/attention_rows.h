@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <limits>
 
-#include "tensor/panel_product.h"
 #include "tensor/product/bf16.h"
+#include "tensor/product/panel_product.h"
 #include "tensor/simd.h"
 
 namespace vitrail::detail {

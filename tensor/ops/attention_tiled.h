@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "tensor/ops/attention_detail.h"
-#include "tensor/panel_product.h"
+#include "tensor/product/panel_product.h"
 #include "tensor/simd.h"
 
 namespace vitrail::detail {

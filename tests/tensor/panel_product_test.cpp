@@ -1,5 +1,5 @@
 // Products of packed panels, as inside an attention head, against BLIS in f64.
-#include "tensor/panel_product.h"
+#include "tensor/product/panel_product.h"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "tensor/panel_product.h"
+#include "tensor/product/panel_product.h"
 
 #include <algorithm>
 
