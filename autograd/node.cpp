@@ -115,6 +115,7 @@ void set_anomaly_mode(bool on) { anomaly = on; }
 bool anomaly_mode() { return anomaly; }
 
 void check_finite(const char* op, const char* what, const Tensor& x) {
+  if (anomaly && x.defined() && x.dtype() == Dtype::bf16) return check_finite(op, what, to(x, Dtype::f32));
   if (!anomaly || !x.defined() || !is_float(x.dtype())) return;
   const Tensor y = contiguous(x);
   dispatch_float(op, y.dtype(), [&](auto zero) {

@@ -119,8 +119,8 @@ TopkResult sort(const Variable& x, int axis = -1, bool descending = false);
 
 // ---- products ----
 Variable matmul(const Variable& a, const Variable& b);
-// x W^T + b; bias may be undefined.
-Variable linear(const Variable& x, const Variable& weight, const Variable& bias = {});
+// x W^T + b; bias may be undefined. `rounded`: the result is bf16, for one qkv_attention (where rounds_operands()).
+Variable linear(const Variable& x, const Variable& weight, const Variable& bias = {}, bool rounded = false);
 // residual + x W^T + b and gelu(x W^T + b) (the exact GELU), each one pass over the output: what a Transformer block is made
 // of.
 Variable linear_add(const Variable& x, const Variable& weight, const Variable& bias, const Variable& residual);
@@ -133,7 +133,8 @@ Variable mlp(const Variable& x, const Variable& weight1, const Variable& bias1, 
 Variable attention(const Variable& q, const Variable& k, const Variable& v, const Variable& mask = {}, double scale = 0,
                    Tensor* probabilities = nullptr);
 // Self-attention on the fused projection: qkv [B, N, 3 H K], laid out (3, H, K) as timm's -> [B, N, H K]. One node: no split
-// of q, k, v, and their gradients are written straight into one buffer.
+// of q, k, v, and their gradients are written straight into one buffer. Of a bf16 qkv (where attention_takes_rounded()) the
+// result is bf16, for a linear layer, and so is the gradient: qkv must have no other use, since bf16 cannot be added up.
 Variable qkv_attention(const Variable& qkv, int64_t heads, const Variable& mask = {}, double scale = 0,
                        Tensor* probabilities = nullptr);
 

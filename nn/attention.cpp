@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "tensor/ops/attention.h"
+
 namespace vitrail::nn {
 namespace {
 
@@ -54,10 +56,17 @@ Variable MultiHeadAttention::attend(Variable q, Variable k, const Variable& v, c
   return matmul(attn_drop(probabilities), v);
 }
 
+// Whether q, k, v and the heads' results are kept rounded: where nobody but products reads them, and all of these round them.
+// The projection's is the smallest.
+bool MultiHeadAttention::mixes_rounded(const Variable& x) const {
+  return !q_norm && !attn_drop.active() && !observed() && attention_takes_rounded(product_precision()) &&
+         rounds_operands(x.value(), proj.weight.size(0), product_precision());
+}
+
 // The heads' results side by side, [B, N, D], before the projection.
 Variable MultiHeadAttention::mixed(const Variable& x, const Variable& mask) {
   check(x.dim() == 3, ErrorKind::kShape, "MultiHeadAttention", "x is [B, N, D]: x is ", x.shape());
-  const Variable fused = qkv(x);
+  const Variable fused = mixes_rounded(x) ? qkv.rounded(x) : qkv(x);
   if (!q_norm && !attn_drop.active()) {
     return qkv_attention(fused, num_heads, mask, 0, keep_attention_map ? &attention_map : nullptr);
   }

@@ -44,6 +44,7 @@ class MultiHeadAttention : public Layer {
   Dropout attn_drop, proj_drop;
 
  private:
+  bool mixes_rounded(const Variable& x) const;
   Variable mixed(const Variable& x, const Variable& mask);
   Variable attend(Variable q, Variable k, const Variable& v, const Variable& mask);
   Variable heads_of(const Variable& x) const;

@@ -34,6 +34,12 @@ Variable Linear::forward(const Variable& x) {
   return record("linear", linear(x.value(), weight.value(), value_or_none(bias), {product_precision(), packed.get()}), {}, {});
 }
 
+Variable Linear::rounded(const Variable& x) {
+  const auto packed = packed_for(x);
+  if (!packed) return linear(x, weight, bias, /*rounded=*/true);
+  return record("linear", linear_rounded(x.value(), weight.value(), value_or_none(bias), packed.get()), {}, {});
+}
+
 Variable Linear::add_to(const Variable& residual, const Variable& x) {
   const auto packed = packed_for(x);
   if (!packed) return linear_add(x, weight, bias, residual);

@@ -17,6 +17,8 @@ class Linear : public Layer {
   // result, so without gradients it comes rounded where that layer's product would round it.
   Variable add_to(const Variable& residual, const Variable& x);
   Variable gelu(const Variable& x, bool before_linear = false);
+  // forward(x) rounded, where rounds_operands(): for attention.
+  Variable rounded(const Variable& x);
   int64_t macs(const Shape& input, const Shape& output) const override;
 
   Variable weight, bias;  // bias is undefined without one

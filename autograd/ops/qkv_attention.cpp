@@ -1,6 +1,7 @@
 #include "autograd/ops.h"
 #include "autograd/ops/attention_keep.h"
 #include "tensor/ops/attention.h"
+#include "tensor/ops/rounding.h"
 #include "tensor/view.h"
 
 namespace vitrail {
@@ -29,10 +30,11 @@ Variable qkv_attention(const Variable& qkv, int64_t heads, const Variable& mask,
       "qkv_attention", flatten(transpose(result.output, 1, 2), 2), {qkv, mask},
       [xv = Saved(x), mv = Saved(m), kept = SavedAttention(result), heads, scale, precision](const Tensor& dy, Grads& d) {
         const int64_t batch = dy.size(0), tokens = dy.size(1);
-        const Tensor go = transpose(reshape(dy, {batch, tokens, heads, dy.size(2) / heads}), 1, 2);
+        const Tensor wide = dy.dtype() == Dtype::bf16 ? widen_bf16(dy) : dy;
+        const Tensor go = transpose(reshape(wide, {batch, tokens, heads, dy.size(2) / heads}), 1, 2);
         const Tensor dx = empty_like(*xv);
         AttentionGradients g{part(dx, heads, 0), part(dx, heads, 1), part(dx, heads, 2), {}};
-        if (d.needs(1)) g.dscores = empty({batch, heads, tokens, tokens}, dy.dtype());
+        if (d.needs(1)) g.dscores = empty({batch, heads, tokens, tokens}, wide.dtype());
         attention_backward_into(go, part(*xv, heads, 0), part(*xv, heads, 1), part(*xv, heads, 2), *mv, kept.result(), scale, g,
                                 precision);
         if (d.needs(0)) d[0] = dx;

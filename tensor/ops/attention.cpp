@@ -14,7 +14,10 @@ using detail::AttentionCall;
 // P of one call up to this size is kept for the backward pass.
 constexpr int64_t kKeptBytes = int64_t{4} << 20;
 
-bool tiled(Dtype dtype) { return detail::has_tiled_attention() && dtype == Dtype::f32; }
+// What is not a product is calculated in f32 where q, k and v are rounded.
+Dtype number_dtype(Dtype dtype) { return dtype == Dtype::bf16 ? Dtype::f32 : dtype; }
+
+bool tiled(Dtype dtype) { return detail::has_tiled_attention() && number_dtype(dtype) == Dtype::f32; }
 
 // Rows whose elements lie apart (a transposed q, an expanded dy) are rare: a copy spares the kernels that case.
 Tensor with_dense_rows(const Tensor& x) { return x.stride(3) == 1 ? x : contiguous(x); }
@@ -28,6 +31,18 @@ Tensor checked_mask(const Tensor& mask, Dtype dtype, const Shape& scores) {
   return expand(mask, scores);
 }
 
+// Reads and writes of rounded numbers are by rows.
+bool has_dense_rows(const Tensor& x) { return x.stride(3) == 1 || x.numel() == 0; }
+
+void check_rounded(const Tensor& q, const Tensor& k, const Tensor& v, Precision precision) {
+  check(attention_takes_rounded(precision), ErrorKind::kValue, "attention",
+        "rounded q, k, v need the tiled form with bf16 products: precision is ", precision_name(precision),
+        ". Hint: convert with to(x, Dtype::f32).");
+  check(has_dense_rows(q) && has_dense_rows(k) && has_dense_rows(v), ErrorKind::kValue, "attention",
+        "rows of rounded q, k, v must have no gaps: strides of the last axis are ", q.stride(3), ", ", k.stride(3), ", ",
+        v.stride(3));
+}
+
 AttentionCall checked_call(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask, double scale,
                            Precision precision) {
   const bool fit = q.dim() == 4 && k.dim() == 4 && v.dim() == 4 && q.size(0) == k.size(0) && q.size(1) == k.size(1) &&
@@ -36,6 +51,7 @@ AttentionCall checked_call(const Tensor& q, const Tensor& k, const Tensor& v, co
         ", k is ", k.shape(), ", v is ", v.shape());
   check(q.dtype() == k.dtype() && q.dtype() == v.dtype(), ErrorKind::kValue, "attention", "dtypes differ: q is ",
         name_of(q.dtype()), ", k is ", name_of(k.dtype()), ", v is ", name_of(v.dtype()));
+  if (q.dtype() == Dtype::bf16) check_rounded(q, k, v, precision);
   if (scale <= 0) scale = 1 / std::sqrt(static_cast<double>(std::max<int64_t>(q.size(3), 1)));
   return {q.size(0),
           q.size(1),
@@ -46,15 +62,18 @@ AttentionCall checked_call(const Tensor& q, const Tensor& k, const Tensor& v, co
           with_dense_rows(q),
           with_dense_rows(k),
           with_dense_rows(v),
-          checked_mask(mask, q.dtype(), {q.size(0), q.size(1), q.size(2), k.size(2)}),
+          checked_mask(mask, number_dtype(q.dtype()), {q.size(0), q.size(1), q.size(2), k.size(2)}),
           scale,
           precision};
 }
 
 }  // namespace
 
+bool attention_takes_rounded(Precision precision) { return precision == Precision::kBf16 && detail::has_tiled_attention(); }
+
 AttentionKeep attention_keep_for_backward(int64_t scores, Dtype dtype) {
-  return tiled(dtype) && scores > kKeptBytes / size_of(dtype) ? AttentionKeep::kStatistics : AttentionKeep::kProbabilities;
+  return tiled(dtype) && scores > kKeptBytes / size_of(number_dtype(dtype)) ? AttentionKeep::kStatistics
+                                                                            : AttentionKeep::kProbabilities;
 }
 
 AttentionResult attention_forward(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask, double scale,
@@ -65,9 +84,9 @@ AttentionResult attention_forward(const Tensor& q, const Tensor& k, const Tensor
   AttentionResult result;
   result.output = transpose(empty({c.batch, c.queries, c.heads, c.value_width}, dtype, "attention"), 1, 2);
   if (keep == AttentionKeep::kProbabilities) {
-    result.probabilities = empty({c.batch, c.heads, c.queries, c.keys}, dtype, "attention");
+    result.probabilities = empty({c.batch, c.heads, c.queries, c.keys}, number_dtype(dtype), "attention");
   } else if (keep == AttentionKeep::kStatistics) {
-    result.statistics = empty({c.batch, c.heads, c.queries, 2}, dtype, "attention");
+    result.statistics = empty({c.batch, c.heads, c.queries, 2}, Dtype::f32, "attention");
   }
   if (tiled(dtype)) {
     detail::attention_forward_tiled(c, result);
@@ -82,6 +101,12 @@ void attention_backward_into(const Tensor& dy, const Tensor& q, const Tensor& k,
   const AttentionCall c = checked_call(q, k, v, mask, scale, precision);
   check(forward.probabilities.defined() || forward.statistics.defined(), ErrorKind::kValue, "attention",
         "the forward pass kept nothing for the gradients. Hint: pass attention_keep_for_backward() to attention_forward().");
+  const Tensor *dq = &gradients.dq, *dk = &gradients.dk, *dv = &gradients.dv;
+  check(
+      dq->dtype() == q.dtype() && dk->dtype() == q.dtype() && dv->dtype() == q.dtype() && dy.dtype() == number_dtype(q.dtype()),
+      ErrorKind::kValue, "attention", "gradients are of q's dtype, dy too, or f32 where q is rounded: q is ",
+      name_of(q.dtype()), ", dy is ", name_of(dy.dtype()), ", dq is ", name_of(dq->dtype()));
+  if (q.dtype() == Dtype::bf16) check_rounded(*dq, *dk, *dv, precision);
   if (tiled(q.dtype())) {
     detail::attention_backward_tiled(c, with_dense_rows(dy), forward, gradients);
   } else {
@@ -93,7 +118,7 @@ void attention_backward_into(const Tensor& dy, const Tensor& q, const Tensor& k,
 AttentionGradients attention_backward(const Tensor& dy, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask,
                                       const AttentionResult& forward, double scale, bool with_scores, Precision precision) {
   AttentionGradients d{empty_like(q), empty_like(k), empty_like(v), {}};
-  if (with_scores) d.dscores = empty({q.size(0), q.size(1), q.size(2), k.size(2)}, q.dtype(), "attention");
+  if (with_scores) d.dscores = empty({q.size(0), q.size(1), q.size(2), k.size(2)}, number_dtype(q.dtype()), "attention");
   attention_backward_into(dy, q, k, v, mask, forward, scale, d, precision);
   return d;
 }

@@ -13,6 +13,10 @@ enum class AttentionKeep {
   kProbabilities,  // P itself: for the backward pass, or to look at
 };
 
+// True where attention of this precision takes q, k, v that were rounded before (Dtype::bf16): each row without gaps, for
+// which they stand for f32. The output and dq, dk, dv then are rounded too, and have the bits of what would be without.
+bool attention_takes_rounded(Precision precision);
+
 struct AttentionResult {
   Tensor output;         // [B, H, N, Kv] as a view of a contiguous [B, N, H, Kv] block: merging the heads is free
   Tensor probabilities;  // [B, H, N, M], the softmax rows P; undefined unless kept
@@ -29,7 +33,7 @@ struct AttentionResult {
 // and P here and also dO and dS on the way back; the softmax and all sums stay f32. The plain path (f64, or a build for
 // processors without FMA) multiplies them as they are.
 //
-// Errors: Error(kShape) naming all shapes.
+// Errors: Error(kShape) naming all shapes; Error(kValue) for rounded ones unless attention_takes_rounded().
 AttentionResult attention_forward(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask = {}, double scale = 0,
                                   AttentionKeep keep = AttentionKeep::kNothing, Precision precision = Precision::kF32);
 

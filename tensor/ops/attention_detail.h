@@ -13,14 +13,14 @@ namespace vitrail::detail {
 // Checked inputs.
 struct AttentionCall {
   int64_t batch, heads, queries, keys, width, value_width;
-  Tensor q, k, v;
-  Tensor mask;  // undefined, or expanded to [B, H, N, M]
+  Tensor q, k, v;  // of bf16 for the tiled form only, and all three
+  Tensor mask;     // undefined, or expanded to [B, H, N, M]
   double scale;
   Precision precision;  // of the products; the plain form multiplies in f32 or f64 whatever it is
 };
 
-// The tiled form runs on the micro-kernels. Where the build cannot multiply and add in one instruction, BLIS, which looks at the
-// processor at run time, is faster.
+// The tiled form runs on the micro-kernels. Where the build cannot multiply and add in one instruction, BLIS, which looks at
+// the processor at run time, is faster.
 inline bool has_tiled_attention() { return simd::kFusedMultiplyAdd && has_product_kernels(); }
 
 // Both fill in result.output, and what is defined of the rest.

@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <type_traits>
 #include <vector>
 
 #include "tensor/ops/attention_detail.h"
+#include "tensor/product/bf16.h"
 #include "tensor/product/panel_product.h"
 #include "tensor/simd.h"
 
@@ -51,23 +53,36 @@ class Scratch {
   Storage storage_;
 };
 
-inline MatrixView<const float> rows_of(MatrixView<const float> x, int64_t first, int64_t count) {
+template <class T>
+MatrixView<T> rows_of(const MatrixView<T>& x, int64_t first, int64_t count) {
   return x.block(first, count, 0, x.cols);
 }
-inline MatrixView<float> rows_of(MatrixView<float> x, int64_t first, int64_t count) { return x.block(first, count, 0, x.cols); }
 
 // The tile after this one: of the same head, or the first of the next; or none.
 struct NextTile {
   int64_t b = 0, h = 0, first = 0, count = 0;
   bool opens_head() const { return count > 0 && first == 0; }
   // Its rows of x.
-  MatrixView<const float> rows(const Tensor& x) const {
-    return count > 0 ? rows_of(head<float>(x, b, h), first, count) : MatrixView<const float>();
+  template <class T>
+  ReadSoon rows(const Tensor& x) const {
+    return count > 0 ? ReadSoon(rows_of(head<T>(x, b, h), first, count)) : ReadSoon();
   }
 };
 
-inline void prefetch_rows(MatrixView<const float> x) {
-  for (int64_t i = 0; i < x.rows; ++i) simd::prefetch(x.data + i * x.row_stride, x.cols);
+// Where the f32 sums that become `out` are added up: there, or in scratch until finish() rounds them.
+inline MatrixView<float> sums_of(const MatrixView<float>& out, float*) { return out; }
+inline MatrixView<float> sums_of(const MatrixView<Bf16>& out, float* scratch) {
+  const int64_t filled = padded_cols(out.cols);
+  return {scratch, out.rows, filled, filled, 1};
+}
+inline void finish(const MatrixView<float>&, const MatrixView<float>&) {}
+inline void finish(const MatrixView<float>& sums, const MatrixView<Bf16>& out) {
+  for (int64_t i = 0; i < out.rows; ++i) round_row(sums.data + i * sums.row_stride, out.cols, out.data + i * out.row_stride);
+}
+// Floats of scratch for that.
+template <class T>
+int64_t sums_size(int64_t rows, int64_t cols) {
+  return std::is_same_v<T, Bf16> ? rows * padded_cols(cols) : 0;
 }
 
 }  // namespace vitrail::detail

@@ -9,6 +9,8 @@
 namespace vitrail::detail {
 namespace {
 
+// T: what Q, K, V and their gradients are stored as, f32 or rounded. dO and dS of the mask are f32.
+template <class T>
 class Backward {
  public:
   Backward(const AttentionCall& call, const Tensor& dy, const AttentionResult& forward, AttentionGradients& d)
@@ -20,9 +22,9 @@ class Backward {
         forward_(forward),
         d_(d),
         recompute_(!forward.probabilities.defined()),
-        dq_(d.dq.mutable_data<float>()),
-        dk_(d.dk.mutable_data<float>()),
-        dv_(d.dv.mutable_data<float>()),
+        dq_(d.dq.mutable_data<T>()),
+        dk_(d.dk.mutable_data<T>()),
+        dv_(d.dv.mutable_data<T>()),
         dscores_(d.dscores.defined() ? d.dscores.mutable_data<float>() : nullptr) {}
 
   void run() const {
@@ -46,7 +48,7 @@ class Backward {
   }
 
  private:
-  enum Block { kKeys, kValuesDown, kKeysDown, kQueries, kDy, kRows, kP, kDs, kPRounded, kDsRounded, kDsAlong };
+  enum Block { kKeys, kValuesDown, kKeysDown, kQueries, kDy, kRows, kP, kDs, kPRounded, kDsRounded, kDsAlong, kDq, kDk, kDv };
 
   // Packed operands and tiles, for one head after the other.
   Scratch scratch() const {
@@ -54,15 +56,16 @@ class Backward {
     return Scratch({product_.packed_size(c_.keys, c_.width), product_.packed_size(c_.value_width, c_.keys),
                     recompute_ ? product_.packed_size(c_.width, c_.keys) : 0, product_.packed_size(kTileQueries, c_.width),
                     product_.packed_size(kTileQueries, c_.value_width),
-                    product_.left_size(kTileQueries, std::max(c_.width, c_.value_width)), tile, tile, rounded, rounded,
-                    rounded});
+                    product_.left_size(kTileQueries, std::max(c_.width, c_.value_width)), tile, tile, rounded, rounded, rounded,
+                    sums_size<T>(kTileQueries, c_.width), sums_size<T>(c_.keys, c_.width),
+                    sums_size<T>(c_.keys, c_.value_width)});
   }
 
   bool in_pairs() const { return product_.format() == ProductFormat::kBf16Pair; }
 
   // What a product needs is packed right before it, after the product before has asked memory for it.
   void tile(int64_t b, int64_t h, int64_t first, int64_t count, const Scratch& memory, const NextTile& next) const {
-    const MatrixView<const float> k = head<float>(c_.k, b, h), q = rows_of(head<float>(c_.q, b, h), first, count);
+    const MatrixView<const T> k = head<T>(c_.k, b, h), q = rows_of(head<T>(c_.q, b, h), first, count);
     const MatrixView<const float> dy = rows_of(head<float>(dy_, b, h), first, count);
     probabilities(b, h, first, q, memory);
     score_gradients(b, h, first, dy, memory);
@@ -74,23 +77,31 @@ class Backward {
     const LeftOperand ds_down{memory.elements(pairs ? kDsRounded : kDs), c_.keys, steps, 1, stride_};
     const LeftOperand p_down{memory.elements(pairs ? kPRounded : kP), c_.keys, steps, 1, stride_};
     if (first == 0) product_.pack(k, memory.elements(kKeys));
-    product_.multiply(ds, memory.elements(kKeys), c_.width, rows_of(head(dq_, d_.dq, b, h), first, count), false, q);
+    const MatrixView<T> dq = rows_of(head(dq_, d_.dq, b, h), first, count);
+    const MatrixView<float> dq_sums = sums_of(dq, memory.floats(kDq));
+    product_.multiply(ds, memory.elements(kKeys), c_.width, dq_sums, false, q);
+    finish(dq_sums, dq);
     product_.pack(q, memory.elements(kQueries));
     const bool opens = next.opens_head();
-    const MatrixView<const float> soon = opens ? head<float>(recompute_ ? c_.k : c_.v, next.b, next.h) : next.rows(c_.q);
-    product_.multiply(ds_down, memory.elements(kQueries), c_.width, head(dk_, d_.dk, b, h), first > 0, soon);
+    const ReadSoon soon = opens ? ReadSoon(head<T>(recompute_ ? c_.k : c_.v, next.b, next.h)) : next.rows<T>(c_.q);
+    const MatrixView<T> dk = head(dk_, d_.dk, b, h), dv = head(dv_, d_.dv, b, h);
+    const MatrixView<float> dk_sums = sums_of(dk, memory.floats(kDk)), dv_sums = sums_of(dv, memory.floats(kDv));
+    product_.multiply(ds_down, memory.elements(kQueries), c_.width, dk_sums, first > 0, soon);
     product_.pack(dy, memory.elements(kDy));
-    product_.multiply(p_down, memory.elements(kDy), c_.value_width, head(dv_, d_.dv, b, h), first > 0, next.rows(dy_));
+    product_.multiply(p_down, memory.elements(kDy), c_.value_width, dv_sums, first > 0, next.rows<float>(dy_));
+    if (first + count < c_.queries) return;  // the sums over all queries are rounded once
+    finish(dk_sums, dk);
+    finish(dv_sums, dv);
   }
 
   // P [rows, M]: kept, or computed again by the same steps as in the forward pass, so with the same bits.
-  void probabilities(int64_t b, int64_t h, int64_t first, MatrixView<const float> q, const Scratch& memory) const {
+  void probabilities(int64_t b, int64_t h, int64_t first, const MatrixView<const T>& q, const Scratch& memory) const {
     const int64_t filled = padded_cols(c_.keys), index = (b * c_.heads + h) * c_.queries + first;
     const MatrixView<float> p{memory.floats(kP), q.rows, filled, stride_, 1};
     if (recompute_) {
-      if (first == 0) product_.pack(head<float>(c_.k, b, h).transposed(), memory.elements(kKeysDown));
+      if (first == 0) product_.pack(head<T>(c_.k, b, h).transposed(), memory.elements(kKeysDown));
       product_.multiply(product_.left(q, memory.elements(kRows)), memory.elements(kKeysDown), c_.keys, p, false,
-                        first == 0 ? head<float>(c_.v, b, h) : MatrixView<const float>());  // [rows, K] x [K, M]
+                        first == 0 ? ReadSoon(head<T>(c_.v, b, h)) : ReadSoon());  // [rows, K] x [K, M]
     }
     for (int64_t i = 0; i < q.rows; ++i) {
       float* row = p.data + i * stride_;
@@ -116,14 +127,14 @@ class Backward {
   }
 
   // scale dS [rows, M] = scale P (dP - D), in bf16 with P beside it in the forms that the products want.
-  void score_gradients(int64_t b, int64_t h, int64_t first, MatrixView<const float> dy, const Scratch& memory) const {
+  void score_gradients(int64_t b, int64_t h, int64_t first, const MatrixView<const float>& dy, const Scratch& memory) const {
     const int64_t filled = padded_cols(c_.keys);
     float *p = memory.floats(kP), *ds = memory.floats(kDs);
-    const MatrixView<const float> k = head<float>(c_.k, b, h), v = head<float>(c_.v, b, h);
+    const MatrixView<const T> k = head<T>(c_.k, b, h), v = head<T>(c_.v, b, h);
     if (first == 0) product_.pack(v.transposed(), memory.elements(kValuesDown));
     const LeftOperand left = product_.left(dy, memory.elements(kRows));
     product_.multiply(left, memory.elements(kValuesDown), c_.keys, {ds, dy.rows, filled, stride_, 1}, false,
-                      first == 0 ? k : MatrixView<const float>());  // [rows, Kv] x [Kv, M]
+                      first == 0 ? ReadSoon(k) : ReadSoon());  // [rows, Kv] x [Kv, M]
     float d[kTileQueries + 1];
     for (int64_t i = 0; i < dy.rows; ++i) d[i] = dot_product(p + i * stride_, ds + i * stride_, filled);
     if (dscores_) write_dscores(p, ds, d, dy.rows, ((b * c_.heads + h) * c_.queries + first) * c_.keys);
@@ -161,14 +172,16 @@ class Backward {
   const AttentionResult& forward_;
   AttentionGradients& d_;
   bool recompute_;
-  float *dq_, *dk_, *dv_, *dscores_;
+  T *dq_, *dk_, *dv_;
+  float* dscores_;
 };
 
 }  // namespace
 
 void attention_backward_tiled(const AttentionCall& call, const Tensor& dy, const AttentionResult& forward,
                               AttentionGradients& d) {
-  Backward(call, dy, forward, d).run();
+  if (call.q.dtype() == Dtype::bf16) return Backward<Bf16>(call, dy, forward, d).run();
+  Backward<float>(call, dy, forward, d).run();
 }
 
 }  // namespace vitrail::detail

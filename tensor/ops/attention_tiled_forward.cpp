@@ -26,6 +26,8 @@ int64_t pieces_per_head(const AttentionCall& c) {
   return best;
 }
 
+// T: what Q, K, V and O are stored as, f32 or rounded.
+template <class T>
 class Forward {
  public:
   Forward(const AttentionCall& call, AttentionResult& result)
@@ -33,7 +35,7 @@ class Forward {
         product_(call.precision),
         scale_(static_cast<float>(call.scale)),
         output_(result.output),
-        out_(result.output.mutable_data<float>()),
+        out_(result.output.mutable_data<T>()),
         probabilities_(result.probabilities.defined() ? result.probabilities.mutable_data<float>() : nullptr),
         statistics_(result.statistics.defined() ? result.statistics.mutable_data<float>() : nullptr) {}
 
@@ -44,11 +46,12 @@ class Forward {
     parallel_for(c_.batch * c_.heads * pieces, std::max<int64_t>(1, kHeadGrain / work), [&](int64_t begin, int64_t end) {
       const int64_t tile_size = kTileQueries * tile_stride(c_.keys);
       const Scratch memory({product_.packed_size(c_.width, c_.keys), product_.packed_size(c_.keys, c_.value_width),
-                            product_.left_size(kTileQueries, c_.width), tile_size, in_pairs() ? tile_size / 2 : 0});
+                            product_.left_size(kTileQueries, c_.width), tile_size, in_pairs() ? tile_size / 2 : 0,
+                            sums_size<T>(kTileQueries, c_.value_width)});
       for (int64_t i = begin; i < end; ++i) {
         const int64_t index = i / pieces, b = index / c_.heads, h = index % c_.heads, piece = i % pieces;
         bool fresh = i == begin || piece == 0;
-        if (fresh) product_.pack(head<float>(c_.k, b, h).transposed(), memory.elements(kKeys));
+        if (fresh) product_.pack(head<T>(c_.k, b, h).transposed(), memory.elements(kKeys));
         const int64_t last = c_.queries * (piece + 1) / pieces;
         for_each_tile(c_.queries * piece / pieces, last, [&](int64_t first, int64_t count) {
           NextTile next;
@@ -64,29 +67,31 @@ class Forward {
   }
 
  private:
-  enum Block { kKeys, kValues, kQueries, kScores, kRounded };
+  enum Block { kKeys, kValues, kQueries, kScores, kRounded, kOutput };
 
   bool in_pairs() const { return product_.format() == ProductFormat::kBf16Pair; }
 
   void tile(int64_t b, int64_t h, int64_t first, int64_t count, const Scratch& memory, bool fresh, const NextTile& next) const {
     const MatrixView<float> s{memory.floats(kScores), count, padded_cols(c_.keys), tile_stride(c_.keys), 1};
-    const MatrixView<const float> q = rows_of(head<float>(c_.q, b, h), first, count);
-    const MatrixView<const float> v = head<float>(c_.v, b, h);
-    prefetch_rows(q);
+    const MatrixView<const T> q = rows_of(head<T>(c_.q, b, h), first, count), v = head<T>(c_.v, b, h);
+    const ReadSoon queries(q);
+    for (int64_t i = 0; i < count; ++i) queries.prefetch(i);
     product_.multiply(product_.left(q, memory.elements(kQueries)), memory.elements(kKeys), c_.keys, s, false,
-                      fresh ? v : MatrixView<const float>());  // [rows, K] x [K, M]
+                      fresh ? ReadSoon(v) : ReadSoon());  // [rows, K] x [K, M]
     if (fresh) product_.pack(v, memory.elements(kValues));
     float factors[kTileQueries];
     softmax(b, h, first, s, memory.elements(kRounded), factors);
     const LeftOperand p = in_pairs() ? LeftOperand{memory.elements(kRounded), count, (c_.keys + 1) / 2, s.row_stride / 2, 1}
                                      : LeftOperand{s.data, count, c_.keys, s.row_stride, 1};
-    const MatrixView<float> o = rows_of(head(out_, output_, b, h), first, count);
+    const MatrixView<T> out = rows_of(head(out_, output_, b, h), first, count);
+    const MatrixView<float> o = sums_of(out, memory.floats(kOutput));
     product_.multiply(p, memory.elements(kValues), c_.value_width, o, false,
-                      next.opens_head() ? head<float>(c_.k, next.b, next.h) : next.rows(c_.q));  // [rows, M] x [M, Kv]
+                      next.opens_head() ? ReadSoon(head<T>(c_.k, next.b, next.h)) : next.rows<T>(c_.q));  // [rows, M] x [M, Kv]
     for (int64_t i = 0; i < count; ++i) {
       float* row = o.data + i * o.row_stride;
       for (int64_t j = 0; j < o.cols; ++j) row[j] *= factors[i];
     }
+    finish(o, out);
   }
 
   // S becomes e^(scale S - shift), row by row, in bf16 beside it rounded. First all shifts, then all exponentials: one row's
@@ -124,13 +129,16 @@ class Forward {
   const PanelProduct product_;
   float scale_;
   const Tensor& output_;
-  float* out_;
+  T* out_;
   float* probabilities_;
   float* statistics_;
 };
 
 }  // namespace
 
-void attention_forward_tiled(const AttentionCall& call, AttentionResult& result) { Forward(call, result).run(); }
+void attention_forward_tiled(const AttentionCall& call, AttentionResult& result) {
+  if (call.q.dtype() == Dtype::bf16) return Forward<Bf16>(call, result).run();
+  Forward<float>(call, result).run();
+}
 
 }  // namespace vitrail::detail

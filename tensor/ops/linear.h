@@ -48,6 +48,8 @@ bool rounds_operands(const Tensor& x, int64_t outputs, Precision precision);
 // y = x W^T + b: x [..., K], weight [N, K], bias [N] or undefined -> [..., N].
 // Errors: Error(kShape) naming all shapes; Error(kValue) if dtypes differ.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, const LinearOptions& options = {});
+// The same rounded, where rounds_operands().
+Tensor linear_rounded(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, const PackedWeight* packed = nullptr);
 // y = residual + x W^T + b; residual is [..., N].
 Tensor linear_add(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& residual,
                   const LinearOptions& options = {});

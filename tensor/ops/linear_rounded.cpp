@@ -28,6 +28,22 @@ bool rounds_operands(const Tensor& x, int64_t outputs, Precision precision) {
   return detail::large_enough(x.numel() / x.size(-1), outputs, x.size(-1));
 }
 
+Tensor linear_rounded(const Tensor& x, const Tensor& weight, const Tensor& bias, const PackedWeight* packed) {
+  check_linear("linear", x, weight, bias);
+  Tensor y = empty(output_shape(x, weight), Dtype::bf16, "linear"), holder;
+  const float* b = elements<float>(bias, holder);
+  Bf16* out = y.mutable_data<Bf16>();
+  const int64_t n = weight.size(0);
+  rounded_product(x, transpose(weight), packed, [=](int64_t row, int64_t col, MatrixView<float> tile) {
+    for (int64_t i = 0; i < tile.rows; ++i) {
+      float* values = tile.data + i * tile.row_stride;
+      if (b) add_row(values, b + col, 0, tile.cols);
+      round_row(values, tile.cols, out + (row + i) * n + col);
+    }
+  });
+  return y;
+}
+
 Tensor linear_gelu_rounded(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor* slope,
                            const PackedWeight* packed) {
   check_linear("linear_gelu", x, weight, bias);

@@ -4,7 +4,6 @@
 
 #include "tensor/product/block.h"
 #include "tensor/product/pack.h"
-#include "tensor/simd.h"
 
 namespace vitrail::detail {
 namespace {
@@ -27,15 +26,15 @@ void write(MatrixView<float> c, const float* whole, int64_t stride, bool add) {
 // Rows to ask for, `step` of them at a time.
 struct RowsAhead {
   void some() {
-    for (int64_t end = std::min(x.rows, next + step); next < end; ++next) simd::prefetch(x.data + next * x.row_stride, x.cols);
+    for (int64_t end = std::min(x.rows, next + step); next < end; ++next) x.prefetch(next);
   }
-  MatrixView<const float> x;
+  const ReadSoon& x;
   int64_t step, next = 0;
 };
 
 // All rows of A times one panel, in groups of nearly equal height: 65 rows are five groups of 13, not four of 14 and a 9.
-void multiply_panel(const MicroKernel& kernel, const LeftOperand& a, const uint32_t* panel, int64_t width, MatrixView<float> c,
-                    bool add, RowsAhead& ahead) {
+void multiply_panel(const MicroKernel& kernel, const LeftOperand& a, const uint32_t* panel, int64_t width,
+                    const MatrixView<float>& c, bool add, RowsAhead& ahead) {
   const MultiplyTile* multiply = width == kernel.cols ? kernel.multiply : kernel.multiply_narrow;
   const int64_t groups = (a.rows + kernel.rows - 1) / kernel.rows;
   const auto* left = static_cast<const uint32_t*>(a.data);
@@ -65,14 +64,14 @@ int64_t PanelProduct::packed_size(int64_t rows, int64_t cols) const {
   return steps_of(rows, format_) * width_of_all;
 }
 
-void PanelProduct::pack(MatrixView<const float> b, uint32_t* panels) const {
-  const int64_t steps = steps_of(b.rows, format_);
-  int64_t wide_cols = b.cols;
-  for_each_panel(kernel_, b.cols, [&](int64_t col, int64_t width) { wide_cols = width < kernel_.cols ? col : wide_cols; });
-  pack_panels(b.block(0, b.rows, 0, wide_cols), kernel_.cols, format_, steps * kernel_.cols, panels);
-  if (wide_cols < b.cols) {
+void PanelProduct::pack(const Operand& b, uint32_t* panels) const {
+  const int64_t steps = steps_of(b.rows(), format_);
+  int64_t wide_cols = b.cols();
+  for_each_panel(kernel_, b.cols(), [&](int64_t col, int64_t width) { wide_cols = width < kernel_.cols ? col : wide_cols; });
+  pack_panels(b.block(0, b.rows(), 0, wide_cols), kernel_.cols, format_, steps * kernel_.cols, panels);
+  if (wide_cols < b.cols()) {
     constexpr int64_t kNarrow = MicroKernel::kNarrow;
-    pack_panels(b.block(0, b.rows, wide_cols, b.cols - wide_cols), kNarrow, format_, steps * kNarrow,
+    pack_panels(b.block(0, b.rows(), wide_cols, b.cols() - wide_cols), kNarrow, format_, steps * kNarrow,
                 panels + steps * wide_cols);
   }
 }
@@ -81,13 +80,13 @@ int64_t PanelProduct::left_size(int64_t rows, int64_t depth) const {
   return grouped_rows_size(rows, kernel_.rows, depth, format_);
 }
 
-LeftOperand PanelProduct::left(MatrixView<const float> a, uint32_t* scratch) const {
+LeftOperand PanelProduct::left(const Operand& a, uint32_t* scratch) const {
   const RowGroups rows = group_rows(a, kernel_.rows, format_, scratch);
-  return {rows.data, a.rows, steps_of(a.cols, format_), rows.row_step, rows.depth_step};
+  return {rows.data, a.rows(), steps_of(a.cols(), format_), rows.row_step, rows.depth_step};
 }
 
-void PanelProduct::multiply(const LeftOperand& a, const uint32_t* panels, int64_t cols, MatrixView<float> c, bool add,
-                            MatrixView<const float> soon) const {
+void PanelProduct::multiply(const LeftOperand& a, const uint32_t* panels, int64_t cols, const MatrixView<float>& c, bool add,
+                            const ReadSoon& soon) const {
   const int64_t tiles = ((cols + kernel_.cols - 1) / kernel_.cols) * ((a.rows + kernel_.rows - 1) / kernel_.rows);
   RowsAhead ahead{soon, tiles ? (soon.rows + tiles - 1) / tiles : 0};
   for_each_panel(kernel_, cols, [&](int64_t col, int64_t width) {

@@ -2,6 +2,7 @@
 
 #include "nn/nn.h"
 #include "tensor/ops.h"
+#include "tensor/ops/attention.h"
 #include "tests/models/model_test.h"
 
 namespace vitrail::testing {
@@ -189,6 +190,35 @@ TEST_CASE("without gradients a layer keeps its packed weight until the weight ch
     CHECK(error > 1e-4);
     CHECK(error < 0.3);
   }
+}
+
+TEST_CASE("in bf16 an attention layer keeps q, k, v rounded, with the bits of one whose layers run apart") {
+  Rng rng(41);
+  nn::MultiHeadAttention attn(96, 3, rng);
+  attn.qkv.bias.set_value(rand_normal({288}, 0, 1, Rng(42)));
+  const Tensor dy = rand_normal({2, 65, 96}, 0, 1, Rng(44));
+  const PrecisionGuard guard(Precision::kBf16);
+  int64_t live = 0;
+  const auto pass = [&] {
+    const Variable x(rand_normal({2, 65, 96}, 0, 1, Rng(43)), true);
+    const int64_t before = memory_stats().live_bytes;
+    const Variable y = attn(x);
+    live = memory_stats().live_bytes - before;
+    attn.zero_grad();
+    y.backward(dy);
+    return std::vector<Tensor>{y.value(), x.grad(), attn.qkv.weight.grad(), attn.proj.weight.grad(), attn.proj.bias.grad()};
+  };
+  const std::vector<Tensor> fused = pass();
+  const int64_t fused_live = live;
+  std::vector<Tensor> apart;
+  {
+    const nn::ObserverGuard watch([](nn::Layer&, const Shape&, const Shape&) {});
+    apart = pass();
+  }
+  for (size_t i = 0; i < fused.size(); ++i) CHECK(bit_equal(fused[i], apart[i]));
+  if (attention_takes_rounded(Precision::kBf16)) CHECK(fused_live < live - dy.numel() * 2 * 3);
+  const NoGradGuard no_grad;
+  CHECK(bit_equal(attn(rand_normal({2, 65, 96}, 0, 1, Rng(43))).value(), fused[0]));  // by packed weights
 }
 
 }  // namespace vitrail::testing

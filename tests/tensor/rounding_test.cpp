@@ -127,12 +127,15 @@ TEST_CASE("linear functions of rounded numbers have the bits of those that round
     CHECK(bit_equal(linear_backward_weight(rdy, rx, Precision::kBf16),
                     linear_backward_weight(dy_read, x_read, Precision::kBf16)));
     if (!rounds) continue;
+    CHECK(bit_equal(linear_rounded(x, w, b), round_to_bf16(linear(x, w, b, bf16))));
+    CHECK(bit_equal(linear_rounded(rx, w), round_to_bf16(linear(x, w, {}, bf16))));
     Tensor slope, rounded_slope;
     const Tensor h = linear_gelu(x, w, b, {.slope = &slope}, bf16), rounded = linear_gelu_rounded(rx, w, b, &rounded_slope);
     CHECK(bit_equal(rounded, round_to_bf16(h)));
     CHECK(bit_equal(rounded_slope, round_to_bf16(slope)));
     const PackedWeight packed(w, Precision::kBf16);
     CHECK(bit_equal(linear_gelu_rounded(x, w, b, nullptr, &packed), rounded));
+    CHECK(bit_equal(linear_rounded(x, w, b, &packed), linear_rounded(x, w, b)));
     const Tensor dh = random({rows, 128}, 11), w2 = random({128, 128}, 12), read_slope = widen_bf16(rounded_slope);
     CHECK(bit_equal(linear_backward_input_rounded(dh, w2, rounded_slope),
                     round_to_bf16(linear_backward_input(dh, w2, Precision::kBf16, &read_slope))));
