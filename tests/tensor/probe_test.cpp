@@ -18,6 +18,7 @@ TEST_CASE("peak and bandwidth are finite and positive, and leave no memory behin
 
 TEST_CASE("the highest memory of the process is at least what it holds now") {
   CHECK(resident_bytes() > 0);
-  CHECK(peak_resident_bytes() >= resident_bytes());
+  const int64_t now = resident_bytes();  // first: looking takes a page, too
+  CHECK(peak_resident_bytes() >= now);
   CHECK(!processor_name().empty());
 }
