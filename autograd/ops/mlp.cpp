@@ -6,7 +6,7 @@ namespace vitrail {
 namespace {
 
 // h and gelu' of f32 up to this size each are kept for the way back. Above, the layer's argument is kept, half of it, and both
-// are made of it again: 1 % of a step.
+// are made of it again: by the rate of GELU 1 % of a step.
 constexpr int64_t kKeptBytes = int64_t{16} << 20;
 
 // The widest arrays of the op: h = gelu(z) and gelu'(z), with z = x W1^T + b1.
