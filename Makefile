@@ -62,7 +62,7 @@ $(eval $(call PRECOMPILED_RULE,test,TEST_FLAGS))
 
 # ---- the library ------------------------------------------------------------------------------------------------------
 
-LIB_DIRS := tensor autograd nn models data train
+LIB_DIRS := base tensor data autograd nn models train
 LIB_SRC  := $(sort $(foreach d,$(LIB_DIRS),$(wildcard $(d)/*.cpp $(d)/*/*.cpp)))
 LIB_OBJ  := $(LIB_SRC:%.cpp=$(BUILD)/%.o)
 LIB      := $(BUILD)/libvitrail.a
@@ -76,7 +76,7 @@ $(BUILD)/%.o: %.cpp $(call precompiled,full) | deps
 	@$(CXX) $(FLAGS) $(call include,full) -c $< -o $@
 
 # What only reads and writes text. The table of gradient checks is among it: it is part of the program, which needs no doctest.
-LIGHT_SRC := $(wildcard tests/op_cases*.cpp tensor/io/*.cpp) models/config_json.cpp models/presets.cpp \
+LIGHT_SRC := $(wildcard tests/op_cases*.cpp tests/runop/*.cpp base/*.cpp tensor/safetensors*.cpp) models/config_json.cpp models/presets.cpp \
              train/config_json.cpp train/save.cpp train/epoch_log.cpp train/progress.cpp \
              $(filter-out cli/processor_check.cpp,$(wildcard cli/*.cpp))
 $(LIGHT_SRC:%.cpp=$(BUILD)/%.o): $(BUILD)/%.o: %.cpp $(call precompiled,light) | deps
@@ -102,9 +102,10 @@ $(LIB): $(LIB_OBJ)
 
 # The table of gradient checks is part of the program: `vitrail opcheck` runs it.
 OP_CASES_OBJ := $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard tests/op_cases*.cpp)))
+ONNX_OBJ     := $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard tests/runop/onnx_*.cpp)))
 CLI_OBJ      := $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard cli/*.cpp)))
 
-$(BUILD)/vitrail: $(CLI_OBJ) $(OP_CASES_OBJ) $(LIB)
+$(BUILD)/vitrail: $(CLI_OBJ) $(OP_CASES_OBJ) $(ONNX_OBJ) $(LIB)
 	@echo "  link    $@"
 	@$(CXX) $(FLAGS) $^ $(LIBS) -o $@
 
@@ -163,9 +164,9 @@ scaling: $(BUILD)/vitrail
 
 # ---- tests ------------------------------------------------------------------------------------------------------------
 
-TEST_DIRS := $(filter-out tests/,$(sort $(dir $(wildcard tests/*/*_test.cpp))))
-TEST_BINS := $(patsubst tests/%/,$(BUILD)/tests/%.bin,$(TEST_DIRS))
-ONNX_OBJ  := $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard cli/onnx_*.cpp)))
+# One program a folder; its subfolders belong to it.
+TEST_DIRS := $(sort $(foreach t,$(wildcard tests/*/*_test.cpp tests/*/*/*_test.cpp),$(word 2,$(subst /, ,$(t)))))
+TEST_BINS := $(TEST_DIRS:%=$(BUILD)/tests/%.bin)
 
 $(BUILD)/tests/%.o: tests/%.cpp $(call precompiled,test) | deps
 	@mkdir -p $(@D)
@@ -179,14 +180,14 @@ $(BUILD)/tests/main.o: tests/main.cpp | deps
 	@$(CXX) $(TEST_FLAGS) -c $< -o $@
 
 define TEST_RULE
-$$(BUILD)/tests/$(1).bin: $$(patsubst %.cpp,$$(BUILD)/%.o,$$(sort $$(wildcard tests/$(1)/*.cpp tests/*.cpp))) $$(ONNX_OBJ) $$(LIB)
+$$(BUILD)/tests/$(1).bin: $$(patsubst %.cpp,$$(BUILD)/%.o,$$(sort $$(wildcard tests/$(1)/*.cpp tests/$(1)/*/*.cpp tests/*.cpp))) $$(ONNX_OBJ) $$(LIB)
 	@echo "  link    $$@"
 	@$$(CXX) $$(FLAGS) $$^ $$(LIBS) -o $$@
 .PHONY: test-$(1)
 test-$(1): $$(BUILD)/tests/$(1).bin $$(if $$(filter cli,$(1)),$$(BUILD)/vitrail)
 	VITRAIL_BIN=$$(BUILD)/vitrail $$< $$(ARGS)
 endef
-$(foreach d,$(TEST_DIRS),$(eval $(call TEST_RULE,$(d:tests/%/=%))))
+$(foreach d,$(TEST_DIRS),$(eval $(call TEST_RULE,$(d))))
 
 .PHONY: test test-long test-asan test-tsan check-ops layers
 test: $(TEST_BINS) $(BENCHES:%=$(BUILD)/bench/%) $(BUILD)/vitrail $(EXAMPLES:%=$(BUILD)/examples/%)

@@ -7,7 +7,7 @@
 
 #include "autograd/engine.h"
 #include "autograd/profile.h"
-#include "tensor/parallel.h"
+#include "tensor/machine/parallel.h"
 
 namespace vitrail {
 namespace {

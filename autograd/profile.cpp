@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "autograd/node.h"
-#include "tensor/flops.h"
+#include "tensor/machine/flops.h"
 
 namespace vitrail {
 

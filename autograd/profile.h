@@ -32,7 +32,7 @@ struct ProfileEntry {
   Pass pass = Pass::kOther;
   int64_t calls = 0;
   double seconds = 0;
-  int64_t flops = 0;  // of matrix products (tensor/flops.h); in backward with the additions of gradients that meet
+  int64_t flops = 0;  // of matrix products (tensor/machine/flops.h); in backward with the additions of gradients that meet
   // The least that must move: inputs and output forward, dy and the gradients backward (what backward saved is not counted).
   // Nothing for a view.
   int64_t bytes = 0;

@@ -1,7 +1,7 @@
 // One step of AdamW over all weights of a model.
 #include "bench/timing.h"
 #include "models/presets.h"
-#include "train/optim.h"
+#include "train/optim/optim.h"
 
 using namespace vitrail;
 

@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "bench/timing.h"
-#include "tensor/ops/attention_detail.h"
+#include "tensor/kernels/attention_detail.h"
 #include "tensor/view.h"
 
 using namespace vitrail;

@@ -10,9 +10,9 @@
 
 #include "autograd/ops.h"
 #include "autograd/profile.h"
-#include "tensor/blas.h"
-#include "tensor/parallel.h"
-#include "tensor/probe.h"
+#include "tensor/machine/parallel.h"
+#include "tensor/machine/probe.h"
+#include "tensor/product/gemm.h"
 #include "tensor/rng.h"
 
 namespace vitrail::bench {

@@ -4,15 +4,15 @@
 #include <memory>
 
 #include "autograd/ops.h"
+#include "base/file.h"
 #include "cli/bench_report.h"
 #include "cli/command.h"
 #include "models/presets.h"
-#include "tensor/flops.h"
-#include "tensor/io/file.h"
-#include "tensor/parallel.h"
-#include "tensor/precision.h"
-#include "tensor/probe.h"
-#include "train/optim.h"
+#include "tensor/machine/flops.h"
+#include "tensor/machine/parallel.h"
+#include "tensor/machine/probe.h"
+#include "tensor/product/precision.h"
+#include "train/optim/optim.h"
 
 namespace vitrail::cli {
 

@@ -5,8 +5,8 @@
 #include <cstdlib>
 #include <numeric>
 
-#include "tensor/blas.h"
-#include "tensor/probe.h"
+#include "tensor/machine/probe.h"
+#include "tensor/product/gemm.h"
 
 namespace vitrail::cli {
 

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "tensor/error.h"
-#include "tensor/io/file.h"
-#include "tensor/io/json.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
 
 namespace vitrail::cli {
 namespace {

@@ -2,11 +2,11 @@
 #include <cstdio>
 #include <memory>
 
+#include "base/json_writer.h"
 #include "cli/command.h"
-#include "data/registry.h"
-#include "tensor/io/json_writer.h"
-#include "tensor/parallel.h"
-#include "tensor/precision.h"
+#include "data/sets/registry.h"
+#include "tensor/machine/parallel.h"
+#include "tensor/product/precision.h"
 #include "train/save.h"
 #include "train/trainer.h"
 

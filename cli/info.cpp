@@ -4,16 +4,16 @@
 #include <filesystem>
 #include <memory>
 
+#include "base/file.h"
+#include "base/gzip.h"
+#include "base/json_writer.h"
 #include "cli/command.h"
-#include "data/gzip.h"
-#include "data/idx.h"
-#include "data/image.h"
-#include "data/registry.h"
+#include "data/image/image.h"
+#include "data/sets/idx.h"
+#include "data/sets/registry.h"
 #include "models/presets.h"
 #include "nn/summary.h"
-#include "tensor/io/file.h"
-#include "tensor/io/json_writer.h"
-#include "tensor/io/safetensors.h"
+#include "tensor/safetensors.h"
 #include "train/save.h"
 
 namespace vitrail::cli {

@@ -6,8 +6,8 @@
 #include <cstdlib>
 #include <new>
 
+#include "base/error.h"
 #include "cli/command.h"
-#include "tensor/error.h"
 
 namespace vitrail::cli {
 namespace {

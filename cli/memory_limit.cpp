@@ -7,9 +7,9 @@
 #include <fstream>
 #include <string>
 
+#include "base/error.h"
+#include "base/file.h"
 #include "cli/commands.h"
-#include "tensor/error.h"
-#include "tensor/io/file.h"
 #include "tensor/storage.h"
 
 namespace vitrail::cli {

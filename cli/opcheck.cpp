@@ -3,10 +3,10 @@
 #include <cstdio>
 
 #include "autograd/gradcheck.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/json_writer.h"
 #include "cli/commands.h"
-#include "tensor/io/file.h"
-#include "tensor/io/json.h"
-#include "tensor/io/json_writer.h"
 #include "tests/op_cases.h"
 
 namespace vitrail::cli {

@@ -4,12 +4,12 @@
 #include <optional>
 
 #include "autograd/node.h"
+#include "base/json_writer.h"
 #include "cli/command.h"
-#include "data/idx.h"
-#include "data/image.h"
-#include "tensor/io/json_writer.h"
+#include "data/image/image.h"
+#include "data/sets/idx.h"
 #include "tensor/ops.h"
-#include "tensor/precision.h"
+#include "tensor/product/precision.h"
 #include "train/save.h"
 
 namespace vitrail::cli {

@@ -1,6 +1,6 @@
 // vitrail runop: one operation, forward and backward, on given tensors.
 #include "cli/commands.h"
-#include "cli/onnx_vector.h"
+#include "tests/runop/onnx_vector.h"
 
 namespace vitrail::cli {
 namespace {

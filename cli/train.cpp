@@ -2,10 +2,10 @@
 #include <memory>
 #include <optional>
 
+#include "base/file.h"
 #include "cli/command.h"
 #include "cli/train_job.h"
-#include "tensor/io/file.h"
-#include "tensor/parallel.h"
+#include "tensor/machine/parallel.h"
 
 namespace vitrail::cli {
 

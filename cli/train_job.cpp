@@ -7,10 +7,10 @@
 #include <filesystem>
 
 #include "autograd/ops.h"
+#include "base/file.h"
+#include "base/json_writer.h"
 #include "data/loader.h"
 #include "nn/summary.h"
-#include "tensor/io/file.h"
-#include "tensor/io/json_writer.h"
 #include "train/interrupt.h"
 #include "train/progress.h"
 #include "train/save.h"

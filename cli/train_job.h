@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "data/registry.h"
+#include "data/sets/registry.h"
 #include "models/presets.h"
 #include "train/trainer.h"
 
@@ -12,7 +12,7 @@ namespace vitrail::cli {
 struct TrainJob {
   std::string model;  // a preset, or the path of a JSON configuration; empty: the data set's default
   std::string out;    // folder; empty: nothing is saved
-  std::string data;   // as in data/registry.h
+  std::string data;   // as in data/sets/registry.h
   TrainConfig config;
   bool baseline = false;  // train a softmax regression on the same images first
   DatasetPtr train, test;

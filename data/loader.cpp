@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "tensor/parallel.h"
+#include "tensor/machine/parallel.h"
 #include "tensor/rng.h"
 
 namespace vitrail {

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include "data/image.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/json_writer.h"
+#include "data/image/image.h"
 #include "data/transforms.h"
-#include "tensor/io/file.h"
-#include "tensor/io/json.h"
-#include "tensor/io/json_writer.h"
 #include "tensor/view.h"
 
 namespace vitrail {

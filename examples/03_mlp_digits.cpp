@@ -5,10 +5,10 @@
 #include <cstdio>
 
 #include "data/loader.h"
-#include "data/registry.h"
+#include "data/sets/registry.h"
 #include "nn/nn.h"
 #include "train/metrics.h"
-#include "train/optim.h"
+#include "train/optim/optim.h"
 
 using namespace vitrail;
 

@@ -9,7 +9,7 @@
 #include "nn/nn.h"
 #include "tensor/ops.h"
 #include "train/metrics.h"
-#include "train/optim.h"
+#include "train/optim/optim.h"
 
 using namespace vitrail;
 

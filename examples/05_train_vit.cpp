@@ -7,14 +7,14 @@
 #include <cstdio>
 #include <filesystem>
 
-#include "data/image.h"
+#include "data/image/image.h"
 #include "data/loader.h"
-#include "data/registry.h"
+#include "data/sets/registry.h"
 #include "nn/nn.h"
-#include "train/clip.h"
 #include "train/metrics.h"
-#include "train/optim.h"
-#include "train/schedule.h"
+#include "train/optim/clip.h"
+#include "train/optim/optim.h"
+#include "train/optim/schedule.h"
 
 using namespace vitrail;
 

@@ -4,9 +4,9 @@
 #include <cmath>
 #include <initializer_list>
 
+#include "base/error.h"
 #include "models/cct.h"
 #include "nn/activation.h"
-#include "tensor/error.h"
 
 namespace vitrail::models {
 namespace {

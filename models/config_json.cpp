@@ -1,6 +1,6 @@
+#include "base/json.h"
+#include "base/json_writer.h"
 #include "models/config_fields.h"
-#include "tensor/io/json.h"
-#include "tensor/io/json_writer.h"
 
 namespace vitrail::models {
 namespace {

@@ -1,10 +1,10 @@
 #include "models/presets.h"
 
+#include "base/json.h"
 #include "models/baselines.h"
 #include "models/cct.h"
 #include "models/resnet.h"
 #include "models/vit.h"
-#include "tensor/io/json.h"
 
 namespace vitrail::models {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "tensor/parallel.h"
+#include "tensor/machine/parallel.h"
 
 namespace vitrail::nn {
 namespace {

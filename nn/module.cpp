@@ -4,7 +4,7 @@
 #include <map>
 #include <sstream>
 
-#include "tensor/error.h"
+#include "base/error.h"
 
 namespace vitrail::nn {
 namespace {

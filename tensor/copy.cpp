@@ -3,9 +3,9 @@
 #include <cstring>
 #include <type_traits>
 
-#include "tensor/convert.h"
+#include "base/convert.h"
+#include "tensor/machine/parallel.h"
 #include "tensor/ops/rounding.h"
-#include "tensor/parallel.h"
 #include "tensor/tensor.h"
 #include "tensor/view.h"
 

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "tensor/error.h"
+#include "base/error.h"
 
 namespace vitrail {
 

@@ -4,7 +4,7 @@
 #include <numbers>
 #include <utility>
 
-#include "tensor/parallel.h"
+#include "tensor/machine/parallel.h"
 
 namespace vitrail {
 namespace {

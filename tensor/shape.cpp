@@ -5,7 +5,7 @@
 #include <limits>
 #include <ostream>
 
-#include "tensor/error.h"
+#include "base/error.h"
 
 namespace vitrail {
 

@@ -7,8 +7,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "tensor/error.h"
-#include "tensor/region_allocator.h"
+#include "base/error.h"
+#include "tensor/machine/region_allocator.h"
 
 namespace vitrail {
 namespace {

@@ -1,7 +1,7 @@
 // Memory: reference-counted blocks from a caching allocator.
 //
 // A fresh 20 MB block costs more in page faults than the arithmetic done on it, so freed memory is kept and handed out again:
-// small blocks by size class, large ones cut from regions (tensor/region_allocator.h). The counters below are read by tests,
+// small blocks by size class, large ones cut from regions (tensor/machine/region_allocator.h). The counters below are read by tests,
 // benchmarks and labs.
 #pragma once
 

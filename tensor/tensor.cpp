@@ -4,8 +4,8 @@
 #include <cmath>
 #include <cstring>
 
-#include "tensor/convert.h"
-#include "tensor/parallel.h"
+#include "base/convert.h"
+#include "tensor/machine/parallel.h"
 #include "tensor/view.h"
 
 namespace vitrail {

@@ -103,7 +103,7 @@ Tensor contiguous(const Tensor& x);
 // A contiguous copy in new memory.
 Tensor clone(const Tensor& x);
 // The elements converted (float to integer truncates towards zero and never leaves its
-// range, NaN becomes 0: tensor/convert.h); x itself if it has that dtype.
+// range, NaN becomes 0: base/convert.h); x itself if it has that dtype.
 Tensor to(const Tensor& x, Dtype dtype);
 void fill_(Tensor x, double value);
 void zero_(Tensor x);

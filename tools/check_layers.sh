@@ -8,25 +8,26 @@ allow() {  # folder, then the folders it may include from
   folder=$1
   shift
   allowed=$(echo "$folder $*" | tr ' ' '|')
-  found=$(grep -rnE '^#include "(tensor|autograd|nn|models|data|train|cli|examples|labs|tests|bench)/' "$folder" --include='*.h' --include='*.cpp' 2>/dev/null |
-    grep -vE "#include \"($allowed)/" | grep -v '^cli/opcheck.cpp:.*"tests/op_cases.h"')
+  found=$(grep -rnE '^#include "(base|tensor|autograd|nn|models|data|train|cli|examples|labs|tests|bench)/' "$folder" --include='*.h' --include='*.cpp' 2>/dev/null |
+    grep -vE "#include \"($allowed)/" | grep -vE '^cli/opcheck.cpp:.*"tests/op_cases.h"|^cli/runop.cpp:.*"tests/runop/')
   if [ -n "$found" ]; then
     echo "[layers] $folder/ may include only from: $(echo "$allowed" | tr '|' ' '). Found:" >&2
     echo "$found" >&2
     status=1
   fi
 }
-allow tensor
-allow autograd tensor
-allow nn tensor autograd
-allow models tensor autograd nn
-allow data tensor
-allow train tensor autograd nn models data
-allow cli tensor autograd nn models data train
-allow examples tensor autograd nn models data train
-allow bench tensor autograd nn models data train
-if grep -rnE '^#include [<"](omp|blis|cblas)\.h' tensor autograd nn models data train cli examples bench | grep -vE '^tensor/(parallel|blas)\.cpp:'; then
-  echo "[layers] OpenMP belongs to tensor/parallel.cpp, BLIS to tensor/blas.cpp" >&2
+allow base
+allow tensor base
+allow autograd base tensor
+allow nn base tensor autograd
+allow models base tensor autograd nn
+allow data base tensor
+allow train base tensor autograd nn models data
+allow cli base tensor autograd nn models data train
+allow examples base tensor autograd nn models data train
+allow bench base tensor autograd nn models data train
+if grep -rnE '^#include [<"](omp|blis|cblas)\.h' base tensor autograd nn models data train cli examples bench | grep -vE '^tensor/(machine/parallel|product/blis)\.cpp:'; then
+  echo "[layers] OpenMP belongs to tensor/machine/parallel.cpp, BLIS to tensor/product/blis.cpp" >&2
   status=1
 fi
 exit $status

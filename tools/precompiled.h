@@ -19,7 +19,7 @@
 #include <variant>
 #include <vector>
 
-#include "tensor/parallel.h"
+#include "tensor/machine/parallel.h"
 #include "tensor/tensor.h"
 #include "tensor/view.h"
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "tensor/precision.h"
+#include "tensor/product/precision.h"
 
 namespace vitrail {
 

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "data/dataset.h"
-#include "train/optim.h"
-#include "train/schedule.h"
+#include "train/optim/optim.h"
+#include "train/optim/schedule.h"
 
 namespace vitrail {
 
@@ -19,7 +19,7 @@ struct TrainConfig {
   uint64_t seed = 0;    // initial weights, order of the images, augmentation, dropout: the run is a function of it
   int64_t threads = 0;  // 0: all processors that the process may use; no effect on the result
 
-  std::string precision = "f32";  // f32, or bf16: operands of products rounded (tensor/precision.h)
+  std::string precision = "f32";  // f32, or bf16: operands of products rounded (tensor/product/precision.h)
 
   std::string optimizer = "adamw";  // adamw, adam, sgd, lion, rmsprop
   double lr = 1e-3;
@@ -28,7 +28,7 @@ struct TrainConfig {
   double momentum = 0.9;              // sgd, rmsprop
   bool nesterov = true;               // sgd
 
-  std::string schedule = "cosine";  // constant, linear, cosine, step, multistep, polynomial (train/schedule.h)
+  std::string schedule = "cosine";  // constant, linear, cosine, step, multistep, polynomial (train/optim/schedule.h)
   double min_lr = 1e-5;             // where linear, cosine and polynomial end; never above lr
   double warmup = 0.05;             // part of all steps
   int64_t step_epochs = 10;         // step: epochs between two drops

@@ -1,8 +1,8 @@
 // TrainConfig as JSON, both ways, from one list of fields.
 #include <limits>
 
-#include "tensor/io/json.h"
-#include "tensor/io/json_writer.h"
+#include "base/json.h"
+#include "base/json_writer.h"
 #include "train/config.h"
 
 namespace vitrail {

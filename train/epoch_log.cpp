@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "tensor/io/json_writer.h"
+#include "base/json_writer.h"
 #include "train/progress.h"
 #include "train/trainer.h"
 

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "base/file.h"
+#include "base/json.h"
+#include "base/json_writer.h"
 #include "models/presets.h"
-#include "tensor/io/file.h"
-#include "tensor/io/json.h"
-#include "tensor/io/json_writer.h"
-#include "tensor/io/safetensors.h"
 #include "tensor/ops.h"
+#include "tensor/safetensors.h"
 
 namespace vitrail {
 

@@ -4,13 +4,13 @@
 
 #include "autograd/ops.h"
 #include "data/loader.h"
-#include "tensor/precision.h"
+#include "tensor/product/precision.h"
 #include "tensor/rng.h"
-#include "train/clip.h"
-#include "train/ema.h"
 #include "train/epoch_log.h"
 #include "train/interrupt.h"
 #include "train/metrics.h"
+#include "train/optim/clip.h"
+#include "train/optim/ema.h"
 #include "train/progress.h"
 
 namespace vitrail {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "tensor/ops/attention_detail.h"
+#include "tensor/kernels/attention_detail.h"
 #include "tensor/view.h"
 
 namespace vitrail {

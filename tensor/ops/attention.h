@@ -1,7 +1,7 @@
 // Scaled dot-product attention (Vaswani et al., arXiv:1706.03762, equation 1) as one operation.
 #pragma once
 
-#include "tensor/precision.h"
+#include "tensor/product/precision.h"
 #include "tensor/tensor.h"
 
 namespace vitrail {

@@ -1,7 +1,7 @@
 // Batch normalisation: statistics of one channel over batch and space. Each channel is one thread's, from its sums to its
 // gradient, so the order of its additions does not depend on the number of threads.
-#include "tensor/ops/norm_detail.h"
-#include "tensor/parallel.h"
+#include "tensor/kernels/norm_detail.h"
+#include "tensor/machine/parallel.h"
 
 namespace vitrail {
 namespace {

@@ -1,9 +1,9 @@
 // conv2d and its gradients: what is checked, and which kernel runs.
 #include <algorithm>
 
-#include "tensor/ops/conv2d_detail.h"
-#include "tensor/ops/norm_detail.h"
-#include "tensor/parallel.h"
+#include "tensor/kernels/conv2d_detail.h"
+#include "tensor/kernels/norm_detail.h"
+#include "tensor/machine/parallel.h"
 
 namespace vitrail {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "tensor/parallel.h"
+#include "tensor/machine/parallel.h"
 
 namespace vitrail {
 namespace {

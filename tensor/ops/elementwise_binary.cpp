@@ -2,8 +2,8 @@
 #include <type_traits>
 #include <vector>
 
+#include "tensor/kernels/elementwise_loop.h"
 #include "tensor/ops/elementwise.h"
-#include "tensor/ops/elementwise_loop.h"
 
 namespace vitrail {
 namespace {

@@ -3,9 +3,9 @@
 #include <limits>
 #include <type_traits>
 
+#include "tensor/kernels/elementwise_loop.h"
+#include "tensor/machine/vector_math.h"
 #include "tensor/ops/elementwise.h"
-#include "tensor/ops/elementwise_loop.h"
-#include "tensor/vector_math.h"
 
 namespace vitrail {
 namespace {

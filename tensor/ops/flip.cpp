@@ -1,9 +1,9 @@
 // Other orders and parts of the same elements: flip, roll, tril, triu.
 #include <algorithm>
 
-#include "tensor/ops/axis_blocks.h"
+#include "tensor/kernels/axis_blocks.h"
+#include "tensor/machine/parallel.h"
 #include "tensor/ops/indexing.h"
-#include "tensor/parallel.h"
 #include "tensor/view.h"
 
 namespace vitrail {

@@ -1,9 +1,9 @@
 // Picking elements by index: index_select, gather, embedding, one_hot.
 #include <algorithm>
 
-#include "tensor/ops/axis_blocks.h"
+#include "tensor/kernels/axis_blocks.h"
+#include "tensor/machine/parallel.h"
 #include "tensor/ops/indexing.h"
-#include "tensor/parallel.h"
 #include "tensor/view.h"
 
 namespace vitrail {

@@ -1,9 +1,9 @@
 // GELU and its derivative, one pass each. The exact form shares one exponential between Phi(x) and its density.
+#include "tensor/kernels/elementwise_loop.h"
+#include "tensor/machine/gelu_exact.h"
+#include "tensor/machine/parallel.h"
+#include "tensor/machine/vector_math.h"
 #include "tensor/ops/elementwise.h"
-#include "tensor/ops/elementwise_loop.h"
-#include "tensor/ops/gelu_exact.h"
-#include "tensor/parallel.h"
-#include "tensor/vector_math.h"
 
 namespace vitrail {
 namespace {

@@ -1,6 +1,6 @@
 // Group normalisation: the channels of one group of one image lie side by side, so its statistics are those of a row.
-#include "tensor/ops/norm_detail.h"
-#include "tensor/parallel.h"
+#include "tensor/kernels/norm_detail.h"
+#include "tensor/machine/parallel.h"
 
 namespace vitrail {
 namespace {

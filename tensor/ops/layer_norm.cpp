@@ -1,7 +1,7 @@
 // Layer normalisation: one pass over memory each way; the passes within a row find it in the first-level cache.
-#include "tensor/ops/norm_detail.h"
-#include "tensor/parallel.h"
-#include "tensor/product/bf16.h"
+#include "tensor/kernels/norm_detail.h"
+#include "tensor/machine/bf16.h"
+#include "tensor/machine/parallel.h"
 
 namespace vitrail {
 namespace {

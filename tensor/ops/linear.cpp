@@ -1,9 +1,9 @@
 #include "tensor/ops/linear.h"
 
-#include "tensor/blas.h"
-#include "tensor/ops/linear_detail.h"
+#include "tensor/kernels/linear_detail.h"
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/rounding.h"
+#include "tensor/product/gemm.h"
 #include "tensor/product/product.h"
 #include "tensor/view.h"
 

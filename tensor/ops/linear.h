@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "tensor/precision.h"
+#include "tensor/product/precision.h"
 #include "tensor/tensor.h"
 
 namespace vitrail {

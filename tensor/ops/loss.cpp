@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "tensor/parallel.h"
+#include "tensor/machine/parallel.h"
 #include "tensor/view.h"
 
 namespace vitrail {

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "tensor/blas.h"
-#include "tensor/parallel.h"
+#include "tensor/machine/parallel.h"
+#include "tensor/product/gemm.h"
 #include "tensor/view.h"
 
 namespace vitrail {

@@ -1,5 +1,5 @@
 // Making a tensor larger: pad and tile.
-#include "tensor/ops/axis_blocks.h"
+#include "tensor/kernels/axis_blocks.h"
 #include "tensor/ops/indexing.h"
 #include "tensor/view.h"
 

@@ -1,5 +1,5 @@
 // Average pooling, over windows of a fixed size or over a fixed number of cells: the same loops over other windows.
-#include "tensor/ops/pool_detail.h"
+#include "tensor/kernels/pool_detail.h"
 
 namespace vitrail {
 namespace {

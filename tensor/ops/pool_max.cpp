@@ -2,7 +2,7 @@
 #include <cmath>
 #include <limits>
 
-#include "tensor/ops/pool_detail.h"
+#include "tensor/kernels/pool_detail.h"
 
 namespace vitrail {
 namespace {

@@ -2,9 +2,9 @@
 #include <cmath>
 #include <limits>
 
+#include "tensor/kernels/reduce_layout.h"
+#include "tensor/machine/parallel.h"
 #include "tensor/ops/reduce.h"
-#include "tensor/ops/reduce_layout.h"
-#include "tensor/parallel.h"
 #include "tensor/view.h"
 
 namespace vitrail {

@@ -3,10 +3,10 @@
 #include <cmath>
 #include <type_traits>
 
+#include "tensor/kernels/reduce_layout.h"
+#include "tensor/machine/parallel.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/reduce.h"
-#include "tensor/ops/reduce_layout.h"
-#include "tensor/parallel.h"
 #include "tensor/view.h"
 
 namespace vitrail {

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include "tensor/ops/resize_weights.h"
-#include "tensor/parallel.h"
+#include "tensor/kernels/resize_weights.h"
+#include "tensor/machine/parallel.h"
 
 namespace vitrail {
 namespace {

@@ -1,6 +1,6 @@
 // RMS normalisation: layer normalisation without the mean.
-#include "tensor/ops/norm_detail.h"
-#include "tensor/parallel.h"
+#include "tensor/kernels/norm_detail.h"
+#include "tensor/machine/parallel.h"
 
 namespace vitrail {
 namespace {

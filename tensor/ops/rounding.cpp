@@ -4,9 +4,9 @@
 #include <type_traits>
 #include <vector>
 
-#include "tensor/ops/norm_detail.h"
-#include "tensor/parallel.h"
-#include "tensor/product/bf16.h"
+#include "tensor/kernels/norm_detail.h"
+#include "tensor/machine/bf16.h"
+#include "tensor/machine/parallel.h"
 #include "tensor/view.h"
 
 namespace vitrail {

@@ -2,9 +2,9 @@
 // sum has the same bits for any number of threads.
 #include <algorithm>
 
-#include "tensor/ops/axis_blocks.h"
+#include "tensor/kernels/axis_blocks.h"
+#include "tensor/machine/parallel.h"
 #include "tensor/ops/indexing.h"
-#include "tensor/parallel.h"
 #include "tensor/view.h"
 
 namespace vitrail {

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <limits>
 
-#include "tensor/fast_exp.h"
-#include "tensor/parallel.h"
+#include "tensor/machine/fast_exp.h"
+#include "tensor/machine/parallel.h"
 #include "tensor/view.h"
 
 namespace vitrail {

@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <numeric>
 
+#include "tensor/machine/parallel.h"
 #include "tensor/ops/indexing.h"
 #include "tensor/ops/reduce.h"
-#include "tensor/parallel.h"
 #include "tensor/view.h"
 
 namespace vitrail {

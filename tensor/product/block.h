@@ -1,10 +1,10 @@
 // One block of a product on the calling thread: what a thread does for its tile of C, one depth block after the other.
 #pragma once
 
-#include "tensor/blas.h"
-#include "tensor/precision.h"
+#include "tensor/product/gemm.h"
 #include "tensor/product/micro_kernel.h"
 #include "tensor/product/operand.h"
+#include "tensor/product/precision.h"
 
 namespace vitrail::detail {
 

@@ -3,8 +3,8 @@
 
 #include <variant>
 
-#include "tensor/blas.h"
 #include "tensor/dtype.h"
+#include "tensor/product/gemm.h"
 
 namespace vitrail::detail {
 

@@ -4,7 +4,7 @@
 #include <bit>
 #include <cstring>
 
-#include "tensor/product/bf16.h"
+#include "tensor/machine/bf16.h"
 
 namespace vitrail::detail {
 namespace {

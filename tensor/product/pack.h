@@ -1,7 +1,7 @@
 // Packing: operands rearranged so that the micro-kernel reads memory in order.
 #pragma once
 
-#include "tensor/blas.h"
+#include "tensor/product/gemm.h"
 #include "tensor/product/micro_kernel.h"
 #include "tensor/product/operand.h"
 

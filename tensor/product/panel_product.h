@@ -8,10 +8,10 @@
 
 #include <cstdint>
 
-#include "tensor/blas.h"
-#include "tensor/precision.h"
+#include "tensor/product/gemm.h"
 #include "tensor/product/micro_kernel.h"
 #include "tensor/product/operand.h"
+#include "tensor/product/precision.h"
 
 namespace vitrail::detail {
 

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "tensor/flops.h"
-#include "tensor/parallel.h"
+#include "tensor/machine/flops.h"
+#include "tensor/machine/parallel.h"
 #include "tensor/product/block.h"
 #include "tensor/product/pack.h"
 #include "tensor/shape.h"

@@ -7,7 +7,7 @@
 // An operand that was rounded before gives the same bits as one that is rounded on the way; it needs Precision::kBf16.
 #pragma once
 
-#include "tensor/blas.h"
+#include "tensor/product/gemm.h"
 #include "tensor/product/operand.h"
 #include "tensor/storage.h"
 

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "autograd/ops.h"
+#include "tensor/machine/parallel.h"
 #include "tensor/ops.h"
-#include "tensor/parallel.h"
 
 using namespace vitrail;
 

@@ -7,7 +7,7 @@
 #include "autograd/checkpoint.h"
 #include "autograd/ops.h"
 #include "autograd/profile.h"
-#include "tensor/flops.h"
+#include "tensor/machine/flops.h"
 #include "tensor/ops.h"
 
 using namespace vitrail;

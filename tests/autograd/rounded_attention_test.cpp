@@ -6,8 +6,8 @@
 #include "tensor/ops.h"
 #include "tensor/ops/attention.h"
 #include "tensor/rng.h"
-#include "tests/tensor/kernel_test.h"
-#include "tests/tensor/scratch_folder.h"
+#include "tests/support/kernel_test.h"
+#include "tests/support/scratch_folder.h"
 
 using namespace vitrail;
 using vitrail::testing::check_same_bits_for_any_threads;

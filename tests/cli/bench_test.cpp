@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "tensor/io/file.h"
-#include "tests/cli/run_program.h"
+#include "base/file.h"
+#include "tests/support/run_program.h"
 
 using namespace vitrail;
 using namespace vitrail::testing;

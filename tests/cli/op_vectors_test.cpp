@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <map>
 
-#include "cli/onnx_vector.h"
+#include "tests/runop/onnx_vector.h"
 
 using namespace vitrail;
 

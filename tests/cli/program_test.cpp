@@ -1,12 +1,12 @@
 // The program from outside: train, look, test, predict, stop.
 #include <doctest/doctest.h>
 
-#include "data/image.h"
-#include "data/registry.h"
-#include "tensor/io/file.h"
-#include "tensor/io/json.h"
-#include "tensor/io/safetensors.h"
-#include "tests/cli/run_program.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "data/image/image.h"
+#include "data/sets/registry.h"
+#include "tensor/safetensors.h"
+#include "tests/support/run_program.h"
 
 using namespace vitrail;
 using namespace vitrail::testing;

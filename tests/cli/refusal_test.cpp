@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include "tensor/io/file.h"
-#include "tests/cli/run_program.h"
+#include "base/file.h"
+#include "tests/support/run_program.h"
 
 using namespace vitrail;
 using namespace vitrail::testing;

@@ -2,9 +2,9 @@
 #include <doctest/doctest.h>
 #include <signal.h>
 
-#include "tensor/io/file.h"
-#include "tensor/io/json.h"
-#include "tests/cli/run_program.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "tests/support/run_program.h"
 
 using namespace vitrail;
 using namespace vitrail::testing;

@@ -2,7 +2,7 @@
 
 #include <set>
 
-#include "tests/data/data_test.h"
+#include "tests/support/data_test.h"
 
 using namespace vitrail;
 using namespace vitrail::testing;

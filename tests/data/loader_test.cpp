@@ -2,11 +2,11 @@
 
 #include <algorithm>
 
-#include "data/glyphs.h"
-#include "data/scenes.h"
-#include "tensor/parallel.h"
+#include "data/sets/glyphs.h"
+#include "data/sets/scenes.h"
+#include "tensor/machine/parallel.h"
 #include "tensor/view.h"
-#include "tests/data/data_test.h"
+#include "tests/support/data_test.h"
 
 using namespace vitrail;
 using namespace vitrail::testing;

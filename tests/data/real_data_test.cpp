@@ -1,8 +1,8 @@
 // The real files, where they are at hand ($VITRAIL_DATA, else ../shared/data).
 #include <cmath>
 
-#include "data/registry.h"
-#include "tests/data/data_test.h"
+#include "data/sets/registry.h"
+#include "tests/support/data_test.h"
 
 using namespace vitrail;
 using namespace vitrail::testing;

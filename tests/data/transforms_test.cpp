@@ -4,9 +4,9 @@
 #include <map>
 #include <set>
 
-#include "data/image.h"
+#include "data/image/image.h"
 #include "tensor/view.h"
-#include "tests/data/data_test.h"
+#include "tests/support/data_test.h"
 
 using namespace vitrail;
 using namespace vitrail::testing;

@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 
 #include "models/presets.h"
-#include "tests/models/model_test.h"
+#include "tests/support/model_test.h"
 
 namespace vitrail::testing {
 namespace {

@@ -7,7 +7,7 @@
 #include <map>
 
 #include "nn/nn.h"
-#include "tensor/io/safetensors.h"
+#include "tensor/safetensors.h"
 
 namespace vitrail::testing {
 namespace {

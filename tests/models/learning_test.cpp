@@ -1,9 +1,9 @@
 #include <doctest/doctest.h>
 
 #include "models/presets.h"
+#include "tensor/machine/parallel.h"
 #include "tensor/ops.h"
-#include "tensor/parallel.h"
-#include "tests/models/model_test.h"
+#include "tests/support/model_test.h"
 
 namespace vitrail::testing {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "models/presets.h"
 #include "nn/summary.h"
-#include "tests/models/model_test.h"
+#include "tests/support/model_test.h"
 
 namespace vitrail::testing {
 namespace {

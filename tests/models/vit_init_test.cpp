@@ -2,7 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "tensor/ops.h"
-#include "tests/models/model_test.h"
+#include "tests/support/model_test.h"
 
 namespace vitrail::testing {
 namespace {

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include "tensor/machine/parallel.h"
 #include "tensor/ops.h"
-#include "tensor/parallel.h"
-#include "tests/models/model_test.h"
+#include "tests/support/model_test.h"
 
 namespace vitrail::testing {
 namespace {

@@ -3,7 +3,7 @@
 #include "nn/nn.h"
 #include "tensor/ops.h"
 #include "tensor/ops/attention.h"
-#include "tests/models/model_test.h"
+#include "tests/support/model_test.h"
 
 namespace vitrail::testing {
 namespace {

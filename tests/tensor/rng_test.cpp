@@ -6,8 +6,8 @@
 #include <cmath>
 #include <set>
 
-#include "tensor/parallel.h"
-#include "tests/tensor/scratch_folder.h"
+#include "tensor/machine/parallel.h"
+#include "tests/support/scratch_folder.h"
 
 using namespace vitrail;
 using vitrail::testing::refuses;

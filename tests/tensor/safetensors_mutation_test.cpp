@@ -5,9 +5,9 @@
 #include <cstring>
 #include <filesystem>
 
-#include "tensor/io/safetensors.h"
 #include "tensor/rng.h"
-#include "tests/tensor/scratch_folder.h"
+#include "tensor/safetensors.h"
+#include "tests/support/scratch_folder.h"
 
 using namespace vitrail;
 using vitrail::testing::content_of;

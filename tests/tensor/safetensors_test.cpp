@@ -1,4 +1,4 @@
-#include "tensor/io/safetensors.h"
+#include "tensor/safetensors.h"
 
 #include <doctest/doctest.h>
 
@@ -7,10 +7,10 @@
 #include <cstring>
 #include <limits>
 
-#include "tensor/io/file.h"
+#include "base/file.h"
 #include "tensor/rng.h"
 #include "tensor/view.h"
-#include "tests/tensor/scratch_folder.h"
+#include "tests/support/scratch_folder.h"
 
 using namespace vitrail;
 using vitrail::testing::content_of;

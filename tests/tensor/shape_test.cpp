@@ -4,7 +4,7 @@
 
 #include <limits>
 
-#include "tests/tensor/scratch_folder.h"
+#include "tests/support/scratch_folder.h"
 
 using namespace vitrail;
 using vitrail::testing::refuses;

@@ -11,10 +11,10 @@
 #include <thread>
 #include <vector>
 
-#include "tensor/region_allocator.h"
+#include "tensor/machine/region_allocator.h"
 #include "tensor/rng.h"
 #include "tensor/tensor.h"
-#include "tests/tensor/scratch_folder.h"
+#include "tests/support/scratch_folder.h"
 
 using namespace vitrail;
 using vitrail::testing::refuses;

@@ -6,7 +6,7 @@
 
 #include "tensor/rng.h"
 #include "tensor/view.h"
-#include "tests/tensor/scratch_folder.h"
+#include "tests/support/scratch_folder.h"
 
 using namespace vitrail;
 using vitrail::testing::refuses;

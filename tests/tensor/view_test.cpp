@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "tensor/rng.h"
-#include "tests/tensor/scratch_folder.h"
+#include "tests/support/scratch_folder.h"
 
 using namespace vitrail;
 using vitrail::testing::refuses;

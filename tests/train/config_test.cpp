@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "tests/train/tiny_module.h"
+#include "tests/support/tiny_module.h"
 
 using namespace vitrail;
 

@@ -7,9 +7,9 @@
 #include <cmath>
 #include <filesystem>
 
-#include "tensor/io/file.h"
-#include "tensor/io/safetensors.h"
-#include "tests/train/learn_helpers.h"
+#include "base/file.h"
+#include "tensor/safetensors.h"
+#include "tests/support/learn_helpers.h"
 
 using namespace vitrail;
 using namespace vitrail::testing;

@@ -8,10 +8,10 @@
 #include <cmath>
 #include <filesystem>
 
-#include "tensor/io/file.h"
-#include "tensor/io/json.h"
-#include "tensor/parallel.h"
-#include "tests/train/learn_helpers.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "tensor/machine/parallel.h"
+#include "tests/support/learn_helpers.h"
 #include "train/interrupt.h"
 
 using namespace vitrail;

@@ -1,0 +1,94 @@
+// The one strict reader in front of nlohmann::json. As it comes, that library takes the last of duplicate keys, narrows
+// numbers in silence, accepts bytes after a NUL, and overflows the stack when a deeply nested value is copied.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+
+namespace vitrail {
+
+struct JsonLimits {
+  int64_t max_bytes = int64_t{16} << 20;
+  int max_depth = 64;
+};
+
+// Error(kind) naming source and what is wrong: syntax with its place, a duplicate key, nesting too deep, a NUL byte, a byte
+// order mark, bytes after the value, broken UTF-8, a number out of range, a text too long.
+nlohmann::json parse_json(const std::string& text, const std::string& source, ErrorKind kind = ErrorKind::kData,
+                          const JsonLimits& limits = {});
+
+// The same, for files that only read it through JsonObject: they need not know nlohmann's class, which takes seconds to
+// compile.
+class JsonDocument {
+ public:
+  JsonDocument(const std::string& text, const std::string& source, ErrorKind kind = ErrorKind::kData,
+               const JsonLimits& limits = {});
+  ~JsonDocument();
+  JsonDocument(const JsonDocument&) = delete;
+  JsonDocument& operator=(const JsonDocument&) = delete;
+  const nlohmann::json& root() const { return *root_; }
+
+ private:
+  std::unique_ptr<nlohmann::json> root_;
+};
+
+// The same JSON on several lines, keys sorted: texts of equal content become equal. Error(kind) as above.
+std::string tidy_json(const std::string& text, const std::string& source, ErrorKind kind = ErrorKind::kData);
+
+// Reads the fields of one object with their types and bounds; finish() refuses those that nobody asked for.
+// Errors: Error(kind) "source: key path: rule: value".
+class JsonObject {
+ public:
+  // `path` is the key path of this object, "" at the top.
+  JsonObject(const nlohmann::json& object, std::string source, std::string path = "", ErrorKind kind = ErrorKind::kValue);
+
+  bool has(const std::string& key) const;
+  // Integers only: 1.9, true and "1" are refused, not converted.
+  int64_t integer(const std::string& key, int64_t low, int64_t high);
+  int64_t integer_or(const std::string& key, int64_t low, int64_t high, int64_t otherwise);
+  double number(const std::string& key, double low, double high);
+  double number_or(const std::string& key, double low, double high, double otherwise);
+  bool boolean_or(const std::string& key, bool otherwise);
+  std::string text(const std::string& key);
+  std::string text_or(const std::string& key, const std::string& otherwise);
+  std::vector<int64_t> integers_or(const std::string& key, int64_t low, int64_t high, const std::vector<int64_t>& otherwise);
+  std::vector<double> numbers_or(const std::string& key, double low, double high, const std::vector<double>& otherwise);
+  std::vector<double> numbers(const std::string& key, double low, double high);
+  std::vector<std::string> texts_or(const std::string& key, const std::vector<std::string>& otherwise);
+  // The value as JSON text on one line, keys sorted. The key counts as read; Error if it is missing.
+  std::string json_text(const std::string& key);
+  bool is_list(const std::string& key) const;
+  // The raw value; the key counts as read. Error if it is missing.
+  const nlohmann::json& value(const std::string& key);
+  bool is_null(const std::string& key) const;
+
+  // Error naming the first key that was never asked for, with the nearest of those that were.
+  void finish() const;
+  // Error about one key, for rules that the caller knows.
+  [[noreturn]] void refuse(const std::string& key, const std::string& rule) const;
+
+ private:
+  const nlohmann::json* find(const std::string& key);
+  int64_t to_integer(const std::string& key, const nlohmann::json& value, int64_t low, int64_t high) const;
+  double to_number(const std::string& key, const nlohmann::json& value, double low, double high) const;
+  const nlohmann::json& array(const std::string& key, const nlohmann::json& value) const;
+
+  const nlohmann::json& object_;
+  std::string source_, path_;
+  ErrorKind kind_;
+  std::set<std::string> known_;
+};
+
+// The candidate nearest to `word` by edit distance, or else the first that begins with it, "" if there is none: for "did you
+// mean".
+std::string nearest(const std::string& word, const std::vector<std::string>& candidates);
+
+}  // namespace vitrail

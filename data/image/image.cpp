@@ -1,0 +1,106 @@
+#include "data/image/image.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/file.h"
+#include "data/image/image_formats.h"
+#include "tensor/view.h"
+
+namespace vitrail {
+namespace {
+
+bool begins_with(std::span<const uint8_t> bytes, const char* text, size_t at = 0) {
+  const size_t length = std::strlen(text);
+  return bytes.size() >= at + length && std::memcmp(bytes.data() + at, text, length) == 0;
+}
+
+// What a file of a format that is not decoded is; empty if that is not known either.
+const char* foreign_format(std::span<const uint8_t> bytes) {
+  if (begins_with(bytes, "\xff\xd8\xff")) return "JPEG";
+  if (begins_with(bytes, "GIF8")) return "GIF";
+  if (begins_with(bytes, "BM")) return "BMP";
+  if (begins_with(bytes, "RIFF") && begins_with(bytes, "WEBP", 8)) return "WebP";
+  if (begins_with(bytes, "II*") || begins_with(bytes, "MM")) return "TIFF";
+  return "";
+}
+
+void check_planes(const Tensor& image, const char* op) {
+  check(image.defined() && image.dtype() == Dtype::u8 && image.dim() == 3, ErrorKind::kShape, op,
+        "needs a u8 image [C, H, W]: it is ", image.defined() ? name_of(image.dtype()) : "undefined", " ", image.shape());
+}
+
+}  // namespace
+
+void check_image_size(int64_t width, int64_t height, const std::string& file, const ImageLimits& limits) {
+  check(width >= 1 && height >= 1, ErrorKind::kData, "image", file, ": an image needs pixels: it is ", width, " x ", height);
+  check(width <= limits.max_side && height <= limits.max_side, ErrorKind::kData, "image", file, ": too large: it is ", width,
+        " x ", height, ", the limit is ", limits.max_side, " a side");
+  check(width <= limits.max_pixels / height, ErrorKind::kData, "image", file, ": too many pixels: it is ", width, " x ", height,
+        ", the limit is ", limits.max_pixels);
+}
+
+Tensor from_interleaved(const uint8_t* samples, int64_t channels, int64_t height, int64_t width) {
+  Tensor result = empty({channels, height, width}, Dtype::u8, "image");
+  uint8_t* out = result.mutable_data<uint8_t>();
+  const int64_t pixels = height * width;
+  for (int64_t c = 0; c < channels; ++c) {
+    for (int64_t i = 0; i < pixels; ++i) out[c * pixels + i] = samples[i * channels + c];
+  }
+  return result;
+}
+
+Tensor decode_image(std::span<const uint8_t> bytes, const std::string& name, const ImageLimits& limits) {
+  const std::string file = escaped(name);
+  check(!bytes.empty(), ErrorKind::kData, "image", file, ": the file is empty");
+  if (is_png(bytes)) return decode_png(bytes, file, limits);
+  if (is_netpbm(bytes)) return decode_netpbm(bytes, file, limits);
+  const char* format = foreign_format(bytes);
+  check(*format == 0, ErrorKind::kData, "image", file, ": this is a ", format,
+        " file, which is not supported. Hint: convert it to PNG or PPM.");
+  fail(ErrorKind::kData, "image", file, ": not a picture of a known format (PNG, PGM, PPM): it begins with '",
+       escaped(std::string(bytes.begin(), bytes.begin() + std::min<size_t>(bytes.size(), 8))), "'");
+}
+
+Tensor read_image(const std::string& path, const ImageLimits& limits) {
+  return decode_image(read_file(path, int64_t{1} << 30), path, limits);
+}
+
+void write_png(const std::string& path, const Tensor& image) {
+  const std::vector<uint8_t> bytes = encode_png(image);
+  write_file_atomically(path, {std::span<const uint8_t>(bytes)});
+}
+
+Tensor contact_sheet(const Tensor& images, int64_t columns, int64_t gap) {
+  check(images.defined() && images.dtype() == Dtype::u8 && images.dim() == 4 && images.numel() > 0, ErrorKind::kShape,
+        "contact_sheet", "needs u8 images [N, C, H, W]: they are ", images.shape());
+  check(columns >= 1 && gap >= 0 && gap <= 1024, ErrorKind::kValue, "contact_sheet",
+        "columns must be positive and gap in [0, 1024]: they are ", columns, ", ", gap);
+  const int64_t count = images.size(0), height = images.size(2), width = images.size(3);
+  columns = std::min(columns, count);
+  const int64_t rows = (count + columns - 1) / columns;
+  Tensor sheet = full({images.size(1), rows * (height + gap) - gap, columns * (width + gap) - gap}, 128, Dtype::u8);
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t top = i / columns * (height + gap), left = i % columns * (width + gap);
+    copy_(slice(slice(sheet, 1, top, top + height), 2, left, left + width), select(images, 0, i));
+  }
+  return sheet;
+}
+
+Tensor convert_channels(const Tensor& image, int64_t channels) {
+  check_planes(image, "convert_channels");
+  const int64_t have = image.size(0);
+  check((have == 1 || have == 3) && (channels == 1 || channels == 3), ErrorKind::kShape, "convert_channels",
+        "only between 1 and 3 channels: image is ", image.shape(), ", wanted are ", channels);
+  if (have == channels) return image;
+  if (have == 1) return contiguous(expand(image, {3, image.size(1), image.size(2)}));
+  const Tensor planes = contiguous(image);
+  const int64_t pixels = image.size(1) * image.size(2);
+  const uint8_t *r = planes.data<uint8_t>(), *g = r + pixels, *b = g + pixels;
+  Tensor grey = empty({1, image.size(1), image.size(2)}, Dtype::u8, "convert_channels");
+  uint8_t* out = grey.mutable_data<uint8_t>();
+  for (int64_t i = 0; i < pixels; ++i) out[i] = static_cast<uint8_t>((299 * r[i] + 587 * g[i] + 114 * b[i] + 500) / 1000);
+  return grey;
+}
+
+}  // namespace vitrail

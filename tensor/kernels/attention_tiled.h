@@ -1,0 +1,88 @@
+// Parts that the forward and the backward pass of tiled attention share.
+#pragma once
+
+#include <algorithm>
+#include <initializer_list>
+#include <type_traits>
+#include <vector>
+
+#include "tensor/kernels/attention_detail.h"
+#include "tensor/machine/bf16.h"
+#include "tensor/machine/simd.h"
+#include "tensor/product/panel_product.h"
+
+namespace vitrail::detail {
+
+// Queries that are worked on at once: their scores stay in the cache from Q K^T to the last product that reads them.
+constexpr int64_t kTileQueries = 96;
+
+// Multiply-adds below which a head is not worth a parallel region of its own.
+constexpr int64_t kHeadGrain = int64_t{1} << 16;
+
+// A row of scores in a tile: whole vectors, an odd number of them, so that a walk down a column visits many cache sets.
+inline int64_t tile_stride(int64_t keys) {
+  return padded_cols(keys) / 16 % 2 == 0 ? padded_cols(keys) + 16 : padded_cols(keys);
+}
+
+// Calls tile(first query, count) for [begin, end) in tiles of nearly equal height; once, with none, for an empty range.
+template <class Fn>
+void for_each_tile(int64_t begin, int64_t end, Fn&& tile) {
+  const int64_t count = end - begin, tiles = std::max<int64_t>(1, (count + kTileQueries - 1) / kTileQueries);
+  for (int64_t t = 0; t < tiles; ++t) {
+    const int64_t first = begin + count * t / tiles;
+    tile(first, begin + count * (t + 1) / tiles - first);
+  }
+}
+
+// Memory for one piece of parallel work: blocks of so many floats or pairs, in one allocation.
+class Scratch {
+ public:
+  explicit Scratch(std::initializer_list<int64_t> sizes) : ends_(sizes), storage_(4 * add_up(ends_)) {}
+  uint32_t* elements(size_t block) const {
+    return static_cast<uint32_t*>(storage_.data()) + (block == 0 ? 0 : ends_[block - 1]);
+  }
+  float* floats(size_t block) const { return reinterpret_cast<float*>(elements(block)); }
+
+ private:
+  static int64_t add_up(std::vector<int64_t>& sizes) {
+    int64_t end = 0;
+    for (int64_t& size : sizes) size = end += padded_cols(size);  // each on a cache line of its own
+    return end;
+  }
+  std::vector<int64_t> ends_;
+  Storage storage_;
+};
+
+template <class T>
+MatrixView<T> rows_of(const MatrixView<T>& x, int64_t first, int64_t count) {
+  return x.block(first, count, 0, x.cols);
+}
+
+// The tile after this one: of the same head, or the first of the next; or none.
+struct NextTile {
+  int64_t b = 0, h = 0, first = 0, count = 0;
+  bool opens_head() const { return count > 0 && first == 0; }
+  // Its rows of x.
+  template <class T>
+  ReadSoon rows(const Tensor& x) const {
+    return count > 0 ? ReadSoon(rows_of(head<T>(x, b, h), first, count)) : ReadSoon();
+  }
+};
+
+// Where the f32 sums that become `out` are added up: there, or in scratch until finish() rounds them.
+inline MatrixView<float> sums_of(const MatrixView<float>& out, float*) { return out; }
+inline MatrixView<float> sums_of(const MatrixView<Bf16>& out, float* scratch) {
+  const int64_t filled = padded_cols(out.cols);
+  return {scratch, out.rows, filled, filled, 1};
+}
+inline void finish(const MatrixView<float>&, const MatrixView<float>&) {}
+inline void finish(const MatrixView<float>& sums, const MatrixView<Bf16>& out) {
+  for (int64_t i = 0; i < out.rows; ++i) round_row(sums.data + i * sums.row_stride, out.cols, out.data + i * out.row_stride);
+}
+// Floats of scratch for that.
+template <class T>
+int64_t sums_size(int64_t rows, int64_t cols) {
+  return std::is_same_v<T, Bf16> ? rows * padded_cols(cols) : 0;
+}
+
+}  // namespace vitrail::detail

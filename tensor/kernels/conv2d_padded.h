@@ -1,0 +1,65 @@
+// The padded copy of a tile's input, from which columns are gathered without asking where the image ends.
+#pragma once
+
+#include "tensor/kernels/conv2d_detail.h"
+
+namespace vitrail::detail {
+
+// Neighbouring columns of a tile within one row of pixels: columns [column, column + length) read the padded copy from
+// `source` on, and belong to the output pixels from `output` on (step pixels apart; of a channel at offset 0).
+struct ColumnRun {
+  int64_t column, length, source, output;
+};
+
+// How one axis lies in the padded copy. Pixels are sorted by their residue modulo the stride, so that the pixels of
+// neighbouring outputs under one tap are neighbours whatever the stride. Residues that no tap reads are left out.
+struct PaddedAxis {
+  explicit PaddedAxis(const GatherAxis& axis);
+
+  std::vector<int64_t> phases;                // the input pixel at position 0 of each residue's part
+  std::vector<int64_t> tap_phase, tap_shift;  // output i under tap t is at position i + tap_shift[t] of part tap_phase[t]
+  int64_t reach = 0;                          // a part has the number of outputs + reach positions
+};
+
+// A tile is a range of consecutive rows of output pixels, over the whole batch: where images are small, it holds several.
+template <class T>
+class PaddedTile {
+ public:
+  // Room for tiles of up to that many channels and rows. The gather must outlive it.
+  PaddedTile(const Gather& gather, int64_t most_channels, int64_t most_rows);
+
+  // Copies what rows [row, row + rows) of the group's channels [channel, channel + channels) read.
+  void fill(const T* in, int64_t group, int64_t channel, int64_t channels, int64_t row, int64_t rows);
+
+  int64_t columns() const { return rows_ * gather_.w.outputs; }
+  // The runs of columns [first, first + count), in order, numbered from 0.
+  void runs(int64_t group, int64_t first, int64_t count, std::vector<ColumnRun>& out) const;
+  // Rows [k0, k1) of the matrix of columns: row (channel, tap), element (k, j) at out[(k - k0) * width + j].
+  void unfold(const std::vector<ColumnRun>& runs, int64_t k0, int64_t k1, int64_t width, T* out) const;
+  // Where output row 0 of a tile within one image finds its pixels, for each row of the matrix of columns (depth of them). The
+  // next output row finds them row_length() further on.
+  void origins(std::vector<const T*>& out) const;
+  int64_t row_length() const { return row_length_; }
+  // Elements that may be read beyond the last pixel (zeros or other pixels).
+  static constexpr int64_t kSlack = 16;
+
+ private:
+  // The tile's rows of one image: output rows [first, first + rows), at padded row `base`.
+  struct Segment {
+    int64_t image, first, rows, base;
+  };
+
+  T* data() const { return static_cast<T*>(buffer_.data()); }
+  void split(int64_t row, int64_t rows);
+  void fill_row(const T* from, T* to) const;
+
+  const Gather& gather_;
+  PaddedAxis h_, w_;
+  std::vector<std::pair<int64_t, int64_t>> spans_;  // of the positions of each part of a row, those inside the image
+  int64_t taps_, line_, row_length_, rows_ = 0, padded_rows_ = 0, plane_ = 0;
+  std::vector<Segment> segments_;
+  std::vector<int64_t> tap_offsets_;
+  Storage buffer_;
+};
+
+}  // namespace vitrail::detail

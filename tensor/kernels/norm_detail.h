@@ -1,0 +1,113 @@
+// What the normalisation kernels share: sums that vectorise, centring without cancellation, argument checks.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "tensor/machine/parallel.h"
+#include "tensor/ops/norm.h"
+
+namespace vitrail::detail {
+
+// Eight neighbours, or one number of the rest: what a term of simd_sum() reads from an array, and the same in double.
+template <class T>
+struct EightOf {
+  typedef T Type __attribute__((vector_size(8 * sizeof(T))));
+};
+struct Eight {
+  int64_t index;
+  template <class T>
+  typename EightOf<T>::Type operator()(const T* x) const {
+    typename EightOf<T>::Type values;
+    std::memcpy(&values, x + index, sizeof values);
+    return values;
+  }
+};
+struct One {
+  int64_t index;
+  template <class T>
+  T operator()(const T* x) const {
+    return x[index];
+  }
+};
+inline double widen(float x) { return x; }
+inline double widen(double x) { return x; }
+template <class Values>
+inline auto widen(Values x) {
+  return __builtin_convertvector(x, EightOf<double>::Type);
+}
+
+// sum of term(at) in double, where at(x) reads from an array x [n] and widen() makes doubles of it. 16 sums side by side,
+// because a single chain of additions would wait for the adder's latency; the order depends on n alone. With vectors, because
+// the compiler makes gathers of the plain loop.
+template <class Term>
+inline double simd_sum(int64_t n, const Term& term) {
+  EightOf<double>::Type even{}, odd{};
+  int64_t i = 0;
+  for (; i + 16 <= n; i += 16) {
+    even += term(Eight{i});
+    odd += term(Eight{i + 8});
+  }
+  double rest = 0;
+  for (; i < n; ++i) rest += term(One{i});
+  even += odd;
+  for (int64_t j = 0; j < 8; ++j) rest += even[j];
+  return rest;
+}
+
+// sum of (x - shift), and of its square.
+template <class T>
+inline double sum_deviations(const T* x, int64_t n, double shift) {
+  return simd_sum(n, [=](auto at) { return widen(at(x)) - shift; });
+}
+template <class T>
+inline double sum_squared_deviations(const T* x, int64_t n, double shift) {
+  return simd_sum(n, [=](auto at) {
+    const auto d = widen(at(x)) - shift;
+    return d * d;
+  });
+}
+
+// Subtracts a mean known in double from values of type T in arithmetic of type T: the part of the mean that T cannot hold is
+// subtracted after the part that it can. The first difference is exact where the values are close to the mean, so nothing is
+// lost where it would hurt (x around 10,000 with deviation 1).
+template <class T>
+struct Centre {
+  explicit Centre(double mean) : high(static_cast<T>(mean)), low(static_cast<T>(mean - static_cast<double>(high))) {
+    if (!std::isfinite(low)) low = 0;  // a mean that overflows T must not become inf - inf
+  }
+  template <class Values>
+  Values operator()(Values x) const {
+    return (x - high) - low;
+  }
+  T high, low;
+};
+
+// 1 / sqrt(var + eps), and 0 for a constant row with eps = 0, so that the row gives bias instead of 0 * inf.
+inline double reciprocal_deviation(double var, double eps) { return var + eps == 0 ? 0.0 : 1 / std::sqrt(var + eps); }
+
+// Rows a chunk should have at least, so that it is worth a thread.
+inline int64_t row_grain(int64_t width, int64_t least = 1) {
+  return std::max(least, kElementwiseGrain / std::max<int64_t>(width, 1));
+}
+
+// The shape of the row statistics. Throws for rank 0.
+Shape without_last_axis(const char* op, const Tensor& x);
+// Elements behind one (image, channel) of x [B, C, ...]. Throws below rank 2.
+int64_t channel_plane(const char* op, const Tensor& x);
+// Throws unless weight and bias (where defined) are [extent] and of x's dtype, and eps is a number >= 0.
+void check_norm_arguments(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias, int64_t extent,
+                          double eps);
+// Throws unless dy has the shape and dtype of x, and the statistics (name, tensor) are f64 of shape `shape`.
+void check_norm_backward(const char* op, const Tensor& dy, const Tensor& x, const Tensor& statistic, const char* name,
+                         const Shape& shape);
+
+// `t`, contiguous, or a fresh vector of `length` times `value` where it is undefined.
+Tensor or_constant(const Tensor& t, int64_t length, double value, Dtype dtype);
+
+// out[i] = sum over chunks c, in order, of partial[c][i]; partial is [chunks, width] of double.
+Tensor combine_chunks(const std::vector<double>& partial, int64_t chunks, int64_t width, Dtype dtype);
+
+}  // namespace vitrail::detail

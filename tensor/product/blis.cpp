@@ -1,0 +1,216 @@
+#include "tensor/product/gemm.h"
+
+#include <blis.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <mutex>
+#include <type_traits>
+
+#include "base/error.h"
+#include "tensor/machine/flops.h"
+#include "tensor/machine/parallel.h"
+#include "tensor/product/product.h"
+#include "tensor/storage.h"
+
+// Exported by BLIS, but declared in none of its installed headers.
+extern "C" arch_t bli_cpuid_query_id(void);
+
+namespace vitrail {
+namespace {
+
+std::string& notice() {
+  static std::string text;
+  return text;
+}
+
+// BLIS runs its slow `generic` kernels on processors newer than itself. The choice is made once, at its first use, and an
+// environment variable overrides it: so look first, and name the nearest real kernel set. BLIS 0.9.0 wants its number.
+void choose_kernels() {
+#if defined(__x86_64__)
+  if (std::getenv("BLIS_ARCH_TYPE") || bli_cpuid_query_id() != BLIS_ARCH_GENERIC) return;
+  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+                      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  if (!avx512 && !avx2) {
+    notice() = "BLIS has no fast kernels for this processor: matrix products run its generic ones.";
+    return;
+  }
+  const arch_t nearest = avx512 ? BLIS_ARCH_SKX : BLIS_ARCH_HASWELL;
+  setenv("BLIS_ARCH_TYPE", std::to_string(static_cast<int>(nearest)).c_str(), 0);
+  notice() = cat("BLIS does not know this processor: its ", avx512 ? "skx" : "haswell",
+                 " kernels were chosen. Set BLIS_ARCH_TYPE to choose others.");
+#endif
+}
+
+void initialise() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    choose_kernels();
+    bli_init();
+  });
+}
+
+// Single-threaded, with the small-matrix kernels on.
+rntm_t one_thread() {
+  rntm_t rntm;
+  bli_rntm_init(&rntm);
+  bli_rntm_set_num_threads(1, &rntm);
+  bli_rntm_enable_l3_sup(&rntm);
+  return rntm;
+}
+
+template <class T>
+void blis_gemm(T alpha, MatrixView<const T> a, MatrixView<const T> b, T beta, MatrixView<T> c) {
+  count_flops(2 * c.rows * c.cols * a.cols);
+  rntm_t rntm = one_thread();
+  T* pa = const_cast<T*>(a.data);
+  T* pb = const_cast<T*>(b.data);
+  if constexpr (std::is_same_v<T, float>) {
+    bli_sgemm_ex(BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, c.rows, c.cols, a.cols, &alpha, pa, a.row_stride, a.col_stride, pb,
+                 b.row_stride, b.col_stride, &beta, c.data, c.row_stride, c.col_stride, nullptr, &rntm);
+  } else {
+    bli_dgemm_ex(BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, c.rows, c.cols, a.cols, &alpha, pa, a.row_stride, a.col_stride, pb,
+                 b.row_stride, b.col_stride, &beta, c.data, c.row_stride, c.col_stride, nullptr, &rntm);
+  }
+}
+
+// C = beta C, where beta = 0 writes zeros over whatever is there, NaN included.
+template <class T>
+void scale(T beta, MatrixView<T> c) {
+  for (int64_t i = 0; i < c.rows; ++i) {
+    for (int64_t j = 0; j < c.cols; ++j) {
+      T& x = c.data[i * c.row_stride + j * c.col_stride];
+      x = beta == T{0} ? T{0} : beta * x;
+    }
+  }
+}
+
+// Pieces of about `target`, at least one.
+int64_t pieces(int64_t extent, int64_t target) { return std::max<int64_t>(1, (extent + target - 1) / target); }
+
+template <class T>
+void check_shapes(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c) {
+  check(a.cols == b.rows && a.rows == c.rows && b.cols == c.cols, ErrorKind::kShape, "gemm", "shapes do not fit: a is [",
+        a.rows, ", ", a.cols, "], b is [", b.rows, ", ", b.cols, "], c is [", c.rows, ", ", c.cols, "]");
+}
+
+// How a product is cut; follows from its shape alone, never from the number of threads.
+struct Tiling {
+  int64_t rows, cols, depth;  // pieces of M, N and K
+
+  Tiling(int64_t m, int64_t n, int64_t k) : rows(pieces(m, 256)), cols(pieces(n, 1024)), depth(1) {
+    // Packing an operand again for every tile must stay cheap, so a tile keeps at least 128 rows and columns.
+    while (rows * cols < kEnough && (m / rows >= 2 * kLeast || n / cols >= 2 * kLeast) && k < 8 * std::max(m, n)) {
+      if (m / rows >= n / cols) {
+        ++rows;
+      } else {
+        ++cols;
+      }
+    }
+    if (rows * cols < kEnough) depth = std::clamp<int64_t>(k / 256, 1, kEnough);
+    if (depth > 1) rows = cols = 1;
+  }
+
+  static constexpr int64_t kEnough = 8;  // tiles that keep a few threads busy
+  static constexpr int64_t kLeast = 128;
+};
+
+// Small C, long K: pieces of K are multiplied side by side, and their products added in order.
+template <class T>
+void gemm_split_depth(int64_t depth, T alpha, MatrixView<const T> a, MatrixView<const T> b, T beta, MatrixView<T> c) {
+  const int64_t size = c.rows * c.cols;
+  const Storage scratch(depth * size * static_cast<int64_t>(sizeof(T)));
+  T* partial = static_cast<T*>(scratch.data());
+  parallel_for(depth, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t d = begin; d < end; ++d) {
+      const int64_t k0 = a.cols * d / depth, k1 = a.cols * (d + 1) / depth;
+      gemm_serial(alpha, a.block(0, a.rows, k0, k1 - k0), b.block(k0, k1 - k0, 0, b.cols), T{0},
+                  MatrixView<T>{partial + d * size, c.rows, c.cols, c.cols, 1});
+    }
+  });
+  parallel_for(c.rows, std::max<int64_t>(1, kElementwiseGrain / std::max<int64_t>(1, c.cols * depth)),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t i = begin; i < end; ++i) {
+                   T* sum = partial + i * c.cols;
+                   for (int64_t d = 1; d < depth; ++d) {
+                     const T* more = sum + d * size;
+                     for (int64_t j = 0; j < c.cols; ++j) sum[j] += more[j];
+                   }
+                   T* out = c.data + i * c.row_stride;
+                   for (int64_t j = 0; j < c.cols; ++j)
+                     out[j * c.col_stride] = sum[j] + (beta == T{0} ? T{0} : beta * out[j * c.col_stride]);
+                 }
+               });
+}
+
+constexpr double kParallelWork = 1 << 18;  // multiply-adds below which a parallel region costs more than it saves
+
+}  // namespace
+
+template <class T>
+void gemm_serial(T alpha, MatrixView<const T> a, MatrixView<const T> b, T beta, MatrixView<T> c) {
+  check_shapes(a, b, c);
+  if (c.rows == 0 || c.cols == 0) return;
+  if (a.cols == 0) return scale(beta, c);
+  initialise();
+  blis_gemm(alpha, a, b, beta, c);
+}
+
+template <class T>
+void gemm(T alpha, MatrixView<const T> a, MatrixView<const T> b, T beta, MatrixView<T> c, const TileEpilogue& epilogue,
+          Precision precision) {
+  check_shapes(a, b, c);
+  if constexpr (std::is_same_v<T, float>) {
+    if (alpha == 1 && detail::suits_product(a, b, beta, c)) {
+      return detail::product(a, b, beta, c, epilogue, precision);
+    }
+  }
+  gemm_blis(alpha, a, b, beta, c, epilogue);
+}
+
+template <class T>
+void gemm_blis(T alpha, MatrixView<const T> a, MatrixView<const T> b, T beta, MatrixView<T> c, const TileEpilogue& epilogue) {
+  check_shapes(a, b, c);
+  const double work = static_cast<double>(c.rows) * static_cast<double>(c.cols) * static_cast<double>(a.cols);
+  const Tiling tiling(c.rows, c.cols, a.cols);
+  if (work < kParallelWork || tiling.rows * tiling.cols * tiling.depth == 1 || tiling.depth > 1) {
+    if (work < kParallelWork || tiling.depth == 1) {
+      gemm_serial(alpha, a, b, beta, c);
+    } else {
+      gemm_split_depth(tiling.depth, alpha, a, b, beta, c);
+    }
+    if (epilogue && c.rows > 0 && c.cols > 0) epilogue(0, c.rows, 0, c.cols);
+    return;
+  }
+  parallel_for(tiling.rows * tiling.cols, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t tile = begin; tile < end; ++tile) {
+      const int64_t i = tile / tiling.cols, j = tile % tiling.cols;
+      const int64_t r0 = c.rows * i / tiling.rows, r1 = c.rows * (i + 1) / tiling.rows;
+      const int64_t c0 = c.cols * j / tiling.cols, c1 = c.cols * (j + 1) / tiling.cols;
+      gemm_serial(alpha, a.block(r0, r1 - r0, 0, a.cols), b.block(0, b.rows, c0, c1 - c0), beta,
+                  c.block(r0, r1 - r0, c0, c1 - c0));
+      if (epilogue) epilogue(r0, r1, c0, c1);
+    }
+  });
+}
+
+#define VITRAIL_INSTANTIATE(T)                                                                                       \
+  template void gemm(T, MatrixView<const T>, MatrixView<const T>, T, MatrixView<T>, const TileEpilogue&, Precision); \
+  template void gemm_blis(T, MatrixView<const T>, MatrixView<const T>, T, MatrixView<T>, const TileEpilogue&);       \
+  template void gemm_serial(T, MatrixView<const T>, MatrixView<const T>, T, MatrixView<T>);
+VITRAIL_INSTANTIATE(float)
+VITRAIL_INSTANTIATE(double)
+#undef VITRAIL_INSTANTIATE
+
+std::string blas_kernel_name() {
+  initialise();
+  return bli_arch_string(bli_arch_query_id());
+}
+
+std::string blas_notice() {
+  initialise();
+  return notice();
+}
+
+}  // namespace vitrail

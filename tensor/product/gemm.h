@@ -1,0 +1,53 @@
+// Matrix products. blas.cpp is the only file that includes BLIS, and it alone decides threads for it.
+//
+// Large f32 products run our own kernels (tensor/product/), everything else BLIS. Multi-threaded BLIS may give other last bits
+// than single-threaded BLIS for small or skinny shapes, so the parallel loop is ours: tiles whose borders depend on the shape
+// alone, single-threaded BLIS inside.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "tensor/product/precision.h"
+
+namespace vitrail {
+
+// A matrix in memory with any row and column stride (in elements). Transposing is exchanging the two strides.
+template <class T>
+struct MatrixView {
+  T* data = nullptr;
+  int64_t rows = 0, cols = 0;
+  int64_t row_stride = 0, col_stride = 0;
+
+  MatrixView transposed() const { return {data, cols, rows, col_stride, row_stride}; }
+  MatrixView block(int64_t row, int64_t row_count, int64_t col, int64_t col_count) const {
+    return {data + row * row_stride + col * col_stride, row_count, col_count, row_stride, col_stride};
+  }
+};
+
+// Called for each finished tile of C, rows [r0, r1) and columns [c0, c1), while it is still in the cache.
+using TileEpilogue = std::function<void(int64_t r0, int64_t r1, int64_t c0, int64_t c1)>;
+
+// C = alpha * A B + beta * C with A [M, K], B [K, N], C [M, N]; T is float or double. With beta = 0, C is not read.
+// K = 0 gives beta * C. Parallel over tiles of C, or over pieces of K where C is small and K long.
+// Precision::kBf16 rounds both operands to bf16 where T is float and the product is large; small ones stay as they are.
+// Errors: Error(kShape) if the shapes do not fit.
+template <class T>
+void gemm(T alpha, MatrixView<const T> a, MatrixView<const T> b, T beta, MatrixView<T> c, const TileEpilogue& epilogue = {},
+          Precision precision = Precision::kF32);
+// The same by BLIS alone, in f32: what gemm falls back to, and the twin of our own kernels in the tests.
+template <class T>
+void gemm_blis(T alpha, MatrixView<const T> a, MatrixView<const T> b, T beta, MatrixView<T> c,
+               const TileEpilogue& epilogue = {});
+
+// The same on the calling thread: for use inside parallel_for.
+template <class T>
+void gemm_serial(T alpha, MatrixView<const T> a, MatrixView<const T> b, T beta, MatrixView<T> c);
+
+// The kernel set that BLIS runs ("zen3", "skx", "haswell", "generic", ...).
+std::string blas_kernel_name();
+// A sentence on what was changed or should be set, empty if all is well (BLIS on a processor that it does not know).
+std::string blas_notice();
+
+}  // namespace vitrail

@@ -1,0 +1,111 @@
+#include "base/file.h"
+
+#include <doctest/doctest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <csignal>
+
+#include "tests/support/scratch_folder.h"
+
+using namespace vitrail;
+using vitrail::testing::content_of;
+using vitrail::testing::put_content;
+using vitrail::testing::refuses;
+using vitrail::testing::ScratchFolder;
+
+namespace {
+
+// No file may grow beyond `bytes` while this lives: write(2) fails with EFBIG, as on a full disk.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) : old_handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    getrlimit(RLIMIT_FSIZE, &old_);
+    rlimit limit = old_;
+    limit.rlim_cur = bytes;
+    setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FileSizeLimit() {
+    setrlimit(RLIMIT_FSIZE, &old_);
+    std::signal(SIGXFSZ, old_handler_);
+  }
+
+ private:
+  rlimit old_{};
+  void (*old_handler_)(int);
+};
+
+}  // namespace
+
+TEST_CASE("file: what is written in pieces is read back whole, and nothing else is left behind") {
+  ScratchFolder folder;
+  const std::string path = folder.file("a"), big(3'000'000, 'x');
+  const auto piece = [](const std::string& text) {
+    return std::span(reinterpret_cast<const uint8_t*>(text.data()), text.size());
+  };
+  const std::string head = "head", none;
+  write_file_atomically(path, {piece(head), piece(none), piece(big)});
+  CHECK(read_text_file(path) == head + big);
+  write_file_atomically(path, std::string("new"));
+  CHECK(read_file(path, 3) == std::vector<uint8_t>{'n', 'e', 'w'});
+  CHECK(folder.entries() == 1);
+}
+
+TEST_CASE("file: a write that fails halfway keeps the old file and leaves no temporary one") {
+  ScratchFolder folder;
+  const std::string path = folder.file("a");
+  put_content(path, "old");
+  {
+    const FileSizeLimit limit(1000);
+    CHECK(refuses([&] { write_file_atomically(path, std::string(5000, 'x')); }, ErrorKind::kIo, "File too large"));
+  }
+  CHECK(content_of(path) == "old");
+  CHECK(folder.entries() == 1);
+}
+
+TEST_CASE("file: where nothing can be created, the path and the reason are named") {
+  ScratchFolder folder;
+  const std::string path = folder.file("no/such/folder");
+  CHECK(refuses([&] { write_file_atomically(path, std::string("x")); }, ErrorKind::kIo, path + ": No such file or directory"));
+  CHECK(refuses([&] { read_file(path, 1); }, ErrorKind::kIo, path + ": No such file or directory"));
+}
+
+TEST_CASE("file: a folder or a device is not replaced") {
+  ScratchFolder folder;
+  mkdir(folder.file("sub").c_str(), 0755);
+  CHECK(refuses([&] { write_file_atomically(folder.file("sub"), std::string("x")); }, ErrorKind::kIo, "no regular file"));
+  CHECK(refuses([] { write_file_atomically("/dev/null", std::string("x")); }, ErrorKind::kIo, "no regular file"));
+  CHECK(folder.entries() == 1);
+}
+
+TEST_CASE("file: only regular files are read: a folder, a pipe and a device are refused at once") {
+  ScratchFolder folder;
+  mkfifo(folder.file("pipe").c_str(), 0600);
+  CHECK(refuses([&] { read_file(folder.file("pipe"), 10); }, ErrorKind::kIo, "no regular file"));
+  CHECK(refuses([&] { read_file(folder.path(), 10); }, ErrorKind::kIo, "folder"));
+  CHECK(refuses([] { read_file("/dev/zero", 10); }, ErrorKind::kIo, "no regular file"));
+}
+
+TEST_CASE("file: a file above the limit is refused before it is read, one at the limit is not") {
+  ScratchFolder folder;
+  put_content(folder.file("a"), "12345");
+  CHECK(refuses([&] { read_file(folder.file("a"), 4); }, ErrorKind::kData, "too large: 5 bytes, at most 4"));
+  CHECK(read_file(folder.file("a"), 5).size() == 5);
+}
+
+TEST_CASE("file: reading behind the end says how much is missing") {
+  ScratchFolder folder;
+  put_content(folder.file("a"), "12345");
+  const InputFile file(folder.file("a"));
+  char two[2];
+  file.read_at(3, two, 2);
+  CHECK(std::string(two, 2) == "45");
+  char four[4];
+  CHECK(refuses([&] { file.read_at(3, four, 4); }, ErrorKind::kData, "2 bytes are missing at byte 5"));
+}
+
+TEST_CASE("file: text for messages has no control bytes and a bounded length") {
+  CHECK(escaped("plain") == "plain");
+  CHECK(escaped("a\nb\x1b[2J\xff") == "a\\x0ab\\x1b[2J\\xff");
+  CHECK(escaped(std::string(500, 'x'), 10) == "xxxxxxxxxx...");
+}

@@ -1,0 +1,119 @@
+// The PNG files of the conformance archive ($VITRAIL_DATA/image-conformance.tar), where it is at hand.
+#include <cstring>
+#include <map>
+
+#include "data/image/image.h"
+#include "tests/support/data_test.h"
+
+using namespace vitrail;
+using namespace vitrail::testing;
+
+namespace {
+
+using Files = std::map<std::string, Bytes>;
+
+// The regular files of a tar archive by name: headers of 512 bytes (name at 0, size in octal at 124, type at 156), each
+// followed by the content in whole blocks.
+Files untar(const Bytes& tar) {
+  Files files;
+  for (size_t at = 0; at + 512 <= tar.size() && tar[at] != 0;) {
+    const auto* header = reinterpret_cast<const char*>(tar.data() + at);
+    const std::string name(header, strnlen(header, 100));
+    const size_t size = std::stoul(std::string(header + 124, 11), nullptr, 8);
+    const auto begin = tar.begin() + static_cast<std::ptrdiff_t>(at + 512);
+    if (header[156] == '0' || header[156] == 0) files[name] = Bytes(begin, begin + static_cast<std::ptrdiff_t>(size));
+    at += 512 + (size + 511) / 512 * 512;
+  }
+  return files;
+}
+
+const Files& conformance() {
+  static const Files files = [] {
+    const std::string path = real_data("image-conformance.tar");
+    if (std::filesystem::exists(path)) return untar(read_file(path));
+    MESSAGE("skipped: ", path, " is not there");
+    return Files{};
+  }();
+  return files;
+}
+
+// The PNG files below a folder of the archive.
+Files suite(const std::string& folder) {
+  Files result;
+  for (const auto& [name, bytes] : conformance()) {
+    if (name.find("images/" + folder + "/") == 0 && name.ends_with(".png")) result[name.substr(name.rfind('/') + 1)] = bytes;
+  }
+  CHECK((conformance().empty() || !result.empty()));
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("every kind of PNG gives the pixels of its reference") {
+  const Files checks = suite("png-suite/primary_check");
+  int compared = 0;
+  for (const auto& file : suite("png-suite/primary")) {
+    const auto& name = file.first;
+    const auto& bytes = file.second;
+    const Tensor expected = convert_channels(decode_image(checks.at(name), name), 3);
+    CHECK_MESSAGE(bit_equal(convert_channels(decode_image(bytes, name), 3), expected), name);
+    ++compared;
+  }
+  CHECK((conformance().empty() || compared == 77));
+}
+
+TEST_CASE("interlaced PNG files hold the same pixels as plain ones") {
+  for (const char* folder : {"png-suite/primary", "png-suite/16bit"}) {
+    const Files files = suite(folder);
+    for (const auto& file : files) {
+      const auto& name = file.first;
+      const auto& bytes = file.second;
+      if (name.find("basi") != 0) continue;
+      const std::string plain = "basn" + name.substr(4);
+      CHECK_MESSAGE(bit_equal(decode_image(bytes, name), decode_image(files.at(plain), plain)), name);
+    }
+  }
+}
+
+TEST_CASE("16-bit PNG files and those with unusual chunks are read") {
+  for (const char* folder : {"png-suite/16bit", "png-suite/unused"}) {
+    for (const auto& file : suite(folder)) {
+      const auto& name = file.first;
+      const auto& bytes = file.second;
+      const Tensor image = decode_image(bytes, name);
+      const bool colour = (bytes.at(25) & 2) != 0;  // the colour type of the header
+      CHECK_MESSAGE(image.size(0) == (colour ? 3 : 1), name);
+    }
+  }
+}
+
+TEST_CASE("damaged and foreign PNG files are refused") {
+  for (const char* folder : {"png-suite/corrupt", "png-suite/iphone"}) {
+    for (const auto& file : suite(folder)) {
+      const auto& name = file.first;
+      const auto& bytes = file.second;
+      CHECK_SAYS(refusal(ErrorKind::kData, [&] { decode_image(bytes, name); }), name);
+    }
+  }
+}
+
+TEST_CASE("files that once crashed decoders are read or refused") {
+  for (const auto& file : suite("broken")) {
+    const auto& name = file.first;
+    const auto& bytes = file.second;
+    try {
+      const Tensor image = decode_image(bytes, name);
+      CHECK(image.numel() > 0);
+      CHECK(name != "badadler.png");  // its checksum says that the pixels are not what they were
+    } catch (const Error& error) {
+      CHECK_MESSAGE(error.kind() == ErrorKind::kData, error.what());
+      CHECK_SAYS(std::string(error.what()), name);
+    }
+  }
+}
+
+TEST_CASE("changed bytes of every kind of PNG never do worse than an Error") {
+  for (const auto& file : suite("png-suite/primary")) {
+    refused_mutants(file.second, 40, [](const Bytes& mutant) { decode_image(mutant, "x"); });
+  }
+}

@@ -1,0 +1,68 @@
+#include "train/optim/clip.h"
+
+#include <cmath>
+
+#include "tensor/machine/parallel.h"
+#include "tensor/ops/elementwise.h"
+
+namespace vitrail {
+
+namespace {
+
+double sum_of_squares(const Tensor& gradient) {
+  const Tensor x = contiguous(gradient);
+  return dispatch_float("grad_norm", x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T* p = x.data<T>();
+    return parallel_reduce(
+        x.numel(), kElementwiseGrain, 0.0,
+        [p](int64_t begin, int64_t end) {
+          double sum = 0;
+#pragma omp simd reduction(+ : sum)
+          for (int64_t i = begin; i < end; ++i) sum += static_cast<double>(p[i]) * static_cast<double>(p[i]);
+          return sum;
+        },
+        [](double a, double b) { return a + b; });
+  });
+}
+
+}  // namespace
+
+double grad_norm(const std::vector<ParamGroup>& groups) {
+  double sum = 0;
+  for (const ParamGroup& group : groups)
+    for (const auto& [path, parameter] : group.parameters)
+      if (parameter.requires_grad() && parameter.grad().defined()) sum += sum_of_squares(parameter.grad());
+  return std::sqrt(sum);
+}
+
+double grad_norm(nn::Module& module) { return grad_norm(single_group(module)); }
+
+double clip_scale(double norm, double max_norm) {
+  return max_norm > 0 && norm > max_norm && std::isfinite(norm) ? max_norm / norm : 1;
+}
+
+double clip_grad_norm(nn::Module& module, double max_norm) {
+  check(max_norm > 0, ErrorKind::kValue, "clip_grad_norm", "max_norm must be above 0: it is ", max_norm, ".");
+  const double norm = grad_norm(module), scale = clip_scale(norm, max_norm);
+  if (scale == 1) return norm;
+  // New tensors: two parameters may share one gradient (the bias of a + b), which must not be scaled twice.
+  for (auto& [path, parameter] : module.named_parameters())
+    if (parameter->grad().defined()) parameter->set_grad(mul(parameter->grad(), scale));
+  return norm;
+}
+
+void clip_grad_value(nn::Module& module, double limit) {
+  check(limit > 0, ErrorKind::kValue, "clip_grad_value", "limit must be above 0: it is ", limit, ".");
+  for (auto& [path, parameter] : module.named_parameters())
+    if (parameter->grad().defined()) parameter->set_grad(clamp(parameter->grad(), -limit, limit));
+}
+
+void check_finite(double loss, double norm, int64_t step) {
+  const char* what = std::isfinite(loss) ? "gradient norm" : "loss";
+  check(std::isfinite(loss) && std::isfinite(norm), ErrorKind::kNumeric, "train", what, " is not finite at step ", step,
+        ": loss is ", loss, ", gradient norm is ", norm,
+        ". Hint: lower the learning rate or lengthen the warm-up; the weights were not touched.");
+}
+
+}  // namespace vitrail

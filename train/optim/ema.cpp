@@ -1,0 +1,87 @@
+#include "train/optim/ema.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "train/optim/stretches.h"
+
+namespace vitrail {
+
+namespace {
+
+// a = d a + (1 - d) w for all pairs of one dtype, in one pass.
+template <class T>
+void blend(std::vector<Tensor>& averages, const std::vector<Tensor>& weights, double decay) {
+  std::vector<Tensor> held;  // keeps contiguous copies alive
+  std::vector<std::pair<T*, const T*>> pairs;
+  std::vector<int64_t> lengths;
+  for (size_t i = 0; i < averages.size(); ++i) {
+    if (averages[i].dtype() != dtype_of<T>()) continue;
+    held.push_back(contiguous(weights[i]));
+    pairs.emplace_back(averages[i].mutable_data<T>(), held.back().data<T>());
+    lengths.push_back(averages[i].numel());
+  }
+  const T keep = static_cast<T>(decay), take = static_cast<T>(1 - decay);
+  for_each_stretch(lengths, [&](int64_t i, int64_t begin, int64_t end) {
+    T* a = pairs[i].first;
+    const T* from = pairs[i].second;  // no structured binding: clang 14 takes none into omp simd
+#pragma omp simd
+    for (int64_t k = begin; k < end; ++k) a[k] = keep * a[k] + take * from[k];
+  });
+}
+
+}  // namespace
+
+Ema::Ema(nn::Module& module, double decay) : parameters_(module.named_parameters()), decay_(decay) {
+  check(decay >= 0 && decay < 1, ErrorKind::kValue, "ema", "decay must be in [0, 1): it is ", decay, ".");
+  for (const nn::NamedBuffer& entry : module.named_buffers())
+    if (entry.buffer->defined() && is_float(entry.buffer->dtype())) buffers_.push_back(entry);
+  for (const auto& entry : parameters_) averages_.push_back(clone(entry.parameter->value()));
+  for (const auto& entry : buffers_) averages_.push_back(clone(*entry.buffer));
+}
+
+double Ema::decay_at(int64_t update) const {
+  const double t = static_cast<double>(update);
+  return std::min(decay_, (1 + t) / (10 + t));
+}
+
+void Ema::update() {
+  const double decay = decay_at(updates_);
+  std::vector<Tensor> weights;
+  for (const auto& entry : parameters_) weights.push_back(entry.parameter->value());
+  for (const auto& entry : buffers_) weights.push_back(*entry.buffer);
+  blend<float>(averages_, weights, decay);
+  blend<double>(averages_, weights, decay);
+  ++updates_;
+}
+
+void Ema::swap() {
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    Tensor mine = averages_[i];
+    averages_[i] = parameters_[i].parameter->value();
+    parameters_[i].parameter->set_value(mine);
+  }
+  for (size_t i = 0; i < buffers_.size(); ++i) std::swap(averages_[parameters_.size() + i], *buffers_[i].buffer);
+}
+
+nn::StateDict Ema::state() const {
+  nn::StateDict result;
+  for (size_t i = 0; i < parameters_.size(); ++i) result.emplace_back(parameters_[i].name, averages_[i]);
+  for (size_t i = 0; i < buffers_.size(); ++i) result.emplace_back(buffers_[i].name, averages_[parameters_.size() + i]);
+  return result;
+}
+
+void Ema::load_state(const nn::StateDict& given) {
+  const nn::StateDict mine = state();
+  check(given.size() == mine.size(), ErrorKind::kValue, "ema", "the numbers of tensors differ: ", given.size(), " are given, ",
+        mine.size(), " are kept.");
+  for (size_t i = 0; i < mine.size(); ++i) {
+    const bool fits = given[i].first == mine[i].first && given[i].second.shape() == mine[i].second.shape() &&
+                      given[i].second.dtype() == mine[i].second.dtype();
+    check(fits, ErrorKind::kValue, "ema", "tensor ", i, " differs: given is ", given[i].first, " ", given[i].second.shape(),
+          ", kept is ", mine[i].first, " ", mine[i].second.shape(), ".");
+  }
+  for (size_t i = 0; i < mine.size(); ++i) copy_(averages_[i], given[i].second);
+}
+
+}  // namespace vitrail

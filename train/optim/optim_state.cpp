@@ -1,0 +1,76 @@
+// Saving and restoring the state of an optimiser as named tensors.
+#include <map>
+
+#include "train/optim/optim.h"
+
+namespace vitrail {
+
+namespace {
+
+const std::string kStepPrefix = "step.";
+
+Tensor count(int64_t value) { return from_vector(std::vector<int64_t>{value}, Shape{}); }
+
+}  // namespace
+
+nn::StateDict Optimizer::state() const {
+  nn::StateDict result{{"step", count(steps_)}};
+  for (size_t i = 0; i < groups_.size(); ++i) {
+    for (size_t j = 0; j < slots_[i].size(); ++j) {
+      const Slot& slot = slots_[i][j];
+      if (slot.steps == 0) continue;
+      const std::string& path = groups_[i].parameters[j].first;
+      result.emplace_back(kStepPrefix + path, count(slot.steps));
+      for (size_t k = 0; k < state_names_.size(); ++k) result.emplace_back(state_names_[k] + "." + path, slot.state[k]);
+    }
+  }
+  return result;
+}
+
+std::pair<Optimizer::Slot*, const Variable*> Optimizer::find(const std::string& path) {
+  for (size_t i = 0; i < groups_.size(); ++i)
+    for (size_t j = 0; j < groups_[i].parameters.size(); ++j)
+      if (groups_[i].parameters[j].first == path) return {&slots_[i][j], &groups_[i].parameters[j].second};
+  return {nullptr, nullptr};
+}
+
+void Optimizer::load_state(const nn::StateDict& state) {
+  int64_t steps = -1;
+  std::map<Slot*, Slot> loaded;
+  std::string problems;
+  for (const auto& [key, tensor] : state) {
+    const size_t dot = key.find('.');
+    const std::string kind = key.substr(0, dot), path = dot == std::string::npos ? "" : key.substr(dot + 1);
+    if (key == "step" && tensor.dtype() == Dtype::i64 && tensor.numel() == 1) {
+      steps = static_cast<int64_t>(tensor.item());
+      continue;
+    }
+    const auto [slot, parameter] = find(path);
+    size_t k = 0;
+    while (k < state_names_.size() && state_names_[k] != kind) ++k;
+    const bool is_step = kind == "step";
+    if (!slot || (!is_step && k == state_names_.size())) {
+      problems += cat("\n  unknown: ", key);
+    } else if (is_step ? tensor.dtype() != Dtype::i64 || tensor.numel() != 1
+                       : tensor.dtype() != parameter->dtype() || tensor.shape() != parameter->shape()) {
+      problems += cat("\n  differs: ", key, " is ", name_of(tensor.dtype()), " ", tensor.shape());
+    } else if (is_step) {
+      loaded[slot].steps = static_cast<int64_t>(tensor.item());
+    } else {
+      loaded[slot].state[k] = clone(tensor);
+    }
+  }
+  if (steps < 0) problems += "\n  missing: step";
+  for (const auto& [slot, values] : loaded) {
+    bool whole = values.steps > 0;
+    for (size_t k = 0; k < state_names_.size(); ++k) whole = whole && values.state[k].defined();
+    if (!whole) problems += "\n  a parameter has only a part of its state";
+  }
+  check(problems.empty(), ErrorKind::kValue, "optimizer", "state does not fit this ", name(), ":", problems,
+        "\nHint: it must come from the same optimiser over the same model.");
+  steps_ = steps;
+  for (auto& slots : slots_)
+    for (Slot& slot : slots) slot = loaded.count(&slot) ? loaded[&slot] : Slot{};
+}
+
+}  // namespace vitrail
