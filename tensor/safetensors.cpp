@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/json_writer.h"
+#include "tensor/machine/bf16.h"
 #include "tensor/safetensors_header.h"
 
 namespace vitrail {
@@ -128,8 +129,7 @@ class Reader {
     if (e.type == "I8") return converted<int8_t, int64_t>(e, [](int8_t x) { return int64_t{x}; });
     if (e.type == "U16") return converted<uint16_t, int64_t>(e, [](uint16_t x) { return int64_t{x}; });
     if (e.type == "U32") return converted<uint32_t, int64_t>(e, [](uint32_t x) { return int64_t{x}; });
-    if (e.type == "BF16")
-      return converted<uint16_t, float>(e, [](uint16_t x) { return std::bit_cast<float>(static_cast<uint32_t>(x) << 16); });
+    if (e.type == "BF16") return converted<Bf16, float>(e, detail::value_of);
     return converted<uint16_t, float>(e, half_to_float);
   }
 

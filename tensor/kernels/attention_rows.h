@@ -12,26 +12,13 @@
 namespace vitrail::detail {
 
 constexpr int64_t kChunk = 16;
-using Chunk = float __attribute__((vector_size(4 * kChunk)));
+using Chunk = simd::Vector<float, kChunk>;
 
-inline Vector<kChunk> bits_of(Chunk x) { return reinterpret_cast<Vector<kChunk>>(x); }
-
-// Numbers rounded to bf16 and stored one after the other: half as many pairs.
-template <class Floats>
-inline void store_rounded(uint32_t* to, Floats x) {
-  constexpr int64_t kCount = sizeof(x) / sizeof(float);
-  const auto bits = reinterpret_cast<Vector<kCount>>(x);
-#if defined(__AVX512BF16__)
-  const auto halves = halves_of(bits);
-#else
-  const auto halves = __builtin_convertvector(rounded_bits(bits) >> 16, typename HalvesOf<kCount>::Type);
-#endif
-  std::memcpy(to, &halves, sizeof halves);
-}
+inline Bits16 bits_of(Chunk x) { return reinterpret_cast<Bits16>(x); }
 
 // Over a filled row.
 inline float dot_product(const float* a, const float* b, int64_t filled) {
-  simd::Vector sums = {};
+  simd::Floats sums = {};
   for (int64_t j = 0; j < filled; j += simd::kLanes) sums += simd::load(a + j) * simd::load(b + j);
   return simd::sum_of(sums);
 }
@@ -39,8 +26,8 @@ inline float dot_product(const float* a, const float* b, int64_t filled) {
 // The scores that fill the row up become -inf, so that e^ makes zeros of them. Whole vectors are stored: a load of a vector
 // that was stored in parts would wait for all of them.
 inline void fill_up(float* s, int64_t keys) {
-  const simd::Vector never = -std::numeric_limits<float>::infinity() - simd::Vector{};
-  simd::Bits lane;
+  const simd::Floats never = -std::numeric_limits<float>::infinity() - simd::Floats{};
+  simd::Ints lane;
   for (int i = 0; i < simd::kLanes; ++i) lane[i] = i;
   for (int64_t j = keys / simd::kLanes * simd::kLanes; j < padded_cols(keys); j += simd::kLanes)
     simd::store(s + j, lane < static_cast<int32_t>(keys - j) ? simd::load(s + j) : never);
@@ -49,9 +36,9 @@ inline void fill_up(float* s, int64_t keys) {
 // s = e^(scale s - shift), where no scale s is above shift but by rounding; the sum. With kRound also as bf16.
 template <bool kRound = false>
 inline float exponentials(float* s, int64_t filled, float scale, float shift, uint32_t* rounded = nullptr) {
-  simd::Vector total = {};
+  simd::Floats total = {};
   for (int64_t j = 0; j < filled; j += simd::kLanes) {
-    const simd::Vector e = simd::exp_nonpositive(scale * simd::load(s + j) - shift);
+    const simd::Floats e = simd::exp_nonpositive(scale * simd::load(s + j) - shift);
     simd::store(s + j, e);
     if constexpr (kRound) store_rounded(rounded + j / 2, e);
     total += e;
@@ -63,7 +50,7 @@ inline float exponentials(float* s, int64_t filled, float scale, float shift, ui
 inline float shift_of(float* s, int64_t keys, float scale) {
   constexpr float kNever = -std::numeric_limits<float>::infinity();
   fill_up(s, keys);
-  simd::Vector highs = kNever - simd::Vector{};
+  simd::Floats highs = kNever - simd::Floats{};
   for (int64_t j = 0; j < padded_cols(keys); j += simd::kLanes) highs = simd::max(simd::load(s + j), highs);
   const float high = scale * simd::max_of(highs);
   return high == kNever ? 0.0f : high;
@@ -89,8 +76,8 @@ inline void gradient_rows(const float* p, const float* dp, int64_t stride, int64
     const Chunk p0 = simd::load<Chunk>(p + j), p1 = simd::load<Chunk>(p + stride + j);
     const Chunk ds0 = p0 * (simd::load<Chunk>(dp + j) * scale - d[0] * scale);
     const Chunk ds1 = p1 * (simd::load<Chunk>(dp + stride + j) * scale - d[1] * scale);
-    store(to.p_down + j, pair_of(bits_of(p0), bits_of(p1)));
-    store(to.ds_down + j, pair_of(bits_of(ds0), bits_of(ds1)));
+    simd::store(to.p_down + j, pair_of(bits_of(p0), bits_of(p1)));
+    simd::store(to.ds_down + j, pair_of(bits_of(ds0), bits_of(ds1)));
     store_rounded(to.ds_along + j / 2, ds0);
     store_rounded(to.ds_along + (stride + j) / 2, ds1);
   }

@@ -3,26 +3,20 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <vector>
 
 #include "tensor/machine/parallel.h"
+#include "tensor/machine/simd.h"
 #include "tensor/ops/norm.h"
 
 namespace vitrail::detail {
 
 // Eight neighbours, or one number of the rest: what a term of simd_sum() reads from an array, and the same in double.
-template <class T>
-struct EightOf {
-  typedef T Type __attribute__((vector_size(8 * sizeof(T))));
-};
 struct Eight {
   int64_t index;
   template <class T>
-  typename EightOf<T>::Type operator()(const T* x) const {
-    typename EightOf<T>::Type values;
-    std::memcpy(&values, x + index, sizeof values);
-    return values;
+  simd::Vector<T, 8> operator()(const T* x) const {
+    return simd::load<simd::Vector<T, 8>>(x + index);
   }
 };
 struct One {
@@ -36,7 +30,7 @@ inline double widen(float x) { return x; }
 inline double widen(double x) { return x; }
 template <class Values>
 inline auto widen(Values x) {
-  return __builtin_convertvector(x, EightOf<double>::Type);
+  return simd::converted<double>(x);
 }
 
 // sum of term(at) in double, where at(x) reads from an array x [n] and widen() makes doubles of it. 16 sums side by side,
@@ -44,7 +38,7 @@ inline auto widen(Values x) {
 // the compiler makes gathers of the plain loop.
 template <class Term>
 inline double simd_sum(int64_t n, const Term& term) {
-  EightOf<double>::Type even{}, odd{};
+  simd::Vector<double, 8> even{}, odd{};
   int64_t i = 0;
   for (; i + 16 <= n; i += 16) {
     even += term(Eight{i});

@@ -1,12 +1,14 @@
-// Numbers in vectors, and rounding them to bf16: what packing is made of.
+// Rounding f32 to bf16, the upper half of a float: to nearest, ties to even; NaN stays NaN. The only place where numbers are
+// rounded. Beside single numbers there are vectors of their bits (uint32_t), and pairs: two neighbouring bf16 in 32 bits, the
+// first in the low half, which is how the micro-kernels multiply them.
 #pragma once
 
 #include <bit>
 #include <cstdint>
-#include <cstring>
 #include <utility>
 
 #include "tensor/dtype.h"
+#include "tensor/machine/simd.h"
 
 #if defined(__AVX512BF16__)
 #include <immintrin.h>
@@ -14,17 +16,7 @@
 
 namespace vitrail::detail {
 
-// Vectors of a fixed number of lanes whatever the processor: the compiler splits or keeps them.
-template <int64_t kCount>
-struct VectorOf {
-  typedef uint32_t Type __attribute__((vector_size(4 * kCount)));
-};
-template <int64_t kCount>
-using Vector = typename VectorOf<kCount>::Type;
-constexpr int64_t kLanes = 8;
-using Lanes = Vector<kLanes>;
-
-// The bits of a float rounded to bf16 in the upper half; the lower half is left over.
+// The bits of a float, or of a vector of them, rounded: the result is the upper half, the lower half is undefined.
 inline uint32_t rounded_bits(uint32_t bits) {
   const uint32_t rounded = bits + 0x7fffu + ((bits >> 16) & 1u);
   return (bits & 0x7fffffffu) > 0x7f800000u ? 0x7fc00000u : rounded;
@@ -36,95 +28,77 @@ inline Bits rounded_bits(Bits bits) {
   return (rounded & ~is_nan) | (is_nan & 0x7fc00000u);
 }
 
-// first into the low half, second into the high one.
+inline Bf16 to_bf16(float x) { return {static_cast<uint16_t>(rounded_bits(std::bit_cast<uint32_t>(x)) >> 16)}; }
+inline float value_of(Bf16 x) { return std::bit_cast<float>(static_cast<uint32_t>(x.bits) << 16); }
+
+// The bits of two floats (or vectors of them) as pairs.
 template <class Bits>
 inline Bits pair_of(Bits first, Bits second) {
   return (rounded_bits(first) >> 16) | (rounded_bits(second) & 0xffff0000u);
 }
 
-// By memcpy, because addresses are aligned to four bytes only: it becomes one unaligned move.
-template <int64_t kCount = kLanes>
-inline Vector<kCount> load(const float* x) {
-  Vector<kCount> lanes;
-  std::memcpy(&lanes, x, sizeof lanes);
-  return lanes;
-}
-// Stored bf16, each in the low half of a lane.
 template <int64_t kCount>
-struct HalvesOf {
-  typedef uint16_t Type __attribute__((vector_size(2 * kCount)));
-};
-template <int64_t kCount>
-inline typename HalvesOf<kCount>::Type load_halves(const Bf16* x) {
-  typename HalvesOf<kCount>::Type halves;
-  std::memcpy(&halves, x, sizeof halves);
-  return halves;
-}
-// Stored first into the low half, stored second into the high one.
+using Halves = simd::Vector<uint16_t, kCount>;
+
+// Pairs of numbers that are bf16 already.
 template <int64_t kCount, int... kIndex>
-inline Vector<kCount> interleaved(typename HalvesOf<kCount>::Type first, typename HalvesOf<kCount>::Type second,
-                                  std::integer_sequence<int, kIndex...>) {
-  return reinterpret_cast<Vector<kCount>>(__builtin_shufflevector(first, second, (kIndex / 2 + kIndex % 2 * int{kCount})...));
+inline simd::Vector<uint32_t, kCount> interleaved(Halves<kCount> first, Halves<kCount> second,
+                                                  std::integer_sequence<int, kIndex...>) {
+  return reinterpret_cast<simd::Vector<uint32_t, kCount>>(
+      simd::shuffled<(kIndex / 2 + kIndex % 2 * int{kCount})...>(first, second));
 }
 template <int64_t kCount>
-inline Vector<kCount> pair_of_halves(typename HalvesOf<kCount>::Type first, typename HalvesOf<kCount>::Type second) {
+inline simd::Vector<uint32_t, kCount> pair_of_halves(Halves<kCount> first, Halves<kCount> second) {
   return interleaved<kCount>(first, second, std::make_integer_sequence<int, 2 * kCount>());
 }
-template <class Bits>
-inline void store(uint32_t* to, Bits x) {
-  std::memcpy(to, &x, sizeof x);
-}
+
+using Bits8 = simd::Vector<uint32_t, 8>;
+using Bits16 = simd::Vector<uint32_t, 16>;
 
 #if defined(__AVX512BF16__)
-// The same by the processor's own rounding, in a sixth of the instructions. It takes subnormal numbers for zero, as the
-// processor's product does.
-inline Vector<8> native_bits(Vector<8> x) {
-  const auto halves = reinterpret_cast<HalvesOf<8>::Type>(_mm256_cvtneps_pbh(reinterpret_cast<__m256>(x)));
-  return __builtin_convertvector(halves, Vector<8>);
+// The same by the processor's own instruction, in a sixth of the time. It takes subnormal numbers for zero, as the processor's
+// bf16 product does.
+inline Halves<16> halves_of(Bits16 x) { return reinterpret_cast<Halves<16>>(_mm512_cvtneps_pbh(reinterpret_cast<__m512>(x))); }
+inline Bits8 native_bits(Bits8 x) {
+  return simd::converted<uint32_t>(reinterpret_cast<Halves<8>>(_mm256_cvtneps_pbh(reinterpret_cast<__m256>(x))));
 }
-inline Vector<16> native_bits(Vector<16> x) {
-  const auto halves = reinterpret_cast<HalvesOf<16>::Type>(_mm512_cvtneps_pbh(reinterpret_cast<__m512>(x)));
-  return __builtin_convertvector(halves, Vector<16>);
+inline Bits8 pair_of(Bits8 first, Bits8 second) { return native_bits(first) | (native_bits(second) << 16); }
+template <int... kIndex>
+inline Bits16 interleaved_halves(simd::Vector<uint16_t, 32> apart, std::integer_sequence<int, kIndex...>) {
+  return reinterpret_cast<Bits16>(simd::shuffled<(kIndex / 2 + kIndex % 2 * 16)...>(apart, apart));
 }
-// Rounded, one after the other.
-inline HalvesOf<16>::Type halves_of(Vector<16> x) {
-  return reinterpret_cast<HalvesOf<16>::Type>(_mm512_cvtneps_pbh(reinterpret_cast<__m512>(x)));
+inline Bits16 pair_of(Bits16 first, Bits16 second) {
+  const auto apart = reinterpret_cast<simd::Vector<uint16_t, 32>>(
+      _mm512_cvtne2ps_pbh(reinterpret_cast<__m512>(second), reinterpret_cast<__m512>(first)));
+  return interleaved_halves(apart, std::make_integer_sequence<int, 32>());
 }
-inline Vector<8> pair_of(Vector<8> first, Vector<8> second) { return native_bits(first) | (native_bits(second) << 16); }
-inline Vector<16> pair_of(Vector<16> first, Vector<16> second) {
-  typedef uint16_t Halves __attribute__((vector_size(64)));
-  const auto apart =
-      reinterpret_cast<Halves>(_mm512_cvtne2ps_pbh(reinterpret_cast<__m512>(second), reinterpret_cast<__m512>(first)));
-  return reinterpret_cast<Vector<16>>(__builtin_shufflevector(apart, apart, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7,
-                                                              23, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15,
-                                                              31));
-}
-// Eight pairs out of sixteen neighbouring numbers.
-inline Lanes pairs_along(const float* x) { return reinterpret_cast<Lanes>(_mm512_cvtneps_pbh(_mm512_loadu_ps(x))); }
+// Eight pairs from sixteen neighbouring numbers.
+inline Bits8 pairs_along(const float* x) { return reinterpret_cast<Bits8>(_mm512_cvtneps_pbh(_mm512_loadu_ps(x))); }
 #else
-// Eight pairs out of sixteen neighbouring numbers.
-inline Lanes pairs_along(const float* x) {
-  const Lanes a = load(x), b = load(x + kLanes);
-  return pair_of(__builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14),
-                 __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15));
+template <class Bits>
+inline auto halves_of(Bits x) {
+  return simd::converted<uint16_t>(rounded_bits(x) >> 16);
+}
+// Eight pairs from sixteen neighbouring numbers.
+inline Bits8 pairs_along(const float* x) {
+  const Bits8 a = simd::load<Bits8>(x), b = simd::load<Bits8>(x + 8);
+  return pair_of(simd::shuffled<0, 2, 4, 6, 8, 10, 12, 14>(a, b), simd::shuffled<1, 3, 5, 7, 9, 11, 13, 15>(a, b));
 }
 #endif
 // They are pairs already.
-inline Lanes pairs_along(const Bf16* x) {
-  Lanes pairs;
-  std::memcpy(&pairs, x, sizeof pairs);
-  return pairs;
+inline Bits8 pairs_along(const Bf16* x) { return simd::load<Bits8>(x); }
+
+// A vector of floats rounded and stored, one number behind the other.
+template <class Floats>
+inline void store_rounded(void* to, Floats x) {
+  simd::store(to, halves_of(reinterpret_cast<simd::Vector<uint32_t, simd::kCountOf<Floats>>>(x)));
 }
 
-inline float value_of(Bf16 x) { return std::bit_cast<float>(static_cast<uint32_t>(x.bits) << 16); }
 // n numbers, rounded.
 inline void round_row(const float* x, int64_t n, Bf16* out) {
   int64_t i = 0;
-  for (; i + 2 * kLanes <= n; i += 2 * kLanes) {
-    const Lanes pairs = pairs_along(x + i);
-    std::memcpy(out + i, &pairs, sizeof pairs);
-  }
-  for (; i < n; ++i) out[i].bits = static_cast<uint16_t>(rounded_bits(std::bit_cast<uint32_t>(x[i])) >> 16);
+  for (; i + 16 <= n; i += 16) simd::store(out + i, pairs_along(x + i));
+  for (; i < n; ++i) out[i] = to_bf16(x[i]);
 }
 
 }  // namespace vitrail::detail

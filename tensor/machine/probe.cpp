@@ -6,22 +6,15 @@
 #include <fstream>
 
 #include "tensor/machine/parallel.h"
+#include "tensor/machine/simd.h"
 #include "tensor/storage.h"
 
 namespace vitrail {
 
 namespace {
 
-#if defined(__AVX512F__)
-constexpr int kVectorBytes = 64;
-#elif defined(__AVX__)
-constexpr int kVectorBytes = 32;
-#else
-constexpr int kVectorBytes = 16;
-#endif
-typedef float Vector __attribute__((vector_size(kVectorBytes)));
+using simd::Floats, simd::kLanes;
 
-constexpr int kLanes = kVectorBytes / 4;
 constexpr int kChains = 12;  // enough to fill two units of latency four or five, and few enough for 16 registers
 constexpr int64_t kRounds = int64_t{1} << 20;
 
@@ -32,14 +25,14 @@ std::atomic<float> sink{0};
 
 // kRounds x kChains x kLanes independent multiply-adds. The values stay near 1: no denormal or infinite number slows them down.
 void multiply_add(float seed) {
-  const Vector a = Vector{} + 0.999f, b = Vector{} + 0.001f * seed;
-  Vector x[kChains];
-  for (int i = 0; i < kChains; ++i) x[i] = Vector{} + static_cast<float>(i);
+  const Floats a = Floats{} + 0.999f, b = Floats{} + 0.001f * seed;
+  Floats x[kChains];
+  for (int i = 0; i < kChains; ++i) x[i] = Floats{} + static_cast<float>(i);
   for (int64_t round = 0; round < kRounds; ++round) {
 #pragma GCC unroll 12
     for (int i = 0; i < kChains; ++i) x[i] = x[i] * a + b;
   }
-  Vector sum{};
+  Floats sum{};
   for (int i = 0; i < kChains; ++i) sum += x[i];
   float total = 0;
   for (int i = 0; i < kLanes; ++i) total += sum[i];

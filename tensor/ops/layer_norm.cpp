@@ -43,7 +43,7 @@ void forward_rows(const T* x, const T* w, const T* b, Out* y, double* mean, doub
 template <class T>
 std::pair<double, double> row_sums(const T* dy, const T* x, const T* w, Centre<T> centre, T scale, int64_t n) {
   constexpr int64_t kLanes = 8;
-  typename detail::EightOf<T>::Type g_sum[2] = {}, gh_sum[2] = {};
+  simd::Vector<T, kLanes> g_sum[2] = {}, gh_sum[2] = {};
   int64_t i = 0;
   for (; i + 2 * kLanes <= n; i += 2 * kLanes) {
     for (int half = 0; half < 2; ++half) {

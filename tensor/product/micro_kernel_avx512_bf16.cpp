@@ -13,10 +13,10 @@ namespace {
 
 struct NativeBf16PairStep {
   using Element = uint32_t;
-  template <class Float, class Bits>
-  static Float dot(Float sum, uint32_t a, Float b) {
+  template <class Floats>
+  static Floats dot(Floats sum, uint32_t a, Floats b) {
     const __m512bh pairs = reinterpret_cast<__m512bh>(_mm512_set1_epi32(static_cast<int>(a)));
-    return reinterpret_cast<Float>(_mm512_dpbf16_ps(reinterpret_cast<__m512>(sum), pairs, reinterpret_cast<__m512bh>(b)));
+    return reinterpret_cast<Floats>(_mm512_dpbf16_ps(reinterpret_cast<__m512>(sum), pairs, reinterpret_cast<__m512bh>(b)));
   }
 };
 

@@ -2,31 +2,18 @@
 // this are built for different processors, and the linker must never take one's code for another's.
 #pragma once
 
-#include <cstring>
 #include <utility>
 
+#include "tensor/machine/simd.h"
 #include "tensor/product/micro_kernel.h"
 
 namespace vitrail::detail {
 namespace {
 
-template <int kWidth>
-struct Simd {
-  typedef float Float __attribute__((vector_size(4 * kWidth)));
-  typedef uint32_t Bits __attribute__((vector_size(4 * kWidth)));
-  // By memcpy, because addresses are aligned to four bytes only: it becomes one unaligned move.
-  static Float load(const float* from) {
-    Float x;
-    std::memcpy(&x, from, sizeof x);
-    return x;
-  }
-  static void store(float* to, Float x) { std::memcpy(to, &x, sizeof x); }
-};
-
 struct F32Step {
   using Element = float;
-  template <class Float, class Bits>
-  static Float dot(Float sum, float a, Float b) {
+  template <class Floats>
+  static Floats dot(Floats sum, float a, Floats b) {
     return sum + a * b;
   }
 };
@@ -34,15 +21,12 @@ struct F32Step {
 // A bf16 is the upper half of a float, so the two products of a pair are a shift and a mask away.
 struct Bf16PairStep {
   using Element = uint32_t;
-  template <class Float, class Bits>
-  static Float dot(Float sum, uint32_t a, Float b) {
-    const uint32_t low = a << 16, high = a & 0xffff0000u;
-    float first, second;
-    std::memcpy(&first, &low, 4);
-    std::memcpy(&second, &high, 4);
-    const Bits bits = reinterpret_cast<Bits>(b);
-    sum = sum + first * reinterpret_cast<Float>(bits << 16);
-    return sum + second * reinterpret_cast<Float>(bits & 0xffff0000u);
+  template <class Floats>
+  static Floats dot(Floats sum, uint32_t a, Floats b) {
+    const float first = __builtin_bit_cast(float, a << 16), second = __builtin_bit_cast(float, a & 0xffff0000u);
+    const auto bits = reinterpret_cast<simd::Vector<uint32_t, simd::kCountOf<Floats>>>(b);
+    sum = sum + first * reinterpret_cast<Floats>(bits << 16);
+    return sum + second * reinterpret_cast<Floats>(bits & 0xffff0000u);
   }
 };
 
@@ -51,25 +35,24 @@ struct Bf16PairStep {
 template <class Step, int kWidth, int kRows, int kVectors>
 void multiply(int64_t steps, const void* a_data, int64_t row_step, int64_t depth_step, const void* b_data, float* c,
               int64_t ldc, bool accumulate) {
-  using Float = typename Simd<kWidth>::Float;
-  using Bits = typename Simd<kWidth>::Bits;
+  using Floats = simd::Vector<float, kWidth>;
   using Element = typename Step::Element;
   const auto* a = static_cast<const Element*>(a_data);
   const auto* b = static_cast<const float*>(b_data);
-  Float sum[kRows][kVectors] = {};
+  Floats sum[kRows][kVectors] = {};
   // The sums are wanted in C when the steps are done; by then its lines have arrived.
   for (int i = 0; i < kRows; ++i) {
     for (int v = 0; v < kVectors; ++v) __builtin_prefetch(c + i * ldc + v * kWidth, 1);
   }
   for (int64_t step = 0; step < steps; ++step) {
-    Float row[kVectors];
+    Floats row[kVectors];
 #pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) row[v] = Simd<kWidth>::load(b + v * kWidth);
+    for (int v = 0; v < kVectors; ++v) row[v] = simd::load<Floats>(b + v * kWidth);
 #pragma GCC unroll 16
     for (int i = 0; i < kRows; ++i) {
       const Element x = a[i * row_step];
 #pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) sum[i][v] = Step::template dot<Float, Bits>(sum[i][v], x, row[v]);
+      for (int v = 0; v < kVectors; ++v) sum[i][v] = Step::dot(sum[i][v], x, row[v]);
     }
     a += depth_step;
     b += kVectors * kWidth;
@@ -79,7 +62,7 @@ void multiply(int64_t steps, const void* a_data, int64_t row_step, int64_t depth
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v) {
       float* out = c + i * ldc + v * kWidth;
-      Simd<kWidth>::store(out, accumulate ? Simd<kWidth>::load(out) + sum[i][v] : sum[i][v]);
+      simd::store(out, accumulate ? simd::load<Floats>(out) + sum[i][v] : sum[i][v]);
     }
   }
 }

@@ -9,23 +9,25 @@
 namespace vitrail::detail {
 namespace {
 
+constexpr int64_t kLanes = 8;
+
 // r[i][j] = r[j][i]
-inline void transpose(Lanes (&r)[kLanes]) {
-  Lanes t[kLanes], u[kLanes];
+inline void transpose(Bits8 (&r)[kLanes]) {
+  Bits8 t[kLanes], u[kLanes];
   for (int i = 0; i < 4; ++i) {
-    t[2 * i] = __builtin_shufflevector(r[2 * i], r[2 * i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
-    t[2 * i + 1] = __builtin_shufflevector(r[2 * i], r[2 * i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
+    t[2 * i] = simd::shuffled<0, 8, 1, 9, 4, 12, 5, 13>(r[2 * i], r[2 * i + 1]);
+    t[2 * i + 1] = simd::shuffled<2, 10, 3, 11, 6, 14, 7, 15>(r[2 * i], r[2 * i + 1]);
   }
   for (int i = 0; i < 2; ++i) {
     const int j = 4 * i;
-    u[j] = __builtin_shufflevector(t[j], t[j + 2], 0, 1, 8, 9, 4, 5, 12, 13);
-    u[j + 1] = __builtin_shufflevector(t[j], t[j + 2], 2, 3, 10, 11, 6, 7, 14, 15);
-    u[j + 2] = __builtin_shufflevector(t[j + 1], t[j + 3], 0, 1, 8, 9, 4, 5, 12, 13);
-    u[j + 3] = __builtin_shufflevector(t[j + 1], t[j + 3], 2, 3, 10, 11, 6, 7, 14, 15);
+    u[j] = simd::shuffled<0, 1, 8, 9, 4, 5, 12, 13>(t[j], t[j + 2]);
+    u[j + 1] = simd::shuffled<2, 3, 10, 11, 6, 7, 14, 15>(t[j], t[j + 2]);
+    u[j + 2] = simd::shuffled<0, 1, 8, 9, 4, 5, 12, 13>(t[j + 1], t[j + 3]);
+    u[j + 3] = simd::shuffled<2, 3, 10, 11, 6, 7, 14, 15>(t[j + 1], t[j + 3]);
   }
   for (int i = 0; i < 4; ++i) {
-    r[i] = __builtin_shufflevector(u[i], u[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
-    r[i + 4] = __builtin_shufflevector(u[i], u[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+    r[i] = simd::shuffled<0, 1, 2, 3, 8, 9, 10, 11>(u[i], u[i + 4]);
+    r[i + 4] = simd::shuffled<4, 5, 6, 7, 12, 13, 14, 15>(u[i], u[i + 4]);
   }
 }
 
@@ -33,10 +35,10 @@ inline void transpose(Lanes (&r)[kLanes]) {
 struct F32Format {
   static constexpr ProductFormat kFormat = ProductFormat::kF32;
   static uint32_t one(const float* x, int64_t, int64_t) { return std::bit_cast<uint32_t>(*x); }
-  static Lanes along(const float* x) { return load(x); }  // elements of eight steps
+  static Bits8 along(const float* x) { return simd::load<Bits8>(x); }  // elements of eight steps
   template <int64_t kCount>
-  static Vector<kCount> across(const float* x, int64_t, int64_t) {  // one step of neighbours
-    return load<kCount>(x);
+  static simd::Vector<uint32_t, kCount> across(const float* x, int64_t, int64_t) {  // one step of neighbours
+    return simd::load<simd::Vector<uint32_t, kCount>>(x);
   }
 };
 struct Bf16Format {
@@ -49,17 +51,18 @@ struct Bf16Format {
     return x->bits | (left > 1 ? uint32_t{x[next].bits} << 16 : 0u);
   }
   template <class T>
-  static Lanes along(const T* x) {
+  static Bits8 along(const T* x) {
     return pairs_along(x);
   }
   template <int64_t kCount>
-  static Vector<kCount> across(const float* x, int64_t next, int64_t left) {
-    return pair_of(load<kCount>(x), left > 1 ? load<kCount>(x + next) : Vector<kCount>{});
+  static simd::Vector<uint32_t, kCount> across(const float* x, int64_t next, int64_t left) {
+    using Bits = simd::Vector<uint32_t, kCount>;
+    return pair_of(simd::load<Bits>(x), left > 1 ? simd::load<Bits>(x + next) : Bits{});
   }
   template <int64_t kCount>
-  static Vector<kCount> across(const Bf16* x, int64_t next, int64_t left) {
-    using Halves = typename HalvesOf<kCount>::Type;
-    return pair_of_halves<kCount>(load_halves<kCount>(x), left > 1 ? load_halves<kCount>(x + next) : Halves{});
+  static simd::Vector<uint32_t, kCount> across(const Bf16* x, int64_t next, int64_t left) {
+    using H = Halves<kCount>;
+    return pair_of_halves<kCount>(simd::load<H>(x), left > 1 ? simd::load<H>(x + next) : H{});
   }
 };
 
@@ -72,10 +75,10 @@ void pack_panel_along(MatrixView<const T> b, int64_t width, uint32_t* out) {
   const int64_t columns = b.cols / kLanes * kLanes;
   for (int64_t col = 0; col < columns; col += kLanes) {
     for (int64_t step = 0; step < whole; step += kLanes) {
-      Lanes block[kLanes];
+      Bits8 block[kLanes];
       for (int64_t i = 0; i < kLanes; ++i) block[i] = Format::along(b.data + (col + i) * b.col_stride + step * kNumbers);
       transpose(block);
-      for (int64_t i = 0; i < kLanes; ++i) store(out + (step + i) * width + col, block[i]);
+      for (int64_t i = 0; i < kLanes; ++i) simd::store(out + (step + i) * width + col, block[i]);
     }
   }
   for (int64_t col = 0; col < b.cols; ++col) {  // what the blocks left over
@@ -96,7 +99,7 @@ void pack_panels_across(MatrixView<const T> b, int64_t width, int64_t panel_stri
     uint32_t* to = out + step * width;
     for (int64_t col = 0; col < whole; col += width, to += panel_stride) {
       for (int64_t i = 0; i < width; i += kWide)
-        store(to + i, Format::template across<kWide>(row + col + i, b.row_stride, left));
+        simd::store(to + i, Format::template across<kWide>(row + col + i, b.row_stride, left));
     }
     if (whole == b.cols) continue;
     for (int64_t i = 0; i < width; ++i) to[i] = whole + i < b.cols ? Format::one(row + whole + i, b.row_stride, left) : 0;
@@ -121,7 +124,7 @@ RowGroups copy_rows(MatrixView<const T> a, uint32_t* out) {
   for (int64_t i = 0; i < a.rows; ++i) {
     const T* row = a.data + i * a.row_stride;
     uint32_t* to = out + i * step_row;
-    for (int64_t step = 0; step < whole; step += kLanes) store(to + step, Format::along(row + step * kNumbers));
+    for (int64_t step = 0; step < whole; step += kLanes) simd::store(to + step, Format::along(row + step * kNumbers));
     for (int64_t step = whole; step < steps; ++step) to[step] = Format::one(row + step * kNumbers, 1, a.cols - step * kNumbers);
   }
   return {out, step_row, 1, step_row, false};
@@ -132,11 +135,11 @@ RowGroups copy_rows(MatrixView<const T> a, uint32_t* out) {
 template <class Format, class T>
 inline void interleave_group(const T* from, int64_t rows, int64_t next, int64_t left, uint32_t* to) {
   if (rows >= 8) {
-    store(to, Format::template across<8>(from, next, left));
-    store(to + rows - 8, Format::template across<8>(from + rows - 8, next, left));
+    simd::store(to, Format::template across<8>(from, next, left));
+    simd::store(to + rows - 8, Format::template across<8>(from + rows - 8, next, left));
   } else if (rows >= 4) {
-    store(to, Format::template across<4>(from, next, left));
-    store(to + rows - 4, Format::template across<4>(from + rows - 4, next, left));
+    simd::store(to, Format::template across<4>(from, next, left));
+    simd::store(to + rows - 4, Format::template across<4>(from + rows - 4, next, left));
   } else {
     for (int64_t i = 0; i < rows; ++i) to[i] = Format::one(from + i, next, left);
   }
@@ -200,10 +203,6 @@ auto as_format(const Operand& x, ProductFormat format, Fn&& fn) {
 }
 
 }  // namespace
-
-uint16_t to_bf16(float x) { return static_cast<uint16_t>(rounded_bits(std::bit_cast<uint32_t>(x)) >> 16); }
-
-float from_bf16(uint16_t x) { return std::bit_cast<float>(static_cast<uint32_t>(x) << 16); }
 
 void pack_panels(const Operand& b, int64_t width, ProductFormat format, int64_t panel_stride, void* out) {
   auto* to = static_cast<uint32_t*>(out);

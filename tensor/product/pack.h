@@ -7,10 +7,6 @@
 
 namespace vitrail::detail {
 
-// A number rounded to bf16, the upper half of a float: to nearest, ties to even. NaN stays NaN.
-uint16_t to_bf16(float x);
-float from_bf16(uint16_t x);
-
 // Steps that a depth takes: itself, or half of it for pairs (an odd last number is paired with zero).
 constexpr int64_t steps_of(int64_t depth, ProductFormat format) {
   return (depth + numbers_per_step(format) - 1) / numbers_per_step(format);

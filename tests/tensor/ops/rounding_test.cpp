@@ -6,6 +6,7 @@
 #include <cmath>
 #include <vector>
 
+#include "tensor/machine/bf16.h"
 #include "tensor/machine/parallel.h"
 #include "tensor/ops.h"
 #include "tensor/ops/linear.h"
@@ -39,7 +40,7 @@ TEST_CASE("round_to_bf16 is the rounding of one number, and widening gives it ba
     const Tensor x = random(shape, 1) * 1e3, rounded = round_to_bf16(x), wide = widen_bf16(rounded);
     CHECK(rounded.dtype() == Dtype::bf16);
     const std::vector<float> before = to_vector<float>(x), after = to_vector<float>(wide);
-    for (size_t i = 0; i < before.size(); ++i) CHECK(after[i] == detail::from_bf16(detail::to_bf16(before[i])));
+    for (size_t i = 0; i < before.size(); ++i) CHECK(after[i] == detail::value_of(detail::to_bf16(before[i])));
     CHECK(bit_equal(to(to(x, Dtype::bf16), Dtype::f32), wide));
   }
   const std::vector<float> special = to_vector<float>(

@@ -7,6 +7,7 @@
 #include <limits>
 #include <vector>
 
+#include "tensor/machine/bf16.h"
 #include "tensor/machine/flops.h"
 #include "tensor/machine/parallel.h"
 #include "tensor/ops.h"
@@ -25,7 +26,7 @@ Tensor random(const Shape& shape, uint64_t seed) { return rand_normal(shape, 0, 
 
 Tensor rounded_to_bf16(const Tensor& x) {
   std::vector<float> values = to_vector<float>(x);
-  for (float& v : values) v = detail::from_bf16(detail::to_bf16(v));
+  for (float& v : values) v = detail::value_of(detail::to_bf16(v));
   return from_vector(values, x.shape());
 }
 
@@ -74,7 +75,7 @@ Tensor awkward_numbers(int64_t rows, int64_t cols) {
 // Whether `pair` is the numbers at x and `next` behind it (or zero where there is none), rounded.
 bool is_rounded_pair(uint32_t pair, const float* x, int64_t next, bool both) {
   const auto same = [](uint16_t bits, float wanted) {
-    return std::isnan(wanted) ? std::isnan(detail::from_bf16(bits)) : bits == detail::to_bf16(wanted);
+    return std::isnan(wanted) ? std::isnan(detail::value_of(Bf16{bits})) : bits == detail::to_bf16(wanted).bits;
   };
   return same(static_cast<uint16_t>(pair), *x) && same(static_cast<uint16_t>(pair >> 16), both ? x[next] : 0.0f);
 }
@@ -182,7 +183,7 @@ TEST_CASE("NaN and infinity go through our products") {
 }
 
 TEST_CASE("rounding to bf16 is to nearest, ties to even") {
-  const auto round = [](float x) { return detail::from_bf16(detail::to_bf16(x)); };
+  const auto round = [](float x) { return detail::value_of(detail::to_bf16(x)); };
   CHECK(round(1.0f) == 1.0f);
   CHECK(round(1.0f + 1.0f / 256) == 1.0f);               // a tie, to the even 1
   CHECK(round(1.0f + 3.0f / 256) == 1.0f + 4.0f / 256);  // a tie, to the even upper neighbour
