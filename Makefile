@@ -68,7 +68,7 @@ LIB_OBJ  := $(LIB_SRC:%.cpp=$(BUILD)/%.o)
 LIB      := $(BUILD)/libvitrail.a
 
 .PHONY: all
-all: $(BUILD)/vitrail examples
+all: $(BUILD)/vitrail $(BUILD)/runop examples
 
 $(BUILD)/%.o: %.cpp $(call precompiled,full) | deps
 	@mkdir -p $(@D)
@@ -76,7 +76,7 @@ $(BUILD)/%.o: %.cpp $(call precompiled,full) | deps
 	@$(CXX) $(FLAGS) $(call include,full) -c $< -o $@
 
 # What only reads and writes text. The table of gradient checks is among it: it is part of the program, which needs no doctest.
-LIGHT_SRC := $(wildcard tests/op_cases*.cpp tests/runop/*.cpp base/*.cpp tensor/safetensors*.cpp) models/config_json.cpp models/presets.cpp \
+LIGHT_SRC := $(filter-out %_test.cpp,$(wildcard tests/op_cases*.cpp tests/runop/*.cpp)) $(wildcard base/*.cpp tensor/safetensors*.cpp) models/config_json.cpp models/presets.cpp \
              train/config_json.cpp train/save.cpp train/epoch_log.cpp train/progress.cpp \
              $(filter-out cli/processor_check.cpp,$(wildcard cli/*.cpp))
 $(LIGHT_SRC:%.cpp=$(BUILD)/%.o): $(BUILD)/%.o: %.cpp $(call precompiled,light) | deps
@@ -102,10 +102,9 @@ $(LIB): $(LIB_OBJ)
 
 # The table of gradient checks is part of the program: `vitrail opcheck` runs it.
 OP_CASES_OBJ := $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard tests/op_cases*.cpp)))
-ONNX_OBJ     := $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard tests/runop/onnx_*.cpp)))
 CLI_OBJ      := $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard cli/*.cpp)))
 
-$(BUILD)/vitrail: $(CLI_OBJ) $(OP_CASES_OBJ) $(ONNX_OBJ) $(LIB)
+$(BUILD)/vitrail: $(CLI_OBJ) $(OP_CASES_OBJ) $(LIB)
 	@echo "  link    $@"
 	@$(CXX) $(FLAGS) $^ $(LIBS) -o $@
 
@@ -115,6 +114,12 @@ $(BUILD)/cli/processor_check.o: cli/processor_check.cpp | deps
 	@mkdir -p $(@D)
 	@echo "  compile $<"
 	@$(CXX) $(FLAGS) -march=x86-64 $$(tools/built_for.sh $(CXX) -march=$(ARCH)) -c $< -o $@
+
+# A test program: one operation on the tensors of a file (tests/runop/main.cpp). It shares the command line's memory limit.
+RUNOP_OBJ := $(patsubst %.cpp,$(BUILD)/%.o,$(filter-out %_test.cpp tests/runop/main.cpp,$(sort $(wildcard tests/runop/*.cpp))))
+$(BUILD)/runop: $(BUILD)/tests/runop/main.o $(RUNOP_OBJ) $(BUILD)/cli/memory_limit.o $(BUILD)/cli/processor_check.o $(LIB)
+	@echo "  link    $@"
+	@$(CXX) $(FLAGS) $^ $(LIBS) -o $@
 
 # ---- examples ---------------------------------------------------------------------------------------------------------
 
@@ -180,18 +185,18 @@ $(BUILD)/tests/main.o: tests/main.cpp | deps
 	@$(CXX) $(TEST_FLAGS) -c $< -o $@
 
 define TEST_RULE
-$$(BUILD)/tests/$(1).bin: $$(patsubst %.cpp,$$(BUILD)/%.o,$$(sort $$(wildcard tests/$(1)/*.cpp tests/$(1)/*/*.cpp tests/*.cpp))) $$(ONNX_OBJ) $$(LIB)
+$$(BUILD)/tests/$(1).bin: $$(patsubst %.cpp,$$(BUILD)/%.o,$$(filter-out tests/runop/main.cpp,$$(sort $$(wildcard tests/$(1)/*.cpp tests/$(1)/*/*.cpp tests/*.cpp)))) $$(LIB)
 	@echo "  link    $$@"
 	@$$(CXX) $$(FLAGS) $$^ $$(LIBS) -o $$@
 .PHONY: test-$(1)
-test-$(1): $$(BUILD)/tests/$(1).bin $$(if $$(filter cli,$(1)),$$(BUILD)/vitrail)
-	VITRAIL_BIN=$$(BUILD)/vitrail $$< $$(ARGS)
+test-$(1): $$(BUILD)/tests/$(1).bin $$(if $$(filter cli,$(1)),$$(BUILD)/vitrail) $$(if $$(filter runop,$(1)),$$(BUILD)/runop)
+	VITRAIL_BIN=$$(BUILD)/vitrail VITRAIL_RUNOP=$$(BUILD)/runop $$< $$(ARGS)
 endef
 $(foreach d,$(TEST_DIRS),$(eval $(call TEST_RULE,$(d))))
 
 .PHONY: test test-long test-asan test-tsan check-ops layers
-test: $(TEST_BINS) $(BENCHES:%=$(BUILD)/bench/%) $(BUILD)/vitrail $(EXAMPLES:%=$(BUILD)/examples/%)
-	@VITRAIL_BIN=$(BUILD)/vitrail tools/run_tests.sh $(BUILD) $(ARGS)
+test: $(TEST_BINS) $(BENCHES:%=$(BUILD)/bench/%) $(BUILD)/vitrail $(BUILD)/runop $(EXAMPLES:%=$(BUILD)/examples/%)
+	@VITRAIL_BIN=$(BUILD)/vitrail VITRAIL_RUNOP=$(BUILD)/runop tools/run_tests.sh $(BUILD) $(ARGS)
 
 # Hours of proof in minutes: the demo's promise, the real data sets, the sanitizers, the second compiler, the portable builds.
 test-long:

@@ -102,7 +102,7 @@ int run_command_line(int argc, char** argv) {
   app.require_subcommand(1);
   app.failure_message(CLI::FailureMessage::simple);
   Action action;
-  for (auto add : {add_train, add_demo, add_eval, add_predict, add_info, add_opcheck, add_runop, add_bench}) add(app, action);
+  for (auto add : {add_train, add_demo, add_eval, add_predict, add_info, add_opcheck, add_bench}) add(app, action);
   if (argc < 2) {
     std::fputs(app.help().c_str(), stderr);
     return kUsage;

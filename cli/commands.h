@@ -21,7 +21,6 @@ void add_eval(CLI::App& app, Action& action);
 void add_predict(CLI::App& app, Action& action);
 void add_info(CLI::App& app, Action& action);
 void add_opcheck(CLI::App& app, Action& action);
-void add_runop(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
 
 // Tensors may take as much memory as the machine (or the container) has, or VITRAIL_MEMORY_MB mebibytes (0: no limit); more is
@@ -30,7 +29,5 @@ void limit_memory();
 
 // Runs the gradient checks of the named ops (all if empty), prints a table or JSON; 0 if all passed.
 int opcheck(const std::vector<std::string>& only, bool json);
-// Runs one op forward, and backward if grad_output.0 is given, on tensors of a safetensors file; writes the results.
-void run_op(const std::string& name, const std::string& in_path, const std::string& out_path);
 
 }  // namespace vitrail::cli

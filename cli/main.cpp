@@ -7,25 +7,11 @@
 #include <new>
 
 #include "base/error.h"
+#include "base/exit_code.h"
 #include "cli/command.h"
 
 namespace vitrail::cli {
 namespace {
-
-constexpr int kUsage = 2;
-
-// docs/architecture.md, "Exit codes".
-int exit_code(ErrorKind kind) {
-  switch (kind) {
-    case ErrorKind::kShape:
-    case ErrorKind::kValue: return 2;
-    case ErrorKind::kData: return 3;
-    case ErrorKind::kIo: return 4;
-    case ErrorKind::kMemory: return 5;
-    case ErrorKind::kNumeric: return 6;
-  }
-  return kUsage;
-}
 
 // A file name may hold anything: control bytes never reach the terminal.
 void complain(std::string text) {
@@ -61,7 +47,7 @@ int main_guarded(int argc, char** argv) {
     return exit_code(ErrorKind::kMemory);
   } catch (const std::exception& e) {
     complain(cat("internal error, please report it: ", e.what()));
-    return 70;
+    return kExitInternal;
   }
 }
 

@@ -1,12 +1,13 @@
 // vitrail opcheck: every differentiable operation against central differences in f64.
 #include <algorithm>
 #include <cstdio>
+#include <memory>
 
 #include "autograd/gradcheck.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/json_writer.h"
-#include "cli/commands.h"
+#include "cli/command.h"
 #include "tests/op_cases.h"
 
 namespace vitrail::cli {
@@ -73,6 +74,19 @@ int opcheck(const std::vector<std::string>& only, bool json) {
   }
   json ? print_json(verdicts) : print_table(verdicts);
   return all_ok ? 0 : 6;
+}
+
+void add_opcheck(CLI::App& app, Action& action) {
+  struct Options {
+    std::vector<std::string> only;
+    bool json = false;
+  };
+  auto options = std::make_shared<Options>();
+  Command command(app, "opcheck", "Check the gradient of every operation against finite differences");
+  command.option("ops", options->only, "Names of operations (default: all)");
+  command.flag("--json", options->json, "Machine-readable output");
+  command.footer("Example: vitrail opcheck softmax layer_norm");
+  command.runs(action, [options] { return opcheck(options->only, options->json); });
 }
 
 }  // namespace vitrail::cli

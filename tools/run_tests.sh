@@ -27,6 +27,10 @@ if [ -z "${VITRAIL_VIT_FIXTURES:-}" ] && [ -d "$shared/vit-fixtures" ]; then
   export VITRAIL_VIT_FIXTURES="$shared/vit-fixtures"
 fi
 
+if [ -z "${VITRAIL_CASES:-}" ] && [ -d ../shared/cases ]; then
+  export VITRAIL_CASES=../shared/cases
+fi
+
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 

@@ -15,11 +15,16 @@ namespace fs = std::filesystem;
 TEST_CASE("help, version and every command's help end well, with an example") {
   CHECK(run("--help").code == 0);
   CHECK(run("--version").says("vitrail 0."));
-  for (const std::string command : {"train", "demo", "eval", "predict", "info", "opcheck", "runop", "bench"}) {
+  for (const std::string command : {"train", "demo", "eval", "predict", "info", "opcheck", "bench"}) {
     const Outcome help = run(command + " --help");
     CHECK(help.code == 0);
     CHECK_MESSAGE(help.says("Example: vitrail " + command), command);
   }
+}
+
+TEST_CASE("runop is a program of its own: no command of this one") {
+  CHECK(run("runop").code == 2);
+  CHECK(run("runop").says("unknown command: runop"));
 }
 
 TEST_CASE("train, eval, info and predict work together") {

@@ -18,6 +18,12 @@ inline std::string program() {
   return path ? path : "build/release/vitrail";
 }
 
+// The test program tests/runop/main.cpp; built beside `vitrail`.
+inline std::string runop_program() {
+  const char* path = std::getenv("VITRAIL_RUNOP");
+  return path ? path : (std::filesystem::path(program()).parent_path() / "runop").string();
+}
+
 struct Outcome {
   int code = 0;      // exit code, or -signal
   std::string text;  // standard output, and standard error unless it was sent elsewhere
@@ -37,6 +43,10 @@ inline Outcome run_command(const std::string& command, const char* errors = "2>&
 
 inline Outcome run(const std::string& arguments, const char* errors = "2>&1") {
   return run_command(program() + " " + arguments, errors);
+}
+
+inline Outcome runop(const std::string& arguments, const char* errors = "2>&1") {
+  return run_command(runop_program() + " " + arguments, errors);
 }
 
 // A folder for all tests of this process; removed at its end.

@@ -1,21 +1,25 @@
-// vitrail runop: one operation, forward and backward, on given tensors.
-#include "cli/commands.h"
+#include "tests/runop/run_op.h"
+
+#include "base/file.h"
+#include "base/json.h"
 #include "tests/runop/onnx_vector.h"
 
-namespace vitrail::cli {
+namespace vitrail::onnx {
 namespace {
 
-const onnx::Operator& find_operator(const std::string& name) {
-  const onnx::Table& table = onnx::operators();
+const Operator& find_operator(const std::string& name) {
+  const Table& table = operators();
   const auto found = table.find(name);
   if (found != table.end()) return found->second;
-  std::string known;
-  for (const auto& [other, op] : table) known += (known.empty() ? "" : ", ") + other;
-  fail(ErrorKind::kValue, "runop", "unknown operation ", name.substr(0, 60), ". Hint: one of ", known);
+  std::vector<std::string> known;
+  for (const auto& [other, op] : table) known.push_back(other);
+  const std::string near = name.size() <= 64 ? nearest(name, known) : "";
+  fail(ErrorKind::kValue, "runop", "unknown operation ", escaped(name, 60),
+       ". Hint: ", near.empty() ? "runop --help lists all." : cat("did you mean ", near, "?"));
 }
 
 // Gradients of sum over outputs of <output, grad_output>, for every float input.
-void differentiate(const onnx::StoredCall& stored, const std::vector<Variable>& outputs) {
+void differentiate(const StoredCall& stored, const std::vector<Variable>& outputs) {
   for (size_t i = 0; i < stored.grad_outputs.size(); ++i) {
     const Tensor& dy = stored.grad_outputs[i];
     if (!dy.defined()) continue;
@@ -28,9 +32,9 @@ void differentiate(const onnx::StoredCall& stored, const std::vector<Variable>& 
 
 }  // namespace
 
-void run_op(const std::string& name, const std::string& in_path, const std::string& out_path) {
-  const onnx::Operator& op = find_operator(name);
-  onnx::StoredCall stored = onnx::stored_call(load_safetensors(in_path), in_path);
+SafetensorsFile run_op(const std::string& name, const SafetensorsFile& file, const std::string& source) {
+  const Operator& op = find_operator(name);
+  StoredCall stored = stored_call(file, source);
   const bool backward = !stored.grad_outputs.empty();
   for (Variable& x : stored.call.inputs) {
     if (backward && x.defined() && is_float(x.dtype())) x = Variable(x.value(), true);
@@ -38,7 +42,7 @@ void run_op(const std::string& name, const std::string& in_path, const std::stri
   std::vector<Variable> outputs;
   try {
     outputs = op(stored.call);
-  } catch (const onnx::Unsupported& reason) {
+  } catch (const Unsupported& reason) {
     fail(ErrorKind::kValue, "runop", name, " does not do this: ", reason.what());
   }
   differentiate(stored, outputs);
@@ -52,7 +56,7 @@ void run_op(const std::string& name, const std::string& in_path, const std::stri
     result.tensors.emplace_back("grad_input." + std::to_string(i),
                                 x.grad().defined() ? contiguous(x.grad()) : zeros_like(x.value()));
   }
-  save_safetensors(out_path, result);
+  return result;
 }
 
-}  // namespace vitrail::cli
+}  // namespace vitrail::onnx
