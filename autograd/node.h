@@ -1,4 +1,4 @@
-// How an op enters the graph: record(). Read autograd/ops/matmul.cpp for the pattern.
+// How an op enters the graph: record(). autograd/ops/elementwise.cpp shows the pattern.
 #pragma once
 
 #include <functional>

@@ -1,0 +1,93 @@
+// The same elements under another shape or order. All are views where the tensor function is one.
+#include "autograd/ops.h"
+#include "tensor/view.h"
+
+namespace vitrail {
+
+// The one op that knows how to reduce a gradient: every broadcasting op starts with it.
+Variable broadcast_to(const Variable& x, const Shape& shape) {
+  if (x.shape() == shape) return x;
+  return record("broadcast_to", expand(x.value(), shape), {x},
+                [from = x.shape()](const Tensor& dy, Grads& d) { d[0] = sum_to(dy, from); });
+}
+
+// broadcast_to with -1 for "as it is".
+Variable expand(const Variable& x, const Shape& shape) {
+  return broadcast_to(x, expand(x.value(), shape).shape());  // the tensor's function resolves -1
+}
+
+// The same elements in the same order: dy goes back under the old shape.
+Variable reshape(const Variable& x, const Shape& shape) {
+  return record("reshape", reshape(x.value(), shape), {x},
+                [from = x.shape()](const Tensor& dy, Grads& d) { d[0] = reshape(dy, from); });
+}
+
+// Neighbouring axes as one: dy goes back under the old shape.
+Variable flatten(const Variable& x, int start, int end) {
+  return record("flatten", flatten(x.value(), start, end), {x},
+                [from = x.shape()](const Tensor& dy, Grads& d) { d[0] = reshape(dy, from); });
+}
+
+// A new axis of extent one: it disappears from dy.
+Variable unsqueeze(const Variable& x, int axis) {
+  return record("unsqueeze", unsqueeze(x.value(), axis), {x},
+                [from = x.shape()](const Tensor& dy, Grads& d) { d[0] = reshape(dy, from); });
+}
+
+// An axis of extent one disappears: dy gets it back.
+Variable squeeze(const Variable& x, int axis) {
+  return record("squeeze", squeeze(x.value(), axis), {x},
+                [from = x.shape()](const Tensor& dy, Grads& d) { d[0] = reshape(dy, from); });
+}
+
+// Exchanging two axes is its own inverse.
+Variable transpose(const Variable& x, int a, int b) {
+  return record("transpose", transpose(x.value(), a, b), {x},
+                [a, b](const Tensor& dy, Grads& d) { d[0] = transpose(dy, a, b); });
+}
+
+// The gradient goes through the inverse permutation.
+Variable permute(const Variable& x, const std::vector<int>& axes) {
+  Tensor y = permute(x.value(), axes);  // checks axes
+  std::vector<int> inverse(axes.size());
+  for (size_t i = 0; i < axes.size(); ++i) inverse[normalize_axis(axes[i], x.dim(), "permute")] = static_cast<int>(i);
+  return record("permute", y, {x}, [inverse](const Tensor& dy, Grads& d) { d[0] = permute(dy, inverse); });
+}
+
+// What was left out gets no gradient.
+Variable slice(const Variable& x, int axis, int64_t start, int64_t end, int64_t step) {
+  return record("slice", slice(x.value(), axis, start, end, step), {x},
+                [from = x.shape(), axis, start, end, step](const Tensor& dy, Grads& d) {
+                  d[0] = zeros(from, dy.dtype());
+                  copy_(slice(d[0], axis, start, end, step), dy);
+                });
+}
+
+// The other indices of the axis get no gradient.
+Variable select(const Variable& x, int axis, int64_t index) {
+  return record("select", select(x.value(), axis, index), {x}, [from = x.shape(), axis, index](const Tensor& dy, Grads& d) {
+    d[0] = zeros(from, dy.dtype());
+    copy_(select(d[0], axis, index), dy);
+  });
+}
+
+// A copy in row-major order; x itself, without a node, if it lies so already.
+Variable contiguous(const Variable& x) {
+  if (x.value().is_contiguous()) return x;
+  return record("contiguous", contiguous(x.value()), {x}, [](const Tensor& dy, Grads& d) { d[0] = dy; });
+}
+
+// Windows of one axis: [..., L, ...] -> [..., W, ..., size]. An element that lies in several windows sums their gradients.
+Variable unfold(const Variable& x, int axis, int64_t size, int64_t step) {
+  Tensor y = unfold(x.value(), axis, size, step);
+  axis = normalize_axis(axis, x.dim(), "unfold");
+  return record("unfold", y, {x}, [from = x.shape(), axis, size, step](const Tensor& dy, Grads& d) {
+    d[0] = zeros(from, dy.dtype());
+    const int64_t windows = dy.size(axis);
+    if (windows == 0) return;
+    // The j-th elements of all windows are a slice of x with the windows' step: no element twice.
+    for (int64_t j = 0; j < size; ++j) add_(slice(d[0], axis, j, j + (windows - 1) * step + 1, step), select(dy, -1, j));
+  });
+}
+
+}  // namespace vitrail
