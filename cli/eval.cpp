@@ -5,9 +5,9 @@
 #include "base/json_writer.h"
 #include "cli/command.h"
 #include "data/sets/registry.h"
+#include "models/weights/save.h"
 #include "tensor/machine/parallel.h"
 #include "tensor/product/precision.h"
-#include "train/save.h"
 #include "train/trainer.h"
 
 namespace vitrail::cli {

@@ -12,9 +12,9 @@
 #include "data/sets/idx.h"
 #include "data/sets/registry.h"
 #include "models/presets.h"
+#include "models/weights/save.h"
 #include "nn/summary.h"
 #include "tensor/safetensors.h"
-#include "train/save.h"
 
 namespace vitrail::cli {
 

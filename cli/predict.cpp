@@ -8,9 +8,9 @@
 #include "cli/command.h"
 #include "data/image/image.h"
 #include "data/sets/idx.h"
+#include "models/weights/save.h"
 #include "tensor/ops.h"
 #include "tensor/product/precision.h"
-#include "train/save.h"
 
 namespace vitrail::cli {
 

@@ -113,7 +113,7 @@ void add_train(CLI::App& app, Action& action) {
   auto o = std::make_shared<Options>();
   Command command(app, "train", "Train a model on a data set and save it");
   command.option("--data", o->data, "fashion-mnist:DIR, mnist:DIR, cifar10:DIR, cifar100:DIR, glyphs, scenes").required();
-  command.option("--out", o->out, "Folder for model.safetensors, config.json and log.jsonl");
+  command.option("--out", o->out, "Folder for model.safetensors and log.jsonl");
   add_recipe(command, *o);
   add_fine_print(command, *o);
   command.flag("--dry-run", o->dry_run, "Print parameters, memory and time, and leave");

@@ -10,10 +10,10 @@
 #include "base/file.h"
 #include "base/json_writer.h"
 #include "data/loader.h"
+#include "models/weights/save.h"
 #include "nn/summary.h"
 #include "train/interrupt.h"
 #include "train/progress.h"
-#include "train/save.h"
 
 namespace vitrail::cli {
 
@@ -30,12 +30,12 @@ std::unique_ptr<models::Classifier> build(const TrainJob& job) {
 
 ModelCard card_for(const TrainJob& job, const Preprocessing& preprocessing, const EpochReport& report) {
   JsonWriter training;
-  training.begin_object().field("data", job.data).field("images", job.train->size()).field("steps", report.step);
+  training.begin_object().field("data", job.train->name()).field("images", job.train->size()).field("steps", report.step);
   if (report.test) {
     training.key("test").begin_object().field("top1", report.test->top1).field("top5", report.test->top5);
     training.field("loss", report.test->loss).end_object();
   }
-  training.key("recipe").raw(to_json(job.config)).end_object();
+  training.key("recipe").raw(recipe_json(job.config)).end_object();
   return {preprocessing, job.train->class_names(), training.text()};
 }
 

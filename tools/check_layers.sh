@@ -20,7 +20,7 @@ allow base
 allow tensor base
 allow autograd base tensor
 allow nn base tensor autograd
-allow models base tensor autograd nn
+allow models base tensor autograd nn data
 allow data base tensor
 allow train base tensor autograd nn models data
 allow cli base tensor autograd nn models data train

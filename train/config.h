@@ -55,6 +55,8 @@ TrainConfig recipe_for(const DatasetInfo& info);
 
 // A JSON object with every field.
 std::string to_json(const TrainConfig& config);
+// The fields that the result depends on: all but `threads`. This is what a saved model records.
+std::string recipe_json(const TrainConfig& config);
 // Strict: Error(kValue) naming the key for an unknown key, a wrong type, a number out of range. Missing keys keep the values
 // of `base`. `where` names the source in errors. Validates the result.
 TrainConfig train_config_from_json(const std::string& text, const TrainConfig& base = {}, const std::string& where = "config");

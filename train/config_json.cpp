@@ -9,13 +9,13 @@ namespace vitrail {
 
 namespace {
 
+// What the result depends on.
 template <class Config, class Fn>
-void for_each_field(Config& c, Fn&& fn) {
+void for_each_recipe_field(Config& c, Fn&& fn) {
   fn("epochs", c.epochs);
   fn("max_steps", c.max_steps);
   fn("batch_size", c.batch_size);
   fn("seed", c.seed);
-  fn("threads", c.threads);
   fn("precision", c.precision);
   fn("optimizer", c.optimizer);
   fn("lr", c.lr);
@@ -39,6 +39,12 @@ void for_each_field(Config& c, Fn&& fn) {
   fn("eval_every", c.eval_every);
 }
 
+template <class Config, class Fn>
+void for_each_field(Config& c, Fn&& fn) {
+  for_each_recipe_field(c, fn);
+  fn("threads", c.threads);
+}
+
 constexpr int64_t kMaxInteger = std::numeric_limits<int64_t>::max();
 
 // Types and the lack of narrowing are checked here, ranges by validate().
@@ -59,6 +65,13 @@ std::string to_json(const TrainConfig& config) {
   JsonWriter json(2);
   json.begin_object();
   for_each_field(config, [&](const char* key, const auto& value) { json.field(key, value); });
+  return json.end_object().text();
+}
+
+std::string recipe_json(const TrainConfig& config) {
+  JsonWriter json(2);
+  json.begin_object();
+  for_each_recipe_field(config, [&](const char* key, const auto& value) { json.field(key, value); });
   return json.end_object().text();
 }
 

@@ -70,6 +70,11 @@ TEST_CASE("the same seed gives the same weights, whatever the threads; another s
   };
   const auto first = load_safetensors(trained() + "/model.safetensors").tensors, same = weights("--threads 3"),
              other = weights("--seed 1");
+  // The whole file, header included: nothing in it describes the machine or the run.
+  CHECK(run("train --data glyphs --threads 1 --out " + scratch() + "/again1" + kQuick).code == 0);
+  CHECK(run("train --data glyphs --threads 4 --out " + scratch() + "/again4" + kQuick).code == 0);
+  CHECK(read_file(scratch() + "/again1/model.safetensors") == read_file(trained() + "/model.safetensors"));
+  CHECK(read_file(scratch() + "/again4/model.safetensors") == read_file(trained() + "/model.safetensors"));
   REQUIRE(first.size() == same.size());
   bool differs = false;
   for (size_t i = 0; i < first.size(); ++i) {

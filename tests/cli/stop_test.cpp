@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "models/weights/save.h"
 #include "tests/support/run_program.h"
 
 using namespace vitrail;
@@ -29,8 +30,8 @@ pid_t start_training(const std::string& out, const std::string& shell = "") {
 
 // The first saved model says that the loop is running.
 void wait_for_model(const std::string& out) {
-  for (int i = 0; i < 1200 && !fs::exists(out + "/config.json"); ++i) usleep(50000);
-  REQUIRE(fs::exists(out + "/config.json"));
+  for (int i = 0; i < 1200 && !fs::exists(out + "/model.safetensors"); ++i) usleep(50000);
+  REQUIRE(fs::exists(out + "/model.safetensors"));
 }
 
 // A program that does not end within a minute is killed, and -SIGKILL is no test's wish.
@@ -59,8 +60,8 @@ TEST_CASE("SIGHUP, SIGINT and SIGTERM end a run with 128 + signal, after saving 
     // The saved steps are those of the last line of the log.
     const std::string log = read_text_file(out + "/log.jsonl");
     const JsonDocument last(log.substr(log.rfind('\n', log.size() - 2) + 1), "log"),
-        config(read_text_file(out + "/config.json"), out);
-    JsonObject training(JsonObject(config.root(), "config").value("training"), "training");
+        saved(read_saved_model(out).card.training, out);
+    JsonObject training(saved.root(), "training");
     CHECK(training.json_text("steps") == JsonObject(last.root(), "log").json_text("step"));
   }
 }

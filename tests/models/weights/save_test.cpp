@@ -1,5 +1,5 @@
 // A trained model on disk: nothing is lost, nothing is mixed up.
-#include "train/save.h"
+#include "models/weights/save.h"
 
 #include <doctest/doctest.h>
 #include <unistd.h>
@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "tensor/safetensors.h"
 #include "tests/support/learn_helpers.h"
+#include "tests/support/scratch_folder.h"
 
 using namespace vitrail;
 using namespace vitrail::testing;
@@ -31,6 +32,19 @@ std::unique_ptr<models::Classifier> saved(const Folder& folder) {
   const DatasetPtr data = glyphs(4);
   auto model = tiny_vit(data->info(), 5);
   save_model(folder.path, *model, card(data));
+  return model;
+}
+
+// The same model as an older version wrote it: the card in the header and once more in config.json.
+std::unique_ptr<models::Classifier> old_folder(const Folder& folder) {
+  auto model = saved(folder);
+  SafetensorsFile file = load_safetensors(folder / "model.safetensors");
+  std::string& text = file.metadata[0].second;
+  const std::string now = "\"format\": 2,\n  \"task\": \"classification\",";
+  REQUIRE(text.find(now) != std::string::npos);
+  text.replace(text.find(now), now.size(), "\"format\": 1,");
+  save_safetensors(folder / "model.safetensors", file);
+  write_file_atomically(folder / "config.json", text + "\n");
   return model;
 }
 
@@ -60,16 +74,75 @@ TEST_CASE("a saved model comes back with the same weights, names and preprocessi
 TEST_CASE("load and save again gives the same bytes") {
   const Folder folder;
   saved(folder);
-  const auto weights = read_file(folder / "model.safetensors"), config = read_file(folder / "config.json");
+  const auto weights = read_file(folder / "model.safetensors");
   LoadedModel loaded = load_model(folder.path);
   save_model(folder.path, *loaded.model, loaded.card);
   CHECK(read_file(folder / "model.safetensors") == weights);
-  CHECK(read_file(folder / "config.json") == config);
+}
+
+TEST_CASE("a saved model is one file") {
+  const Folder folder;
+  saved(folder);
+  CHECK(std::distance(fs::directory_iterator(folder.path), fs::directory_iterator()) == 1);
+}
+
+TEST_CASE("the folder of an older version, weights and config.json, loads; a new save leaves one file") {
+  const Folder folder;
+  const auto model = old_folder(folder);
+  LoadedModel loaded = load_model(folder.path);
+  const nn::StateDict a = model->state_dict(), b = loaded.model->state_dict();
+  for (size_t i = 0; i < a.size(); ++i) CHECK(bit_equal(a[i].second, b[i].second));
+  CHECK(loaded.card.class_names == glyphs(4)->class_names());
+  CHECK(loaded.card.task == "classification");
+  save_model(folder.path, *loaded.model, loaded.card);
+  CHECK(!fs::exists(folder / "config.json"));
+  CHECK(load_model(folder.path).card.preprocessing == loaded.card.preprocessing);
+}
+
+TEST_CASE("weights of a new save beside the config.json of an old model are one whole model: the new one") {
+  const Folder folder;
+  old_folder(folder);
+  const std::string old_config = read_text_file(folder / "config.json");
+  saved(folder);
+  write_file_atomically(folder / "config.json", old_config);  // as if killed between the rename and the removal
+  replace(folder / "config.json", "\"height\": 28", "\"height\": 14");
+  CHECK(load_model(folder.path).card.preprocessing.height == 28);
+}
+
+TEST_CASE("old weights beside the config.json of another run, as a kill between two renames left them, are refused") {
+  const Folder folder;
+  old_folder(folder);
+  replace(folder / "config.json", "\"steps\": 3", "\"steps\": 4");
+  CHECK_THROWS_WITH_AS(load_model(folder.path), doctest::Contains("does not belong to model.safetensors"), Error);
+  CHECK(load_model(folder / "model.safetensors").card.class_names == glyphs(4)->class_names());
+}
+
+TEST_CASE("a config.json that is no model's card survives a save") {
+  const Folder folder;
+  fs::create_directories(folder.path);
+  write_file_atomically(folder / "config.json", std::string("{\"mine\": true}"));
+  saved(folder);
+  CHECK(fs::exists(folder / "config.json"));
+  CHECK(load_model(folder.path).model->num_classes() == 20);
+}
+
+TEST_CASE("a model of another task, or of a later format, is refused by name") {
+  const Folder folder;
+  const auto model = saved(folder);
+  ModelCard other = card(glyphs(4));
+  other.task = "detection";
+  save_model(folder.path, *model, model->config_json(), other);
+  CHECK(read_saved_model(folder.path).card.task == "detection");
+  CHECK_THROWS_WITH_AS(load_model(folder.path), doctest::Contains("task is detection"), Error);
+  SafetensorsFile file = load_safetensors(folder / "model.safetensors");
+  file.metadata[0].second.replace(file.metadata[0].second.find("\"format\": 2"), 11, "\"format\": 3");
+  save_safetensors(folder / "model.safetensors", file);
+  CHECK_THROWS_WITH_AS(load_model(folder.path), doctest::Contains("format 3 is unknown"), Error);
 }
 
 TEST_CASE("a configuration of another model beside the weights is found out") {
   const Folder folder;
-  saved(folder);
+  old_folder(folder);
   replace(folder / "config.json", "\"depth\": 2", "\"depth\": 3");
   CHECK_THROWS_WITH_AS(load_model(folder.path), doctest::Contains("does not belong to model.safetensors"), Error);
 }
@@ -96,9 +169,22 @@ TEST_CASE("weights that do not fit are refused with all names") {
 TEST_CASE("weights with a NaN are refused by name") {
   const Folder folder;
   const auto model = saved(folder);
+  SafetensorsFile file = load_safetensors(folder / "model.safetensors");
   fill_(model->named_parameters()[0].parameter->value(), std::nan(""));
-  save_model(folder.path, *model, card(glyphs(4)));
+  file.tensors = model->state_dict();
+  save_safetensors(folder / "model.safetensors", file);
   CHECK_THROWS_WITH_AS(load_model(folder.path), doctest::Contains("weight is not finite: cls_token"), Error);
+}
+
+TEST_CASE("a model that is not finite is not saved, and the old one stays") {
+  const Folder folder;
+  const auto model = saved(folder);
+  const auto before = read_file(folder / "model.safetensors");
+  for (const double bad : {std::nan(""), HUGE_VAL, -HUGE_VAL}) {
+    fill_(model->named_parameters()[1].parameter->value(), bad);
+    CHECK(error_of([&] { save_model(folder.path, *model, card(glyphs(4))); })->kind() == ErrorKind::kNumeric);
+    CHECK(read_file(folder / "model.safetensors") == before);
+  }
 }
 
 TEST_CASE("missing and damaged files are told apart") {
@@ -112,7 +198,7 @@ TEST_CASE("missing and damaged files are told apart") {
     return ErrorKind::kNumeric;
   };
   CHECK(kind(folder.path) == ErrorKind::kIo);
-  saved(folder);
+  old_folder(folder);
   const std::string good = read_text_file(folder / "config.json");
   for (const char* bad : {"", "{", "[]", "{\"format\": 2}", "{\"format\": 1}"}) {
     write_file_atomically(folder / "config.json", std::string(bad));

@@ -1,0 +1,178 @@
+#include "models/weights/save.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/json_writer.h"
+#include "models/presets.h"
+#include "tensor/ops.h"
+#include "tensor/safetensors.h"
+
+namespace vitrail {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kOldConfig = "config.json";  // format 1 kept a copy of the card in this file
+constexpr const char* kCard = "vitrail";           // the key in the safetensors header
+constexpr int kFormat = 2, kOldFormat = 1;
+
+template <class... Parts>
+[[noreturn]] void bad_file(const std::string& path, const Parts&... parts) {
+  fail(ErrorKind::kData, "load_model", escaped(path, 200), ": ", parts...);
+}
+
+std::string card_text(const std::string& architecture, const ModelCard& card) {
+  // A class may be named after a folder, whose name may hold any bytes: the writer replaces what is not UTF-8.
+  JsonWriter json(2);
+  json.begin_object().field("format", kFormat).field("task", card.task).key("model").raw(architecture);
+  json.key("preprocessing").raw(preprocessing_to_json(card.preprocessing));
+  json.field("class_names", card.class_names).key("training").raw(tidy_json(card.training, "training", ErrorKind::kValue));
+  return json.end_object().text();
+}
+
+// The name of the first tensor that holds NaN or infinity; empty if there is none.
+std::string first_not_finite(const nn::StateDict& state) {
+  for (const auto& [name, tensor] : state)
+    if (is_float(tensor.dtype()) && tensor.numel() > 0 && min(isfinite(tensor)).item() == 0) return name;
+  return "";
+}
+
+int format_of(JsonObject& object, const std::string& where) {
+  const std::string format = object.json_text("format");
+  for (const int known : {kOldFormat, kFormat})
+    if (format == std::to_string(known)) return known;
+  bad_file(where, "format ", escaped(format, 40), " is unknown; this program reads formats ", kOldFormat, " and ", kFormat,
+           ".");
+}
+
+int format_of(const std::string& text, const std::string& where) {
+  const JsonDocument json(text, where);
+  JsonObject object(json.root(), where, "", ErrorKind::kData);
+  return format_of(object, where);
+}
+
+void read_card(const std::string& text, const std::string& where, SavedModel& saved) {
+  const JsonDocument json(text, where);
+  JsonObject object(json.root(), where, "", ErrorKind::kData);
+  const int format = format_of(object, where);
+  saved.architecture = object.json_text("model");
+  saved.card.preprocessing = preprocessing_from_json(object.json_text("preprocessing"));
+  object.json_text("class_names");  // must be there
+  saved.card.class_names = object.texts_or("class_names", {});
+  saved.card.training = object.json_text("training");
+  if (format != kOldFormat) saved.card.task = object.text("task");
+}
+
+// Runs fn; what would be a wrong argument elsewhere is a wrong file here.
+template <class Fn>
+void as_file_error(const std::string& path, Fn&& fn) {
+  try {
+    fn();
+  } catch (const Error& e) {
+    if (e.kind() == ErrorKind::kValue || e.kind() == ErrorKind::kShape) bad_file(path, e.what());
+    throw;
+  }
+}
+
+// A folder of format 1 was written as two files: a run killed between the two left new weights with the old class names. The
+// header holds the same card as config.json, so any difference shows it.
+void check_same_card(const std::string& config, const std::string& config_path, const std::string& header,
+                     const std::string& weights_path) {
+  if (tidy_json(config, config_path) == tidy_json(header, weights_path)) return;
+  bad_file(config_path, "does not belong to ", kModelFile, ": its content differs from the card in the header of that file. ",
+           "Hint: load ", weights_path, " itself.");
+}
+
+// The JSON that describes the weights, and the file it comes from.
+std::pair<std::string, std::string> find_card(const std::string& path, bool folder, const std::string& weights_path,
+                                              const SafetensorsFile& weights) {
+  const auto own =
+      std::find_if(weights.metadata.begin(), weights.metadata.end(), [](const auto& entry) { return entry.first == kCard; });
+  const bool has_own = own != weights.metadata.end();
+  const std::string config_path = folder ? (fs::path(path) / kOldConfig).string() : "";
+  std::error_code ignored;
+  const bool has_config = folder && fs::exists(config_path, ignored);
+  if (has_own && (!has_config || format_of(own->second, weights_path) != kOldFormat)) return {own->second, weights_path};
+  if (!has_config)
+    bad_file(weights_path, "the header says nothing of the architecture, and there is no ", kOldConfig,
+             " beside it. Hint: a folder that train wrote.");
+  const std::string text = read_text_file(config_path);
+  if (has_own) check_same_card(text, config_path, own->second, weights_path);
+  return {text, config_path};
+}
+
+// Only a card of format 1: a config.json of the user's own stays.
+void remove_old_config(const std::string& dir) {
+  const std::string path = (fs::path(dir) / kOldConfig).string();
+  std::error_code ignored;
+  try {
+    if (!fs::is_regular_file(path, ignored) || format_of(read_text_file(path), path) != kOldFormat) return;
+    fs::remove(path, ignored);
+  } catch (const Error&) {  // not ours
+  }
+}
+
+}  // namespace
+
+void check_finite_weights(const char* op, const nn::StateDict& state, const std::string& where) {
+  const std::string name = first_not_finite(state);
+  check(name.empty(), ErrorKind::kNumeric, op, where, "weight is not finite: ", escaped(name), " holds NaN or infinity.");
+}
+
+void save_model(const std::string& dir, nn::Module& model, const std::string& architecture, const ModelCard& card) {
+  SafetensorsFile file;
+  file.tensors = model.state_dict();
+  check_finite_weights("save_model", file.tensors);
+  file.metadata.emplace_back(kCard, card_text(architecture, card));
+  std::error_code error;
+  fs::create_directories(dir, error);
+  check(!error, ErrorKind::kIo, "save_model", escaped(dir, 200), " cannot be made: ", error.message(), ".");
+  save_safetensors((fs::path(dir) / kModelFile).string(), file);
+  remove_old_config(dir);
+}
+
+void save_model(const std::string& dir, models::Classifier& model, const ModelCard& card) {
+  check(static_cast<int64_t>(card.class_names.size()) == model.num_classes(), ErrorKind::kValue, "save_model",
+        "class names and model differ: ", card.class_names.size(), " names, the model has ", model.num_classes(), " classes.");
+  save_model(dir, model, model.config_json(), card);
+}
+
+SavedModel read_saved_model(const std::string& path) {
+  std::error_code ignored;  // what cannot be looked at is refused by the open below, with the system's reason
+  const bool folder = fs::is_directory(path, ignored);
+  const std::string weights_path = folder ? (fs::path(path) / kModelFile).string() : path;
+  SafetensorsFile weights = load_safetensors(weights_path);
+  SavedModel saved;
+  const auto [text, where] = find_card(path, folder, weights_path, weights);
+  as_file_error(weights_path, [&, &text = text, &where = where] { read_card(text, where, saved); });
+  saved.weights = std::move(weights.tensors);
+  saved.file = weights_path;
+  const std::string name = first_not_finite(saved.weights);
+  if (!name.empty()) bad_file(weights_path, "weight is not finite: ", escaped(name), " holds NaN or infinity.");
+  return saved;
+}
+
+LoadedModel load_model(const std::string& path) {
+  SavedModel saved = read_saved_model(path);
+  const std::string task = ModelCard{}.task;
+  if (saved.card.task != task)
+    bad_file(saved.file, "the model's task is ", escaped(saved.card.task, 60), "; this command reads models for ", task, ".");
+  LoadedModel loaded;
+  as_file_error(saved.file, [&] {
+    Rng rng(0);
+    loaded.model = models::make_model(models::config_from_json(saved.architecture, saved.file), rng);
+    const int64_t names = static_cast<int64_t>(saved.card.class_names.size()), classes = loaded.model->num_classes();
+    if (names != classes)
+      bad_file(saved.file, "class names and model differ: ", names, " names, the model has ", classes, " classes.");
+    loaded.model->load_state_dict(saved.weights);
+  });
+  loaded.card = std::move(saved.card);
+  loaded.model->eval();
+  return loaded;
+}
+
+}  // namespace vitrail

@@ -1,0 +1,63 @@
+// A trained model on disk: one file, model.safetensors. The tensors are the weights under timm's names; the header's
+// "vitrail" entry is JSON with everything that the weights must never be separated from: task, architecture, preprocessing,
+// class names, recipe. One file means one rename, so a reader sees a whole old or a whole new model at any moment.
+//
+// Nothing in it describes the machine or the run (threads, times, paths): the same training gives the same bytes for any
+// number of threads.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "data/preprocessing.h"
+#include "models/classifier.h"
+
+namespace vitrail {
+
+// The name of the file in its folder.
+constexpr const char* kModelFile = "model.safetensors";
+
+// What a model must never be separated from.
+struct ModelCard {
+  Preprocessing preprocessing;
+  std::vector<std::string> class_names;
+  std::string training = "{}";          // a JSON object: recipe, data set, steps, accuracy
+  std::string task = "classification";  // train/task: what the model was trained for
+};
+
+// A model as it stands in the file, before it is built.
+struct SavedModel {
+  ModelCard card;
+  std::string architecture;  // JSON text; models::config_from_json() reads a classifier's
+  nn::StateDict weights;
+  std::string file;  // path of the file that was read, for messages
+};
+
+struct LoadedModel {
+  std::unique_ptr<models::Classifier> model;  // in evaluation mode
+  ModelCard card;
+};
+
+// Writes dir/model.safetensors; `dir` is made if it is missing. Temporary file, fsync, rename, fsync of the folder: under any
+// crash the folder holds the old model or the new one, whole. A config.json that an older version left in the folder is removed
+// once the new file stands.
+// Error(kNumeric) naming the tensor if a weight is not finite, Error(kValue) if the card does not fit the model, Error(kIo) if
+// the file system refuses; then the old model is untouched.
+void save_model(const std::string& dir, models::Classifier& model, const ModelCard& card);
+// The same for a model of any task.
+void save_model(const std::string& dir, nn::Module& model, const std::string& architecture, const ModelCard& card);
+
+// Reads such a folder, or its model.safetensors alone, without building the model. The folders of older versions, with a
+// config.json beside the weights, are read too. Error(kIo) if a file is missing; Error(kData) naming the file if it is
+// damaged, if config.json and the weights do not belong together, or if a weight is not finite.
+SavedModel read_saved_model(const std::string& path);
+
+// read_saved_model, built. Error(kData) too if the task is not classification, or names or shapes of the weights differ from
+// the architecture's (all of them are listed).
+LoadedModel load_model(const std::string& path);
+
+// Error(kNumeric) naming the first tensor of `state` that holds NaN or infinity, and `where`.
+void check_finite_weights(const char* op, const nn::StateDict& state, const std::string& where = "");
+
+}  // namespace vitrail
