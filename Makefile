@@ -14,6 +14,9 @@ CXX    := g++
 endif
 PREFIX ?= /usr/local
 
+# "yes" if CXX is GCC, empty if clang.
+GCC    := $(if $(shell $(CXX) --version 2>/dev/null | grep 'Free Software'),yes)
+
 # One folder per configuration, architecture and compiler: their objects never mix.
 BUILD  ?= build/$(CONFIG)$(if $(filter-out native,$(ARCH)),-$(ARCH))$(if $(filter-out g++,$(lastword $(CXX))),-$(lastword $(CXX)))
 # Two compilers at once need little memory; more cores, more compilers.
@@ -28,25 +31,32 @@ OPTIMISE_tsan    := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
 # What runs once and is compiled often: tests, and what only reads and writes text (their templates take seconds at -O3).
 OPTIMISE_LIGHT_release := -O1
 
-# omp simd is a wish: clang warns of every loop where it does not follow it (GCC does not know that warning and ignores its name).
+# omp simd is a wish: clang warns of every loop where it does not follow it.
 # Wide vectors are passed within one file only: what GCC says of their ABI without AVX does not matter.
-WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wno-pass-failed -Wno-psabi $(if $(CI),-Werror)
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow $(if $(GCC),,-Wno-pass-failed) -Wno-psabi $(if $(CI),-Werror)
 # No -ffast-math: NaN and infinity must behave. These flags alone let the loops vectorise (docs/architecture.md, "Floats").
 FLOATS   := -fno-math-errno -fno-trapping-math -ffp-contract=fast
 # GCC 12.2 with AVX-512 turns the constant {1, 1, 0, 0} into {1, 1, 1, 1} (a broadcast too many); narrower moves avoid it.
 MOVES    := $(shell $(CXX) -mmove-max=128 -mstore-max=128 -x c++ -E /dev/null >/dev/null 2>&1 && echo -mmove-max=128 -mstore-max=128)
-COMMON    = -std=c++20 -march=$(ARCH) $(MOVES) $(FLOATS) $(WARNINGS) -fopenmp -I. -MMD -MP
+# Position-independent, so that libvitrail.a can become part of a shared library; our own calls are never interposed.
+SHARED   := -fPIC -fno-semantic-interposition
+COMMON    = -std=c++20 -march=$(ARCH) $(SHARED) $(MOVES) $(FLOATS) $(WARNINGS) -fopenmp -I. -MMD -MP
 FLAGS       = $(COMMON) $(OPTIMISE_$(CONFIG)) $(CXXFLAGS)
 LIGHT_FLAGS = $(COMMON) $(or $(OPTIMISE_LIGHT_$(CONFIG)),$(OPTIMISE_$(CONFIG))) $(CXXFLAGS)
 TEST_FLAGS  = $(LIGHT_FLAGS) -DVITRAIL_PRECOMPILED_FOR_TESTS
-# BLIS statically: its processor query is not exported by the shared library.
-LIBS       = -l:libblis.a -ljpeg -lpng -lz -lpthread -lm $(LDFLAGS)
+# BLIS statically: its processor query is not exported by the shared library. Distributions put it in different folders.
+BLIS_LIB  = $(or $(firstword $(wildcard $(foreach d,$(shell $(CXX) -print-multiarch 2>/dev/null) lib64 lib,/usr/lib/$(d)/libblis.a \
+              /usr/lib/$(d)/blis-openmp/libblis.a) /usr/local/lib/libblis.a)),-l:libblis.a)
+# libgomp statically: it reads how threads wait before anything else runs (tensor/machine/waiting.h).
+GOMP_LIB := $(if $(GCC),$(filter /%,$(shell $(CXX) -print-file-name=libgomp.a)))
+LIBS       = $(BLIS_LIB) -ljpeg -lpng -lz $(GOMP_LIB) -lpthread -ldl -lm $(LDFLAGS)
+LINK_FLAGS = $(if $(GOMP_LIB),$(filter-out -fopenmp,$(FLAGS)),$(FLAGS))
 
 # ---- precompiled headers ----------------------------------------------------------------------------------------------
 
 # The standard headers cost more than most files behind them: GCC reads them once per set of flags. make PRECOMPILED= does without.
 # What lies in one is in no object's list of headers: so objects depend on it, and it on them.
-PRECOMPILED := $(if $(shell $(CXX) --version 2>/dev/null | grep 'Free Software'),yes)
+PRECOMPILED := $(GCC)
 precompiled  = $(if $(PRECOMPILED),$(BUILD)/precompiled/$(1)/precompiled.h)
 include      = $(if $(PRECOMPILED),-include $(call precompiled,$(1)))
 
@@ -106,7 +116,7 @@ CLI_OBJ      := $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard cli/*.cpp)))
 
 $(BUILD)/vitrail: $(CLI_OBJ) $(OP_CASES_OBJ) $(LIB)
 	@echo "  link    $@"
-	@$(CXX) $(FLAGS) $^ $(LIBS) -o $@
+	@$(CXX) $(LINK_FLAGS) $^ $(LIBS) -o $@
 
 # Runs before anything else in the program and must itself run anywhere: built for the oldest processor, told what the
 # rest was built for.
@@ -130,7 +140,7 @@ examples: $(EXAMPLES:%=$(BUILD)/examples/%)
 
 $(BUILD)/examples/%: $(BUILD)/examples/%.o $(LIB)
 	@echo "  link    $@"
-	@$(CXX) $(FLAGS) $^ $(LIBS) -o $@
+	@$(CXX) $(LINK_FLAGS) $^ $(LIBS) -o $@
 
 # make run-02_autograd ARGS="..."
 run-%: $(BUILD)/examples/%
@@ -143,21 +153,19 @@ demo: $(BUILD)/vitrail
 # ---- benchmarks ---------------------------------------------------------------------------------------------------------
 
 BENCHES := $(patsubst bench/%.cpp,%,$(sort $(wildcard bench/*.cpp)))
-# Threads wait as in the program (cli/main.cpp), unless the environment says how.
-WAITING := $(if $(OMP_WAIT_POLICY)$(GOMP_SPINCOUNT),,GOMP_SPINCOUNT=2000)
 
 .PHONY: bench versus scaling
 # Every kernel, one after another: they must not share the machine.
 bench: $(BENCHES:%=$(BUILD)/bench/%)
-	@for program in $^; do $(WAITING) $$program && echo || exit 1; done
+	@for program in $^; do $$program && echo || exit 1; done
 
 $(BUILD)/bench/%: $(BUILD)/bench/%.o $(LIB)
 	@echo "  link    $@"
-	@$(CXX) $(FLAGS) $^ $(LIBS) -o $@
+	@$(CXX) $(LINK_FLAGS) $^ $(LIBS) -o $@
 
 # make bench-attention
 bench-%: $(BUILD)/bench/%
-	@$(WAITING) $< $(ARGS)
+	@$< $(ARGS)
 
 # Side by side with PyTorch and onnxruntime: make versus ARGS="--works ti,s --rounds 3" (bench/README.md).
 versus: $(BUILD)/vitrail $(BUILD)/bench/conv2d
@@ -187,7 +195,7 @@ $(BUILD)/tests/main.o: tests/main.cpp | deps
 define TEST_RULE
 $$(BUILD)/tests/$(1).bin: $$(patsubst %.cpp,$$(BUILD)/%.o,$$(filter-out tests/runop/main.cpp,$$(sort $$(wildcard tests/$(1)/*.cpp tests/$(1)/*/*.cpp tests/*.cpp)))) $$(LIB)
 	@echo "  link    $$@"
-	@$$(CXX) $$(FLAGS) $$^ $$(LIBS) -o $$@
+	@$$(CXX) $$(LINK_FLAGS) $$^ $$(LIBS) -o $$@
 .PHONY: test-$(1)
 test-$(1): $$(BUILD)/tests/$(1).bin $$(if $$(filter cli,$(1)),$$(BUILD)/vitrail) $$(if $$(filter runop,$(1)),$$(BUILD)/runop)
 	VITRAIL_BIN=$$(BUILD)/vitrail VITRAIL_RUNOP=$$(BUILD)/runop $$< $$(ARGS)
@@ -227,17 +235,26 @@ $(BUILD)/structure.ok: autograd/ops.h $(wildcard tests/op_cases*.cpp) tools/chec
 
 # ---- setting up, installing, tidying ------------------------------------------------------------------------------------
 
-.PHONY: deps install docs format lint clean help
+.PHONY: deps install uninstall docs format lint clean help
 # Installs what is missing where it may, else prints the one line to type.
 deps:
 	@tools/deps.sh
 
+# What is installed stands in one list, which `make uninstall` reads: lib/vitrail/installed.
 install: $(BUILD)/vitrail
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include/vitrail
-	install $(BUILD)/vitrail $(DESTDIR)$(PREFIX)/bin/
-	install -m 644 $(LIB) $(DESTDIR)$(PREFIX)/lib/
-	for header in $$(find $(LIB_DIRS) -name '*.h'); do install -m 644 -D $$header $(DESTDIR)$(PREFIX)/include/vitrail/$$header; done
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@ARCH@|$(ARCH)|' tools/vitrail.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/vitrail.pc
+	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/lib/pkgconfig" "$(DESTDIR)$(PREFIX)/lib/cmake/vitrail" "$(DESTDIR)$(PREFIX)/lib/vitrail"
+	install $(BUILD)/vitrail "$(DESTDIR)$(PREFIX)/bin/"
+	install -m 644 $(LIB) "$(DESTDIR)$(PREFIX)/lib/"
+	for header in $(HEADERS); do install -m 644 -D $$header "$(DESTDIR)$(PREFIX)/include/vitrail/$$header" || exit 1; done
+	sed -e 's|@PREFIX@|$(subst $() ,\\ ,$(PREFIX))|' -e 's|@ARCH@|$(ARCH)|' -e 's|@LIBS@|$(INSTALLED_LIBS)|' tools/vitrail.pc.in > "$(DESTDIR)$(PREFIX)/lib/pkgconfig/vitrail.pc"
+	sed -e 's|@ARCH@|$(ARCH)|' -e 's|@CMAKE_LIBS@|$(subst $() ,;,$(INSTALLED_LIBS))|' tools/vitrail-config.cmake.in > "$(DESTDIR)$(PREFIX)/lib/cmake/vitrail/vitrail-config.cmake"
+	printf '%s\n' bin/vitrail lib/$(notdir $(LIB)) lib/pkgconfig/vitrail.pc lib/cmake/vitrail/vitrail-config.cmake $(HEADERS:%=include/vitrail/%) lib/vitrail/installed > "$(DESTDIR)$(PREFIX)/lib/vitrail/installed"
+HEADERS        = $(sort $(foreach d,$(LIB_DIRS),$(wildcard $(d)/*.h $(d)/*/*.h)))
+INSTALLED_LIBS = $(strip $(BLIS_LIB) -ljpeg -lpng -lz -lpthread -ldl -lm)
+
+uninstall:
+	cd "$(DESTDIR)$(PREFIX)" && while read -r file; do rm -f "$$file"; done < lib/vitrail/installed
+	-cd "$(DESTDIR)$(PREFIX)" && find include/vitrail lib/vitrail lib/cmake/vitrail -depth -type d -exec rmdir {} + 2>/dev/null
 
 # The documentation is the headers and docs/*.md; this lists where to read.
 docs:
@@ -260,7 +277,7 @@ help:
 	@echo "make examples           build the examples           make run-NAME     run one: make run-01_tensors"
 	@echo "make bench              time every kernel            make bench-NAME   time one: make bench-attention"
 	@echo "make versus             beside PyTorch, onnxruntime  make scaling      cost over batch, image, depth, width"
-	@echo "make all                library, program, examples   make install      PREFIX=/usr/local"
+	@echo "make all                library, program, examples   make install      PREFIX=/usr/local (make uninstall)"
 	@echo "make layers check-ops   structure checks             make format lint  clang-format, clang-tidy"
 	@echo "make docs               where to read                make clean        remove build/"
 	@echo "Settings: CONFIG=release|debug|asan|tsan  ARCH=native|x86-64-v3|x86-64-v2  CXX=g++|clang++-14  ARGS=..."

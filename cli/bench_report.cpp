@@ -21,7 +21,7 @@ __attribute__((format(printf, 1, 2))) std::string format(const char* pattern, ..
   return buffer;
 }
 
-// How the threads wait: cli/main.cpp sets the count unless the user has said something else.
+// How the threads wait: tensor/machine/waiting.h sets the count unless the user has said something else.
 std::string waiting() {
   for (const char* name : {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}) {
     if (const char* value = std::getenv(name)) return std::string(name) + " " + value;

@@ -1,6 +1,5 @@
 // vitrail <command>: reads the arguments, runs the command, turns errors into one line and an exit code.
 #include <signal.h>
-#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -18,16 +17,6 @@ void complain(std::string text) {
   for (char& c : text)
     if (static_cast<unsigned char>(c) < 32 && c != '\n') c = '?';
   std::fprintf(stderr, "vitrail: %s\n", text.c_str());
-}
-
-// While a thread waits for the others, libgomp spins for milliseconds; if another program has the processor that it waits for,
-// training on a shared machine becomes several times slower. Without any spinning the thread sleeps and wakes a thousand times
-// a step. So it spins for some ten microseconds, then sleeps (docs/results.md, "Waiting"). libgomp reads this before main, so
-// the program starts itself once more with the count set. A user's own setting stays; a refusal to start again is no error.
-void wait_briefly(char** argv) {
-  if (std::getenv("OMP_WAIT_POLICY") || std::getenv("GOMP_SPINCOUNT")) return;
-  setenv("GOMP_SPINCOUNT", "2000", 1);
-  execv("/proc/self/exe", argv);
 }
 
 int main_guarded(int argc, char** argv) {
@@ -54,7 +43,4 @@ int main_guarded(int argc, char** argv) {
 }  // namespace
 }  // namespace vitrail::cli
 
-int main(int argc, char** argv) {
-  vitrail::cli::wait_briefly(argv);
-  return vitrail::cli::main_guarded(argc, argv);
-}
+int main(int argc, char** argv) { return vitrail::cli::main_guarded(argc, argv); }

@@ -4,12 +4,12 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <fstream>
 #include <string>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "cli/commands.h"
+#include "tensor/machine/container.h"
 #include "tensor/storage.h"
 
 namespace vitrail::cli {
@@ -17,17 +17,10 @@ namespace {
 
 constexpr int64_t kMebibyte = int64_t{1} << 20;
 
-// The number in a file of the control group that this process is in; "max", or no such file, is no limit.
-int64_t group_limit(const char* path) {
-  std::ifstream file(path);
-  int64_t bytes = 0;
-  return file >> bytes && bytes > 0 ? bytes : int64_t{1} << 60;
-}
-
 int64_t memory_of_machine() {
   const int64_t physical = int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE);
-  return std::min(
-      {physical, group_limit("/sys/fs/cgroup/memory.max"), group_limit("/sys/fs/cgroup/memory/memory.limit_in_bytes")});
+  const int64_t allowed = container_limits().memory_bytes;
+  return allowed > 0 ? std::min(physical, allowed) : physical;
 }
 
 }  // namespace

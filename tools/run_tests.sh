@@ -12,7 +12,7 @@ report() {  # name, status, output file: prints the output of a failure
     echo "FAILED: $1"
   fi
 }
-# A busy machine punishes spinning threads (cli/main.cpp); the bits do not depend on it.
+# A busy machine punishes spinning threads (tensor/machine/waiting.h); the bits do not depend on it.
 : "${OMP_WAIT_POLICY:=passive}"
 export OMP_WAIT_POLICY
 # Refusing more memory than there can be is tested: AddressSanitizer shall then say no, not end the program.
@@ -67,6 +67,9 @@ check() {  # name, command...
 }
 check "layers" tools/check_layers.sh
 check "ops have gradient checks" tools/check_ops.sh
+case "$build" in
+build/release) check "installed: pkg-config, CMake, shared library, uninstall" tools/test_install.sh "$build" ;;
+esac
 case "$build" in
 *asan*|*tsan*) ;;  # the sanitizers' own frames do not fit a small stack
 *) check "a million nodes under a stack of 256 KiB" sh -c "ulimit -s 256 && $build/tests/autograd.bin -tc='*million*' | grep -q ' [1-9][0-9]* passed'" ;;

@@ -3,15 +3,24 @@
 #include <omp.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <exception>
 
 #include "base/error.h"
+#include "tensor/machine/container.h"
+#include "tensor/machine/waiting.h"
 
 namespace vitrail {
 namespace {
 
+int threads_at_start() {
+  choose_waiting();
+  const int available = std::max(1, omp_get_max_threads());  // OMP_NUM_THREADS, or the processors of the affinity mask
+  return std::getenv("OMP_NUM_THREADS") ? available : threads_for(container_limits(), available);
+}
+
 std::atomic<int>& thread_setting() {
-  static std::atomic<int> threads{std::max(1, omp_get_max_threads())};
+  static std::atomic<int> threads{threads_at_start()};
   return threads;
 }
 

@@ -9,7 +9,8 @@
 
 namespace vitrail {
 
-// Threads used by parallel_for; at start the processors this process may use (cgroup and affinity aware), or OMP_NUM_THREADS.
+// Threads used by parallel_for; at start OMP_NUM_THREADS, or the processors that affinity and control
+// groups leave this process (tensor/machine/container.h).
 int num_threads();
 // Error(kValue) unless 1 <= threads <= 1024.
 void set_num_threads(int threads);

@@ -1,0 +1,15 @@
+// How a thread waits for the others at the end of a parallel region.
+#pragma once
+
+namespace vitrail {
+
+// libgomp spins for milliseconds by default: if another program has the processor that is waited for, training on a shared
+// machine becomes several times slower. Without any spinning the thread sleeps and wakes a thousand times a training step.
+// So a program that links this library waits for some ten microseconds, then sleeps (docs/results.md, "Waiting"). A user's own
+// OMP_WAIT_POLICY, GOMP_SPINCOUNT or KMP_BLOCKTIME stays.
+//
+// libgomp reads its settings in a constructor, once. A constructor of an earlier priority sets GOMP_SPINCOUNT, which works where
+// libgomp is linked statically, as the Makefile does; for clang's runtime, which can be told later, this function does the rest.
+void choose_waiting();
+
+}  // namespace vitrail
