@@ -1,55 +1,89 @@
 // ONNX operators that work element by element.
 #include <limits>
 
+#include "base/file.h"
+#include "tensor/view.h"
 #include "tests/runop/onnx_ops.h"
 
 namespace vitrail::onnx {
 namespace {
 
 Operator unary(Variable (*fn)(const Variable&)) {
-  return [fn](const Call& c) -> Outputs { return {fn(c.in(0))}; };
+  return {1, 1, {}, [fn](const Call& c) -> Outputs { return {fn(c.in(0))}; }};
+}
+
+// Without a gradient.
+Operator unary_tensor(Tensor (*fn)(const Tensor&)) {
+  return {1, 1, {}, [fn](const Call& c) -> Outputs { return {Variable(fn(c.tensor(0)))}; }};
 }
 
 Operator binary(Variable (*fn)(const Variable&, const Variable&)) {
-  return [fn](const Call& c) -> Outputs { return {fn(c.in(0), c.in(1))}; };
+  return {2, 2, {}, [fn](const Call& c) -> Outputs { return {fn(c.in(0), c.in(1))}; }};
+}
+
+Variable folded(Variable (*fn)(const Variable&, const Variable&), const Call& c) {
+  Variable result = c.in(0);
+  for (size_t i = 1; i < c.inputs.size(); ++i) result = fn(result, c.in(i));
+  return result;
 }
 
 // Any number of inputs, from the left.
 Operator variadic(Variable (*fn)(const Variable&, const Variable&)) {
-  return [fn](const Call& c) -> Outputs {
-    Variable result = c.in(0);
-    for (size_t i = 1; i < c.inputs.size(); ++i) result = fn(result, c.in(i));
-    return {result};
-  };
+  return {1, kManyInputs, {}, [fn](const Call& c) -> Outputs { return {folded(fn, c)}; }};
 }
 
 Operator comparison(Tensor (*fn)(const Tensor&, const Tensor&)) {
-  return [fn](const Call& c) -> Outputs { return {Variable(fn(c.tensor(0), c.tensor(1)))}; };
+  return {2, 2, {}, [fn](const Call& c) -> Outputs { return {Variable(fn(c.tensor(0), c.tensor(1)))}; }};
 }
 
-// The base's dtype is the result's; mixed dtypes meet in f64.
+// fn(x, alpha), alpha a finite attribute.
+Operator with_alpha(double otherwise, Variable (*fn)(const Variable&, double)) {
+  return {1, 1, {"alpha"}, [=](const Call& c) -> Outputs { return {fn(c.in(0), c.attributes.number("alpha", otherwise))}; }};
+}
+
+// The base's dtype is the result's. Integers are raised exactly; a float and an integer meet in the float's dtype, or in f64.
 Outputs power(const Call& c) {
-  const Dtype dtype = c.in(0).dtype();
-  if (dtype == c.in(1).dtype() && is_float(dtype)) return {pow(c.in(0), c.in(1))};
-  return {Variable(to(pow(to(c.tensor(0), Dtype::f64), to(c.tensor(1), Dtype::f64)), dtype))};
+  const Dtype base = c.in(0).dtype(), exponent = c.in(1).dtype();
+  if (base == exponent && is_float(base)) return {pow(c.in(0), c.in(1))};
+  if (base == exponent) return {Variable(pow(c.tensor(0), c.tensor(1)))};
+  if (!is_float(base) && !is_float(exponent))
+    return {Variable(to(pow(to(c.tensor(0), Dtype::i64), to(c.tensor(1), Dtype::i64)), base))};
+  if (is_float(base) && !is_float(exponent)) return {pow(c.in(0), Variable(to(c.tensor(1), base)))};
+  return {Variable(to(pow(to(c.tensor(0), Dtype::f64), to(c.tensor(1), Dtype::f64)), base))};
 }
 
+// min(max(x, low), high), the bounds scalars of x's dtype; those of opset 6 are attributes.
 Outputs clip(const Call& c) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
-  const double low = c.has(1) ? c.tensor(1).item() : -kInfinity, high = c.has(2) ? c.tensor(2).item() : kInfinity;
-  return {clamp(c.in(0), low, high)};
+  if (c.attributes.given("min") || c.attributes.given("max")) {
+    const double low = c.attributes.number("min", -kInfinity), high = c.attributes.number("max", kInfinity);
+    check(c.inputs.size() == 1, ErrorKind::kData, "Clip", "bounds are attributes or inputs, not both");
+    return {clamp(c.in(0), low, high)};
+  }
+  if (is_float(c.in(0).dtype()))
+    return {clamp(c.in(0), c.has(1) ? c.number(1) : -kInfinity, c.has(2) ? c.number(2) : kInfinity)};
+  Tensor x = c.tensor(0);  // a double cannot hold every integer
+  const auto bound = [&](size_t i) {
+    check(c.in(i).numel() == 1 && c.in(i).dtype() == x.dtype(), ErrorKind::kData, "Clip", "input ", i, " must be one ",
+          name_of(x.dtype()), ": it is ", name_of(c.in(i).dtype()), " ", c.in(i).shape());
+    return reshape(c.tensor(i), {});
+  };
+  if (c.has(1)) x = maximum(x, bound(1));
+  if (c.has(2)) x = minimum(x, bound(2));
+  return {Variable(x)};
 }
 
-Outputs prelu(const Call& c) { return {relu(c.in(0)) - c.in(1) * relu(-c.in(0))}; }
-
-Outputs average(const Call& c) { return {variadic(add)(c)[0] / static_cast<double>(c.inputs.size())}; }
+Outputs prelu(const Call& c) {
+  const Variable slope = broadcast_to(c.in(1), c.in(0).shape());
+  return {relu(c.in(0)) - slope * relu(-c.in(0))};
+}
 
 Gelu gelu_kind(const Call& c) {
   const std::string kind = c.attributes.text("approximate", "none");
   if (kind == "none") return Gelu::kExact;
   if (kind == "tanh") return Gelu::kTanh;
   if (kind == "quick") return Gelu::kQuick;
-  throw Unsupported("approximate=" + kind);
+  throw Unsupported("approximate=" + escaped(kind, 60));
 }
 
 }  // namespace
@@ -68,36 +102,38 @@ void add_elementwise(Table& t) {
   t["Sigmoid"] = unary(sigmoid);
   t["Softplus"] = unary(softplus);
   t["Relu"] = unary(relu);
-  t["Sign"] = [](const Call& c) -> Outputs { return {Variable(sign(c.tensor(0)))}; };
-  t["Floor"] = [](const Call& c) -> Outputs { return {Variable(floor(c.tensor(0)))}; };
-  t["Ceil"] = [](const Call& c) -> Outputs { return {Variable(ceil(c.tensor(0)))}; };
-  t["Round"] = [](const Call& c) -> Outputs { return {Variable(round(c.tensor(0)))}; };
-  t["Not"] = [](const Call& c) -> Outputs { return {Variable(logical_not(c.tensor(0)))}; };
-  t["Gelu"] = [](const Call& c) -> Outputs { return {gelu(c.in(0), gelu_kind(c))}; };
-  t["LeakyRelu"] = [](const Call& c) -> Outputs { return {leaky_relu(c.in(0), c.attributes.number("alpha", 0.01))}; };
-  t["Elu"] = [](const Call& c) -> Outputs { return {elu(c.in(0), c.attributes.number("alpha", 1))}; };
-  t["Selu"] = [](const Call& c) -> Outputs {
-    return {c.attributes.number("gamma", 1.05070102214813232421875) *
-            elu(c.in(0), c.attributes.number("alpha", 1.67326319217681884765625))};
-  };
-  t["HardSigmoid"] = [](const Call& c) -> Outputs {
-    return {clamp(c.in(0) * c.attributes.number("alpha", 0.2) + c.attributes.number("beta", 0.5), 0, 1)};
-  };
-  t["Softsign"] = [](const Call& c) -> Outputs { return {c.in(0) / (abs(c.in(0)) + 1.0)}; };
-  t["Mish"] = [](const Call& c) -> Outputs { return {c.in(0) * tanh(softplus(c.in(0)))}; };
-  t["Swish"] = [](const Call& c) -> Outputs { return {c.in(0) * sigmoid(c.in(0) * c.attributes.number("alpha", 1))}; };
-  t["PRelu"] = prelu;
-  t["Clip"] = clip;
+  t["Sign"] = unary_tensor(sign);
+  t["Floor"] = unary_tensor(floor);
+  t["Ceil"] = unary_tensor(ceil);
+  t["Round"] = unary_tensor(round);
+  t["Not"] = unary_tensor(logical_not);
+  t["Gelu"] = {1, 1, {"approximate"}, [](const Call& c) -> Outputs { return {gelu(c.in(0), gelu_kind(c))}; }};
+  t["LeakyRelu"] = with_alpha(0.01, leaky_relu);
+  t["Elu"] = with_alpha(1, elu);
+  t["Swish"] = with_alpha(1, [](const Variable& x, double alpha) { return x * sigmoid(x * alpha); });
+  t["Selu"] = {1, 1, {"alpha", "gamma"}, [](const Call& c) -> Outputs {
+                 return {c.attributes.number("gamma", 1.05070102214813232421875) *
+                         elu(c.in(0), c.attributes.number("alpha", 1.67326319217681884765625))};
+               }};
+  t["HardSigmoid"] = {1, 1, {"alpha", "beta"}, [](const Call& c) -> Outputs {
+                        const double alpha = c.attributes.number("alpha", 0.2), beta = c.attributes.number("beta", 0.5);
+                        return {clamp(c.in(0) * alpha + beta, 0, 1)};
+                      }};
+  t["Softsign"] = unary([](const Variable& x) { return x / (abs(x) + 1.0); });
+  t["Mish"] = unary([](const Variable& x) { return x * tanh(softplus(x)); });
+  t["PRelu"] = {2, 2, {}, prelu, 7};
+  t["Clip"] = {1, 3, {"min", "max"}, clip};
 
   t["Add"] = binary(add);
   t["Sub"] = binary(sub);
   t["Mul"] = binary(mul);
   t["Div"] = binary(div);
-  t["Pow"] = power;
+  t["Pow"] = {2, 2, {}, power};
   t["Max"] = variadic(maximum);
   t["Min"] = variadic(minimum);
   t["Sum"] = variadic(add);
-  t["Mean"] = average;
+  t["Mean"] = {
+      1, kManyInputs, {}, [](const Call& c) -> Outputs { return {folded(add, c) / static_cast<double>(c.inputs.size())}; }};
   t["Equal"] = comparison(equal);
   t["Less"] = comparison(less);
   t["LessOrEqual"] = comparison(less_equal);
@@ -105,7 +141,7 @@ void add_elementwise(Table& t) {
   t["GreaterOrEqual"] = comparison(greater_equal);
   t["And"] = comparison(logical_and);
   t["Or"] = comparison(logical_or);
-  t["Where"] = [](const Call& c) -> Outputs { return {where(c.tensor(0), c.in(1), c.in(2))}; };
+  t["Where"] = {3, 3, {}, [](const Call& c) -> Outputs { return {where(c.tensor(0), c.in(1), c.in(2))}; }};
 }
 
 }  // namespace vitrail::onnx

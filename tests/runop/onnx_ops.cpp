@@ -1,78 +1,66 @@
 #include "tests/runop/onnx_ops.h"
 
-#include <cmath>
-#include <nlohmann/json.hpp>
-
-#include "base/json.h"
+#include "tensor/tensor.h"
 
 namespace vitrail::onnx {
-
-Attributes Attributes::parse(const std::string& text, const std::string& source) {
-  Attributes result;
-  const nlohmann::json json = parse_json(text, source);
-  check(json.is_object(), ErrorKind::kData, "attributes", source, ": the attributes must be a JSON object");
-  for (const auto& [name, value] : json.items()) {
-    if (value.is_number() || value.is_boolean()) {
-      result.numbers_[name] = value.is_boolean() ? static_cast<double>(value.get<bool>()) : value.get<double>();
-    } else if (value.is_string()) {
-      result.texts_[name] = value.get<std::string>();
-    } else if (value.is_array()) {
-      std::vector<double>& list = result.lists_[name];
-      for (const auto& item : value) {
-        check(item.is_number(), ErrorKind::kData, "attributes", source, ": ", name, " must be a list of numbers");
-        list.push_back(item.get<double>());
-      }
-    } else {
-      fail(ErrorKind::kData, "attributes", source, ": ", name, " must be a number, a string or a list of numbers");
-    }
-  }
-  return result;
-}
-
-bool Attributes::has(const std::string& name) const { return numbers_.count(name) || texts_.count(name) || lists_.count(name); }
-
-double Attributes::number(const std::string& name, double otherwise) const {
-  const auto found = numbers_.find(name);
-  check(found != numbers_.end() || !has(name), ErrorKind::kData, "attributes", name, " must be a number");
-  return found == numbers_.end() ? otherwise : found->second;
-}
-
 namespace {
-int64_t whole(const std::string& name, double value) {
-  check(std::abs(value) < 0x1p53 && value == std::floor(value), ErrorKind::kData, "attributes", name,
-        " must be an integer: it is ", value);
-  return static_cast<int64_t>(value);
-}
+
+bool is_integer(Dtype dtype) { return dtype == Dtype::i64 || dtype == Dtype::u8; }
+
 }  // namespace
-
-int64_t Attributes::integer(const std::string& name, int64_t otherwise) const {
-  return whole(name, number(name, static_cast<double>(otherwise)));
-}
-
-std::string Attributes::text(const std::string& name, const std::string& otherwise) const {
-  const auto found = texts_.find(name);
-  check(found != texts_.end() || !has(name), ErrorKind::kData, "attributes", name, " must be a string");
-  return found == texts_.end() ? otherwise : found->second;
-}
-
-std::vector<int64_t> Attributes::integers(const std::string& name, const std::vector<int64_t>& otherwise) const {
-  const auto found = lists_.find(name);
-  check(found != lists_.end() || !has(name), ErrorKind::kData, "attributes", name, " must be a list of integers");
-  if (found == lists_.end()) return otherwise;
-  std::vector<int64_t> result;
-  for (double value : found->second) result.push_back(whole(name, value));
-  return result;
-}
 
 const Variable& Call::in(size_t i) const {
   check(has(i), ErrorKind::kData, "runop", "input ", i, " is missing: ", inputs.size(), " given");
   return inputs[i];
 }
 
-std::vector<int64_t> Call::integers(size_t i) const {
-  check(tensor(i).numel() <= 4096, ErrorKind::kData, "runop", "input ", i, " must be a short list of integers: shape is ",
-        tensor(i).shape());
-  return to_vector<int64_t>(tensor(i));
+const Variable& Call::of_rank(size_t i, int low, int high) const {
+  const int rank = in(i).dim();
+  check(rank >= low && rank <= high, ErrorKind::kData, "runop", "input ", i, " must have rank ", low,
+        low == high ? "" : cat(" to ", high), ": its shape is ", in(i).shape());
+  return inputs[i];
+}
+
+double Call::number(size_t i) const {
+  check(in(i).numel() == 1, ErrorKind::kData, "runop", "input ", i, " must hold one number: its shape is ", in(i).shape());
+  return tensor(i).item();
+}
+
+int64_t Call::integer(size_t i, int64_t low, int64_t high) const {
+  check(in(i).numel() == 1 && is_integer(in(i).dtype()), ErrorKind::kData, "runop", "input ", i,
+        " must hold one integer: it is ", name_of(in(i).dtype()), " ", in(i).shape());
+  const int64_t value = to_vector<int64_t>(tensor(i))[0];
+  check(value >= low && value <= high, ErrorKind::kData, "runop", "input ", i, " must be from ", low, " to ", high, ": it is ",
+        value);
+  return value;
+}
+
+std::vector<int64_t> Call::integers(size_t i, int64_t low, int64_t high) const {
+  check(in(i).dim() <= 1 && in(i).numel() <= 4096 && is_integer(in(i).dtype()), ErrorKind::kData, "runop", "input ", i,
+        " must be a list of at most 4096 integers: it is ", name_of(in(i).dtype()), " ", in(i).shape());
+  std::vector<int64_t> values = to_vector<int64_t>(tensor(i));
+  for (int64_t value : values)
+    check(value >= low && value <= high, ErrorKind::kData, "runop", "the integers of input ", i, " must be from ", low, " to ",
+          high, ": one is ", value);
+  return values;
+}
+
+std::vector<int64_t> Call::integers(size_t i, size_t count, int64_t low, int64_t high) const {
+  check(in(i).numel() == static_cast<int64_t>(count), ErrorKind::kData, "runop", "input ", i, " must hold ", count,
+        " integers: its shape is ", in(i).shape());
+  return integers(i, low, high);
+}
+
+Axes Call::axes(size_t i, int rank) const { return checked_axes(integers(i, -kMaxDims, kMaxDims), rank, cat("input ", i)); }
+
+Outputs apply(const Operator& op, const Call& call) {
+  if (call.opset != 0 && call.opset < op.since) throw Unsupported(cat("opset ", call.opset, ": known from ", op.since, " on"));
+  if (call.opset > kNewestOpset) throw Unsupported(cat("opset ", call.opset, ": known up to ", kNewestOpset));
+  check(call.inputs.size() <= op.max_inputs, ErrorKind::kData, "runop", "input ", call.inputs.size() - 1,
+        " is not known: at most ", op.max_inputs, op.max_inputs == 1 ? " input" : " inputs");
+  for (size_t i = 0; i < op.min_inputs; ++i) call.in(i);
+  call.attributes.allow(op.attributes);
+  return op.run(call);
 }
 
 const Table& operators() {
@@ -80,8 +68,10 @@ const Table& operators() {
     Table result;
     add_elementwise(result);
     add_shape(result);
+    add_indexing(result);
     add_reductions(result);
     add_layers(result);
+    add_images(result);
     add_attention(result);
     add_losses(result);
     add_own_names(result);

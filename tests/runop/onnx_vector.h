@@ -1,5 +1,6 @@
 // One operator call stored in a safetensors file: tensors input.I[.NAME], output.I[.NAME], grad_output.I; the attributes as
-// JSON in __metadata__.attrs. Read by `vitrail runop` and by the test over the ONNX vectors.
+// JSON in __metadata__.attrs, the version of the ONNX standard as {"ai.onnx": 13} in __metadata__.opset. Read by the program
+// `runop` and by the test over the ONNX vectors.
 #pragma once
 
 #include "tensor/safetensors.h"

@@ -42,13 +42,15 @@ std::string difference(const Tensor& ours, const Tensor& expected, bool rough) {
 enum class Outcome { kRan, kNotOurs, kUnsupported };
 
 Outcome run_vector(const std::filesystem::path& path, std::string* op, std::string* problem) {
-  const onnx::StoredCall stored = onnx::stored_call(load_safetensors(path.string()), path.filename().string());
-  *op = stored.op;
+  const SafetensorsFile file = load_safetensors(path.string());
+  for (const auto& [key, value] : file.metadata)
+    if (key == "op") *op = value;
+  if (onnx::operators().count(*op) == 0) return Outcome::kNotOurs;
+  const onnx::StoredCall stored = onnx::stored_call(file, path.filename().string());
   const auto found = onnx::operators().find(stored.op);
-  if (found == onnx::operators().end()) return Outcome::kNotOurs;
   onnx::Outputs outputs;
   try {
-    outputs = found->second(stored.call);
+    outputs = onnx::apply(found->second, stored.call);
   } catch (const onnx::Unsupported& reason) {
     *op += std::string(" (") + reason.what() + ")";
     return Outcome::kUnsupported;

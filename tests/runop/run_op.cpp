@@ -41,7 +41,7 @@ SafetensorsFile run_op(const std::string& name, const SafetensorsFile& file, con
   }
   std::vector<Variable> outputs;
   try {
-    outputs = op(stored.call);
+    outputs = apply(op, stored.call);
   } catch (const Unsupported& reason) {
     fail(ErrorKind::kValue, "runop", name, " does not do this: ", reason.what());
   }
