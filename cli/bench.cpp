@@ -26,19 +26,9 @@ struct Options {
   bool json = false;
 };
 
-void require(const char* name, int64_t value, int64_t low, int64_t high) {
-  check(value >= low && value <= high, ErrorKind::kValue, "bench", name, " must be in [", low, ", ", high, "]: it is ", value,
-        ".");
-}
-
 void validate(const Options& o) {
   check(o.mode == "train" || o.mode == "infer", ErrorKind::kValue, "bench", "--mode must be train or infer: it is ",
         escaped(o.mode), ".");
-  require("--batch-size", o.batch_size, 1, 65536);
-  require("--steps", o.steps, 1, 100000);
-  require("--warmup", o.warmup, 0, 100000);
-  require("--threads", o.threads, 0, 1024);
-  require("--img-size", o.img_size, 0, 16384);
   precision_from_name(o.precision);
 }
 
@@ -133,14 +123,14 @@ void add_bench(CLI::App& app, Action& action) {
   auto o = std::make_shared<Options>();
   Command command(app, "bench", "Measure how fast a model trains or answers, and where the time goes");
   command.option("--model", o->model, "Preset or config.json").required();
-  command.option("--batch-size", o->batch_size, "Images per step (8)");
+  command.option("--batch-size", o->batch_size, "Images per step (8)", 1, 65536);
   command.option("--mode", o->mode, "train (forward, loss, backward, AdamW) or infer (train)");
   command.option("--precision", o->precision,
                  "f32, or bf16: operands of the products of linear layers and attention rounded (f32)");
-  command.option("--steps", o->steps, "Timed steps (5)");
-  command.option("--warmup", o->warmup, "Steps before them (2)");
-  command.option("--threads", o->threads, "Processors to use (all)");
-  command.option("--img-size", o->img_size, "Side of the images instead of the model's own");
+  command.option("--steps", o->steps, "Timed steps (5)", 1, 100000);
+  command.option("--warmup", o->warmup, "Steps before them (2)", 0, 100000);
+  command.option("--threads", o->threads, "Processors to use (all)", 0, kMaxThreads);
+  command.option("--img-size", o->img_size, "Side of the images instead of the model's own", 0, 16384);
   command.flag("--json", o->json, "Machine-readable output");
   command.option("--svg", o->svg, "Write a picture of the breakdown");
   command.footer("Example: vitrail bench --model vit_tiny_patch16_224 --batch-size 16 --svg tiny.svg");

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/number.h"
 
 namespace vitrail::cli {
 namespace {
@@ -47,18 +48,35 @@ void check_options(const CLI::App& app, int argc, char** argv) {
   }
 }
 
+// What is left for CLI11 to find, in sentences.
+[[noreturn]] void refuse(const CLI::ParseError& e, const char* command) {
+  const std::string text = e.what(), help = cat(" Hint: vitrail ", command, " --help shows an example.");
+  const std::string name = text.substr(0, text.find(':')), rest = text.substr(std::min(text.size(), text.find(": ") + 2));
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&e)) fail(ErrorKind::kValue, command, escaped(name, 60), " needs a value.", help);
+  if (dynamic_cast<const CLI::ExtrasError*>(&e)) fail(ErrorKind::kValue, command, "not expected: ", escaped(rest, 60), ".", help);
+  if (dynamic_cast<const CLI::RequiredError*>(&e)) fail(ErrorKind::kValue, command, escaped(text, 100), ".", help);
+  fail(ErrorKind::kValue, command, "cannot read the options: ", escaped(text, 100), ".", help);
+}
+
 }  // namespace
 
 Command::Command(CLI::App& app, const std::string& name, const std::string& description)
     : command_(*app.add_subcommand(name, description)) {}
 
+// An option whose text is read by `read`: CLI11's own conversions change numbers that do not fit without a word.
+Command& Command::parsed(const std::string& name, const char* type, const std::string& help,
+                         std::function<void(const std::string&)> read) {
+  last_ = command_.add_option_function<std::string>(name, std::move(read), help)->type_name(type);
+  return *this;
+}
 Command& Command::option(const std::string& name, std::string& value, const std::string& help) {
   last_ = command_.add_option(name, value, help);
   return *this;
 }
-Command& Command::option(const std::string& name, int64_t& value, const std::string& help) {
-  last_ = command_.add_option(name, value, help);
-  return *this;
+Command& Command::option(const std::string& name, int64_t& value, const std::string& help, int64_t low, int64_t high) {
+  return parsed(name, "INT", help, [=, op = command_.get_name(), &value](const std::string& text) {
+    value = parse_integer(op.c_str(), name, text, low, high);
+  });
 }
 Command& Command::option(const std::string& name, std::vector<std::string>& value, const std::string& help) {
   last_ = command_.add_option(name, value, help);
@@ -68,13 +86,15 @@ Command& Command::option(const std::string& name, std::optional<std::string>& va
   last_ = command_.add_option(name, value, help);
   return *this;
 }
-Command& Command::option(const std::string& name, std::optional<int64_t>& value, const std::string& help) {
-  last_ = command_.add_option(name, value, help);
-  return *this;
+Command& Command::option(const std::string& name, std::optional<int64_t>& value, const std::string& help, int64_t low, int64_t high) {
+  return parsed(name, "INT", help, [=, op = command_.get_name(), &value](const std::string& text) {
+    value = parse_integer(op.c_str(), name, text, low, high);
+  });
 }
 Command& Command::option(const std::string& name, std::optional<double>& value, const std::string& help) {
-  last_ = command_.add_option(name, value, help);
-  return *this;
+  return parsed(name, "FLOAT", help, [name, op = command_.get_name(), &value](const std::string& text) {
+    value = parse_number(op.c_str(), name, text);
+  });
 }
 Command& Command::option(const std::string& name, std::optional<bool>& value, const std::string& help) {
   last_ = command_.add_option(name, value, help);
@@ -100,7 +120,6 @@ int run_command_line(int argc, char** argv) {
   CLI::App app("Vision Transformers from scratch: train, evaluate, predict.", "vitrail");
   app.set_version_flag("--version", kVersion);
   app.require_subcommand(1);
-  app.failure_message(CLI::FailureMessage::simple);
   Action action;
   for (auto add : {add_train, add_demo, add_eval, add_predict, add_info, add_opcheck, add_bench}) add(app, action);
   if (argc < 2) {
@@ -115,8 +134,10 @@ int run_command_line(int argc, char** argv) {
   check_options(app, argc, argv);
   try {
     app.parse(argc, argv);
+  } catch (const CLI::Success& help_or_version) {
+    return app.exit(help_or_version);
   } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? 0 : kUsage;
+    refuse(e, argv[1]);
   }
   return action();
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,14 +20,15 @@ class Command {
  public:
   Command(CLI::App& app, const std::string& name, const std::string& description);
 
-  // An option "--name", or a positional argument "name", read into `value`, which must outlive the parsing. Wrong types are
-  // refused.
+  // An option "--name", or a positional argument "name", read into `value`, which must outlive the parsing.
   Command& option(const std::string& name, std::string& value, const std::string& help);
-  Command& option(const std::string& name, int64_t& value, const std::string& help);
+  // Whole numbers of [low, high]; another text is Error(kValue) naming option, range and text.
+  Command& option(const std::string& name, int64_t& value, const std::string& help, int64_t low = 0, int64_t high = INT64_MAX);
   Command& option(const std::string& name, std::vector<std::string>& value, const std::string& help);
   // Those that stay empty if they are not given.
   Command& option(const std::string& name, std::optional<std::string>& value, const std::string& help);
-  Command& option(const std::string& name, std::optional<int64_t>& value, const std::string& help);
+  Command& option(const std::string& name, std::optional<int64_t>& value, const std::string& help, int64_t low = 0,
+                  int64_t high = INT64_MAX);
   Command& option(const std::string& name, std::optional<double>& value, const std::string& help);
   Command& option(const std::string& name, std::optional<bool>& value, const std::string& help);
   Command& flag(const std::string& name, bool& value, const std::string& help);
@@ -38,11 +40,18 @@ class Command {
   void runs(Action& action, Action what);
 
  private:
+  Command& parsed(const std::string& name, const char* type, const std::string& help,
+                  std::function<void(const std::string&)> read);
+
   CLI::App& command_;
   CLI::Option* last_ = nullptr;
 };
 
-// Reads the arguments and runs the command that they name. The exit code; Error(kValue) for an unknown command.
+// The largest number that makes sense for counts of images: below, products of two counts cannot overflow.
+constexpr int64_t kMaxImages = 1'000'000'000;
+constexpr int64_t kMaxThreads = 1024;
+
+// Reads the arguments and runs the command that they name. The exit code; Error(kValue) for what cannot be read.
 int run_command_line(int argc, char** argv);
 
 }  // namespace vitrail::cli

@@ -59,8 +59,8 @@ void add_eval(CLI::App& app, Action& action) {
   command.option("--split", o->split, "test or train (test)");
   command.option("--precision", o->precision,
                  "f32, or bf16: operands of the products of linear layers and attention rounded (f32)");
-  command.option("--limit", o->limit, "Only the first N images");
-  command.option("--threads", o->threads, "Processors to use (all)");
+  command.option("--limit", o->limit, "Only the first N images", 0, kMaxImages);
+  command.option("--threads", o->threads, "Processors to use (all)", 0, kMaxThreads);
   command.flag("--json", o->json, "{\"top1\":..,\"top5\":..,\"loss\":..,\"images\":..}");
   command.footer("Example: vitrail eval --data fashion-mnist:../shared/data/fashion-mnist --model fashion --json");
   command.runs(action, [o] { return run(*o); });

@@ -1,5 +1,7 @@
 // vitrail <command>: reads the arguments, runs the command, turns errors into one line and an exit code.
+#include <poll.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -19,6 +21,12 @@ void complain(std::string text) {
   std::fprintf(stderr, "vitrail: %s\n", text.c_str());
 }
 
+// Whether standard output is a pipe that nobody reads any more: `vitrail ... | head` has what it wanted.
+bool reader_left() {
+  pollfd output{STDOUT_FILENO, POLLOUT, 0};
+  return poll(&output, 1, 0) == 1 && (output.revents & POLLERR);
+}
+
 int main_guarded(int argc, char** argv) {
   // A closed pipe or a file size limit is an error of one write, not the end of the process.
   signal(SIGPIPE, SIG_IGN);
@@ -26,7 +34,8 @@ int main_guarded(int argc, char** argv) {
   try {
     limit_memory();
     const int code = run_command_line(argc, argv);
-    if (std::fflush(stdout) != 0) fail(ErrorKind::kIo, "vitrail", "standard output could not be written.");
+    if ((std::fflush(stdout) != 0 || std::ferror(stdout)) && !reader_left())
+      fail(ErrorKind::kIo, "vitrail", "standard output could not be written.");
     return code;
   } catch (const Error& e) {
     complain(e.what());

@@ -70,7 +70,6 @@ void add_json(JsonWriter& json, const std::string& file, const std::vector<Predi
 }
 
 int run(const Options& o) {
-  check(o.top >= 1, ErrorKind::kValue, "predict", "--top must be at least 1: it is ", o.top, ".");
   const PrecisionGuard precision(precision_from_name(o.precision));
   LoadedModel loaded = load_model(o.model);
   const NoGradGuard no_grad;
@@ -94,7 +93,7 @@ void add_predict(CLI::App& app, Action& action) {
   command.option("--index", o->index, "The files are IDX files: take the picture of this number");
   command.option("--precision", o->precision,
                  "f32, or bf16: operands of the products of linear layers and attention rounded (f32)");
-  command.option("--top", o->top, "How many classes to print (3)");
+  command.option("--top", o->top, "How many classes to print (3)", 1, 1000000);
   command.flag("--json", o->json, "Machine-readable output");
   command.footer("Example: vitrail predict --model fashion shoe.png");
   command.runs(action, [o] { return run(*o); });

@@ -35,8 +35,6 @@ TrainConfig config_from(const Options& o, const DatasetInfo& info) {
   take(c.batch_size, o.batch_size);
   take(c.crop_padding, o.crop_padding);
   take(c.eval_every, o.eval_every);
-  // Read as a signed number: an unsigned one would take -1 for 2^64 - 1.
-  check(!o.seed || *o.seed >= 0, ErrorKind::kValue, "train", "--seed must be at least 0: it is ", o.seed.value_or(0), ".");
   if (o.seed) c.seed = static_cast<uint64_t>(*o.seed);
   take(c.precision, o.precision);
   take(c.optimizer, o.optimizer);
@@ -55,8 +53,6 @@ TrainConfig config_from(const Options& o, const DatasetInfo& info) {
 }
 
 TrainJob job_from(const Options& o) {
-  check(o.threads >= 0 && o.threads <= 1024, ErrorKind::kValue, "train", "--threads must be in [0, 1024]: it is ", o.threads,
-        ".");
   check(o.baseline.empty() || o.baseline == "linear", ErrorKind::kValue, "train", "unknown baseline: it is \"", o.baseline,
         "\". Hint: --baseline linear.");
   TrainJob job;
@@ -77,15 +73,15 @@ TrainJob job_from(const Options& o) {
 }
 
 void add_recipe(Command& command, Options& o) {
-  command.option("--epochs", o.epochs, "Times that every image is seen (8 for grey images, else 10)");
-  command.option("--max-steps", o.max_steps, "Stop after so many updates");
-  command.option("--batch-size", o.batch_size, "Images per update (128)");
+  command.option("--epochs", o.epochs, "Times that every image is seen (8 for grey images, else 10)", 1, 1000000);
+  command.option("--max-steps", o.max_steps, "Stop after so many updates", 1, kMaxImages);
+  command.option("--batch-size", o.batch_size, "Images per update (128)", 1, kMaxImages);
   command.option("--lr", o.lr, "Highest learning rate (0.002 for grey images, else 0.001)");
   command.option("--seed", o.seed, "The run is a function of it (0)");
-  command.option("--threads", o.threads, "Processors to use (all); the result does not depend on it");
+  command.option("--threads", o.threads, "Processors to use (all); the result does not depend on it", 0, kMaxThreads);
   command.option("--model", o.model, "Preset or config.json (cct_2_3x2_d64; cct_2_3x2 for colour)");
-  command.option("--train-size", o.train_size, "Training images of a drawn set (20000)");
-  command.option("--test-size", o.test_size, "Test images of a drawn set (4000)");
+  command.option("--train-size", o.train_size, "Training images of a drawn set (20000)", 0, kMaxImages);
+  command.option("--test-size", o.test_size, "Test images of a drawn set (4000)", 0, kMaxImages);
 }
 
 void add_fine_print(Command& command, Options& o) {
@@ -99,10 +95,10 @@ void add_fine_print(Command& command, Options& o) {
   command.option("--label-smoothing", o.label_smoothing, "Target mass spread over all classes (0.1)");
   command.option("--clip-norm", o.clip_norm, "Largest gradient norm (1); 0: no clipping");
   command.option("--ema", o.ema_decay, "Decay of the average of the weights, as 0.999; 0: none");
-  command.option("--crop-padding", o.crop_padding, "Random crop after padding by this");
+  command.option("--crop-padding", o.crop_padding, "Random crop after padding by this", 0, 4096);
   command.option("--mirror", o.mirror, "true: exchange left and right in half of the cases");
-  command.option("--eval-every", o.eval_every, "Epochs between two tests (1)");
-  command.option("--limit", o.limit, "Only the first N training images");
+  command.option("--eval-every", o.eval_every, "Epochs between two tests (1)", 0, 1000000);
+  command.option("--limit", o.limit, "Only the first N training images", 0, kMaxImages);
   command.option("--config", o.config, "Recipe as JSON; options given here win");
   command.option("--baseline", o.baseline, "linear: train a softmax regression first, to compare with");
 }

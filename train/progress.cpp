@@ -1,11 +1,29 @@
 #include "train/progress.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 
 namespace vitrail {
+namespace {
+
+// One that does not know escape codes: an editor's window, a log.
+bool dumb_terminal() {
+  const char* name = std::getenv("TERM");
+  return !name || !*name || std::strcmp(name, "dumb") == 0;
+}
+
+// Columns of the terminal at this moment: a window may be resized.
+int terminal_width() {
+  winsize size{};
+  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+}  // namespace
 
 std::string format_duration(double seconds) {
   if (!std::isfinite(seconds) || seconds < 0 || seconds > 1e9) return "?";
@@ -18,16 +36,34 @@ std::string format_duration(double seconds) {
   return text;
 }
 
-std::string format_progress(const ProgressState& s) {
-  char text[256];
-  std::snprintf(text, sizeof text, "epoch %lld/%lld  step %lld/%lld  loss %.3f  top-1 %.1f %%  %.0f images/s  %s left",
-                static_cast<long long>(s.epoch), static_cast<long long>(s.epochs), static_cast<long long>(s.step),
-                static_cast<long long>(s.steps), s.loss, 100 * s.top1, s.images_per_second,
-                format_duration(s.seconds_left).c_str());
-  return text;
+std::string format_progress(const ProgressState& s, int width) {
+  // In the order in which a narrow terminal keeps them.
+  const auto number = [](const char* pattern, auto... values) {
+    char text[80];
+    std::snprintf(text, sizeof text, pattern, values...);
+    return std::string(text);
+  };
+  const auto count = [](int64_t n) { return static_cast<long long>(n); };
+  struct Part {
+    int rank;
+    std::string text;
+  };
+  const Part parts[] = {{2, number("epoch %lld/%lld", count(s.epoch), count(s.epochs))},
+                        {0, number("step %lld/%lld", count(s.step), count(s.steps))},
+                        {1, std::isfinite(s.loss) ? number("loss %.3f", s.loss) : "loss not finite"},
+                        {4, number("top-1 %.1f %%", 100 * s.top1)},
+                        {5, number("%.0f images/s", s.images_per_second)},
+                        {3, format_duration(s.seconds_left) + " left"}};
+  for (int kept = 5; kept >= 0; --kept) {
+    std::string line;
+    for (const Part& part : parts)
+      if (part.rank <= kept) line += (line.empty() ? "" : "  ") + part.text;
+    if (width <= 0 || static_cast<int>(line.size()) < width || kept == 0) return line;
+  }
+  return "";
 }
 
-Progress::Progress(bool quiet) : Progress(quiet, isatty(STDERR_FILENO) == 1) {}
+Progress::Progress(bool quiet) : Progress(quiet, isatty(STDERR_FILENO) == 1 && !dumb_terminal()) {}
 
 void Progress::update(const ProgressState& state) {
   if (quiet_) return;
@@ -35,7 +71,7 @@ void Progress::update(const ProgressState& state) {
   if (now - last_ < (terminal_ ? std::chrono::milliseconds(100) : std::chrono::milliseconds(10000))) return;
   last_ = now;
   // "\x1b[K" clears what a longer line left behind.
-  std::fprintf(stderr, terminal_ ? "\r%s\x1b[K" : "%s\n", format_progress(state).c_str());
+  std::fprintf(stderr, terminal_ ? "\r%s\x1b[K" : "%s\n", format_progress(state, terminal_ ? terminal_width() : 0).c_str());
   std::fflush(stderr);
   open_ = terminal_;
 }

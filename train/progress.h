@@ -17,8 +17,9 @@ struct ProgressState {
   double seconds_left = 0;
 };
 
-// "epoch 3/10  step 1407/4690  loss 0.613  top-1 81.2 %  4120 images/s  1:52 left"
-std::string format_progress(const ProgressState& state);
+// "epoch 3/10  step 1407/4690  loss 0.613  top-1 81.2 %  4120 images/s  1:52 left". With a width above 0, the least important
+// parts are left out until the line is shorter than that, so that it never wraps.
+std::string format_progress(const ProgressState& state, int width = 0);
 // "0:07", "12:03", "3:07:41"; "?" for a negative or non-finite time.
 std::string format_duration(double seconds);
 

@@ -33,6 +33,37 @@ TEST_CASE("wrong usage ends with 2 and says what was meant") {
   CHECK(preset.says("vit_fashion"));
 }
 
+TEST_CASE("what the flag library finds is said in sentences, in one line") {
+  for (const auto& [arguments, part] :
+       {std::pair{"train", "[train] --data is required. Hint: vitrail train --help shows an example."},
+        {"train --data glyphs --out", "--out needs a value."},
+        {"eval --data glyphs --model x y", "not expected: y."},
+        {"train --data glyphs --out x --mirror maybe", "maybe"}}) {
+    const Outcome outcome = run(arguments);
+    CAPTURE(outcome.text);
+    CHECK(outcome.code == 2);
+    CHECK(outcome.says(part));
+    CHECK(outcome.text.starts_with("vitrail: "));
+    CHECK(std::count(outcome.text.begin(), outcome.text.end(), '\n') == 1);
+  }
+}
+
+TEST_CASE("numbers that do not fit are refused, never changed") {
+  for (const std::string option :
+       {"--train-size 1152921504606846976", "--test-size 9000000000000000000", "--seed 99999999999999999999999",
+        "--limit 9223372036854775808", "--threads 4294967297", "--lr 1e999", "--epochs 1e3"}) {
+    const Outcome outcome = run("train --data glyphs --out " + scratch() + "/never " + option);
+    CHECK_MESSAGE(outcome.code == 2, option);
+    CHECK_MESSAGE(outcome.says(option.substr(0, option.find(' ')) + " must be a"), outcome.text);
+  }
+  CHECK(run("eval --data glyphs --threads 4294967297 --model " + trained()).code == 2);
+  CHECK(!fs::exists(scratch() + "/never"));
+}
+
+TEST_CASE("a reader that leaves early is no error") {
+  CHECK(run_command("bash -c 'set -o pipefail; " + program() + " info vit_base_patch16_224 | head -n 1'").code == 0);
+}
+
 TEST_CASE("a configuration that cannot be built ends with 2 before anything is made") {
   const std::string out = scratch() + "/never", config = scratch() + "/bad.json";
   const auto refuses = [&](const std::string& json, const char* part) {

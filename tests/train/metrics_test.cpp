@@ -64,6 +64,20 @@ TEST_CASE("the confusion matrix gives recall, precision and accuracy") {
   CHECK_THROWS_WITH_AS(matrix.add(3, 0), doctest::Contains("target outside [0, 3)"), Error);
 }
 
+TEST_CASE("the progress line is shorter than the terminal is wide, and keeps step and loss longest") {
+  const ProgressState state{3, 10, 1407, 4690, 0.6134, 0.8123, 4120.4, 112};
+  for (const int width : {200, 100, 80, 60, 40, 30}) {
+    CAPTURE(width);
+    CHECK(static_cast<int>(format_progress(state, width).size()) < width);
+  }
+  CHECK(format_progress(state, 200) == format_progress(state));
+  CHECK(format_progress(state, 40) == "step 1407/4690  loss 0.613  1:52 left");
+  CHECK(format_progress(state, 3) == "step 1407/4690");
+  ProgressState diverged = state;
+  diverged.loss = -NAN;
+  CHECK(format_progress(diverged).find("loss not finite") != std::string::npos);
+}
+
 TEST_CASE("progress reads like a sentence") {
   CHECK(format_progress({3, 10, 1407, 4690, 0.6134, 0.8123, 4120.4, 112}) ==
         "epoch 3/10  step 1407/4690  loss 0.613  top-1 81.2 %  4120 images/s  1:52 left");
