@@ -33,7 +33,7 @@ TEST_CASE("bench refuses what it cannot do, with 2 and in words") {
   refuses("--model vit_fashon", "vit_fashion");
   refuses("--model vit_fashion --mode learn", "train or infer");
   refuses("--model vit_fashion --precision f16", "f32 or bf16");
-  refuses("--model vit_fashion --batch-size 0", "--batch-size must be in [1, 65536]: it is 0");
+  refuses("--model vit_fashion --batch-size 0", "--batch-size must be a whole number in [1, 65536]: it is 0");
   refuses("--model vit_fashion --steps 0", "--steps");
   refuses("--model vit_fashion --warmup -1", "--warmup");
   refuses("--model vit_fashion --threads 5000", "--threads");
