@@ -1,0 +1,61 @@
+// Which operations run their plain form: the loops of tensor/reference/ instead of the kernels of tensor/kernels/.
+//
+// Each operation that has a fast form also has a plain one, which is its definition. tensor/ops/ chooses: the plain form while
+// a PlainGuard that names the operation lives on this thread, or if the environment variable VITRAIL_PLAIN names it, as in
+// VITRAIL_PLAIN=attention,softmax. The plain form runs for every dtype and on one thread; results agree up to the rounding of
+// another order of additions. Tests compare whole training steps this way.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+namespace vitrail {
+
+enum class PlainOp : int {
+  kMatmul,
+  kLinear,   // linear, linear_add, linear_gelu and their gradients
+  kSoftmax,  // the operation softmax; attention has its own
+  kLogSoftmax,
+  kLayerNorm,
+  kRmsNorm,
+  kGelu,          // also inside linear_gelu
+  kCrossEntropy,  // also nll_loss
+  kAttention,
+  kConv2d,
+  kPool,         // max_pool2d, avg_pool2d, adaptive_avg_pool2d
+  kElementwise,  // all of tensor/ops/elementwise.h but gelu
+  kReduce,       // sum, mean, prod, var, max, min, argmax, argmin, logsumexp
+  kCopy,         // copies between strides and dtypes, add_
+  kRounding,     // to bf16 and back
+};
+constexpr int kPlainOps = static_cast<int>(PlainOp::kRounding) + 1;
+
+// "matmul", "linear", "softmax", ...: the enumerators in lower case, rounding as "round_to_bf16".
+const char* plain_name(PlainOp op);
+// "attention,softmax" as a set of bits, 1 << op each; "all" names every operation, an empty list none. Spaces are ignored.
+// Error(kValue) that lists the known names for an unknown one.
+uint32_t plain_ops_from_names(std::string_view names);
+
+// True if `op` shall run its plain form now; each such answer counts as one run. Error(kValue) if VITRAIL_PLAIN has an unknown
+// name. The variable is read once, at the first call in the program.
+bool runs_plain(PlainOp op);
+
+// While it lives, the named operations run their plain form on the thread that made it, in addition to those of guards around
+// it. Work that the thread shares out among others by parallel_for belongs to it, since operations choose before they share.
+class PlainGuard {
+ public:
+  explicit PlainGuard(std::string_view names);  // "softmax,matmul" or "all"
+  ~PlainGuard();
+  PlainGuard(const PlainGuard&) = delete;
+  PlainGuard& operator=(const PlainGuard&) = delete;
+
+  // How often `op` ran its plain form on this thread since the guard was made: zero means that nothing called it.
+  int64_t runs(PlainOp op) const;
+
+ private:
+  uint32_t before_;
+  std::array<int64_t, kPlainOps> runs_before_;
+};
+
+}  // namespace vitrail

@@ -1,0 +1,53 @@
+// How the plain loops read and write a tensor: by its indices, whatever its strides.
+//
+//   const auto x = read<float>(a);   x(i, j)  row i, column j
+//   const auto y = write<float>(b);  y[i] = 1  element i in row-major order: element j of row r is y[r * n + j]
+#pragma once
+
+#include "tensor/tensor.h"
+
+namespace vitrail::reference {
+
+template <class T>
+class Elements {
+ public:
+  Elements(T* data, const Shape& shape, const Shape& strides) : data_(data), shape_(shape), strides_(strides) {}
+
+  // One index an axis.
+  template <class... Index>
+  T& operator()(Index... index) const {
+    int64_t place = 0;
+    int axis = 0;
+    ((place += index * strides_[axis++]), ...);
+    return data_[place];
+  }
+
+  // Counted in row-major order: the last axis turns fastest.
+  T& operator[](int64_t i) const {
+    int64_t place = 0;
+    for (int axis = shape_.size() - 1; axis >= 0; --axis) {
+      place += i % shape_[axis] * strides_[axis];
+      i /= shape_[axis];
+    }
+    return data_[place];
+  }
+
+ private:
+  T* data_;
+  Shape shape_, strides_;
+};
+
+template <class T>
+Elements<const T> read(const Tensor& x) {
+  return {x.data<T>(), x.shape(), x.strides()};
+}
+
+template <class T>
+Elements<T> write(Tensor x) {
+  return {x.mutable_data<T>(), x.shape(), x.strides()};
+}
+
+// The number of rows of x: of ranges along its last axis. A scalar is one row of one element; rows of no elements are none.
+inline int64_t row_count(const Tensor& x) { return x.dim() == 0 ? 1 : x.numel() / (x.size(-1) > 0 ? x.size(-1) : 1); }
+
+}  // namespace vitrail::reference

@@ -1,0 +1,11 @@
+// The matrix product.
+#pragma once
+
+#include "tensor/tensor.h"
+
+namespace vitrail::reference {
+
+// c = a b for each matrix of the batch: a [..., M, K], b [..., K, N], c [..., M, N] with equal leading axes (expanded before).
+void matmul(const Tensor& a, const Tensor& b, Tensor c);
+
+}  // namespace vitrail::reference
