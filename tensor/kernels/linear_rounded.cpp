@@ -3,6 +3,9 @@
 
 #include "tensor/kernels/linear_detail.h"
 #include "tensor/machine/bf16.h"
+#include "tensor/ops/elementwise.h"
+#include "tensor/ops/rounding.h"
+#include "tensor/plain.h"
 #include "tensor/product/product.h"
 
 namespace vitrail {
@@ -30,6 +33,7 @@ bool rounds_operands(const Tensor& x, int64_t outputs, Precision precision) {
 
 Tensor linear_rounded(const Tensor& x, const Tensor& weight, const Tensor& bias, const PackedWeight* packed) {
   check_linear("linear", x, weight, bias);
+  if (runs_plain(PlainOp::kLinear)) return round_to_bf16(linear(x, weight, bias, {Precision::kBf16}));
   Tensor y = empty(output_shape(x, weight), Dtype::bf16, "linear"), holder;
   const float* b = elements<float>(bias, holder);
   Bf16* out = y.mutable_data<Bf16>();
@@ -47,6 +51,12 @@ Tensor linear_rounded(const Tensor& x, const Tensor& weight, const Tensor& bias,
 Tensor linear_gelu_rounded(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor* slope,
                            const PackedWeight* packed) {
   check_linear("linear_gelu", x, weight, bias);
+  if (runs_plain(PlainOp::kLinear) || runs_plain(PlainOp::kGelu)) {
+    Tensor slopes;
+    const Tensor y = linear_gelu(x, weight, bias, {.slope = slope ? &slopes : nullptr}, {Precision::kBf16});
+    if (slope) *slope = round_to_bf16(slopes);
+    return round_to_bf16(y);
+  }
   const Shape shape = output_shape(x, weight);
   Tensor y = empty(shape, Dtype::bf16, "linear_gelu"), holder;
   if (slope) *slope = empty(shape, Dtype::bf16, "linear_gelu");
@@ -72,6 +82,9 @@ Tensor linear_backward_input_rounded(const Tensor& dy, const Tensor& weight, con
   shape.back() = weight.size(1);
   check(slope.shape() == shape && slope.is_contiguous() && slope.dtype() == Dtype::bf16, ErrorKind::kShape, "linear",
         "slope is rounded, contiguous and like dx: slope is ", slope.shape(), ", dx is ", shape);
+  if (runs_plain(PlainOp::kLinear)) {
+    return round_to_bf16(mul(linear_backward_input(dy, weight, Precision::kBf16), widen_bf16(slope)));
+  }
   Tensor dx = empty(shape, Dtype::bf16, "linear");
   Bf16* out = dx.mutable_data<Bf16>();
   const Bf16* factor = slope.data<Bf16>();

@@ -4,6 +4,8 @@
 #include <cmath>
 
 #include "tensor/kernels/attention_detail.h"
+#include "tensor/plain.h"
+#include "tensor/reference/attention.h"
 #include "tensor/view.h"
 
 namespace vitrail {
@@ -67,6 +69,10 @@ AttentionCall checked_call(const Tensor& q, const Tensor& k, const Tensor& v, co
           precision};
 }
 
+reference::AttentionInput plain_input(const AttentionCall& c) {
+  return {c.q, c.k, c.v, c.mask, c.scale, c.precision == Precision::kBf16};
+}
+
 }  // namespace
 
 bool attention_takes_rounded(Precision precision) { return precision == Precision::kBf16 && detail::has_tiled_attention(); }
@@ -80,7 +86,8 @@ AttentionResult attention_forward(const Tensor& q, const Tensor& k, const Tensor
                                   AttentionKeep keep, Precision precision) {
   const AttentionCall c = checked_call(q, k, v, mask, scale, precision);
   const Dtype dtype = q.dtype();
-  if (keep == AttentionKeep::kStatistics && !tiled(dtype)) keep = AttentionKeep::kProbabilities;
+  const bool plain = runs_plain(PlainOp::kAttention);
+  if (keep == AttentionKeep::kStatistics && (plain || !tiled(dtype))) keep = AttentionKeep::kProbabilities;
   AttentionResult result;
   result.output = transpose(empty({c.batch, c.queries, c.heads, c.value_width}, dtype, "attention"), 1, 2);
   if (keep == AttentionKeep::kProbabilities) {
@@ -88,7 +95,9 @@ AttentionResult attention_forward(const Tensor& q, const Tensor& k, const Tensor
   } else if (keep == AttentionKeep::kStatistics) {
     result.statistics = empty({c.batch, c.heads, c.queries, 2}, Dtype::f32, "attention");
   }
-  if (tiled(dtype)) {
+  if (plain) {
+    reference::attention(plain_input(c), result.output, result.probabilities);
+  } else if (tiled(dtype)) {
     detail::attention_forward_tiled(c, result);
   } else {
     dispatch_float("attention", dtype, [&](auto zero) { detail::attention_forward_plain<decltype(zero)>(c, result); });
@@ -107,7 +116,9 @@ void attention_backward_into(const Tensor& dy, const Tensor& q, const Tensor& k,
       ErrorKind::kValue, "attention", "gradients are of q's dtype, dy too, or f32 where q is rounded: q is ",
       name_of(q.dtype()), ", dy is ", name_of(dy.dtype()), ", dq is ", name_of(dq->dtype()));
   if (q.dtype() == Dtype::bf16) check_rounded(*dq, *dk, *dv, precision);
-  if (tiled(q.dtype())) {
+  if (runs_plain(PlainOp::kAttention)) {
+    reference::attention_backward(plain_input(c), dy, *dq, *dk, *dv, gradients.dscores);
+  } else if (tiled(q.dtype())) {
     detail::attention_backward_tiled(c, with_dense_rows(dy), forward, gradients);
   } else {
     dispatch_float("attention", q.dtype(),

@@ -4,6 +4,8 @@
 #include "tensor/kernels/conv2d_detail.h"
 #include "tensor/kernels/norm_detail.h"
 #include "tensor/machine/parallel.h"
+#include "tensor/plain.h"
+#include "tensor/reference/conv2d.h"
 
 namespace vitrail {
 namespace {
@@ -31,6 +33,10 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
     check_same_dtype("conv2d", "bias", bias, x.dtype());
   }
   Tensor y = empty(g.out_shape(), x.dtype(), "conv2d");
+  if (runs_plain(PlainOp::kConv2d)) {
+    reference::conv2d(x, weight, bias, options, y);
+    return y;
+  }
   dispatch_float("conv2d", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     if (y.numel() == 0) return;
@@ -46,6 +52,11 @@ Tensor conv2d_backward_input(const Tensor& dy, const Tensor& weight, const Shape
   const ConvGeometry g = detail::conv_geometry("conv2d_backward_input", x_shape, weight.shape(), options);
   check_gradient("conv2d_backward_input", dy, g);
   check_same_dtype("conv2d_backward_input", "weight", weight, dy.dtype());
+  if (runs_plain(PlainOp::kConv2d)) {
+    const Tensor dx = empty(x_shape, dy.dtype(), "conv2d_backward_input");
+    reference::conv2d_backward_input(dy, weight, options, dx);
+    return dx;
+  }
   const std::vector<detail::Gather> gathers = detail::input_gradient_gathers(g);
   int64_t written = 0;  // pixels of one image's group
   for (const detail::Gather& part : gathers) written += part.out_channels * part.h.outputs * part.w.outputs;
@@ -68,6 +79,10 @@ Tensor conv2d_backward_weight(const Tensor& dy, const Tensor& x, const Shape& we
   check_gradient("conv2d_backward_weight", dy, g);
   check_same_dtype("conv2d_backward_weight", "x", x, dy.dtype());
   Tensor dweight = zeros(weight_shape, dy.dtype());
+  if (runs_plain(PlainOp::kConv2d)) {
+    reference::conv2d_backward_weight(dy, x, options, dweight);
+    return dweight;
+  }
   dispatch_float("conv2d_backward_weight", dy.dtype(), [&](auto zero) {
     using T = decltype(zero);
     if (dweight.numel() == 0 || dy.numel() == 0) return;
@@ -82,6 +97,10 @@ Tensor conv2d_backward_bias(const Tensor& dy) {
   check(dy.dim() == 4, ErrorKind::kShape, "conv2d_backward_bias", "needs dy [B, O, H, W]: dy is ", dy.shape(), ".");
   const int64_t batch = dy.size(0), channels = dy.size(1), plane = checked_numel({dy.size(2), dy.size(3)});
   Tensor db = empty({channels}, dy.dtype());
+  if (runs_plain(PlainOp::kConv2d)) {
+    reference::conv2d_backward_bias(dy, db);
+    return db;
+  }
   dispatch_float("conv2d_backward_bias", dy.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const Tensor dyc = contiguous(dy);

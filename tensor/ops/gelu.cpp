@@ -4,6 +4,9 @@
 #include "tensor/machine/parallel.h"
 #include "tensor/machine/vector_math.h"
 #include "tensor/ops/elementwise.h"
+#include "tensor/plain.h"
+#include "tensor/reference/elementwise.h"
+#include "tensor/reference/gelu.h"
 
 namespace vitrail {
 namespace {
@@ -69,7 +72,25 @@ Tensor backward(const Tensor& dy, const Tensor& x) {
 
 }  // namespace
 
+namespace {
+
+// y_i = gelu(x_i), or gelu'(x_i) with `slope`
+Tensor plain_gelu(const Tensor& x, Gelu kind, bool slope) {
+  Tensor y = empty_like(x);
+  dispatch_float("gelu", x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    reference::map<T, T>(x, y, [=](T v) {
+      const auto wide = static_cast<double>(v);
+      return slope ? reference::gelu_derivative(wide, kind) : reference::gelu(wide, kind);
+    });
+  });
+  return y;
+}
+
+}  // namespace
+
 Tensor gelu(const Tensor& x, Gelu kind) {
+  if (runs_plain(PlainOp::kGelu)) return plain_gelu(x, kind, false);
   const Tensor in = contiguous(x);
   switch (kind) {
     case Gelu::kExact: return forward<ExactGelu>(in);
@@ -81,6 +102,7 @@ Tensor gelu(const Tensor& x, Gelu kind) {
 
 Tensor gelu_backward(const Tensor& dy, const Tensor& x, Gelu kind) {
   check(dy.shape() == x.shape(), ErrorKind::kShape, "gelu", "shapes differ: dy is ", dy.shape(), ", x is ", x.shape());
+  if (runs_plain(PlainOp::kGelu)) return mul(dy, plain_gelu(x, kind, true));
   switch (kind) {
     case Gelu::kExact: return backward<ExactGelu>(dy, x);
     case Gelu::kTanh: return backward<TanhGelu>(dy, x);
@@ -90,6 +112,10 @@ Tensor gelu_backward(const Tensor& dy, const Tensor& x, Gelu kind) {
 }
 
 Tensor gelu_with_slope(const Tensor& x, Tensor& slope) {
+  if (runs_plain(PlainOp::kGelu)) {
+    slope = plain_gelu(x, Gelu::kExact, true);
+    return plain_gelu(x, Gelu::kExact, false);
+  }
   const Tensor in = contiguous(x);
   Tensor out = empty_like(in);
   slope = empty_like(in);

@@ -2,6 +2,9 @@
 #include "tensor/kernels/norm_detail.h"
 #include "tensor/machine/bf16.h"
 #include "tensor/machine/parallel.h"
+#include "tensor/ops/rounding.h"
+#include "tensor/plain.h"
+#include "tensor/reference/norm.h"
 
 namespace vitrail {
 namespace {
@@ -124,6 +127,12 @@ LayerNormResult layer_norm_forward(const Tensor& x, const Tensor& weight, const 
         name_of(x.dtype()));
   LayerNormResult result{empty(x.shape(), rounded ? Dtype::bf16 : x.dtype()), zeros(row_shape, Dtype::f64),
                          zeros(row_shape, Dtype::f64)};
+  if (runs_plain(PlainOp::kLayerNorm)) {
+    const Tensor y = rounded ? empty(x.shape(), x.dtype()) : result.output;
+    reference::layer_norm(x, weight, bias, eps, y, result.mean, result.rstd);
+    if (rounded) result.output = round_to_bf16(y);
+    return result;
+  }
   dispatch_float("layer_norm", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     if (x.numel() == 0) return;
@@ -149,6 +158,11 @@ NormGradients layer_norm_backward(const Tensor& dy, const Tensor& x, const Tenso
   detail::check_norm_backward("layer_norm backward", dy, x, mean, "mean", row_shape);
   detail::check_norm_backward("layer_norm backward", dy, x, rstd, "rstd", row_shape);
   NormGradients d{empty(x.shape(), x.dtype()), {}, {}};
+  if (runs_plain(PlainOp::kLayerNorm)) {
+    if (weight.defined()) d.dweight = empty({n}, x.dtype()), d.dbias = empty({n}, x.dtype());
+    reference::layer_norm_backward(dy, x, weight, mean, rstd, d.dx, d.dweight, d.dbias);
+    return d;
+  }
   // At least 32 rows a chunk: the partial sums, two doubles an element of a row, then are an eighth of x.
   const int64_t grain = detail::row_grain(n, 32), length = chunk_length(rows, grain), chunks = (rows + length - 1) / length;
   std::vector<double> dw(weight.defined() ? chunks * n : 0), db(dw.size());

@@ -1,10 +1,13 @@
 #include "tensor/ops/linear.h"
 
 #include "tensor/kernels/linear_detail.h"
+#include "tensor/ops/elementwise.h"
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/rounding.h"
+#include "tensor/plain.h"
 #include "tensor/product/gemm.h"
 #include "tensor/product/product.h"
+#include "tensor/reference/linear.h"
 #include "tensor/view.h"
 
 namespace vitrail {
@@ -72,6 +75,10 @@ bool PackedWeight::is_for(const Tensor& weight, Precision precision) const {
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, const LinearOptions& options) {
   check_linear("linear", x, weight, bias);
   Tensor y = empty(output_shape(x, weight), number_dtype(x), "linear"), holder;
+  if (runs_plain(PlainOp::kLinear)) {
+    reference::linear(x, weight, bias, y, options.precision == Precision::kBf16);
+    return y;
+  }
   dispatch_float("linear", y.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const T* b = elements<T>(bias, holder);
@@ -87,6 +94,7 @@ Tensor linear_add(const Tensor& x, const Tensor& weight, const Tensor& bias, con
   check(residual.shape() == shape && residual.dtype() == number_dtype(x), ErrorKind::kShape, "linear_add",
         "residual is like the output: residual is ", residual.shape(), " ", name_of(residual.dtype()), ", the output is ",
         shape, " ", name_of(number_dtype(x)));
+  if (runs_plain(PlainOp::kLinear)) return add(residual, linear(x, weight, bias, options));
   Tensor y = empty(shape, number_dtype(x), "linear_add"), holder;
   const Tensor r = contiguous(residual);
   dispatch_float("linear_add", y.dtype(), [&](auto zero) {
@@ -104,6 +112,11 @@ Tensor linear_add(const Tensor& x, const Tensor& weight, const Tensor& bias, con
 Tensor linear_gelu(const Tensor& x, const Tensor& weight, const Tensor& bias, const GeluKeep& keep,
                    const LinearOptions& options) {
   check_linear("linear_gelu", x, weight, bias);
+  if (runs_plain(PlainOp::kLinear) || runs_plain(PlainOp::kGelu)) {
+    const Tensor h = linear(x, weight, bias, options);
+    if (keep.argument) *keep.argument = h;
+    return keep.slope ? gelu_with_slope(h, *keep.slope) : gelu(h);
+  }
   Tensor y = empty(output_shape(x, weight), number_dtype(x), "linear_gelu"), holder;
   if (keep.slope) *keep.slope = empty_like(y);
   if (keep.argument) *keep.argument = empty_like(y);
@@ -128,6 +141,10 @@ Tensor linear_backward_input(const Tensor& dy, const Tensor& weight, Precision p
   check(!slope || (slope->shape() == shape && slope->is_contiguous() && slope->dtype() == weight.dtype()), ErrorKind::kShape,
         "linear", "slope is contiguous and like dx: slope is ", slope ? slope->shape() : Shape{}, ", dx is ", shape);
   Tensor dx = empty(shape, weight.dtype(), "linear"), rows = as_matrix(dx);
+  if (runs_plain(PlainOp::kLinear)) {
+    reference::linear_backward_input(dy, weight, dx, precision == Precision::kBf16);
+    return slope ? mul(dx, *slope) : dx;
+  }
   dispatch_float("linear", weight.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const MatrixView<T> out = output_view<T>(rows);
@@ -147,6 +164,8 @@ Tensor linear_backward_input(const Tensor& dy, const Tensor& weight, Precision p
 namespace {
 
 void weight_product(const Tensor& dy, const Tensor& x, Tensor& dw, bool accumulate, Precision precision) {
+  if (runs_plain(PlainOp::kLinear))
+    return reference::linear_backward_weight(dy, x, dw, accumulate, precision == Precision::kBf16);
   dispatch_float("linear", dw.dtype(), [&](auto zero) {
     using T = decltype(zero);
     multiply_matrices<T>(transpose(as_matrix(dy)), as_matrix(x), accumulate ? 1 : 0, output_view<T>(dw), {},
@@ -168,6 +187,11 @@ void linear_backward_weight_into(const Tensor& dy, const Tensor& x, Tensor dw, P
   weight_product(dy, x, dw, /*accumulate=*/true, precision);
 }
 
-Tensor linear_backward_bias(const Tensor& dy) { return sum(as_matrix(dy), {0}); }
+Tensor linear_backward_bias(const Tensor& dy) {
+  if (!runs_plain(PlainOp::kLinear)) return sum(as_matrix(dy), {0});
+  const Tensor db = empty({dy.size(-1)}, number_dtype(dy), "linear");
+  reference::linear_backward_bias(dy, db);
+  return db;
+}
 
 }  // namespace vitrail

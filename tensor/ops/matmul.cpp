@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "tensor/machine/parallel.h"
+#include "tensor/plain.h"
 #include "tensor/product/gemm.h"
+#include "tensor/reference/matmul.h"
 #include "tensor/view.h"
 
 namespace vitrail {
@@ -96,7 +98,8 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   const Shape batch = broadcast_shapes(batch_shape(a), batch_shape(b), "matmul");
   Tensor c = empty(with_matrix(batch, a.size(-2), b.size(-1)), a.dtype(), "matmul");
   if (c.numel() == 0) return c;
-  if (b.dim() == 2 && a.is_contiguous()) {  // one right-hand side for the whole batch: one large product
+  const bool plain = runs_plain(PlainOp::kMatmul);
+  if (!plain && b.dim() == 2 && a.is_contiguous()) {  // one right-hand side for the whole batch: one large product
     Tensor flat = reshape(c, {c.numel() / c.size(-1), c.size(-1)});
     dispatch_float("matmul", a.dtype(), [&](auto zero) {
       using T = decltype(zero);
@@ -106,6 +109,10 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   }
   const Tensor x = expand(a, with_matrix(batch, a.size(-2), a.size(-1)));
   const Tensor y = expand(b, with_matrix(batch, b.size(-2), b.size(-1)));
+  if (plain) {
+    reference::matmul(x, y, c);
+    return c;
+  }
   dispatch_float("matmul", a.dtype(), [&](auto zero) { batched_product<decltype(zero)>(x, y, c); });
   return c;
 }

@@ -1,6 +1,8 @@
 // RMS normalisation: layer normalisation without the mean.
 #include "tensor/kernels/norm_detail.h"
 #include "tensor/machine/parallel.h"
+#include "tensor/plain.h"
+#include "tensor/reference/norm.h"
 
 namespace vitrail {
 namespace {
@@ -41,6 +43,10 @@ RmsNormResult rms_norm_forward(const Tensor& x, const Tensor& weight, double eps
   const int64_t n = x.shape().back();
   detail::check_norm_arguments("rms_norm", x, weight, {}, n, eps);
   RmsNormResult result{empty(x.shape(), x.dtype()), zeros(row_shape, Dtype::f64)};
+  if (runs_plain(PlainOp::kRmsNorm)) {
+    reference::rms_norm(x, weight, eps, result.output, result.rrms);
+    return result;
+  }
   dispatch_float("rms_norm", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     if (x.numel() == 0) return;
@@ -61,6 +67,11 @@ NormGradients rms_norm_backward(const Tensor& dy, const Tensor& x, const Tensor&
   detail::check_norm_arguments("rms_norm backward", x, weight, {}, n, 0);
   detail::check_norm_backward("rms_norm backward", dy, x, rrms, "rrms", row_shape);
   NormGradients d{empty(x.shape(), x.dtype()), {}, {}};
+  if (runs_plain(PlainOp::kRmsNorm)) {
+    if (weight.defined()) d.dweight = empty({n}, x.dtype()), d.dbias = empty({n}, x.dtype());
+    reference::rms_norm_backward(dy, x, weight, rrms, d.dx, d.dweight, d.dbias);
+    return d;
+  }
   const int64_t grain = detail::row_grain(n, 8), length = chunk_length(rows, grain), chunks = (rows + length - 1) / length;
   std::vector<double> dw(weight.defined() ? chunks * n : 0), db(dw.size());
   dispatch_float("rms_norm backward", x.dtype(), [&](auto zero) {

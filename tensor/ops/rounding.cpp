@@ -7,6 +7,9 @@
 #include "tensor/kernels/norm_detail.h"
 #include "tensor/machine/bf16.h"
 #include "tensor/machine/parallel.h"
+#include "tensor/plain.h"
+#include "tensor/reference/linear.h"
+#include "tensor/reference/rounding.h"
 #include "tensor/view.h"
 
 namespace vitrail {
@@ -60,6 +63,16 @@ Tensor round_to_bf16(const Tensor& x, Tensor* column_sums) {
         name_of(x.dtype()));
   check(!column_sums || x.dim() >= 1, ErrorKind::kShape, "round_to_bf16", "a scalar has no columns");
   const int64_t n = x.dim() == 0 ? 1 : x.size(-1), rows = n == 0 ? 0 : x.numel() / n;
+  if (runs_plain(PlainOp::kRounding)) {
+    if (column_sums) {
+      *column_sums = empty({n}, Dtype::f32, "round_to_bf16");
+      reference::linear_backward_bias(x, *column_sums);
+    }
+    if (x.dtype() == Dtype::bf16) return x;
+    const Tensor out = empty(x.shape(), Dtype::bf16, "round_to_bf16");
+    reference::round_to_bf16(x, out);
+    return out;
+  }
   if (x.dtype() == Dtype::bf16) {
     check(x.is_contiguous(), ErrorKind::kValue, "round_to_bf16", "rounded numbers must be contiguous");
     if (column_sums) round_matrix(x.data<Bf16>(), rows, n, static_cast<Bf16*>(nullptr), column_sums);
@@ -74,6 +87,10 @@ Tensor round_to_bf16(const Tensor& x, Tensor* column_sums) {
 Tensor widen_bf16(const Tensor& x) {
   check(x.is_contiguous(), ErrorKind::kValue, "widen_bf16", "rounded numbers must be contiguous");
   Tensor out = empty(x.shape(), Dtype::f32, "widen_bf16");
+  if (runs_plain(PlainOp::kRounding)) {
+    reference::widen_bf16(x, out);
+    return out;
+  }
   const Bf16* from = x.data<Bf16>();
   float* to = out.mutable_data<float>();
   parallel_for(x.numel(), kElementwiseGrain, [&](int64_t begin, int64_t end) {

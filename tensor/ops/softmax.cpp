@@ -6,6 +6,8 @@
 
 #include "tensor/machine/fast_exp.h"
 #include "tensor/machine/parallel.h"
+#include "tensor/plain.h"
+#include "tensor/reference/softmax.h"
 #include "tensor/view.h"
 
 namespace vitrail {
@@ -14,14 +16,28 @@ namespace {
 template <class T>
 constexpr T kLowest = std::numeric_limits<T>::lowest();
 
+// Plain forms over the last axis: (x, y), or (dy, y, dx).
+void plain_rows(PlainOp op, const Tensor& x, const Tensor& y, Tensor out) {
+  if (op == PlainOp::kSoftmax) return y.defined() ? reference::softmax_backward(x, y, out) : reference::softmax(x, out);
+  y.defined() ? reference::log_softmax_backward(x, y, out) : reference::log_softmax(x, out);
+}
+
 // Calls row(in, other, out, n) for every row along the axis; `other` may be undefined. The axis is brought to the end first.
 template <class Row>
-Tensor by_rows(const char* op, const Tensor& x, const Tensor& other, int axis, Row row) {
-  if (x.dim() == 0) return reshape(by_rows(op, reshape(x, {1}), other.defined() ? reshape(other, {1}) : other, 0, row), {});
+Tensor by_rows(PlainOp form, const Tensor& x, const Tensor& other, int axis, Row row) {
+  const char* op = plain_name(form);
+  if (x.dim() == 0) return reshape(by_rows(form, reshape(x, {1}), other.defined() ? reshape(other, {1}) : other, 0, row), {});
   axis = normalize_axis(axis, x.dim(), op);
-  const Tensor in = contiguous(transpose(x, axis, -1));
   check(!other.defined() || other.shape() == x.shape(), ErrorKind::kShape, op, "shapes differ: dy is ", x.shape(), ", y is ",
         other.shape());
+  check(is_float(x.dtype()), ErrorKind::kValue, op, "needs a float tensor: dtype is ", name_of(x.dtype()),
+        ". Hint: convert with to(x, Dtype::f32).");
+  if (runs_plain(form)) {
+    const Tensor y = empty_like(x);
+    plain_rows(form, transpose(x, axis, -1), other.defined() ? transpose(other, axis, -1) : other, transpose(y, axis, -1));
+    return y;
+  }
+  const Tensor in = contiguous(transpose(x, axis, -1));
   const Tensor second = other.defined() ? contiguous(transpose(other, axis, -1)) : other;
   Tensor out = empty_like(in);
   const int64_t n = in.size(-1);
@@ -58,7 +74,7 @@ double dot(const T* a, const T* b, int64_t n) {
 }  // namespace
 
 Tensor softmax(const Tensor& x, int axis) {
-  return by_rows("softmax", x, {}, axis, [](const auto* in, const auto*, auto* out, int64_t n) {
+  return by_rows(PlainOp::kSoftmax, x, {}, axis, [](const auto* in, const auto*, auto* out, int64_t n) {
     using T = std::remove_reference_t<decltype(*out)>;
     const T shift = shift_of(in, n);
     for (int64_t i = 0; i < n; ++i) out[i] = fast_exp(in[i] - shift);
@@ -71,7 +87,7 @@ Tensor softmax(const Tensor& x, int axis) {
 }
 
 Tensor log_softmax(const Tensor& x, int axis) {
-  return by_rows("log_softmax", x, {}, axis, [](const auto* in, const auto*, auto* out, int64_t n) {
+  return by_rows(PlainOp::kLogSoftmax, x, {}, axis, [](const auto* in, const auto*, auto* out, int64_t n) {
     using T = std::remove_reference_t<decltype(*out)>;
     const T shift = shift_of(in, n);
     double total = 0;
@@ -87,7 +103,7 @@ Tensor log_softmax(const Tensor& x, int axis) {
 }
 
 Tensor softmax_backward(const Tensor& dy, const Tensor& y, int axis) {
-  return by_rows("softmax", dy, y, axis, [](const auto* g, const auto* p, auto* out, int64_t n) {
+  return by_rows(PlainOp::kSoftmax, dy, y, axis, [](const auto* g, const auto* p, auto* out, int64_t n) {
     using T = std::remove_reference_t<decltype(*out)>;
     const T s = static_cast<T>(dot(g, p, n));
     for (int64_t i = 0; i < n; ++i) out[i] = p[i] * (g[i] - s);
@@ -95,7 +111,7 @@ Tensor softmax_backward(const Tensor& dy, const Tensor& y, int axis) {
 }
 
 Tensor log_softmax_backward(const Tensor& dy, const Tensor& y, int axis) {
-  return by_rows("log_softmax", dy, y, axis, [](const auto* g, const auto* lp, auto* out, int64_t n) {
+  return by_rows(PlainOp::kLogSoftmax, dy, y, axis, [](const auto* g, const auto* lp, auto* out, int64_t n) {
     using T = std::remove_reference_t<decltype(*out)>;
     double total = 0;
 #pragma omp simd reduction(+ : total)
