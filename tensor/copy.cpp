@@ -6,6 +6,8 @@
 #include "base/convert.h"
 #include "tensor/machine/parallel.h"
 #include "tensor/ops/rounding.h"
+#include "tensor/plain.h"
+#include "tensor/reference/copy.h"
 #include "tensor/tensor.h"
 #include "tensor/view.h"
 
@@ -121,6 +123,7 @@ void zero_(Tensor x) { fill_(x, 0); }
 
 void copy_(Tensor dst, const Tensor& src) {
   Tensor from = src.shape() == dst.shape() ? src : expand(src, dst.shape());
+  if (runs_plain(PlainOp::kCopy)) return reference::copy(dst, from);
   dispatch(dst.dtype(), [&](auto to_zero) {
     dispatch(from.dtype(), [&](auto from_zero) {
       using To = decltype(to_zero);
@@ -134,6 +137,7 @@ void add_(Tensor dst, const Tensor& src, double alpha) {
   check(dst.dtype() == src.dtype(), ErrorKind::kValue, "add_", "dtypes differ: dst is ", name_of(dst.dtype()), ", src is ",
         name_of(src.dtype()));
   Tensor from = src.shape() == dst.shape() ? src : expand(src, dst.shape());
+  if (runs_plain(PlainOp::kCopy)) return reference::add(dst, from, alpha);
   dispatch_float("add_", dst.dtype(), [&](auto zero) {
     using T = decltype(zero);
     for_each_row<T, T>(dst, from, [a = static_cast<T>(alpha)](T* to, int64_t to_step, const T* add, int64_t step, int64_t n) {

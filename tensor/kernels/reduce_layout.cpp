@@ -6,6 +6,16 @@
 
 namespace vitrail {
 
+Tensor reduced_axes_last(const Tensor& x, const Axes& axes, const char* op) {
+  const std::vector<int> reduced = normalize_axes(axes, x.dim(), op);
+  std::vector<int> order;
+  for (int i = 0; i < x.dim(); ++i) {
+    if (std::find(reduced.begin(), reduced.end(), i) == reduced.end()) order.push_back(i);
+  }
+  order.insert(order.end(), reduced.begin(), reduced.end());
+  return permute(x, order);
+}
+
 ReduceLayout reduce_layout(const Tensor& x, const Axes& axes, bool keepdim, const char* op, bool rows_only) {
   const std::vector<int> reduced = normalize_axes(axes, x.dim(), op);
   ReduceLayout layout;
@@ -23,12 +33,7 @@ ReduceLayout reduce_layout(const Tensor& x, const Axes& axes, bool keepdim, cons
     layout.over_rows = false;
     return layout;
   }
-  std::vector<int> order;
-  for (int i = 0; i < x.dim(); ++i) {
-    if (std::find(reduced.begin(), reduced.end(), i) == reduced.end()) order.push_back(i);
-  }
-  order.insert(order.end(), reduced.begin(), reduced.end());
-  layout.matrix = contiguous(reshape(contiguous(permute(x, order)), {kept_count, reduced_count}));
+  layout.matrix = contiguous(reshape(contiguous(reduced_axes_last(x, axes, op)), {kept_count, reduced_count}));
   return layout;
 }
 

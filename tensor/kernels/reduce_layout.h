@@ -20,4 +20,7 @@ struct ReduceLayout {
 // matrix); all else is brought into rows. Throws what normalize_axes throws. With rows_only, columns are brought into rows too.
 ReduceLayout reduce_layout(const Tensor& x, const Axes& axes, bool keepdim, const char* op, bool rows_only = false);
 
+// x with the axes that are reduced behind the others, each in their order: a view.
+Tensor reduced_axes_last(const Tensor& x, const Axes& axes, const char* op);
+
 }  // namespace vitrail

@@ -4,6 +4,8 @@
 
 #include "tensor/kernels/elementwise_loop.h"
 #include "tensor/ops/elementwise.h"
+#include "tensor/plain.h"
+#include "tensor/reference/elementwise.h"
 
 namespace vitrail {
 namespace {
@@ -13,13 +15,20 @@ void check_dtypes(const char* op, const Tensor& a, const Tensor& b) {
         name_of(b.dtype()), ". Hint: convert one with to().");
 }
 
+// out = fn(a, b), by the fast loops or the plain ones.
+template <class T, class Out, class Fn>
+void fill_binary(const Tensor& a, const Tensor& b, Tensor& out, Fn fn) {
+  if (!runs_plain(PlainOp::kElementwise)) return binary_loop<T, Out>(a, b, out, fn);
+  reference::zip<T, Out>(expand(a, out.shape()), expand(b, out.shape()), out, fn);
+}
+
 template <class Fn>
 Tensor binary(const char* op, const Tensor& a, const Tensor& b, Fn fn) {
   check_dtypes(op, a, b);
   Tensor out = empty(broadcast_shapes(a.shape(), b.shape(), op), a.dtype(), op);
   dispatch(a.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    binary_loop<T, T>(a, b, out, [fn](T x, T y) { return static_cast<T>(fn(x, y)); });
+    fill_binary<T, T>(a, b, out, [fn](T x, T y) { return static_cast<T>(fn(x, y)); });
   });
   return out;
 }
@@ -30,7 +39,7 @@ Tensor comparison(const char* op, const Tensor& a, const Tensor& b, Fn fn) {
   Tensor out = empty(broadcast_shapes(a.shape(), b.shape(), op), Dtype::u8, op);
   dispatch(a.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    binary_loop<T, uint8_t>(a, b, out, [fn](T x, T y) { return static_cast<uint8_t>(fn(x, y)); });
+    fill_binary<T, uint8_t>(a, b, out, [fn](T x, T y) { return static_cast<uint8_t>(fn(x, y)); });
   });
   return out;
 }
@@ -177,8 +186,14 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
   check_mask("where", condition);
   check_dtypes("where", a, b);
   const Shape shape = broadcast_shapes(condition.shape(), broadcast_shapes(a.shape(), b.shape(), "where"), "where");
-  const Tensor mask = contiguous(expand(condition, shape));
   Tensor out = empty(shape, a.dtype(), "where");
+  if (runs_plain(PlainOp::kElementwise)) {
+    dispatch(a.dtype(), [&](auto zero) {
+      reference::choose<decltype(zero)>(expand(condition, shape), expand(a, shape), expand(b, shape), out);
+    });
+    return out;
+  }
+  const Tensor mask = contiguous(expand(condition, shape));
   copy_(out, b);
   const Tensor x = contiguous(expand(a, shape));
   dispatch(a.dtype(), [&](auto zero) {

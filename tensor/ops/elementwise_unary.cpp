@@ -6,42 +6,52 @@
 #include "tensor/kernels/elementwise_loop.h"
 #include "tensor/machine/vector_math.h"
 #include "tensor/ops/elementwise.h"
+#include "tensor/plain.h"
+#include "tensor/reference/elementwise.h"
 
 namespace vitrail {
 namespace {
 
+// out = fn(x) in the dtype of each, by the fast loops or the plain ones.
+template <class T, class Out, class Fn>
+Tensor unary(const char* op, const Tensor& x, Fn fn) {
+  const bool plain = runs_plain(PlainOp::kElementwise);
+  const Tensor in = plain ? x : contiguous(x);
+  Tensor out = empty(x.shape(), dtype_of<Out>(), op);
+  plain ? reference::map<T, Out>(in, out, fn) : unary_loop<T, Out>(in, out, fn);
+  return out;
+}
+
 template <class Fn>
 Tensor float_unary(const char* op, const Tensor& x, Fn fn) {
-  const Tensor in = contiguous(x);
-  Tensor out = empty(x.shape(), x.dtype(), op);
-  dispatch_float(op, x.dtype(), [&](auto zero) {
+  return dispatch_float(op, x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    unary_loop<T, T>(in, out, [fn](T v) { return static_cast<T>(fn(v)); });
+    return unary<T, T>(op, x, [fn](T v) { return static_cast<T>(fn(v)); });
   });
-  return out;
+}
+
+// The same where the fast form approximates a function of the C++ library: the plain form calls that, in double.
+template <class Fast, class Plain>
+Tensor float_unary(const char* op, const Tensor& x, Fast fast, Plain plain) {
+  if (!runs_plain(PlainOp::kElementwise)) return float_unary(op, x, fast);
+  return float_unary(op, x, [plain](auto v) { return plain(static_cast<double>(v)); });
 }
 
 // For every dtype.
 template <class Fn>
 Tensor any_unary(const char* op, const Tensor& x, Fn fn) {
-  const Tensor in = contiguous(x);
-  Tensor out = empty(x.shape(), x.dtype(), op);
-  dispatch(x.dtype(), [&](auto zero) {
+  return dispatch(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    unary_loop<T, T>(in, out, [fn](T v) { return static_cast<T>(fn(v)); });
+    return unary<T, T>(op, x, [fn](T v) { return static_cast<T>(fn(v)); });
   });
-  return out;
 }
 
 template <class Fn>
 Tensor test_unary(const char* op, const Tensor& x, Fn fn) {
-  const Tensor in = contiguous(x);
-  Tensor out = empty(x.shape(), Dtype::u8, op);
-  dispatch(x.dtype(), [&](auto zero) {
+  return dispatch(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    unary_loop<T, uint8_t>(in, out, [fn](T v) { return static_cast<uint8_t>(fn(v)); });
+    return unary<T, uint8_t>(op, x, [fn](T v) { return static_cast<uint8_t>(fn(v)); });
   });
-  return out;
 }
 
 // 0 - v for integers without signed overflow.
@@ -110,10 +120,12 @@ Tensor square(const Tensor& x) {
   });
 }
 Tensor exp(const Tensor& x) {
-  return float_unary("exp", x, [](auto v) { return fast_exp(v); });
+  return float_unary(
+      "exp", x, [](auto v) { return fast_exp(v); }, [](double v) { return std::exp(v); });
 }
 Tensor log(const Tensor& x) {
-  return float_unary("log", x, [](auto v) { return fast_log(v); });
+  return float_unary(
+      "log", x, [](auto v) { return fast_log(v); }, [](double v) { return std::log(v); });
 }
 Tensor sqrt(const Tensor& x) {
   return float_unary("sqrt", x, [](auto v) { return std::sqrt(v); });
@@ -131,10 +143,12 @@ Tensor cos(const Tensor& x) {
   return float_unary("cos", x, [](auto v) { return std::cos(v); });
 }
 Tensor tanh(const Tensor& x) {
-  return float_unary("tanh", x, [](auto v) { return fast_tanh(v); });
+  return float_unary(
+      "tanh", x, [](auto v) { return fast_tanh(v); }, [](double v) { return std::tanh(v); });
 }
 Tensor erf(const Tensor& x) {
-  return float_unary("erf", x, [](auto v) { return fast_erf(v); });
+  return float_unary(
+      "erf", x, [](auto v) { return fast_erf(v); }, [](double v) { return std::erf(v); });
 }
 Tensor floor(const Tensor& x) {
   return float_unary("floor", x, [](auto v) { return std::floor(v); });
@@ -146,13 +160,17 @@ Tensor round(const Tensor& x) {
   return any_unary("round", x, [](auto v) { return rounded(v); });
 }
 Tensor sigmoid(const Tensor& x) {
-  return float_unary("sigmoid", x, [](auto v) { return fast_sigmoid(v); });
+  return float_unary(
+      "sigmoid", x, [](auto v) { return fast_sigmoid(v); }, [](double v) { return reference::sigmoid(v); });
 }
 Tensor softplus(const Tensor& x) {
-  return float_unary("softplus", x, [](auto v) {
-    using T = decltype(v);
-    return (v > 0 ? v : (v != v ? v : T{0})) + std::log1p(fast_exp(-std::abs(v)));
-  });
+  return float_unary(
+      "softplus", x,
+      [](auto v) {
+        using T = decltype(v);
+        return (v > 0 ? v : (v != v ? v : T{0})) + std::log1p(fast_exp(-std::abs(v)));
+      },
+      [](double v) { return reference::softplus(v); });
 }
 Tensor relu(const Tensor& x) {
   return any_unary("relu", x, [](auto v) { return v < 0 ? decltype(v){0} : v; });
@@ -164,10 +182,13 @@ Tensor elu(const Tensor& x, double alpha) {
   return float_unary("elu", x, [alpha](auto v) { return v < 0 ? static_cast<decltype(v)>(alpha) * std::expm1(v) : v; });
 }
 Tensor silu(const Tensor& x) {
-  return float_unary("silu", x, [](auto v) {
-    using T = decltype(v);
-    return v < T{-750} ? T{0} : v * fast_sigmoid(v);  // the sigmoid is 0 there, and -inf * 0 would be NaN
-  });
+  return float_unary(
+      "silu", x,
+      [](auto v) {
+        using T = decltype(v);
+        return v < T{-750} ? T{0} : v * fast_sigmoid(v);  // the sigmoid is 0 there, and -inf * 0 would be NaN
+      },
+      [](double v) { return reference::silu(v); });
 }
 Tensor clamp(const Tensor& x, double low, double high) {
   check(low <= high, ErrorKind::kValue, "clamp", "low must not be above high: low is ", low, ", high is ", high);

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "tensor/machine/parallel.h"
+#include "tensor/plain.h"
+#include "tensor/reference/loss.h"
 #include "tensor/view.h"
 
 namespace vitrail {
@@ -14,15 +16,20 @@ namespace {
 
 constexpr int64_t kRowWork = 4096;  // elements of logits worth one chunk
 
-// [B, C, d1, ...] -> rows [B * d1 * ..., C], contiguous: a view for plain [B, C] logits, else one transposing copy.
-Tensor class_last(const Tensor& x) {
+// [B, C, d1, ...] -> [B, d1, ..., C], a view.
+Tensor class_axis_last(const Tensor& x) {
   std::vector<int> order{0};
   for (int axis = 2; axis < x.dim(); ++axis) order.push_back(axis);
   order.push_back(1);
+  return permute(x, order);
+}
+
+// [B, C, d1, ...] -> rows [B * d1 * ..., C], contiguous: a view for plain [B, C] logits, else one transposing copy.
+Tensor class_last(const Tensor& x) {
   const int64_t classes = x.size(1);
   Shape rows = x.shape();
   rows.erase(1);
-  return reshape(contiguous(permute(x, order)), {checked_numel(rows), classes});
+  return reshape(contiguous(class_axis_last(x)), {checked_numel(rows), classes});
 }
 
 // The inverse, as a view: rows [..., C] -> [B, C, d1, ...].
@@ -168,6 +175,17 @@ double mean_divisor(const Rows<T>& rows) {
   return total;
 }
 
+reference::ClassLossInput plain_input(const Tensor& x, const Tensor& target, const CrossEntropyOptions& options,
+                                      bool log_probabilities) {
+  const Tensor& weights = options.class_weights;
+  return {class_axis_last(x),
+          is_soft(target) ? class_axis_last(target) : target,
+          weights.defined() ? to(weights, Dtype::f64) : weights,
+          options.label_smoothing,
+          options.ignore_index,
+          log_probabilities};
+}
+
 template <class T>
 ClassLossResult forward(const Tensor& input, const Tensor& target, const CrossEntropyOptions& options, bool log_probabilities) {
   const Rows<T> rows(input, target, options);
@@ -175,7 +193,13 @@ ClassLossResult forward(const Tensor& input, const Tensor& target, const CrossEn
   result.log_sums = zeros({rows.count, 2}, Dtype::f64);
   double* log_sums = result.log_sums.mutable_data<double>();
   std::vector<double> losses(rows.count, 0.0);
-  parallel_for(rows.count, rows.grain(), [&](int64_t begin, int64_t end) {
+  const bool plain = runs_plain(PlainOp::kCrossEntropy);
+  if (plain) {
+    const Tensor row_losses = empty({rows.count}, Dtype::f64);
+    reference::class_loss(plain_input(input, target, options, log_probabilities), row_losses, result.log_sums);
+    losses = to_vector<double>(row_losses);
+  }
+  parallel_for(plain ? 0 : rows.count, rows.grain(), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       if (rows.ignored(row)) continue;
       LogSum log_sum;
@@ -226,6 +250,13 @@ Tensor backward(const Tensor& dy, const Tensor& input, const Tensor& target, con
   const bool per_row = options.reduction == Reduction::kNone;
   const double share = saved.divisor == 0 ? 0 : 1 / saved.divisor;  // divisor is 1 unless kMean
   Tensor out = zeros({rows.count, rows.classes}, input.dtype());
+  if (runs_plain(PlainOp::kCrossEntropy)) {
+    std::vector<double> scales;
+    for (int64_t row = 0; row < rows.count; ++row) scales.push_back(share * static_cast<double>(g[per_row ? row : 0]));
+    reference::class_loss_backward(plain_input(input, target, options, log_probabilities), from_vector(scales, {rows.count}),
+                                   out);
+    return class_second(out, input.shape());
+  }
   T* dx = out.mutable_data<T>();
   parallel_for(rows.count, rows.grain(), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {

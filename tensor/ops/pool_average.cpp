@@ -1,5 +1,7 @@
 // Average pooling, over windows of a fixed size or over a fixed number of cells: the same loops over other windows.
 #include "tensor/kernels/pool_detail.h"
+#include "tensor/plain.h"
+#include "tensor/reference/pool.h"
 
 namespace vitrail {
 namespace {
@@ -99,6 +101,10 @@ PoolGeometry adaptive_geometry(const char* op, const Shape& x, int64_t out_h, in
 Tensor avg_pool2d(const Tensor& x, const Pool2dOptions& options) {
   const PoolGeometry g = average_geometry("avg_pool2d", x.shape(), options);
   Tensor y = empty({x.size(0), x.size(1), g.out_h, g.out_w}, x.dtype(), "avg_pool2d");
+  if (runs_plain(PlainOp::kPool)) {
+    reference::avg_pool2d(x, options, y);
+    return y;
+  }
   dispatch_float("avg_pool2d", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const Tensor xc = contiguous(x);
@@ -111,6 +117,10 @@ Tensor avg_pool2d_backward(const Tensor& dy, const Shape& x_shape, const Pool2dO
   const PoolGeometry g = average_geometry("avg_pool2d_backward", x_shape, options);
   detail::check_pool_gradient("avg_pool2d_backward", dy.shape(), x_shape, g);
   Tensor dx = zeros(x_shape, dy.dtype());
+  if (runs_plain(PlainOp::kPool)) {
+    reference::avg_pool2d_backward(dy, options, dx);
+    return dx;
+  }
   dispatch_float("avg_pool2d_backward", dy.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const Tensor dyc = contiguous(dy);
@@ -122,6 +132,10 @@ Tensor avg_pool2d_backward(const Tensor& dy, const Shape& x_shape, const Pool2dO
 Tensor adaptive_avg_pool2d(const Tensor& x, int64_t out_h, int64_t out_w) {
   const PoolGeometry g = adaptive_geometry("adaptive_avg_pool2d", x.shape(), out_h, out_w);
   Tensor y = empty({x.size(0), x.size(1), out_h, out_w}, x.dtype(), "adaptive_avg_pool2d");
+  if (runs_plain(PlainOp::kPool)) {
+    reference::adaptive_avg_pool2d(x, y);
+    return y;
+  }
   dispatch_float("adaptive_avg_pool2d", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const Tensor xc = contiguous(x);
@@ -136,6 +150,10 @@ Tensor adaptive_avg_pool2d_backward(const Tensor& dy, const Shape& x_shape) {
   const PoolGeometry g = adaptive_geometry(op, x_shape, dy.size(2), dy.size(3));
   detail::check_pool_gradient(op, dy.shape(), x_shape, g);
   Tensor dx = zeros(x_shape, dy.dtype());
+  if (runs_plain(PlainOp::kPool)) {
+    reference::adaptive_avg_pool2d_backward(dy, dx);
+    return dx;
+  }
   dispatch_float(op, dy.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const Tensor dyc = contiguous(dy);

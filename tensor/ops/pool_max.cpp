@@ -3,6 +3,8 @@
 #include <limits>
 
 #include "tensor/kernels/pool_detail.h"
+#include "tensor/plain.h"
+#include "tensor/reference/pool.h"
 
 namespace vitrail {
 namespace {
@@ -69,6 +71,10 @@ std::pair<Tensor, Tensor> max_pool2d_forward(const Tensor& x, const Pool2dOption
   const PoolGeometry g = detail::pool_geometry("max_pool2d", x.shape(), options);
   const Shape out{x.size(0), x.size(1), g.out_h, g.out_w};
   Tensor y = empty(out, x.dtype(), "max_pool2d"), indices = empty(out, Dtype::i64, "max_pool2d");
+  if (runs_plain(PlainOp::kPool)) {
+    reference::max_pool2d(x, options, y, indices);
+    return {y, indices};
+  }
   dispatch_float("max_pool2d", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const Tensor xc = contiguous(x);
@@ -85,6 +91,10 @@ Tensor max_pool2d_backward(const Tensor& dy, const Tensor& indices, const Shape&
         "indices must be i64 and have the shape of dy: dy is ", dy.shape(), ", indices is ", name_of(indices.dtype()), " ",
         indices.shape(), ".");
   Tensor dx = zeros(x_shape, dy.dtype());
+  if (runs_plain(PlainOp::kPool)) {
+    reference::max_pool2d_backward(dy, indices, dx);
+    return dx;
+  }
   dispatch_float(op, dy.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const Tensor dyc = contiguous(dy), ic = contiguous(indices);

@@ -5,18 +5,22 @@
 #include "tensor/kernels/reduce_layout.h"
 #include "tensor/machine/parallel.h"
 #include "tensor/ops/reduce.h"
+#include "tensor/plain.h"
+#include "tensor/reference/reduce.h"
 #include "tensor/view.h"
 
 namespace vitrail {
 namespace {
 
 struct Larger {
+  static constexpr bool kLargest = true;
   template <class T>
   static bool better(T a, T b) {
     return a > b;
   }
 };
 struct Smaller {
+  static constexpr bool kLargest = false;
   template <class T>
   static bool better(T a, T b) {
     return a < b;
@@ -39,6 +43,10 @@ Tensor extremum(const char* op, const Tensor& x, const Axes& axes, bool keepdim)
   const int64_t n = layout.reduced();
   check(n > 0 || layout.kept() == 0, ErrorKind::kValue, op, "nothing has no ", op, ": shape is ", x.shape());
   Tensor out = empty(layout.result, x.dtype(), op);
+  if (runs_plain(PlainOp::kReduce)) {
+    reference::extremum(reduced_axes_last(x, axes, op), n, Order::kLargest, out);
+    return out;
+  }
   dispatch(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const T* in = layout.matrix.data<T>();
@@ -69,6 +77,10 @@ Tensor arg_extremum(const char* op, const Tensor& x, int axis, bool keepdim, boo
   check(n > 0 || layout.kept() == 0, ErrorKind::kValue, op, "an axis without elements has no ", op, ": axis is ", axis,
         ", shape is ", x.shape());
   Tensor out = empty(layout.result, Dtype::i64, op);
+  if (runs_plain(PlainOp::kReduce)) {
+    reference::arg_extremum(reduced_axes_last(x, {axis}, op), n, Order::kLargest, select_last, out);
+    return out;
+  }
   dispatch(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const T* in = layout.matrix.data<T>();
@@ -96,6 +108,10 @@ Tensor logsumexp(const Tensor& x, const Axes& axes, bool keepdim) {
   const ReduceLayout layout = reduce_layout(x, axes, keepdim, "logsumexp", true);
   const int64_t n = layout.reduced();
   Tensor out = empty(layout.result, x.dtype(), "logsumexp");
+  if (runs_plain(PlainOp::kReduce)) {
+    reference::logsumexp(reduced_axes_last(x, axes, "logsumexp"), layout.reduced(), out);
+    return out;
+  }
   dispatch_float("logsumexp", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     constexpr double kInfinity = std::numeric_limits<double>::infinity();

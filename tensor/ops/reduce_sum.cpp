@@ -7,6 +7,8 @@
 #include "tensor/machine/parallel.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/reduce.h"
+#include "tensor/plain.h"
+#include "tensor/reference/reduce.h"
 #include "tensor/view.h"
 
 namespace vitrail {
@@ -133,6 +135,10 @@ constexpr auto kSame = [](auto v) { return v; };
 Tensor sum(const Tensor& x, const Axes& axes, bool keepdim) {
   const ReduceLayout layout = reduce_layout(x, axes, keepdim, "sum");
   Tensor out = empty(layout.result, is_float(x.dtype()) ? x.dtype() : Dtype::i64, "sum");
+  if (runs_plain(PlainOp::kReduce)) {
+    reference::sum(reduced_axes_last(x, axes, "sum"), layout.reduced(), out);
+    return out;
+  }
   dispatch(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     sum_into<T, std::conditional_t<std::is_integral_v<T>, int64_t, T>>(layout, out, kSame, kSame);
@@ -143,6 +149,10 @@ Tensor sum(const Tensor& x, const Axes& axes, bool keepdim) {
 Tensor mean(const Tensor& x, const Axes& axes, bool keepdim) {
   const ReduceLayout layout = reduce_layout(x, axes, keepdim, "mean");
   Tensor out = empty(layout.result, x.dtype(), "mean");
+  if (runs_plain(PlainOp::kReduce)) {
+    reference::mean(reduced_axes_last(x, axes, "mean"), layout.reduced(), out);
+    return out;
+  }
   const double n = static_cast<double>(layout.reduced());
   dispatch_float("mean", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
@@ -154,6 +164,10 @@ Tensor mean(const Tensor& x, const Axes& axes, bool keepdim) {
 Tensor prod(const Tensor& x, const Axes& axes, bool keepdim) {
   const ReduceLayout layout = reduce_layout(x, axes, keepdim, "prod", true);
   Tensor out = empty(layout.result, is_float(x.dtype()) ? x.dtype() : Dtype::i64, "prod");
+  if (runs_plain(PlainOp::kReduce)) {
+    reference::prod(reduced_axes_last(x, axes, "prod"), layout.reduced(), out);
+    return out;
+  }
   dispatch(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     using Out = std::conditional_t<std::is_integral_v<T>, int64_t, T>;
@@ -175,6 +189,10 @@ Tensor prod(const Tensor& x, const Axes& axes, bool keepdim) {
 Tensor var(const Tensor& x, const Axes& axes, bool keepdim, double correction) {
   const ReduceLayout layout = reduce_layout(x, axes, keepdim, "var", true);
   Tensor out = empty(layout.result, x.dtype(), "var");
+  if (runs_plain(PlainOp::kReduce)) {
+    reference::var(reduced_axes_last(x, axes, "var"), layout.reduced(), correction, out);
+    return out;
+  }
   const int64_t n = layout.reduced();
   dispatch_float("var", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
