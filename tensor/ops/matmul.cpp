@@ -97,8 +97,8 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   if (b.dim() == 1) return squeeze(matmul(a, unsqueeze(b, 1)), -1);
   const Shape batch = broadcast_shapes(batch_shape(a), batch_shape(b), "matmul");
   Tensor c = empty(with_matrix(batch, a.size(-2), b.size(-1)), a.dtype(), "matmul");
-  if (c.numel() == 0) return c;
   const bool plain = runs_plain(PlainOp::kMatmul);
+  if (c.numel() == 0) return c;
   if (!plain && b.dim() == 2 && a.is_contiguous()) {  // one right-hand side for the whole batch: one large product
     Tensor flat = reshape(c, {c.numel() / c.size(-1), c.size(-1)});
     dispatch_float("matmul", a.dtype(), [&](auto zero) {
