@@ -87,16 +87,16 @@ TEST_CASE("a small ViT trained on plain loops equals one trained on the fast ker
   for (const auto& config : small_vits()) {
     const double difference = fast_against_plain(config, kViTOps, Dtype::f32);
     CHECK(difference > 0);  // another calculation
-    CHECK(difference <= 1e-5);
+    CHECK(difference <= 1e-6);
   }
-  CHECK(fast_against_plain(small_cct(), kConvOps, Dtype::f32) <= 1e-5);
+  CHECK(fast_against_plain(small_cct(), kConvOps, Dtype::f32) <= 1e-6);
 }
 
 // Operands on the border between two bf16 numbers, 4e-3 apart, fall to either side.
 TEST_CASE("a small ViT trained in bf16 on plain loops stays beside one trained on the fast kernels") {
   models::ViTConfig config = tiny_config();
   config.embed_dim = 64;
-  CHECK(fast_against_plain(config, kViTOps, Dtype::f32, Precision::kBf16) <= 1e-2);
+  CHECK(fast_against_plain(config, kViTOps, Dtype::f32, Precision::kBf16) <= 5e-3);
 }
 
 }  // namespace
