@@ -110,10 +110,10 @@ BenchResult measure(const Options& o) {
 int run(const Options& o) {
   validate(o);
   if (o.threads > 0) set_num_threads(static_cast<int>(o.threads));
+  print_machine_notice();
   const BenchResult result = measure(o);
   if (!o.svg.empty()) write_file_atomically(o.svg, to_svg(result));
-  const auto replace = nlohmann::ordered_json::error_handler_t::replace;
-  std::printf("%s\n", o.json ? to_json(result).dump(2, ' ', false, replace).c_str() : to_text(result).c_str());
+  std::printf("%s\n", o.json ? to_json(result).c_str() : to_text(result).c_str());
   return 0;
 }
 

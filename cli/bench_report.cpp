@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <numeric>
 
+#include "base/json_writer.h"
 #include "tensor/machine/probe.h"
 #include "tensor/product/gemm.h"
 
@@ -102,49 +103,42 @@ std::string to_text(const BenchResult& r) {
                     100 * (1 - products.share));
 }
 
-nlohmann::ordered_json to_json(const BenchResult& r) {
-  using nlohmann::ordered_json;
-  const auto [fastest, slowest] = std::minmax_element(r.step_seconds.begin(), r.step_seconds.end());
+namespace {
+
+void add_breakdown(JsonWriter& json, const BenchResult& r) {
   const double steps = static_cast<double>(r.steps());
-  const ProductShare products = product_share(r);
-  ordered_json json{{"model", r.model},
-                    {"parameters", r.parameters},
-                    {"img_size", {r.img_height, r.img_width}},
-                    {"batch_size", r.batch_size},
-                    {"mode", r.mode},
-                    {"precision", r.precision},
-                    {"threads", r.threads},
-                    {"steps", r.steps()},
-                    {"warmup", r.warmup},
-                    {"waiting", waiting()},
-                    {"processor", processor_name()},
-                    {"blas_kernels", blas_kernel_name()}};
-  json["images_per_second"] = r.images_per_second();
-  json["step_ms"] = {
-      {"median", 1e3 * r.median_seconds()}, {"min", 1e3 * *fastest}, {"max", 1e3 * *slowest}, {"mean", 1e3 * r.mean_seconds()}};
-  json["flops_per_step"] = r.flops_per_step;
-  json["gflops"] = r.gflops_per_second();
-  json["peak_gflops"] = r.peak_gflops;
-  json["share_of_peak"] = ratio(r.gflops_per_second(), r.peak_gflops);
-  json["bandwidth_gb"] = r.bandwidth_gb;
-  json["peak_tensor_bytes"] = r.peak_tensor_bytes;
-  json["peak_rss_bytes"] = r.peak_rss_bytes;
-  json["base_rss_bytes"] = r.base_rss_bytes;
-  json["products"] = {
-      {"share_of_step", products.share}, {"gflops", products.gflops}, {"share_of_peak", ratio(products.gflops, r.peak_gflops)}};
-  json["breakdown"] = ordered_json::array();
+  json.key("breakdown").begin_array();
   for (const ProfileEntry& e : sorted_breakdown(r)) {
-    json["breakdown"].push_back({{"op", e.name},
-                                 {"pass", name_of(e.pass)},
-                                 {"calls", static_cast<double>(e.calls) / steps},
-                                 {"ms", 1e3 * e.seconds / steps},
-                                 {"share", ratio(e.seconds, r.mean_seconds() * steps)},
-                                 {"flops", static_cast<double>(e.flops) / steps},
-                                 {"gflops", ratio(static_cast<double>(e.flops), e.seconds) / 1e9},
-                                 {"bytes", static_cast<double>(e.bytes) / steps},
-                                 {"gb_per_second", ratio(static_cast<double>(e.bytes), e.seconds) / 1e9}});
+    const double flops = static_cast<double>(e.flops), bytes = static_cast<double>(e.bytes);
+    json.begin_object().field("op", e.name).field("pass", name_of(e.pass)).field("calls", static_cast<double>(e.calls) / steps);
+    json.field("ms", 1e3 * e.seconds / steps).field("share", ratio(e.seconds, r.mean_seconds() * steps));
+    json.field("flops", flops / steps).field("gflops", ratio(flops, e.seconds) / 1e9);
+    json.field("bytes", bytes / steps).field("gb_per_second", ratio(bytes, e.seconds) / 1e9).end_object();
   }
-  return json;
+  json.end_array();
+}
+
+}  // namespace
+
+std::string to_json(const BenchResult& r) {
+  const auto [fastest, slowest] = std::minmax_element(r.step_seconds.begin(), r.step_seconds.end());
+  const ProductShare products = product_share(r);
+  JsonWriter json(2);
+  json.begin_object().field("model", r.model).field("parameters", r.parameters);
+  json.field("img_size", std::vector<int64_t>{r.img_height, r.img_width}).field("batch_size", r.batch_size);
+  json.field("mode", r.mode).field("precision", r.precision).field("threads", r.threads).field("steps", r.steps());
+  json.field("warmup", r.warmup).field("waiting", waiting()).field("processor", processor_name());
+  json.field("blas_kernels", blas_kernel_name()).field("images_per_second", r.images_per_second());
+  json.key("step_ms").begin_object().field("median", 1e3 * r.median_seconds()).field("min", 1e3 * *fastest);
+  json.field("max", 1e3 * *slowest).field("mean", 1e3 * r.mean_seconds()).end_object();
+  json.field("flops_per_step", r.flops_per_step).field("gflops", r.gflops_per_second()).field("peak_gflops", r.peak_gflops);
+  json.field("share_of_peak", ratio(r.gflops_per_second(), r.peak_gflops)).field("bandwidth_gb", r.bandwidth_gb);
+  json.field("peak_tensor_bytes", r.peak_tensor_bytes).field("peak_rss_bytes", r.peak_rss_bytes);
+  json.field("base_rss_bytes", r.base_rss_bytes);
+  json.key("products").begin_object().field("share_of_step", products.share).field("gflops", products.gflops);
+  json.field("share_of_peak", ratio(products.gflops, r.peak_gflops)).end_object();
+  add_breakdown(json, r);
+  return json.end_object().text();
 }
 
 }  // namespace vitrail::cli

@@ -1,7 +1,6 @@
 // What `vitrail bench` measured, and how it is shown: text, JSON, picture.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -41,7 +40,7 @@ double ratio(double a, double b);
 std::vector<ProfileEntry> sorted_breakdown(const BenchResult& r);
 
 std::string to_text(const BenchResult& r);
-nlohmann::ordered_json to_json(const BenchResult& r);
+std::string to_json(const BenchResult& r);
 // Bars by op, forward and backward, with rates.
 std::string to_svg(const BenchResult& r);
 

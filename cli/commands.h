@@ -26,6 +26,9 @@ void add_bench(CLI::App& app, Action& action);
 // Tensors may take as much memory as the machine (or the container) has, or VITRAIL_MEMORY_MB mebibytes (0: no limit); more is
 // Error(kMemory). Error(kValue) for another value of that variable.
 void limit_memory();
+// On standard error: the limits of the container that this process is in, if they are below the machine's, and what BLIS says of
+// the processor. For the commands that compute for longer than a moment.
+void print_machine_notice();
 
 // Runs the gradient checks of the named ops (all if empty), prints a table or JSON; 0 if all passed.
 int opcheck(const std::vector<std::string>& only, bool json);

@@ -24,6 +24,7 @@ int run(const Options& o) {
   if (o.threads != 0) set_num_threads(static_cast<int>(o.threads));
   check(o.split == "test" || o.split == "train", ErrorKind::kValue, "eval", "--split must be test or train: it is ", o.split,
         ".");
+  print_machine_notice();
   const LoadedModel loaded = load_model(o.model);
   DatasetOptions options;
   options.limit = o.limit;

@@ -116,6 +116,7 @@ void add_train(CLI::App& app, Action& action) {
   command.footer("Example: vitrail train --data fashion-mnist:../shared/data/fashion-mnist --out fashion");
   command.runs(action, [o] {
     check(o->dry_run || !o->out.empty(), ErrorKind::kValue, "train", "--out is needed. Hint: --out DIR, or --dry-run.");
+    print_machine_notice();
     const TrainJob job = job_from(*o);
     return o->dry_run ? print_estimates(job) : run_training(job);
   });
@@ -134,7 +135,10 @@ void add_demo(CLI::App& app, Action& action) {
   command.footer(
       "As train --data glyphs --baseline linear, with 3 epochs in batches of 64 unless told otherwise.\nExample: vitrail demo "
       "--out demo");
-  command.runs(action, [o] { return run_training(job_from(*o)); });
+  command.runs(action, [o] {
+    print_machine_notice();
+    return run_training(job_from(*o));
+  });
 }
 
 }  // namespace vitrail::cli
