@@ -1,5 +1,5 @@
 // C = A B + beta C in f32 by our own kernels: the operands of every product of a Vision Transformer are long, thin and shared
-// by all threads, and a right operand packed once for all of them leaves BLIS behind (docs/performance.md). gemm() decides who
+// by all threads, and a right operand packed once for all of them leaves BLIS behind (docs/kernels.md). gemm() decides who
 // multiplies; its results do not depend on the number of threads.
 //
 // With Precision::kBf16 both operands are rounded to bf16 (round to nearest, ties to even) as they are packed; products and
