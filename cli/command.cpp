@@ -104,6 +104,10 @@ Command& Command::flag(const std::string& name, bool& value, const std::string& 
   last_ = command_.add_flag(name, value, help);
   return *this;
 }
+Command& Command::type(const std::string& name) {
+  last_->type_name(name);
+  return *this;
+}
 Command& Command::required() {
   last_->required();
   return *this;

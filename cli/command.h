@@ -32,6 +32,8 @@ class Command {
   Command& option(const std::string& name, std::optional<double>& value, const std::string& help);
   Command& option(const std::string& name, std::optional<bool>& value, const std::string& help);
   Command& flag(const std::string& name, bool& value, const std::string& help);
+  // What help writes behind the option named last: "INT".
+  Command& type(const std::string& name);
   // The option named last must be given.
   Command& required();
   // Below the options in the command's help.

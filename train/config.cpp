@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "tensor/product/precision.h"
+#include "train/config_fields.h"
 
 namespace vitrail {
 
@@ -14,46 +15,34 @@ void require(const char* field, T value, bool rule, const char* range) {
   check(rule, ErrorKind::kValue, "train config", field, " must be ", range, ": it is ", value, ".");
 }
 
-void require_count(const char* field, int64_t value, int64_t low, int64_t high) {
-  check(value >= low && value <= high, ErrorKind::kValue, "train config", field, " must be in [", low, ", ", high, "]: it is ",
-        value, ".");
+void keep(const char* field, int64_t value, Count rule) {
+  check(value >= rule.low && value <= rule.high, ErrorKind::kValue, "train config", field, " must be in [", rule.low, ", ",
+        rule.high, "]: it is ", value, ".");
 }
-
-void require_fraction(const char* field, double value) { require(field, value, value >= 0 && value < 1, "in [0, 1)"); }
-
-void require_amount(const char* field, double value) {
+void keep(const char*, uint64_t, Count) {}  // a seed: every number will do
+void keep(const char* field, const std::vector<int64_t>& values, Count rule) {
+  for (int64_t value : values) keep(field, value, rule);
+}
+void keep(const char* field, double value, Amount) {
   require(field, value, std::isfinite(value) && value >= 0, "a finite number of at least 0");
 }
+void keep(const char* field, double value, Fraction) { require(field, value, value >= 0 && value < 1, "in [0, 1)"); }
+void keep(const char* field, double value, Part) { require(field, value, value >= 0 && value <= 1, "in [0, 1]"); }
+template <class T>
+void keep(const char*, const T&, Choice) {}
 
 constexpr const char* kOptimizers[] = {"adamw", "adam", "sgd", "lion", "rmsprop"};
 
 }  // namespace
 
 void validate(const TrainConfig& c) {
-  require_count("epochs", c.epochs, 1, 1000000);
-  require_count("max_steps", c.max_steps, 0, int64_t{1} << 40);
-  require_count("batch_size", c.batch_size, 1, int64_t{1} << 20);
-  require_count("threads", c.threads, 0, 1024);
-  require_count("step_epochs", c.step_epochs, 1, 1000000);
-  require_count("crop_padding", c.crop_padding, 0, 1024);
-  require_count("eval_every", c.eval_every, 1, 1000000);
+  for_each_field(c, [](const char* key, const auto& value, auto rule, auto&&...) { keep(key, value, rule); });
   precision_from_name(c.precision);
   const bool known = std::find(std::begin(kOptimizers), std::end(kOptimizers), c.optimizer) != std::end(kOptimizers);
   check(known, ErrorKind::kValue, "train config", "unknown optimizer: it is \"", c.optimizer,
         "\". Hint: one of adamw, adam, sgd, lion, rmsprop.");
-  require_amount("lr", c.lr);
-  require_amount("weight_decay", c.weight_decay);
-  require_amount("min_lr", c.min_lr);
-  require_amount("clip_norm", c.clip_norm);
-  require_fraction("beta1", c.beta1);
-  require_fraction("beta2", c.beta2);
-  require_fraction("momentum", c.momentum);
-  require("warmup", c.warmup, c.warmup >= 0 && c.warmup <= 1, "in [0, 1]");
-  require_fraction("label_smoothing", c.label_smoothing);
-  require_fraction("ema_decay", c.ema_decay);
   check(!c.nesterov || c.momentum > 0 || c.optimizer != "sgd", ErrorKind::kValue, "train config",
         "nesterov needs momentum > 0: momentum is 0.");
-  for (int64_t epoch : c.milestones) require_count("milestones", epoch, 0, 1000000);
   validate(make_schedule(c, 1, 1));  // the kind, gamma, power, the order of the milestones
 }
 

@@ -61,6 +61,14 @@ std::string recipe_json(const TrainConfig& config);
 // of `base`. `where` names the source in errors. Validates the result.
 TrainConfig train_config_from_json(const std::string& text, const TrainConfig& base = {}, const std::string& where = "config");
 
+// A field as a flag of the command line: "--batch-size", "batch_size", "INT", its help with the default.
+struct ConfigFlag {
+  std::string flag, key, type, help;
+};
+std::vector<ConfigFlag> config_flags(const TrainConfig& defaults);
+// Sets one field from text, read whole. Error(kValue) naming the flag for an unknown key, or a text that is no value of it.
+void set_field(TrainConfig& config, const std::string& key, const std::string& text);
+
 // The optimiser of the configuration over the parameters of the module, decaying as make_param_groups says.
 std::unique_ptr<Optimizer> make_optimizer(const TrainConfig& config, nn::Module& module);
 // The schedule over a run of total_steps updates, steps_per_epoch of them an epoch.

@@ -1,49 +1,17 @@
-// TrainConfig as JSON, both ways, from one list of fields.
+// TrainConfig as JSON, both ways, and as flags: from the one table of fields.
+#include <algorithm>
 #include <limits>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "base/json_writer.h"
+#include "base/number.h"
 #include "train/config.h"
+#include "train/config_fields.h"
 
 namespace vitrail {
 
 namespace {
-
-// What the result depends on.
-template <class Config, class Fn>
-void for_each_recipe_field(Config& c, Fn&& fn) {
-  fn("epochs", c.epochs);
-  fn("max_steps", c.max_steps);
-  fn("batch_size", c.batch_size);
-  fn("seed", c.seed);
-  fn("precision", c.precision);
-  fn("optimizer", c.optimizer);
-  fn("lr", c.lr);
-  fn("weight_decay", c.weight_decay);
-  fn("beta1", c.beta1);
-  fn("beta2", c.beta2);
-  fn("momentum", c.momentum);
-  fn("nesterov", c.nesterov);
-  fn("schedule", c.schedule);
-  fn("min_lr", c.min_lr);
-  fn("warmup", c.warmup);
-  fn("step_epochs", c.step_epochs);
-  fn("milestones", c.milestones);
-  fn("gamma", c.gamma);
-  fn("power", c.power);
-  fn("label_smoothing", c.label_smoothing);
-  fn("clip_norm", c.clip_norm);
-  fn("ema_decay", c.ema_decay);
-  fn("crop_padding", c.crop_padding);
-  fn("mirror", c.mirror);
-  fn("eval_every", c.eval_every);
-}
-
-template <class Config, class Fn>
-void for_each_field(Config& c, Fn&& fn) {
-  for_each_recipe_field(c, fn);
-  fn("threads", c.threads);
-}
 
 constexpr int64_t kMaxInteger = std::numeric_limits<int64_t>::max();
 
@@ -59,19 +27,92 @@ void read(JsonObject& object, const char* key, std::vector<int64_t>& out) {
   out = object.integers_or(key, 0, kMaxInteger, out);
 }
 
+// A value as a flag gives it.
+template <class Rule>
+void parse(const std::string& name, const std::string& text, int64_t& out, Rule rule) {
+  out = parse_integer("train", name, text, rule.low, rule.high);
+}
+template <class Rule>
+void parse(const std::string& name, const std::string& text, uint64_t& out, Rule rule) {
+  out = static_cast<uint64_t>(parse_integer("train", name, text, rule.low, rule.high));
+}
+template <class Rule>
+void parse(const std::string& name, const std::string& text, double& out, Rule) {
+  out = parse_number("train", name, text);
+}
+template <class Rule>
+void parse(const std::string& name, const std::string& text, bool& out, Rule) {
+  check(text == "true" || text == "false", ErrorKind::kValue, "train", name, " must be true or false: it is ",
+        escaped(text, 60), ".");
+  out = text == "true";
+}
+template <class Rule>
+void parse(const std::string&, const std::string& text, std::string& out, Rule) {
+  out = text;
+}
+template <class Rule>
+void parse(const std::string& name, const std::string& text, std::vector<int64_t>& out, Rule rule) {
+  out.clear();
+  for (size_t from = 0; from <= text.size();) {
+    const size_t comma = std::min(text.find(',', from), text.size());
+    out.push_back(parse_integer("train", name, text.substr(from, comma - from), rule.low, rule.high));
+    from = comma + 1;
+  }
+}
+
+std::string flag_of(const char* key, const char* flag) {
+  std::string name = flag ? flag : cat("--", key);
+  std::replace(name.begin() + 2, name.end(), '_', '-');
+  return name;
+}
+
+// What help calls the kind of value.
+const char* type_of(double) { return "FLOAT"; }
+const char* type_of(int64_t) { return "INT"; }
+const char* type_of(uint64_t) { return "INT"; }
+const char* type_of(bool) { return "true|false"; }
+const char* type_of(const std::string&) { return "NAME"; }
+const char* type_of(const std::vector<int64_t>&) { return "INT,..."; }
+
+// A default as help prints it.
+std::string shown(double value) { return cat(value); }
+std::string shown(int64_t value) { return cat(value); }
+std::string shown(uint64_t value) { return cat(value); }
+std::string shown(bool value) { return value ? "true" : "false"; }
+std::string shown(const std::string& value) { return value; }
+std::string shown(const std::vector<int64_t>&) { return "none"; }
+
 }  // namespace
+
+std::vector<ConfigFlag> config_flags(const TrainConfig& defaults) {
+  std::vector<ConfigFlag> flags;
+  for_each_field(defaults, [&](const char* key, const auto& value, auto, const char* help, const char* flag) {
+    flags.push_back({flag_of(key, flag), key, type_of(value), cat(help, " (", shown(value), ")")});
+  });
+  return flags;
+}
+
+void set_field(TrainConfig& config, const std::string& key, const std::string& text) {
+  bool known = false;
+  for_each_field(config, [&](const char* name, auto& field, auto rule, const char*, const char* flag) {
+    if (key != name) return;
+    parse(flag_of(name, flag), text, field, rule);
+    known = true;
+  });
+  check(known, ErrorKind::kValue, "train config", "there is no field ", escaped(key, 60), ".");
+}
 
 std::string to_json(const TrainConfig& config) {
   JsonWriter json(2);
   json.begin_object();
-  for_each_field(config, [&](const char* key, const auto& value) { json.field(key, value); });
+  for_each_field(config, [&](const char* key, const auto& value, auto&&...) { json.field(key, value); });
   return json.end_object().text();
 }
 
 std::string recipe_json(const TrainConfig& config) {
   JsonWriter json(2);
   json.begin_object();
-  for_each_recipe_field(config, [&](const char* key, const auto& value) { json.field(key, value); });
+  for_each_recipe_field(config, [&](const char* key, const auto& value, auto&&...) { json.field(key, value); });
   return json.end_object().text();
 }
 
@@ -79,7 +120,7 @@ TrainConfig train_config_from_json(const std::string& text, const TrainConfig& b
   const JsonDocument json(text, where, ErrorKind::kValue);
   JsonObject object(json.root(), where);
   TrainConfig config = base;
-  for_each_field(config, [&](const char* key, auto& field) { read(object, key, field); });
+  for_each_field(config, [&](const char* key, auto& field, auto&&...) { read(object, key, field); });
   object.finish();
   validate(config);
   return config;

@@ -18,6 +18,33 @@ TEST_CASE("a configuration survives JSON with every field") {
   CHECK(train_config_from_json(to_json(config)) == config);
 }
 
+TEST_CASE("every field is a flag, and is set from text that is read whole") {
+  TrainConfig config;
+  set_field(config, "batch_size", "17");
+  set_field(config, "lr", "3e-4");
+  set_field(config, "mirror", "true");
+  set_field(config, "milestones", "3,5");
+  set_field(config, "optimizer", "lion");
+  set_field(config, "seed", "9223372036854775807");
+  CHECK(config.batch_size == 17);
+  CHECK(config.lr == 3e-4);
+  CHECK(config.mirror);
+  CHECK(config.milestones == std::vector<int64_t>{3, 5});
+  CHECK(config.seed == INT64_MAX);
+  const auto refuses = [&](const char* key, const char* text, const char* part) {
+    CHECK_THROWS_WITH_AS(set_field(config, key, text), doctest::Contains(part), Error);
+  };
+  refuses("seed", "99999999999999999999999", "--seed must be a whole number");
+  refuses("milestones", "3,,5", "--milestones must be");
+  refuses("mirror", "yes", "--mirror must be true or false: it is yes");
+  refuses("ema_decay", "a lot", "--ema must be a finite number");
+  refuses("depth", "3", "no field depth");
+  bool found = false;
+  for (const ConfigFlag& flag : config_flags({}))
+    found = found || (flag.flag == "--label-smoothing" && flag.help.find("(0.1)") != std::string::npos);
+  CHECK(found);
+}
+
 TEST_CASE("missing keys keep the values of the base") {
   TrainConfig base;
   base.batch_size = 17;

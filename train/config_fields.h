@@ -1,0 +1,58 @@
+// The fields of TrainConfig in one table: name, member, range and help. JSON, validation and the flags of `vitrail train` follow
+// from it: a new field is a member in train/config.h and a line here.
+#pragma once
+
+#include <cstdint>
+
+namespace vitrail {
+
+// The rule that a value must keep.
+struct Count {  // a whole number of [low, high]; for a list, each of its members
+  int64_t low, high;
+};
+struct Amount {};    // a finite number of at least 0
+struct Fraction {};  // of [0, 1)
+struct Part {};      // of [0, 1]
+struct Choice {};    // a name or a switch, checked where it is used
+
+constexpr int64_t kMostEpochs = 1000000;
+
+// fn(name, member, rule, help, flag) for every field that the result depends on; the flag is "--name" with dashes, or its own.
+template <class Config, class Fn>
+void for_each_recipe_field(Config& c, Fn&& fn) {
+  const char* const usual = nullptr;
+  fn("epochs", c.epochs, Count{1, kMostEpochs}, "Times that every image is seen", usual);
+  fn("max_steps", c.max_steps, Count{0, int64_t{1} << 40}, "Stop after so many updates; 0: after the epochs", usual);
+  fn("batch_size", c.batch_size, Count{1, int64_t{1} << 20}, "Images per update", usual);
+  fn("seed", c.seed, Count{0, INT64_MAX}, "The run is a function of it", usual);
+  fn("precision", c.precision, Choice{}, "f32, or bf16: operands of the products of linear layers and attention in bf16", usual);
+  fn("optimizer", c.optimizer, Choice{}, "adamw, adam, sgd, lion, rmsprop", usual);
+  fn("lr", c.lr, Amount{}, "Highest learning rate", usual);
+  fn("weight_decay", c.weight_decay, Amount{}, "On matrices only", usual);
+  fn("beta1", c.beta1, Fraction{}, "adamw, adam, lion: decay of the mean of the gradients", usual);
+  fn("beta2", c.beta2, Fraction{}, "adamw, adam, lion: decay of the mean of their squares", usual);
+  fn("momentum", c.momentum, Fraction{}, "sgd, rmsprop", usual);
+  fn("nesterov", c.nesterov, Choice{}, "sgd: Nesterov's momentum", usual);
+  fn("schedule", c.schedule, Choice{}, "constant, linear, cosine, step, multistep, polynomial", usual);
+  fn("min_lr", c.min_lr, Amount{}, "Rate at the end of linear, cosine, polynomial", usual);
+  fn("warmup", c.warmup, Part{}, "Part of the run in which the rate rises", usual);
+  fn("step_epochs", c.step_epochs, Count{1, kMostEpochs}, "step: epochs between two drops of the rate", usual);
+  fn("milestones", c.milestones, Count{0, kMostEpochs}, "multistep: epochs at which the rate drops, as 30,60", usual);
+  fn("gamma", c.gamma, Amount{}, "step, multistep: factor of a drop", usual);
+  fn("power", c.power, Amount{}, "polynomial: its exponent", usual);
+  fn("label_smoothing", c.label_smoothing, Fraction{}, "Target mass spread over all classes", usual);
+  fn("clip_norm", c.clip_norm, Amount{}, "Largest gradient norm; 0: no clipping", usual);
+  fn("ema_decay", c.ema_decay, Fraction{}, "Decay of the average of the weights, as 0.999; 0: none", "--ema");
+  fn("crop_padding", c.crop_padding, Count{0, 1024}, "Random crop after padding by this", usual);
+  fn("mirror", c.mirror, Choice{}, "true: exchange left and right in half of the cases", usual);
+  fn("eval_every", c.eval_every, Count{1, kMostEpochs}, "Epochs between two tests", usual);
+}
+
+// Those that say how to run, and change no result.
+template <class Config, class Fn>
+void for_each_field(Config& c, Fn&& fn) {
+  for_each_recipe_field(c, fn);
+  fn("threads", c.threads, Count{0, 1024}, "Processors to use; 0: all. The result does not depend on it", nullptr);
+}
+
+}  // namespace vitrail
