@@ -146,6 +146,14 @@ $(BUILD)/examples/%: $(BUILD)/examples/%.o $(LIB)
 run-%: $(BUILD)/examples/%
 	$< $(ARGS)
 
+# The worked examples of docs/extend.md: built and run by the tests.
+EXTEND := $(patsubst %.cpp,$(BUILD)/%,$(sort $(wildcard docs/extend/*.cpp)))
+.PHONY: extend
+extend: $(EXTEND)
+$(BUILD)/docs/extend/%: $(BUILD)/docs/extend/%.o $(filter-out $(BUILD)/cli/main.o,$(CLI_OBJ)) $(OP_CASES_OBJ) $(LIB)
+	@echo "  link    $@"
+	@$(CXX) $(LINK_FLAGS) $^ $(LIBS) -o $@
+
 .PHONY: demo
 demo: $(BUILD)/vitrail
 	$(BUILD)/vitrail demo --out build/demo $(ARGS)
@@ -203,7 +211,7 @@ endef
 $(foreach d,$(TEST_DIRS),$(eval $(call TEST_RULE,$(d))))
 
 .PHONY: test test-long test-asan test-tsan check-ops layers
-test: $(TEST_BINS) $(BENCHES:%=$(BUILD)/bench/%) $(BUILD)/vitrail $(BUILD)/runop $(EXAMPLES:%=$(BUILD)/examples/%)
+test: $(TEST_BINS) $(BENCHES:%=$(BUILD)/bench/%) $(BUILD)/vitrail $(BUILD)/runop $(EXAMPLES:%=$(BUILD)/examples/%) $(EXTEND)
 	@VITRAIL_BIN=$(BUILD)/vitrail VITRAIL_RUNOP=$(BUILD)/runop tools/run_tests.sh $(BUILD) $(ARGS)
 
 # Hours of proof in minutes: the demo's promise, the real data sets, the sanitizers, the second compiler, the portable builds.

@@ -120,12 +120,12 @@ void Command::runs(Action& action, Action what) {
   command_.callback([&action, what = std::move(what)] { action = what; });
 }
 
-int run_command_line(int argc, char** argv) {
+int run_command_line(int argc, char** argv, const std::vector<AddCommand>& commands) {
   CLI::App app("Vision Transformers from scratch: train, evaluate, predict.", "vitrail");
   app.set_version_flag("--version", kVersion);
   app.require_subcommand(1);
   Action action;
-  for (auto add : {add_train, add_demo, add_eval, add_predict, add_info, add_opcheck, add_bench}) add(app, action);
+  for (const AddCommand add : commands) add(app, action);
   if (argc < 2) {
     std::fputs(app.help().c_str(), stderr);
     return kUsage;

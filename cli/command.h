@@ -54,6 +54,6 @@ constexpr int64_t kMaxImages = 1'000'000'000;
 constexpr int64_t kMaxThreads = 1024;
 
 // Reads the arguments and runs the command that they name. The exit code; Error(kValue) for what cannot be read.
-int run_command_line(int argc, char** argv);
+int run_command_line(int argc, char** argv, const std::vector<AddCommand>& commands = kCommands);
 
 }  // namespace vitrail::cli

@@ -15,6 +15,7 @@ namespace vitrail::cli {
 using Action = std::function<int()>;
 
 // Each adds one command with its options and its help; when the user chooses it, `action` is set.
+using AddCommand = void (*)(CLI::App& app, Action& action);
 void add_train(CLI::App& app, Action& action);
 void add_demo(CLI::App& app, Action& action);
 void add_eval(CLI::App& app, Action& action);
@@ -22,6 +23,8 @@ void add_predict(CLI::App& app, Action& action);
 void add_info(CLI::App& app, Action& action);
 void add_opcheck(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
+// In the order of `vitrail --help`. A new command: a file of its own, its declaration above and its place here.
+inline const std::vector<AddCommand> kCommands = {add_train, add_demo, add_eval, add_predict, add_info, add_opcheck, add_bench};
 
 // Tensors may take as much memory as the machine (or the container) has, or VITRAIL_MEMORY_MB mebibytes (0: no limit); more is
 // Error(kMemory). Error(kValue) for another value of that variable.

@@ -66,6 +66,9 @@ check() {  # name, command...
   fi
 }
 check "layers" tools/check_layers.sh
+for example in "$build"/docs/extend/*; do
+  case "$example" in *.o | *.d | *'*') ;; *) check "example $(basename "$example") of docs/extend.md" "$example" ;; esac
+done
 check "ops have gradient checks" tools/check_ops.sh
 case "$build" in
 build/release) check "installed: pkg-config, CMake, shared library, uninstall" tools/test_install.sh "$build" ;;
