@@ -246,7 +246,7 @@ $(BUILD)/structure.ok: autograd/ops.h $(wildcard tests/op_cases*.cpp) tools/chec
 .PHONY: deps install uninstall docs format lint clean help
 # Installs what is missing where it may, else prints the one line to type.
 deps:
-	@tools/deps.sh
+	@CXX="$(CXX)" tools/deps.sh
 
 # What is installed stands in one list, which `make uninstall` reads: lib/vitrail/installed.
 install: $(BUILD)/vitrail

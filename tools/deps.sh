@@ -1,6 +1,24 @@
 #!/bin/sh
 # Are the libraries that Vitrail needs installed? Installs what is missing where it may, else prints the one line to type.
 set -u
+
+# The compiler first: GCC 11 or clang 14, for C++20.
+compiler=${CXX:-g++}
+if ! command -v ${compiler%% *} >/dev/null 2>&1; then
+  echo "There is no compiler $compiler. Type: apt-get install g++ (or make CXX=NAME for another one)." >&2
+  exit 1
+fi
+version=$($compiler -dM -E -x c++ /dev/null 2>/dev/null | awk '$2 == "__GNUC__" { gnu = $3 } $2 == "__clang_major__" { clang = $3 } END { print clang ? "clang " clang : "g++ " gnu }')
+case "$version" in
+  "g++ "[0-9] | "g++ 10") needed="GCC 11" ;;
+  "clang "[0-9] | "clang 1"[0-3]) needed="clang 14" ;;
+  *) needed="" ;;
+esac
+if [ -n "$needed" ]; then
+  echo "Vitrail needs GCC 11 or clang 14 (C++20): $compiler is $version. Type: apt-get install g++-12, then make CXX=g++-12." >&2
+  exit 1
+fi
+
 packages="libblis-openmp-dev nlohmann-json3-dev doctest-dev libjpeg62-turbo-dev libpng-dev zlib1g-dev libcli11-dev"
 
 have_header() { [ -e "/usr/include/$1" ] || [ -e "/usr/local/include/$1" ] || ls /usr/include/*-linux-gnu/"$1" >/dev/null 2>&1; }
