@@ -10,6 +10,12 @@
 
 namespace vitrail::nn {
 
+// i, or Error(kValue) unless it is below size.
+inline size_t checked_index(const char* op, size_t i, size_t size) {
+  check(i < size, ErrorKind::kValue, op, "there is no entry ", i, ": it has ", size, ", counted from 0");
+  return i;
+}
+
 // Layers one after another, named "0", "1", ... Made in place: seq.add<Linear>(8, 4, rng).
 class Sequential : public Layer {
  public:
@@ -27,7 +33,8 @@ class Sequential : public Layer {
     return y;
   }
   size_t size() const { return layers_.size(); }
-  Layer& operator[](size_t i) { return *layers_.at(i); }
+  // Error(kValue) for an index out of range.
+  Layer& operator[](size_t i) { return *layers_[checked_index("Sequential", i, layers_.size())]; }
 
  private:
   std::vector<std::unique_ptr<Layer>> layers_;
@@ -44,7 +51,8 @@ class ModuleList : public Module {
     return *modules_.back();
   }
   size_t size() const { return modules_.size(); }
-  M& operator[](size_t i) { return *modules_.at(i); }
+  // Error(kValue) for an index out of range.
+  M& operator[](size_t i) { return *modules_[checked_index("ModuleList", i, modules_.size())]; }
   auto begin() { return modules_.begin(); }
   auto end() { return modules_.end(); }
 

@@ -1,7 +1,9 @@
-// Layer: a module that maps one Variable to one Variable. Sequential chains them; summary() watches them.
+// Layer: a module that maps one Variable to one Variable. Sequential chains them; an ObserverGuard sees their outputs.
 #pragma once
 
 #include <functional>
+#include <string>
+#include <unordered_map>
 
 #include "autograd/ops.h"
 #include "nn/module.h"
@@ -10,27 +12,40 @@ namespace vitrail::nn {
 
 class Layer : public Module {
  public:
-  // forward(x), seen by the observer of this thread.
+  // forward(x), seen by the observers of this thread.
   Variable operator()(const Variable& x);
   virtual Variable forward(const Variable& x) = 0;
   // Multiply-adds of this module itself, without the modules below it.
   virtual int64_t macs(const Shape& input, const Shape& output) const;
 };
 
-// Called after every Layer's forward pass on this thread, while set: summary() uses it.
-using Observer = std::function<void(Layer& layer, const Shape& input, const Shape& output)>;
-// True while one is set: then layers run one by one, instead of several as one op, so that each is seen.
-bool observed();
-// Sets the observer for as long as it lives.
+// One call of one layer. The output is part of the graph while gradients are on.
+struct Observation {
+  const std::string& path;  // dotted, from the root that is observed; "" for the root itself
+  Layer& layer;
+  const Variable& input;
+  const Variable& output;
+};
+using Observer = std::function<void(const Observation&)>;
+
+// While one lives, the observer is called after every forward pass of a Layer in the tree below `root`, on this thread, inner
+// layers before the layer that called them. Fused fast paths are off meanwhile, so that each layer is seen:
+//   const nn::ObserverGuard watch(model, [&](const nn::Observation& o) { outputs[o.path] = o.output.value(); });
+// Guards nest: each sees its own tree. A guard must be destroyed on the thread that made it, the last one first (as scopes do).
 class ObserverGuard {
  public:
-  explicit ObserverGuard(Observer observer);
+  ObserverGuard(Module& root, Observer observer);
   ~ObserverGuard();
   ObserverGuard(const ObserverGuard&) = delete;
   ObserverGuard& operator=(const ObserverGuard&) = delete;
 
  private:
-  Observer before_;
+  friend class Layer;
+  std::unordered_map<const Module*, std::string> paths_;
+  Observer observer_;
+  ObserverGuard* outer_;
 };
+// True while a guard lives on this thread: then layers run one by one, instead of several as one op.
+bool observed();
 
 }  // namespace vitrail::nn

@@ -1,27 +1,24 @@
 #include "nn/module.h"
 
 #include <algorithm>
-#include <map>
-#include <sstream>
+#include <unordered_set>
 
 #include "base/error.h"
+#include "base/file.h"
 
 namespace vitrail::nn {
-namespace {
 
-std::string joined(const std::string& prefix, const std::string& name) { return prefix.empty() ? name : prefix + "." + name; }
-
-}  // namespace
+std::string join_path(const std::string& prefix, const std::string& name) { return prefix.empty() ? name : prefix + "." + name; }
 
 void Module::check_name(const std::string& name) const {
   check(!name.empty(), ErrorKind::kValue, "module", "a name must not be empty");
   check(name.find('.') == std::string::npos, ErrorKind::kValue, "module",
-        "a name must not contain a dot, dots join the path: name is ", name);
+        "a name must not contain a dot, dots join the path: name is ", escaped(name, 60));
   const auto taken = [&](const auto& list) {
     return std::any_of(list.begin(), list.end(), [&](const auto& entry) { return entry.first == name; });
   };
   check(!taken(parameters_) && !taken(buffers_) && !taken(modules_), ErrorKind::kValue, "module",
-        "the name is taken in this module: name is ", name);
+        "the name is taken in this module: name is ", escaped(name, 60));
 }
 
 void Module::register_parameter(const std::string& name, Variable& parameter) {
@@ -34,38 +31,72 @@ void Module::register_buffer(const std::string& name, Tensor& buffer) {
   buffers_.emplace_back(name, &buffer);
 }
 
+bool Module::holds(const Module* module) const {
+  if (this == module) return true;
+  return std::any_of(modules_.begin(), modules_.end(), [&](const auto& entry) { return entry.second->holds(module); });
+}
+
 void Module::register_module(const std::string& name, Module& module) {
   check_name(name);
+  check(&module != this, ErrorKind::kValue, "module", "a module cannot be registered in itself: name is ", escaped(name, 60));
+  check(!module.holds(this), ErrorKind::kValue, "module",
+        "the tree would have a cycle: the module to be registered as ", escaped(name, 60), " holds this one");
   modules_.emplace_back(name, &module);
 }
 
+void Module::walk(const std::string& path, const std::function<void(const std::string&, Module&)>& visit) {
+  visit(path, *this);
+  for (const auto& [name, child] : modules_) child->walk(join_path(path, name), visit);
+}
+
 std::vector<std::pair<std::string, Module*>> Module::named_modules() {
-  std::vector<std::pair<std::string, Module*>> result{{"", this}};
-  for (const auto& [name, child] : modules_) {
-    for (const auto& [path, module] : child->named_modules())
-      result.emplace_back(path.empty() ? name : joined(name, path), module);
-  }
+  std::vector<std::pair<std::string, Module*>> result;
+  std::unordered_set<const Module*> seen;
+  walk("", [&](const std::string& path, Module& module) {
+    if (seen.insert(&module).second) result.emplace_back(path, &module);
+  });
   return result;
 }
 
 std::vector<NamedParameter> Module::named_parameters() {
   std::vector<NamedParameter> result;
+  std::unordered_set<const Meta*> seen;  // copies of one Variable share it
   for (const auto& [path, module] : named_modules()) {
-    for (const auto& [name, parameter] : module->parameters_) result.push_back({joined(path, name), parameter});
+    for (const auto& [name, parameter] : module->parameters_) {
+      if (!parameter->defined() || seen.insert(parameter->meta().get()).second)
+        result.push_back({join_path(path, name), parameter});
+    }
   }
   return result;
 }
 
 std::vector<NamedBuffer> Module::named_buffers() {
   std::vector<NamedBuffer> result;
+  std::unordered_set<const Tensor*> seen;
   for (const auto& [path, module] : named_modules()) {
-    for (const auto& [name, buffer] : module->buffers_) result.push_back({joined(path, name), buffer});
+    for (const auto& [name, buffer] : module->buffers_)
+      if (seen.insert(buffer).second) result.push_back({join_path(path, name), buffer});
   }
   return result;
 }
 
 void Module::train(bool on) {
-  for (const auto& entry : named_modules()) entry.second->training_ = on;
+  for (const auto& entry : named_modules()) entry.second->training_ = on && !entry.second->frozen_;
+}
+
+void Module::freeze() {
+  for (const auto& entry : named_modules()) entry.second->frozen_ = true;
+  eval();
+  for (const NamedParameter& p : named_parameters()) {
+    p.parameter->zero_grad();
+    p.parameter->set_requires_grad(false);
+  }
+}
+
+void Module::unfreeze() {
+  for (const auto& entry : named_modules()) entry.second->frozen_ = false;
+  train();
+  for (const NamedParameter& p : named_parameters()) p.parameter->set_requires_grad(true);
 }
 
 int64_t Module::num_parameters() {
@@ -89,36 +120,13 @@ void Module::to(Dtype dtype) {
   }
 }
 
-StateDict Module::state_dict() {
-  StateDict state;
-  for (const NamedParameter& p : named_parameters()) state.emplace_back(p.name, p.parameter->value());
-  for (const NamedBuffer& b : named_buffers()) state.emplace_back(b.name, *b.buffer);
-  return state;
+ModeGuard::ModeGuard(Module& module, bool training) {
+  for (const auto& entry : module.named_modules()) before_.emplace_back(entry.second, entry.second->training_);
+  module.train(training);
 }
 
-void Module::load_state_dict(const StateDict& state) {
-  const StateDict own = state_dict();
-  std::map<std::string, Tensor> given(state.begin(), state.end());
-  std::ostringstream missing, differing, unexpected;
-  for (const auto& [name, tensor] : own) {
-    const auto found = given.find(name);
-    if (found == given.end()) {
-      missing << ' ' << name;
-    } else if (found->second.shape() != tensor.shape() || is_float(found->second.dtype()) != is_float(tensor.dtype())) {
-      differing << ' ' << name << " (model " << tensor.shape() << ", file " << found->second.shape() << ')';
-    }
-  }
-  for (const auto& [name, tensor] : state) {
-    const bool known = std::any_of(own.begin(), own.end(), [&name = name](const auto& entry) { return entry.first == name; });
-    if (!known) unexpected << ' ' << name;
-  }
-  const auto part = [](const char* title, const std::ostringstream& names) {
-    return names.str().empty() ? "" : cat(title, names.str(), ". ");
-  };
-  const std::string problems = part("Missing:", missing) + part("Unexpected:", unexpected) + part("Other shapes:", differing);
-  check(problems.empty() && given.size() == own.size(), ErrorKind::kValue, "load_state_dict",
-        "the weights do not fit the model, nothing was loaded. ", problems, problems.empty() ? "A name is given twice." : "");
-  for (const auto& [name, tensor] : own) copy_(tensor, given.at(name));
+ModeGuard::~ModeGuard() {
+  for (const auto& [module, mode] : before_) module->training_ = mode;
 }
 
 }  // namespace vitrail::nn

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "autograd/variable.h"
+#include "nn/state_dict.h"
 
 namespace vitrail::nn {
 
@@ -21,7 +22,9 @@ struct NamedBuffer {
   std::string name;
   Tensor* buffer;
 };
-using StateDict = std::vector<std::pair<std::string, Tensor>>;  // in registration order
+
+// "" + "fc" -> "fc", "blocks" + "0" -> "blocks.0"
+std::string join_path(const std::string& prefix, const std::string& name);
 
 class Module {
  public:
@@ -31,15 +34,25 @@ class Module {
   Module(const Module&) = delete;
   Module& operator=(const Module&) = delete;
 
-  // Switches dropout, drop path and batch norm, in this module and all below. Never touches requires_grad.
+  // Switches dropout, drop path and batch norm, in this module and all below. Never touches requires_grad. Modules that are
+  // frozen() stay in evaluation. For the length of a scope use EvalGuard, which restores what it found.
   void train(bool on = true);
   void eval() { train(false); }
   bool training() const { return training_; }
 
-  // All parameters below, in registration order, with dotted paths. Buffers are state that is no parameter (running means).
+  // For fine-tuning: the parameters of this module and all below require no gradient (those they have are dropped), and the
+  // modules stay in evaluation (batch norm keeps its running statistics) whatever train() is called above. unfreeze() takes both
+  // back: parameters require gradients, modules are in training.
+  void freeze();
+  void unfreeze();
+  bool frozen() const { return frozen_; }
+
+  // All parameters below, in registration order, with dotted paths. One that is registered under two names (tied weights: two
+  // Variables that share their value, or a module registered twice) is one parameter, listed under its first name.
+  // Buffers are state that is no parameter (running means).
   std::vector<NamedParameter> named_parameters();
   std::vector<NamedBuffer> named_buffers();
-  std::vector<std::pair<std::string, Module*>> named_modules();  // this one (name "") first, then depth first
+  std::vector<std::pair<std::string, Module*>> named_modules();  // this one (name "") first, then depth first, each once
   int64_t num_parameters();
   // Paths, from this module on, of parameters that weight decay must spare beside biases and norms (cls_token, pos_embed, ...).
   virtual std::vector<std::string> no_weight_decay() const { return {}; }
@@ -47,25 +60,50 @@ class Module {
   // Converts all float parameters and buffers (gradients are dropped).
   void to(Dtype dtype);
 
-  // Parameters and buffers by path; the tensors share memory with the module.
+  // Parameters, then buffers, by path; the tensors share memory with the module. A tied parameter stands under each of its names.
   StateDict state_dict();
-  // Copies the values in. Error(kValue) listing at once all missing and unexpected names and all shapes that differ;
-  // then nothing has been changed.
-  void load_state_dict(const StateDict& state);
+  // Copies the values in; a tied parameter needs one of its names only. LoadError, an Error(kValue), if the state differs in
+  // a way that `options` does not allow; then nothing has been changed. Returns the report.
+  LoadReport load_state_dict(const StateDict& state, const LoadOptions& options = {});
 
  protected:
   // Names must be non-empty, without dots, and unique in this module, else Error(kValue).
   void register_parameter(const std::string& name, Variable& parameter);
   void register_buffer(const std::string& name, Tensor& buffer);
+  // Error(kValue) for a module that is or holds this one: the tree must have no cycle.
   void register_module(const std::string& name, Module& module);
 
  private:
+  friend class ModeGuard;
+
   void check_name(const std::string& name) const;
+  bool holds(const Module* module) const;
+  // visit(path, module) for this module and all below, owners first; what is registered twice is visited under both paths.
+  void walk(const std::string& path, const std::function<void(const std::string&, Module&)>& visit);
 
   bool training_ = true;
+  bool frozen_ = false;
   std::vector<std::pair<std::string, Variable*>> parameters_;
   std::vector<std::pair<std::string, Tensor*>> buffers_;
   std::vector<std::pair<std::string, Module*>> modules_;
+};
+
+// Switches a module tree to one mode for the length of a scope, then gives every module the mode it had: a batch norm that was
+// in evaluation among modules in training is so again. The tree must outlive the guard and not change meanwhile.
+class ModeGuard {
+ public:
+  ModeGuard(Module& module, bool training);
+  ~ModeGuard();
+  ModeGuard(const ModeGuard&) = delete;
+  ModeGuard& operator=(const ModeGuard&) = delete;
+
+ private:
+  std::vector<std::pair<Module*, bool>> before_;
+};
+
+class EvalGuard : public ModeGuard {
+ public:
+  explicit EvalGuard(Module& module) : ModeGuard(module, false) {}
 };
 
 }  // namespace vitrail::nn

@@ -21,26 +21,18 @@ std::string grouped(int64_t value) {
 }  // namespace
 
 Summary summarize(Layer& model, const Shape& input) {
-  std::map<const Module*, std::string> names;
-  for (const auto& [name, module] : model.named_modules()) names.emplace(module, name);
   Summary summary;
   std::vector<std::pair<std::string, int64_t>> own_macs;
-  // Some layers may have been frozen in evaluation: owners come first, so setting each in turn puts every mode back.
-  std::vector<std::pair<Module*, bool>> modes;
-  for (const auto& entry : model.named_modules()) modes.emplace_back(entry.second, entry.second->training());
-  model.eval();
   {
+    const EvalGuard evaluation(model);
     const NoGradGuard no_grad;
-    const ObserverGuard watch([&](Layer& layer, const Shape& in, const Shape& out) {
-      const auto found = names.find(&layer);
-      if (found == names.end()) return;
-      own_macs.emplace_back(found->second, layer.macs(in, out));
-      summary.rows.push_back({found->second, out, layer.num_parameters(), 0});
+    const ObserverGuard watch(model, [&](const Observation& o) {
+      own_macs.emplace_back(o.path, o.layer.macs(o.input.shape(), o.output.shape()));
+      summary.rows.push_back({o.path, o.output.shape(), o.layer.num_parameters(), 0});
     });
     const auto parameters = model.named_parameters();
     model(zeros(input, parameters.empty() ? Dtype::f32 : parameters.front().parameter->dtype()));
   }
-  for (const auto& [module, mode] : modes) module->train(mode);
   for (SummaryRow& row : summary.rows) {
     for (const auto& [name, macs] : own_macs) row.macs += inside(name, row.name) ? macs : 0;
   }

@@ -6,23 +6,6 @@
 
 namespace vitrail {
 
-namespace {
-
-// Evaluation mode for the length of a scope.
-class EvalMode {
- public:
-  explicit EvalMode(nn::Module& module) : module_(module), before_(module.training()) { module_.eval(); }
-  ~EvalMode() { module_.train(before_); }
-  EvalMode(const EvalMode&) = delete;
-  EvalMode& operator=(const EvalMode&) = delete;
-
- private:
-  nn::Module& module_;
-  bool before_;
-};
-
-}  // namespace
-
 Preprocessing preprocessing_for(const models::Classifier& model, const DatasetInfo& info) {
   Preprocessing result = preprocessing_for(info);
   result.height = model.img_height();
@@ -38,7 +21,7 @@ Evaluation evaluate(models::Classifier& model, DatasetPtr dataset, const Preproc
         "model and data have different classes: model has ", model.num_classes(), ", ", dataset->name(), " has ",
         dataset->num_classes(), ".");
   const NoGradGuard no_grad;
-  const EvalMode mode(model);
+  const nn::EvalGuard evaluation(model);
   Loader loader(dataset, Transform{preprocessing, {}}, {.batch_size = batch_size, .train = false});
   int64_t correct1 = 0, correct5 = 0;
   RunningMean loss;

@@ -43,6 +43,9 @@ class Run {
   }
 
   TrainResult run() {
+    // A part that the caller put into evaluation (a frozen batch norm) stays there; a model that is in evaluation as a whole
+    // (a loaded one) is switched.
+    if (!model_.training()) model_.train();
     progress_.line(describe(optimizer_->groups()) +
                    cat(steps_, " updates in ", epochs_, " epochs of ", loader_.samples(), " images"));
     for (int64_t epoch = 0; epoch < epochs_ && !result_.signal; ++epoch) train_epoch(epoch);
@@ -54,7 +57,6 @@ class Run {
 
  private:
   void train_epoch(int64_t epoch) {
-    model_.train();
     report_ = {.epoch = epoch + 1};
     loss_ = top1_ = {};
     const Clock::time_point start = Clock::now();

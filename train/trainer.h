@@ -19,8 +19,8 @@ struct Evaluation {
   int64_t images = 0;
 };
 
-// Runs every image of the data set through the model once, in evaluation mode and without gradients; the mode is set back
-// afterwards. The result does not depend on the number of threads. Error(kValue) if the model has other classes than the data.
+// Runs every image of the data set through the model once, in evaluation mode and without gradients; every module has its own
+// mode back afterwards. The result does not depend on the number of threads. Error(kValue) if the model has other classes than the data.
 Evaluation evaluate(models::Classifier& model, DatasetPtr dataset, const Preprocessing& preprocessing,
                     int64_t batch_size = 256);
 
@@ -57,7 +57,8 @@ struct TrainResult {
   std::vector<EpochReport> history;
 };
 
-// Trains `model` in place. Everything random is a function of config.seed: order and augmentation of the images by (seed,
+// Trains `model` in place. A model in evaluation is switched to training first (not what Module::freeze() froze); in one that
+// is in training, parts that are in evaluation, such as a frozen batch norm, stay so over all epochs. Everything random is a function of config.seed: order and augmentation of the images by (seed,
 // epoch), dropout by (seed, step). So two runs with the same seed give the same bits, for any number of threads.
 // Afterwards the model holds the averaged weights if EMA is on, and is in evaluation mode. `test` may be null.
 // Inside an InterruptScope a signal ends the run after the current step.

@@ -138,7 +138,7 @@ TEST_CASE("a block that runs fused gives what its layers give one by one") {
   int seen = 0;
   Variable apart;
   {
-    const nn::ObserverGuard watch([&](nn::Layer&, const Shape&, const Shape&) { ++seen; });
+    const nn::ObserverGuard watch(block, [&](const nn::Observation&) { ++seen; });
     apart = block(x);
   }
   CHECK(seen >= 8);  // two norms, qkv, proj, fc1, gelu, fc2 and the attention itself
@@ -154,7 +154,7 @@ TEST_CASE("bf16: a block whose arrays are kept rounded has the bits of the layer
   const Tensor trained = block(x).value();
   Tensor apart, alone;
   {
-    const nn::ObserverGuard watch([](nn::Layer&, const Shape&, const Shape&) {});
+    const nn::ObserverGuard watch(block, [](const nn::Observation&) {});
     apart = block(x).value();
   }
   {
@@ -212,7 +212,7 @@ TEST_CASE("in bf16 an attention layer keeps q, k, v rounded, with the bits of on
   const int64_t fused_live = live;
   std::vector<Tensor> apart;
   {
-    const nn::ObserverGuard watch([](nn::Layer&, const Shape&, const Shape&) {});
+    const nn::ObserverGuard watch(attn, [](const nn::Observation&) {});
     apart = pass();
   }
   for (size_t i = 0; i < fused.size(); ++i) CHECK(bit_equal(fused[i], apart[i]));
