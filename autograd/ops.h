@@ -146,7 +146,8 @@ Variable layer_norm(const Variable& x, const Variable& weight, const Variable& b
 Variable rms_norm(const Variable& x, const Variable& weight, double eps = 1e-6);
 Variable group_norm(const Variable& x, int64_t groups, const Variable& weight, const Variable& bias, double eps = 1e-5);
 // Training: batch statistics; running statistics (where defined) are moved: r = (1 - momentum) r + momentum s, with the
-// unbiased variance. Else the running statistics are used.
+// unbiased variance. Error(kValue) for one value a channel; an empty batch leaves the running statistics alone. Else the running
+// statistics are used.
 Variable batch_norm(const Variable& x, const Variable& weight, const Variable& bias, Tensor running_mean, Tensor running_var,
                     bool training, double momentum = 0.1, double eps = 1e-5);
 

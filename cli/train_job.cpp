@@ -11,6 +11,7 @@
 #include "base/json_writer.h"
 #include "data/loader.h"
 #include "models/weights/save.h"
+#include "nn/norm.h"
 #include "nn/summary.h"
 #include "train/interrupt.h"
 #include "train/progress.h"
@@ -117,7 +118,9 @@ int print_estimates(const TrainJob& job) {
   const auto model = build(job);
   const Preprocessing preprocessing = preprocessing_for(*model, job.train->info());
   const nn::Summary summary = nn::summarize(*model, model->input_shape());
-  Loader one(job.train, Transform{preprocessing, {}}, {.batch_size = 1});
+  // Batch norm cannot train on one value a channel.
+  const int64_t least = std::min<int64_t>(nn::has_batch_norm(*model) ? 2 : 1, job.config.batch_size);
+  Loader one(job.train, Transform{preprocessing, {}}, {.batch_size = least});
   const int64_t few = std::min<int64_t>(8, job.train->size());
   Loader several(job.train, Transform{preprocessing, {}}, {.batch_size = few});
   double seconds = 0;
@@ -125,10 +128,10 @@ int print_estimates(const TrainJob& job) {
   const int64_t peak1 = peak_of_step(*model, one.batch(0, 0), &seconds);
   const int64_t peak_few = peak_of_step(*model, several.batch(0, 0), &seconds);
   // The peak grows by the same amount with each image; the optimiser's moments come on top.
-  const double per_image = few > 1 ? static_cast<double>(peak_few - peak1) / static_cast<double>(few - 1) : 0;
+  const double per_image = few > least ? static_cast<double>(peak_few - peak1) / static_cast<double>(few - least) : 0;
   const double moments = 2.0 * 4.0 * static_cast<double>(summary.trainable);
-  const double bytes = static_cast<double>(peak1) + per_image * static_cast<double>(job.config.batch_size - 1) + moments;
-  const int64_t steps = total_steps(job.config, job.train->size());
+  const double bytes = static_cast<double>(peak1) + per_image * static_cast<double>(job.config.batch_size - least) + moments;
+  const int64_t steps = total_steps(job.config, job.train->size(), *model);
   const double images = static_cast<double>(steps * job.config.batch_size);
   std::printf(
       "parameters  %lld\nMACs        %.1f M per image\nupdates     %lld of %lld images\nmemory      %.0f MB\ntime        %s\n",

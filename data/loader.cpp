@@ -20,6 +20,12 @@ std::vector<int64_t> epoch_order(int64_t n, uint64_t seed, int64_t epoch) {
   return to_vector<int64_t>(rand_permutation(n, Rng(seed, kOrderStream).at(static_cast<uint64_t>(epoch))));
 }
 
+int64_t count_batches(int64_t samples, const LoaderOptions& options) {
+  const int64_t full = samples / options.batch_size, rest = samples % options.batch_size;
+  const bool left_out = options.drop_last || (options.join_last_one && rest == 1 && full > 0);
+  return full + (rest > 0 && !left_out);
+}
+
 Loader::Loader(DatasetPtr dataset, Transform transform, LoaderOptions options)
     : dataset_(std::move(dataset)), transform_(std::move(transform)), options_(options) {
   const int64_t size = options_.batch_size;
@@ -32,12 +38,12 @@ Loader::Loader(DatasetPtr dataset, Transform transform, LoaderOptions options)
   transform_.preprocessing.validate();
 }
 
-int64_t Loader::batches() const {
-  const int64_t n = dataset_->size(), size = options_.batch_size;
-  return options_.drop_last ? n / size : (n + size - 1) / size;
-}
+int64_t Loader::batches() const { return count_batches(dataset_->size(), options_); }
 
-int64_t Loader::samples() const { return std::min(dataset_->size(), batches() * options_.batch_size); }
+int64_t Loader::samples() const {
+  const int64_t n = dataset_->size();
+  return options_.drop_last ? std::min(n, batches() * options_.batch_size) : n;
+}
 
 Batch Loader::batch(int64_t epoch, int64_t index) {
   check(epoch >= 0 && index >= 0 && index < batches(), ErrorKind::kValue, "loader", "there is no batch ", index, " in epoch ",
@@ -52,7 +58,7 @@ Batch Loader::batch(int64_t epoch, int64_t index) {
     order_epoch_ = epoch;
   }
   const int64_t begin = index * options_.batch_size;
-  const int64_t count = std::min(options_.batch_size, dataset_->size() - begin);
+  const int64_t count = index + 1 == batches() ? samples() - begin : options_.batch_size;
   const Preprocessing& p = transform_.preprocessing;
   Batch batch{empty({count, p.channels, p.height, p.width}, Dtype::f32, "loader"), empty({count}, Dtype::i64, "loader")};
   float* images = batch.images.mutable_data<float>();

@@ -19,7 +19,12 @@ struct LoaderOptions {
   uint64_t seed = 0;
   bool train = true;       // shuffled and augmented; false: in order, as they are
   bool drop_last = false;  // leave out the last batch of an epoch if it is short
+  // A last batch of one sample joins the batch before it: batch norm cannot train on one value a channel.
+  bool join_last_one = false;
 };
+
+// The batches that an epoch of `samples` samples has.
+int64_t count_batches(int64_t samples, const LoaderOptions& options);
 
 struct Batch {
   Tensor images;  // f32 [B, C, H, W]

@@ -40,6 +40,12 @@ Variable BatchNorm2d::forward(const Variable& x) {
   return batch_norm(x, weight, bias, running_mean, running_var, training(), momentum, eps);
 }
 
+bool has_batch_norm(Module& module) {
+  for (const auto& entry : module.named_modules())
+    if (dynamic_cast<BatchNorm2d*>(entry.second) != nullptr) return true;
+  return false;
+}
+
 GroupNorm::GroupNorm(int64_t g, int64_t channels, double epsilon)
     : groups(g), weight(ones_parameter(channels)), bias(zeros_parameter(channels)), eps(epsilon) {
   register_parameter("weight", weight);

@@ -24,7 +24,9 @@ class RMSNorm : public Layer {
   double eps;
 };
 
-// Over batch and space of [B, C, H, W]. Training moves running_mean and running_var (buffers), evaluation uses them.
+// Over batch and space of [B, C, H, W] (Ioffe and Szegedy, arXiv:1502.03167). Training moves running_mean and running_var
+// (buffers), evaluation uses them. Training on one value a channel (one image of 1 x 1) is an Error(kValue); an empty batch
+// leaves the running statistics alone.
 class BatchNorm2d : public Layer {
  public:
   explicit BatchNorm2d(int64_t channels, double eps = 1e-5, double momentum = 0.1);
@@ -33,6 +35,9 @@ class BatchNorm2d : public Layer {
   Tensor running_mean, running_var;
   double eps, momentum;
 };
+
+// Whether there is a batch norm in this module or below.
+bool has_batch_norm(Module& module);
 
 class GroupNorm : public Layer {
  public:

@@ -4,6 +4,7 @@
 
 #include "autograd/ops.h"
 #include "data/loader.h"
+#include "nn/norm.h"
 #include "tensor/product/precision.h"
 #include "tensor/rng.h"
 #include "train/epoch_log.h"
@@ -21,6 +22,11 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
+// A last batch of one image joins the one before it in a model with batch norm, which could not train on it.
+LoaderOptions loader_options(const TrainConfig& config, models::Classifier& model) {
+  return {.batch_size = config.batch_size, .seed = config.seed, .train = true, .join_last_one = nn::has_batch_norm(model)};
+}
+
 // One run: what train_model is made of.
 class Run {
  public:
@@ -32,9 +38,9 @@ class Run {
         config_(config),
         callbacks_(callbacks),
         loader_(train, Transform{preprocessing, {config.crop_padding, config.mirror}},
-                {.batch_size = config.batch_size, .seed = config.seed, .train = true}),
+                loader_options(config, model)),
         optimizer_(make_optimizer(config, model)),
-        steps_(total_steps(config, train->size())),
+        steps_(total_steps(config, train->size(), model)),
         epochs_((steps_ + loader_.batches() - 1) / loader_.batches()),
         schedule_(make_schedule(config, steps_, loader_.batches())),
         progress_(callbacks.quiet),
@@ -133,9 +139,8 @@ class Run {
 
 }  // namespace
 
-int64_t total_steps(const TrainConfig& config, int64_t images) {
-  const int64_t per_epoch = (images + config.batch_size - 1) / config.batch_size;
-  const int64_t all = config.epochs * per_epoch;
+int64_t total_steps(const TrainConfig& config, int64_t images, models::Classifier& model) {
+  const int64_t all = config.epochs * count_batches(images, loader_options(config, model));
   return config.max_steps > 0 ? std::min(all, config.max_steps) : all;
 }
 

@@ -67,7 +67,7 @@ struct TrainResult {
 TrainResult train_model(models::Classifier& model, DatasetPtr train, DatasetPtr test, const Preprocessing& preprocessing,
                         const TrainConfig& config, const TrainCallbacks& callbacks = {});
 
-// How many updates train_model will do.
-int64_t total_steps(const TrainConfig& config, int64_t images);
+// How many updates train_model will do. In a model with batch norm a last batch of one image joins the batch before it.
+int64_t total_steps(const TrainConfig& config, int64_t images, models::Classifier& model);
 
 }  // namespace vitrail

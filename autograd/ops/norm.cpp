@@ -79,9 +79,11 @@ Variable batch_norm(const Variable& x, const Variable& weight, const Variable& b
   }
   const Tensor w = weight.defined() ? weight.value() : Tensor(), b = bias.defined() ? bias.value() : Tensor();
   const BatchNormResult result = batch_norm_forward(x.value(), w, b, eps);
-  const double n = static_cast<double>(x.numel()) / static_cast<double>(std::max<int64_t>(1, x.size(1)));
-  move_towards(running_mean, result.mean, momentum);
-  move_towards(running_var, mul(result.var, n > 1 ? n / (n - 1) : 1), momentum);  // the unbiased variance
+  if (x.numel() > 0) {  // a batch of nothing has no statistics
+    const double n = static_cast<double>(x.numel() / x.size(1));
+    move_towards(running_mean, result.mean, momentum);
+    move_towards(running_var, mul(result.var, n / (n - 1)), momentum);  // the unbiased variance; n = 1 has been refused
+  }
   return record(
       "batch_norm", result.output, {x, weight, bias},
       [xv = Saved(x), wv = Saved(w), mean = Saved(result.mean), var = Saved(result.var), eps](const Tensor& dy, Grads& d) {

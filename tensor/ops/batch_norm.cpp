@@ -10,7 +10,7 @@ using detail::Centre;
 
 struct Sizes {
   int64_t batch, channels, plane;
-  int64_t count() const { return batch * plane; }
+  int64_t count() const { return batch * plane; }  // values of one channel
   int64_t at(int64_t b, int64_t c) const { return (b * channels + c) * plane; }
   int64_t grain() const { return detail::row_grain(count()); }
 };
@@ -61,17 +61,14 @@ void backward_channel(const Sizes& s, int64_t channel, const T* dy, const T* x, 
   }
 }
 
-void check_statistic(const char* op, const Tensor& x, const char* name, const Tensor& t, int64_t channels) {
-  check(t.defined() && t.shape() == Shape{channels}, ErrorKind::kShape, op, name, " must be [", channels, "]: x is ", x.shape(),
-        ", ", name, " is ", t.shape(), ".");
-  dispatch_float(op, t.dtype(), [](auto) {});
-}
-
 }  // namespace
 
 BatchNormResult batch_norm_forward(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
   const Sizes s = sizes_of("batch_norm", x);
   detail::check_norm_arguments("batch_norm", x, weight, bias, s.channels, eps);
+  check(s.count() != 1 || s.channels == 0, ErrorKind::kValue, "batch_norm",
+        "training needs more than one value a channel, one value minus its own mean is 0: x is ", x.shape(),
+        ". Hint: larger batches or images, or the layer in evaluation, eval(), where it uses its running statistics.");
   BatchNormResult result{empty(x.shape(), x.dtype()), zeros({s.channels}, Dtype::f64), zeros({s.channels}, Dtype::f64)};
   dispatch_float("batch_norm", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
@@ -124,29 +121,6 @@ NormGradients batch_norm_backward(const Tensor& dy, const Tensor& x, const Tenso
     d.dbias = detail::combine_chunks(db, 1, s.channels, x.dtype());
   }
   return d;
-}
-
-Tensor batch_norm_inference(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& mean, const Tensor& var,
-                            double eps) {
-  const Sizes s = sizes_of("batch_norm", x);
-  detail::check_norm_arguments("batch_norm", x, weight, bias, s.channels, eps);
-  check_statistic("batch_norm", x, "mean", mean, s.channels);
-  check_statistic("batch_norm", x, "var", var, s.channels);
-  Tensor y = empty(x.shape(), x.dtype());
-  dispatch_float("batch_norm", x.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    const Tensor xc = contiguous(x), wc = detail::or_constant(weight, s.channels, 1, x.dtype()),
-                 bc = detail::or_constant(bias, s.channels, 0, x.dtype());
-    const std::vector<double> m = to_vector<double>(mean), v = to_vector<double>(var);
-    const T *in = xc.data<T>(), *w = wc.data<T>(), *b = bc.data<T>();
-    T* out = y.mutable_data<T>();
-    parallel_for(s.channels, s.grain(), [&](int64_t begin, int64_t end) {
-      for (int64_t c = begin; c < end; ++c) {
-        normalise_channel(s, c, in, out, m[c], detail::reciprocal_deviation(v[c], eps), w[c], b[c]);
-      }
-    });
-  });
-  return y;
 }
 
 }  // namespace vitrail

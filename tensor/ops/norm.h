@@ -36,16 +36,14 @@ NormGradients rms_norm_backward(const Tensor& dy, const Tensor& x, const Tensor&
 
 // ---- over channels: x [B, C, ...]; weight, bias [C] or undefined ----
 
-// Statistics per channel over batch and space (Ioffe and Szegedy, arXiv:1502.03167); var with divisor n.
+// Statistics per channel over batch and space (Ioffe and Szegedy, arXiv:1502.03167); var with divisor n, the number of values of
+// one channel. n = 1 is an Error(kValue): the output would be bias, whatever x is. n = 0 gives mean 0 and var 0.
 struct BatchNormResult {
   Tensor output, mean, var;  // mean, var [C], f64; var is biased (divisor n)
 };
 BatchNormResult batch_norm_forward(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps);
 NormGradients batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& weight, const Tensor& mean,
                                   const Tensor& var, double eps);
-// With given statistics of either float dtype (evaluation): y = (x - mean) / sqrt(var + eps) weight + bias.
-Tensor batch_norm_inference(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& mean, const Tensor& var,
-                            double eps);
 
 // Statistics per sample over groups of C / groups channels and space (Wu and He, arXiv:1803.08494).
 struct GroupNormResult {

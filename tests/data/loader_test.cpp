@@ -44,6 +44,24 @@ TEST_CASE("the order of an epoch is a permutation that differs by epoch and by s
   CHECK_SAYS(refusal(ErrorKind::kValue, [] { epoch_order(3, 0, -1); }), "must not be negative");
 }
 
+TEST_CASE("a last batch of one sample joins the batch before it where that is asked") {
+  Loader joined = glyph_loader(33, {.batch_size = 16, .join_last_one = true});
+  CHECK(joined.batches() == 2);
+  CHECK(joined.samples() == 33);
+  CHECK(joined.batch(0, 0).images.shape() == Shape{16, 1, 28, 28});
+  CHECK(joined.batch(0, 1).images.shape() == Shape{17, 1, 28, 28});
+  Loader apart = glyph_loader(33, {.batch_size = 16});
+  const auto labels = epoch_labels(joined, 2), all = epoch_labels(apart, 2);
+  CHECK(labels == all);
+  const auto batches = [](int64_t samples, LoaderOptions options) { return count_batches(samples, options); };
+  CHECK(batches(33, {.batch_size = 16}) == 3);
+  CHECK(batches(34, {.batch_size = 16, .join_last_one = true}) == 3);
+  CHECK(batches(32, {.batch_size = 16, .join_last_one = true}) == 2);
+  CHECK(batches(1, {.batch_size = 16, .join_last_one = true}) == 1);  // nothing to join
+  CHECK(batches(3, {.batch_size = 1, .join_last_one = true}) == 3);
+  CHECK(batches(33, {.batch_size = 16, .drop_last = true, .join_last_one = true}) == 2);
+}
+
 TEST_CASE("an epoch shows every sample once; the short last batch is kept or dropped") {
   Loader keep = glyph_loader(50, {.batch_size = 16});
   CHECK(keep.batches() == 4);

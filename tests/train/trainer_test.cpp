@@ -112,7 +112,7 @@ TEST_CASE("max_steps ends a run within an epoch, and the report says so") {
   CHECK(result.steps == 7);
   CHECK(result.history.size() == 2);
   CHECK(result.history.back().step == 7);
-  CHECK(total_steps(quick(3, 20), 50) == 9);
+  CHECK(total_steps(quick(3, 20), 50, *model) == 9);
 }
 
 TEST_CASE("a signal ends the run after the step, with the epoch's report") {

@@ -76,17 +76,32 @@ TEST_CASE("batch_norm is layer_norm of each channel's elements, and its gradient
   }
   CHECK(max_difference(f.output, to_vector<double>(expected)) < 1e-13);
   CHECK(max_difference(f.mean, to_vector<double>(rows.mean)) < 1e-14);
-  CHECK(max_difference(batch_norm_inference(x, w, b, f.mean, f.var, 1e-4), to_vector<double>(f.output)) == 0);
   const auto fn = [](const Tensor& t, const Tensor& weight, const Tensor& bias) {
     return batch_norm_forward(t, weight, bias, 1e-4).output;
   };
   check_gradients(x, w, b, dy, batch_norm_backward(dy, x, w, f.mean, f.var, 1e-4), fn);
 }
 
-TEST_CASE("batch_norm_inference uses the statistics that it is given, in either float dtype") {
-  const Tensor x = reshape(arange(0, 4), {1, 2, 2}), mean = from_vector(std::vector<float>{1, 2}, {2});
-  const Tensor var = from_vector(std::vector<double>{4, 1}, {2});
-  CHECK(max_difference(batch_norm_inference(x, ones({2}), ones({2}), mean, var, 0), {0.5, 1, 1, 2}) < 1e-7);
+TEST_CASE("batch_norm refuses one value a channel and says what to do, whatever the rank") {
+  for (const Shape& shape : {Shape{1, 3}, Shape{1, 3, 1}, Shape{1, 3, 1, 1}}) {
+    CHECK_THROWS_WITH_AS(batch_norm_forward(zeros(shape), {}, {}, 1e-5),
+                         doctest::Contains("training needs more than one value a channel"), Error);
+  }
+  CHECK_THROWS_WITH_AS(batch_norm_forward(zeros({1, 3, 1, 1}), {}, {}, 1e-5), doctest::Contains("x is [1, 3, 1, 1]"), Error);
+  CHECK_NOTHROW(batch_norm_forward(zeros({1, 3, 2, 1}), {}, {}, 1e-5));
+}
+
+TEST_CASE("batch_norm of no images, of images of no size and of no channels is defined") {
+  for (const Shape& shape : {Shape{0, 2, 3, 3}, Shape{4, 2, 0, 3}, Shape{4, 0, 3, 3}, Shape{1, 0, 1, 1}, Shape{0, 0}}) {
+    const Tensor x = zeros(shape), w = ones({shape[1]});
+    const auto f = batch_norm_forward(x, w, w, 1e-5);
+    CHECK(f.output.shape() == shape);
+    CHECK(max_difference(f.mean, std::vector<double>(static_cast<size_t>(shape[1]), 0)) == 0);
+    const NormGradients d = batch_norm_backward(x, x, w, f.mean, f.var, 1e-5);
+    CHECK(d.dx.shape() == shape);
+    CHECK(max_difference(d.dweight, std::vector<double>(static_cast<size_t>(shape[1]), 0)) == 0);
+    CHECK(max_difference(d.dbias, std::vector<double>(static_cast<size_t>(shape[1]), 0)) == 0);
+  }
 }
 
 TEST_CASE("group_norm is layer_norm of each group's elements, and its gradient is the slope") {
@@ -146,7 +161,6 @@ TEST_CASE("channel normalisation names what does not fit") {
   CHECK_THROWS_WITH_AS(group_norm_forward(x, 0, w, w, 1e-5), doctest::Contains("groups is 0"), Error);
   CHECK_THROWS_WITH_AS(batch_norm_forward(x, ones({3}), {}, 1e-5), doctest::Contains("weight must be [6]"), Error);
   CHECK_THROWS_WITH_AS(batch_norm_forward(zeros({6}), {}, {}, 1e-5), doctest::Contains("needs [B, C, ...]: x is [6]"), Error);
-  CHECK_THROWS_WITH_AS(batch_norm_inference(x, w, w, ones({2}), w, 1e-5), doctest::Contains("mean is [2]"), Error);
   CHECK_THROWS_WITH_AS(rms_norm_forward(x, w, 1e-5), doctest::Contains("weight must be [3]"), Error);
 }
 
