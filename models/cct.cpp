@@ -6,17 +6,12 @@
 namespace vitrail::models {
 namespace {
 
-const CctConfig& validated(const CctConfig& config) {
-  validate(ModelConfig(config));
-  return config;
-}
-
 nn::BlockOptions block_options(const CctConfig& c, int64_t i) {
   nn::BlockOptions o;
   o.mlp_ratio = c.mlp_ratio;
   o.attention = {.qkv_bias = c.qkv_bias, .attn_drop = c.attn_drop_rate, .proj_drop = c.drop_rate};
   o.proj_drop = c.drop_rate;
-  o.drop_path = c.depth > 1 ? c.drop_path_rate * static_cast<double>(i) / static_cast<double>(c.depth - 1) : 0;
+  o.drop_path = drop_path_of_block(c.drop_path_rate, i, c.depth);
   o.norm_eps = c.norm_eps;
   return o;
 }
@@ -29,8 +24,42 @@ Size2d cct_grid(const CctConfig& config) {
   return size;
 }
 
+void visit_fields(CctConfig& c, FieldVisitor& v) {
+  v("img_size", c.img_size), v("in_chans", c.in_chans), v("num_classes", c.num_classes), v("embed_dim", c.embed_dim);
+  v("depth", c.depth), v("num_heads", c.num_heads), v("mlp_ratio", c.mlp_ratio), v("conv_layers", c.conv_layers);
+  v("conv_kernel", c.conv_kernel), v("conv_width", c.conv_width), v("pos_embed", c.pos_embed), v("qkv_bias", c.qkv_bias);
+  v("drop_rate", c.drop_rate), v("attn_drop_rate", c.attn_drop_rate), v("drop_path_rate", c.drop_path_rate);
+  v("norm_eps", c.norm_eps);
+}
+
+void check_fields(const CctConfig& c) {
+  check_image(c.img_size, c.in_chans, c.num_classes, 1);
+  check_encoder(c.embed_dim, c.depth, c.num_heads, c.mlp_ratio, c.norm_eps);
+  in_range("conv_layers", c.conv_layers, 1, 16);
+  in_range("conv_kernel", c.conv_kernel, 1, 63);
+  require(c.conv_kernel % 2 == 1, "conv_kernel must be odd: it is ", c.conv_kernel);
+  in_range("conv_width", c.conv_width, 1, kMaxWidth);
+  one_of("pos_embed", c.pos_embed, {"learn", "none"});
+  const Size2d grid = cct_grid(c);
+  in_range("number of tokens", grid.h * grid.w, 1, kMaxTokens);
+  is_rate("drop_rate", c.drop_rate), is_rate("attn_drop_rate", c.attn_drop_rate), is_rate("drop_path_rate", c.drop_path_rate);
+}
+
+int64_t count_parameters(const CctConfig& c) {
+  int64_t total = 0, channels = c.in_chans;
+  for (int64_t i = 0; i < c.conv_layers; ++i) {
+    const int64_t width = i + 1 == c.conv_layers ? c.embed_dim : c.conv_width;
+    total += linear_count(channels * c.conv_kernel * c.conv_kernel, width, false);
+    channels = width;
+  }
+  const Size2d grid = cct_grid(c);
+  if (c.pos_embed == "learn") total += grid.h * grid.w * c.embed_dim;
+  total += c.depth * block_count(c.embed_dim, c.mlp_ratio, c.qkv_bias, true) + 2 * c.embed_dim;
+  return total + linear_count(c.embed_dim, 1) + linear_count(c.embed_dim, c.num_classes);
+}
+
 Cct::Cct(const CctConfig& config, Rng& rng)
-    : config_(validated(config)),
+    : ConfiguredClassifier(config),
       pos_drop(config.drop_rate),
       norm(config.embed_dim, config.norm_eps),
       attention_pool(config.embed_dim, 1, rng),

@@ -3,15 +3,44 @@
 #pragma once
 
 #include "models/classifier.h"
-#include "models/config.h"
 #include "nn/container.h"
 #include "nn/encoder_block.h"
 
 namespace vitrail::models {
 
+class Cct;
+
+struct CctConfig {
+  static constexpr const char* kArchitecture = "cct";
+  using Model = Cct;
+
+  Size2d img_size = 32;
+  int64_t in_chans = 3;
+  int64_t num_classes = 10;
+  int64_t embed_dim = 128;
+  int64_t depth = 2;
+  int64_t num_heads = 2;
+  double mlp_ratio = 1;
+  int64_t conv_layers = 2;          // stages of conv + ReLU + max pooling 3x3 stride 2
+  int64_t conv_kernel = 3;          // odd; padding keeps the size
+  int64_t conv_width = 64;          // channels of all stages but the last, which has embed_dim
+  std::string pos_embed = "learn";  // learn, none
+  bool qkv_bias = false;
+  double drop_rate = 0;
+  double attn_drop_rate = 0;
+  double drop_path_rate = 0;
+  double norm_eps = 1e-5;
+
+  friend bool operator==(const CctConfig&, const CctConfig&) = default;
+};
+// What models/config.h asks of a configuration.
+void visit_fields(CctConfig& config, FieldVisitor& visitor);
+void check_fields(const CctConfig& config);
+int64_t count_parameters(const CctConfig& config);
+
 // Parameters: tokenizer.*, pos_embed [1, N, D], blocks.i.*, norm.*, attention_pool.*, head.*. The blocks are pre-norm
 // EncoderBlocks (the authors' code puts the second norm on the residual path; the parameters are the same).
-class Cct : public Classifier {
+class Cct : public ConfiguredClassifier<CctConfig> {
  public:
   Cct(const CctConfig& config, Rng& rng);
   Variable forward(const Variable& images) override;
@@ -20,18 +49,8 @@ class Cct : public Classifier {
   // softmax over the tokens of a learned score, then their weighted mean: [B, N, D] -> [B, D] (section 3.3).
   Variable pool(const Variable& tokens);
 
-  const CctConfig& config() const { return config_; }
-  int64_t in_chans() const override { return config_.in_chans; }
-  int64_t img_height() const override { return config_.img_size.h; }
-  int64_t img_width() const override { return config_.img_size.w; }
-  int64_t num_classes() const override { return config_.num_classes; }
-  std::string config_json() const override { return to_json(config_); }
   std::vector<std::string> no_weight_decay() const override;
 
- private:
-  CctConfig config_;
-
- public:
   nn::Sequential tokenizer;
   Variable pos_embed;
   nn::Dropout pos_drop;

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "models/config.h"
 #include "nn/layer.h"
 
 namespace vitrail::models {
@@ -15,7 +16,7 @@ class Classifier : public nn::Layer {
   virtual int64_t img_height() const = 0;
   virtual int64_t img_width() const = 0;
   virtual int64_t num_classes() const = 0;
-  // The configuration as JSON text: parse_config() of models/presets.h reads it back.
+  // The configuration as JSON text: config_from_json() of models/presets.h reads it back.
   virtual std::string config_json() const = 0;
 
   // [1, C, H, W]
@@ -24,6 +25,27 @@ class Classifier : public nn::Layer {
  protected:
   // Error(kShape) that names `op` and both shapes unless images is [B, C, H, W] with this model's C, H, W.
   void check_images(const char* op, const Variable& images) const;
+};
+
+// A classifier that is built from a Config, which it keeps.
+template <class Config>
+class ConfiguredClassifier : public Classifier {
+ public:
+  // Validates first: Error(kValue) before anything is allocated.
+  explicit ConfiguredClassifier(const Config& config) : config_(validated(config)) {}
+
+  const Config& config() const { return config_; }
+  int64_t in_chans() const override { return config_.in_chans; }
+  int64_t img_height() const override { return config_.img_size.h; }
+  int64_t img_width() const override { return config_.img_size.w; }
+  int64_t num_classes() const override { return config_.num_classes; }
+  std::string config_json() const override {
+    Config fields = config_;
+    return fields_to_json(Config::kArchitecture, [&](FieldVisitor& visitor) { visit_fields(fields, visitor); });
+  }
+
+ protected:
+  const Config config_;
 };
 
 }  // namespace vitrail::models

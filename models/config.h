@@ -1,13 +1,21 @@
-// The configurations of all models: plain structs with visible defaults. Names and meanings are timm's where timm has them.
+// What the configurations of all models have in common. A configuration is a plain struct with visible defaults, beside the
+// model that it describes (models/vit.h, models/cct.h, ...); names and meanings are timm's where timm has them. It has
+//   static constexpr const char* kArchitecture   its name in JSON
+//   using Model                                  the Classifier that is built from it
+// and three functions:
+//   visit_fields(config, visitor)   every field under its JSON name; reading, writing and checking keys all walk this list
+//   check_fields(config)            Error(kValue) naming the key, the rule and the numbers if it cannot be built
+//   count_parameters(config)        elements of all parameters by formula, before anything is built
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <initializer_list>
 #include <optional>
 #include <string>
-#include <variant>
 #include <vector>
 
-#include "tensor/shape.h"
+#include "base/error.h"
 
 namespace vitrail::models {
 
@@ -20,119 +28,55 @@ struct Size2d {
   friend bool operator==(const Size2d&, const Size2d&) = default;
 };
 
-// Vision Transformer (Dosovitskiy et al., arXiv:2010.11929).
-struct ViTConfig {
-  Size2d img_size = 224;  // height x width in pixels; JSON: 224 or [height, width]
-  Size2d patch_size = 16;
-  int64_t in_chans = 3;
-  int64_t num_classes = 1000;         // 0: no head, the model gives pooled features [B, D]
-  std::string global_pool = "token";  // token (the class token), avg (mean over patches), max, avgmax (half of each)
-  bool pool_include_prefix = false;   // avg, max and avgmax take class and register tokens in
-  int64_t embed_dim = 768;
-  int64_t depth = 12;
-  int64_t num_heads = 12;
-  double mlp_ratio = 4;  // hidden width of the MLP = int(embed_dim * mlp_ratio)
-  bool qkv_bias = true;
-  bool qk_norm = false;
-  bool proj_bias = true;
-  std::optional<double> init_values = std::nullopt;  // LayerScale; none: no LayerScale
-  bool class_token = true;
-  std::string pos_embed = "learn";  // learn, sincos2d (fixed), none (also written "")
-  bool no_embed_class = false;      // positions for patches only, added before the prefix tokens are put in front
-  int64_t reg_tokens = 0;           // register tokens (Darcet et al., arXiv:2309.16588)
-  bool pre_norm = false;            // LayerNorm before the blocks (CLIP); the patch projection then has no bias
-  bool final_norm = true;
-  std::optional<bool> fc_norm = std::nullopt;  // norm after pooling instead of before; none: if global_pool is not "token"
-  bool post_norm = false;                      // post-norm blocks, as in the first Transformer
-  bool dynamic_img_size = false;               // accept other sizes: the position embedding is resampled on the way
-  double drop_rate = 0;                        // before the head
-  double pos_drop_rate = 0;
-  double patch_drop_rate = 0;  // share of patches left out in training (Liu et al., arXiv:2208.07220)
-  double proj_drop_rate = 0;   // after attention's projection and in the MLP
-  double attn_drop_rate = 0;
-  double drop_path_rate = 0;       // stochastic depth: 0 for the first block, rising linearly to this for the last
-  std::string act_layer = "gelu";  // gelu, gelu_tanh, quick_gelu, relu, silu
-  double norm_eps = 1e-6;
-  std::string weight_init = "timm";  // timm (also ""), jax, jax_nlhb, moco, skip: models/vit_init.cpp says what each does
-  bool fix_init = false;             // divides the last matrix of both branches of block i = 1, 2, ... by sqrt(2 i) (BEiT)
-
-  friend bool operator==(const ViTConfig&, const ViTConfig&) = default;
+// Reads or writes each field of a configuration. JSON of a Size2d: 224 or [height, width]; of an empty optional: null.
+class FieldVisitor {
+ public:
+  virtual ~FieldVisitor() = default;
+  virtual void operator()(const char* key, int64_t& value) = 0;
+  virtual void operator()(const char* key, double& value) = 0;
+  virtual void operator()(const char* key, bool& value) = 0;
+  virtual void operator()(const char* key, std::string& value) = 0;
+  virtual void operator()(const char* key, std::vector<int64_t>& value) = 0;
+  virtual void operator()(const char* key, Size2d& value) = 0;
+  virtual void operator()(const char* key, std::optional<double>& value) = 0;
+  virtual void operator()(const char* key, std::optional<bool>& value) = 0;
 };
+// The JSON object of a configuration: "architecture", then what `visit` visits.
+std::string fields_to_json(const char* architecture, const std::function<void(FieldVisitor&)>& visit);
 
-// Compact Convolutional Transformer (Hassani et al., arXiv:2104.05704).
-struct CctConfig {
-  Size2d img_size = 32;
-  int64_t in_chans = 3;
-  int64_t num_classes = 10;
-  int64_t embed_dim = 128;
-  int64_t depth = 2;
-  int64_t num_heads = 2;
-  double mlp_ratio = 1;
-  int64_t conv_layers = 2;          // stages of conv + ReLU + max pooling 3x3 stride 2
-  int64_t conv_kernel = 3;          // odd; padding keeps the size
-  int64_t conv_width = 64;          // channels of all stages but the last, which has embed_dim
-  std::string pos_embed = "learn";  // learn, none
-  bool qkv_bias = false;
-  double drop_rate = 0;
-  double attn_drop_rate = 0;
-  double drop_path_rate = 0;
-  double norm_eps = 1e-5;
+// ---- checks: Error(kValue), naming the key and the number, unless the rule holds ----
 
-  friend bool operator==(const CctConfig&, const CctConfig&) = default;
-};
-
-// Stages of conv3x3 + batch norm + ReLU + 2x2 max pooling, then the mean over space and a linear head.
-struct CnnConfig {
-  Size2d img_size = 32;
-  int64_t in_chans = 3;
-  int64_t num_classes = 10;
-  std::vector<int64_t> widths = {32, 64, 128};
-  int64_t convs_per_stage = 2;
-  double drop_rate = 0;
-
-  friend bool operator==(const CnnConfig&, const CnnConfig&) = default;
-};
-
-// Residual network for small images (He et al., arXiv:1512.03385): a 3 x 3 stem, stages of basic blocks with batch norm, each
-// but the first halving the image, the mean over space, a linear head.
-struct ResNetConfig {
-  Size2d img_size = 32;
-  int64_t in_chans = 3;
-  int64_t num_classes = 10;
-  std::vector<int64_t> widths = {64, 128, 256, 512};
-  int64_t blocks_per_stage = 2;  // 2 with four stages: ResNet-18
-
-  friend bool operator==(const ResNetConfig&, const ResNetConfig&) = default;
-};
-
-// Fully connected layers with an activation between them; no hidden layer makes it softmax regression.
-struct MlpConfig {
-  Size2d img_size = 28;
-  int64_t in_chans = 1;
-  int64_t num_classes = 10;
-  std::vector<int64_t> hidden = {256};
-  std::string act_layer = "relu";
-  double drop_rate = 0;
-
-  friend bool operator==(const MlpConfig&, const MlpConfig&) = default;
-};
-
-using ModelConfig = std::variant<ViTConfig, CctConfig, CnnConfig, MlpConfig, ResNetConfig>;
-
+constexpr int64_t kMaxSide = 16384, kMaxChannels = 4096, kMaxWidth = 65536, kMaxDepth = 1024;
+constexpr int64_t kMaxTokens = int64_t{1} << 20, kMaxClasses = int64_t{1} << 20;
 // The most memory that the weights of one model may take, in bytes of f32.
 constexpr int64_t kMaxWeightBytes = int64_t{1} << 36;
 
-// Error(kValue) naming the key, the rule and the numbers for any configuration that cannot be built; nothing is allocated.
-// Bounds: sides <= 16384, embed_dim <= 65536, depth <= 1024, tokens <= 2^20, num_classes <= 2^20, weights <= max_bytes.
-void validate(const ModelConfig& config, int64_t max_bytes = kMaxWeightBytes);
+template <class... Parts>
+void require(bool rule, const Parts&... parts) {
+  check(rule, ErrorKind::kValue, "config", parts...);
+}
+void in_range(const char* key, int64_t value, int64_t low, int64_t high);
+void in_range(const char* key, double value, double low, double high);  // NaN fails too
+void is_rate(const char* key, double value);                            // in [0, 1)
+void one_of(const char* key, const std::string& value, std::initializer_list<const char*> choices);
+void check_image(Size2d size, int64_t in_chans, int64_t num_classes, int64_t fewest_classes);
+void check_encoder(int64_t embed_dim, int64_t depth, int64_t num_heads, double mlp_ratio, double norm_eps);
+void check_weight_bytes(int64_t parameters, int64_t max_bytes = kMaxWeightBytes);
 
-// Elements of all parameters, by formula (the fixed position embedding is a buffer and does not count).
-int64_t parameter_count(const ModelConfig& config);
+template <class Config>
+const Config& validated(const Config& config) {
+  check_fields(config);
+  check_weight_bytes(count_parameters(config));
+  return config;
+}
 
-// JSON object with "architecture" (vit, cct, cnn, mlp, resnet) and every field; unset optional fields are null.
-std::string to_json(const ModelConfig& config);
-// Strict: Error(kValue) naming the key path for an unknown key, a wrong type, a number out of range. Missing keys keep
-// their defaults; a missing "architecture" means vit. Validates the result. `where` names the source in errors.
-ModelConfig config_from_json(const std::string& text, const std::string& where = "config");
+// ---- parts of the formulas ----
+
+// Parameters of a linear layer or, with in = channels times kernel size, of a convolution.
+int64_t linear_count(int64_t in, int64_t out, bool bias = true);
+// Parameters of an encoder block: norm1, attn (qkv, proj), norm2, mlp (fc1, fc2; their biases as proj's).
+int64_t block_count(int64_t dim, double mlp_ratio, bool qkv_bias, bool proj_bias);
+// Stochastic depth of block i of `depth`: rises linearly from 0 to `rate`.
+double drop_path_of_block(double rate, int64_t i, int64_t depth);
 
 }  // namespace vitrail::models

@@ -1,10 +1,6 @@
 #include "models/presets.h"
 
 #include "base/json.h"
-#include "models/baselines.h"
-#include "models/cct.h"
-#include "models/resnet.h"
-#include "models/vit.h"
 
 namespace vitrail::models {
 namespace {
@@ -90,13 +86,16 @@ std::vector<Preset> make_presets() {
   };
 }
 
-std::unique_ptr<Classifier> build(const ViTConfig& c, Rng& rng) { return std::make_unique<ViT>(c, rng); }
-std::unique_ptr<Classifier> build(const CctConfig& c, Rng& rng) { return std::make_unique<Cct>(c, rng); }
-std::unique_ptr<Classifier> build(const CnnConfig& c, Rng& rng) { return std::make_unique<SimpleCnn>(c, rng); }
-std::unique_ptr<Classifier> build(const ResNetConfig& c, Rng& rng) { return std::make_unique<ResNet>(c, rng); }
-std::unique_ptr<Classifier> build(const MlpConfig& c, Rng& rng) { return std::make_unique<MlpClassifier>(c, rng); }
-
 }  // namespace
+
+void validate(const ModelConfig& config, int64_t max_bytes) {
+  std::visit([](const auto& fields) { check_fields(fields); }, config);
+  check_weight_bytes(parameter_count(config), max_bytes);
+}
+
+int64_t parameter_count(const ModelConfig& config) {
+  return std::visit([](const auto& fields) { return count_parameters(fields); }, config);
+}
 
 const std::vector<Preset>& presets() {
   static const std::vector<Preset> all = make_presets();
@@ -129,7 +128,9 @@ ModelConfig adapted(ModelConfig config, const DataShape& data) {
 }
 
 std::unique_ptr<Classifier> make_model(const ModelConfig& config, Rng& rng) {
-  return std::visit([&](const auto& c) { return build(c, rng); }, config);
+  return std::visit(
+      [&]<class Config>(const Config& c) -> std::unique_ptr<Classifier> { return std::make_unique<typename Config::Model>(c, rng); },
+      config);
 }
 
 ModelConfig parse_config(const std::string& text) {

@@ -3,14 +3,31 @@
 #include "nn/init.h"
 
 namespace vitrail::models {
-namespace {
 
-const ResNetConfig& validated(const ResNetConfig& config) {
-  validate(ModelConfig(config));
-  return config;
+void visit_fields(ResNetConfig& c, FieldVisitor& v) {
+  v("img_size", c.img_size), v("in_chans", c.in_chans), v("num_classes", c.num_classes), v("widths", c.widths);
+  v("blocks_per_stage", c.blocks_per_stage);
 }
 
-}  // namespace
+void check_fields(const ResNetConfig& c) {
+  check_image(c.img_size, c.in_chans, c.num_classes, 1);
+  in_range("number of widths", static_cast<int64_t>(c.widths.size()), 1, 16);
+  for (const int64_t width : c.widths) in_range("widths", width, 1, kMaxWidth);
+  in_range("blocks_per_stage", c.blocks_per_stage, 1, 64);
+}
+
+int64_t count_parameters(const ResNetConfig& c) {
+  const auto conv_norm = [](int64_t in, int64_t out, int64_t taps) { return linear_count(taps * in, out, false) + 2 * out; };
+  int64_t channels = c.widths.front();
+  int64_t total = conv_norm(c.in_chans, channels, 9);
+  for (size_t i = 0; i < c.widths.size(); ++i) {
+    const int64_t width = c.widths[i];
+    if (i > 0) total += conv_norm(channels, width, 1);
+    total += conv_norm(channels, width, 9) + (2 * c.blocks_per_stage - 1) * conv_norm(width, width, 9);
+    channels = width;
+  }
+  return total + linear_count(channels, c.num_classes);
+}
 
 ResNetConv::ResNetConv(int64_t in_channels, int64_t out_channels, int64_t kernel, int64_t stride, Rng& rng)
     : Conv2d(in_channels, out_channels, kernel, kernel, rng,
@@ -36,7 +53,7 @@ Variable BasicBlock::forward(const Variable& x) {
 }
 
 ResNet::ResNet(const ResNetConfig& config, Rng& rng)
-    : config_(validated(config)),
+    : ConfiguredClassifier(config),
       conv1(config.in_chans, config.widths.front(), 3, 1, rng),
       bn1(config.widths.front()),
       fc(config.widths.back(), config.num_classes, rng) {

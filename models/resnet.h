@@ -6,13 +6,32 @@
 #include <vector>
 
 #include "models/classifier.h"
-#include "models/config.h"
 #include "nn/container.h"
 #include "nn/conv.h"
 #include "nn/linear.h"
 #include "nn/norm.h"
 
 namespace vitrail::models {
+
+class ResNet;
+
+// A 3 x 3 stem, stages of basic blocks with batch norm, each but the first halving the image, the mean over space, a linear head.
+struct ResNetConfig {
+  static constexpr const char* kArchitecture = "resnet";
+  using Model = ResNet;
+
+  Size2d img_size = 32;
+  int64_t in_chans = 3;
+  int64_t num_classes = 10;
+  std::vector<int64_t> widths = {64, 128, 256, 512};
+  int64_t blocks_per_stage = 2;  // 2 with four stages: ResNet-18
+
+  friend bool operator==(const ResNetConfig&, const ResNetConfig&) = default;
+};
+// What models/config.h asks of a configuration.
+void visit_fields(ResNetConfig& config, FieldVisitor& visitor);
+void check_fields(const ResNetConfig& config);
+int64_t count_parameters(const ResNetConfig& config);
 
 // kernel / 2 pixels of padding on each side, no bias (batch norm subtracts the mean: a bias in front of it would do nothing).
 class ResNetConv : public nn::Conv2d {
@@ -33,21 +52,11 @@ class BasicBlock : public nn::Layer {
   nn::Sequential downsample;  // empty where x is added as it is
 };
 
-class ResNet : public Classifier {
+class ResNet : public ConfiguredClassifier<ResNetConfig> {
  public:
   ResNet(const ResNetConfig& config, Rng& rng);
   Variable forward(const Variable& images) override;
 
-  int64_t in_chans() const override { return config_.in_chans; }
-  int64_t img_height() const override { return config_.img_size.h; }
-  int64_t img_width() const override { return config_.img_size.w; }
-  int64_t num_classes() const override { return config_.num_classes; }
-  std::string config_json() const override { return to_json(config_); }
-
- private:
-  ResNetConfig config_;
-
- public:
   ResNetConv conv1;
   nn::BatchNorm2d bn1;
   std::vector<std::unique_ptr<nn::Sequential>> stages;  // named layer1, layer2, ...

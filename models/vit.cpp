@@ -9,11 +9,6 @@
 namespace vitrail::models {
 namespace {
 
-const ViTConfig& validated(const ViTConfig& config) {
-  validate(ModelConfig(config));
-  return config;
-}
-
 nn::BlockOptions block_options(const ViTConfig& c, int64_t i) {
   nn::BlockOptions o;
   o.mlp_ratio = c.mlp_ratio;
@@ -23,8 +18,9 @@ nn::BlockOptions block_options(const ViTConfig& c, int64_t i) {
                  .attn_drop = c.attn_drop_rate,
                  .proj_drop = c.proj_drop_rate,
                  .norm_eps = c.norm_eps};
+  o.mlp_bias = c.proj_bias;
   o.proj_drop = c.proj_drop_rate;
-  o.drop_path = c.depth > 1 ? c.drop_path_rate * static_cast<double>(i) / static_cast<double>(c.depth - 1) : 0;
+  o.drop_path = drop_path_of_block(c.drop_path_rate, i, c.depth);
   o.init_values = c.init_values.value_or(0);
   o.activation = nn::activation_from_name(c.act_layer);
   o.norm_eps = c.norm_eps;
@@ -35,7 +31,7 @@ nn::BlockOptions block_options(const ViTConfig& c, int64_t i) {
 }  // namespace
 
 ViT::ViT(const ViTConfig& config, Rng& rng)
-    : config_(validated(config)),
+    : ConfiguredClassifier(config),
       patch_embed(config.patch_size.h, config.patch_size.w, config.in_chans, config.embed_dim, rng, !config.pre_norm),
       pos_drop(config.pos_drop_rate),
       head_drop(config.drop_rate) {
@@ -112,7 +108,7 @@ Variable ViT::embed(const Variable& images) {
   Variable x = patch_embed(images);
   const int64_t batch = x.size(0), d = config_.embed_dim;
   Variable positions;
-  if (config_.pos_embed != "none") {
+  if (pos_embed.defined() || pos_embed_fixed.defined()) {
     positions = positions_for({images.size(2) / config_.patch_size.h, images.size(3) / config_.patch_size.w});
   }
   if (positions.defined() && config_.no_embed_class) x = x + positions;
@@ -124,7 +120,8 @@ Variable ViT::embed(const Variable& images) {
     x = concat(parts, 1);
   }
   if (positions.defined() && !config_.no_embed_class) x = x + positions;
-  x = drop_patches(pos_drop(x));
+  if (positions.defined()) x = pos_drop(x);
+  x = drop_patches(x);
   return norm_pre ? (*norm_pre)(x) : x;
 }
 

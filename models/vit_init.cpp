@@ -20,7 +20,8 @@ void init_jax(ViT& model, Rng& rng) {
     auto* linear = dynamic_cast<nn::Linear*>(module);
     if (linear == nullptr) continue;
     xavier(*linear, rng);
-    if (name.find("mlp") != std::string::npos) linear->bias.set_value(nn::normal(linear->bias.shape(), 1e-6, rng));
+    if (name.find("mlp") != std::string::npos && linear->bias.defined())
+      linear->bias.set_value(nn::normal(linear->bias.shape(), 1e-6, rng));
   }
 }
 
@@ -55,12 +56,13 @@ void init_like_torch(ViT& model, Rng& rng) {
 
 // Names and meanings as in timm. timm (or ""): matrices from a normal of 0.02 cut at two deviations, biases 0, which is what
 // the layers do by themselves. jax: see init_jax, the head 0; jax_nlhb: the head's bias -log K, so that a loss over K
-// sigmoids starts low. moco: see init_moco. skip: the matrices stay as PyTorch's layers make them (the tokens and positions do
-// not differ). The patch projection is PyTorch's default in all but jax.
+// sigmoids starts low. moco: see init_moco. reset: the matrices stay as PyTorch's layers make them (the tokens and positions do
+// not differ). skip: as reset, but without fix_init. The patch projection is PyTorch's default in all but jax.
+// One difference to timm: its "truncated" normal cuts at the absolute values -2 and 2, which is no cut at a deviation of 0.02.
 void ViT::init_weights(Rng& rng) {
   const std::string& scheme = config_.weight_init;
   if (scheme == "moco") init_moco(*this, rng);
-  if (scheme == "skip") init_like_torch(*this, rng);
+  if (scheme == "skip" || scheme == "reset") init_like_torch(*this, rng);
   if (scheme.starts_with("jax")) {
     init_jax(*this, rng);
     const double log_classes = std::log(static_cast<double>(config_.num_classes));
@@ -69,7 +71,8 @@ void ViT::init_weights(Rng& rng) {
       head->bias.set_value(full(head->bias.shape(), scheme == "jax_nlhb" ? -log_classes : 0));
     }
   }
-  for (size_t i = 0; config_.fix_init && i < blocks.size(); ++i) {
+  const bool fix = config_.fix_init && scheme != "skip";
+  for (size_t i = 0; fix && i < blocks.size(); ++i) {
     const double factor = 1 / std::sqrt(2.0 * static_cast<double>(i + 1));
     for (nn::Linear* last : {&blocks[i].attn.proj, &blocks[i].mlp.fc2})
       last->weight.set_value(mul(last->weight.value(), factor));

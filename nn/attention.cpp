@@ -94,8 +94,8 @@ Variable MultiHeadAttention::cross(const Variable& x, const Variable& context, c
 // Q K^T and P V: B N N D each.
 int64_t MultiHeadAttention::macs(const Shape& input, const Shape&) const { return 2 * checked_numel(input) * input[1]; }
 
-Mlp::Mlp(int64_t dim, int64_t hidden, Rng& rng, ActivationKind activation, double drop)
-    : fc1(dim, hidden, rng), act(activation), drop1(drop), fc2(hidden, dim, rng), drop2(drop) {
+Mlp::Mlp(int64_t dim, int64_t hidden, Rng& rng, ActivationKind activation, double drop, bool with_bias)
+    : fc1(dim, hidden, rng, with_bias), act(activation), drop1(drop), fc2(hidden, dim, rng, with_bias), drop2(drop) {
   register_module("fc1", fc1);
   register_module("act", act);
   register_module("drop1", drop1);

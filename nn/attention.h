@@ -53,7 +53,8 @@ class MultiHeadAttention : public Layer {
 // fc2(act(fc1(x))) with dropout behind both: [..., D] -> [..., D].
 class Mlp : public Layer {
  public:
-  Mlp(int64_t dim, int64_t hidden, Rng& rng, ActivationKind activation = ActivationKind::kGelu, double drop = 0);
+  Mlp(int64_t dim, int64_t hidden, Rng& rng, ActivationKind activation = ActivationKind::kGelu, double drop = 0,
+      bool with_bias = true);
   Variable forward(const Variable& x) override { return drop2(fc2(hidden(x))); }
   // residual + forward(x): one op with gradients, else two, where nothing stands between.
   Variable add_to(const Variable& residual, const Variable& x);

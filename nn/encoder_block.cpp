@@ -18,7 +18,7 @@ EncoderBlock::EncoderBlock(int64_t dim, int64_t num_heads, Rng& rng, const Block
       attn(dim, num_heads, rng, o.attention),
       drop_path1(o.drop_path),
       norm2(dim, o.norm_eps),
-      mlp(dim, hidden_width(dim, o.mlp_ratio), rng, o.activation, o.proj_drop),
+      mlp(dim, hidden_width(dim, o.mlp_ratio), rng, o.activation, o.proj_drop, o.mlp_bias),
       drop_path2(o.drop_path) {
   register_module("norm1", norm1);
   register_module("attn", attn);

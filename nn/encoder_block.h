@@ -9,6 +9,7 @@ namespace vitrail::nn {
 struct BlockOptions {
   double mlp_ratio = 4;
   AttentionOptions attention{};
+  bool mlp_bias = true;
   double proj_drop = 0;    // also behind both layers of the MLP
   double drop_path = 0;    // stochastic depth of both branches
   double init_values = 0;  // LayerScale's first value; 0 means no LayerScale
