@@ -119,15 +119,8 @@ TopkResult sort(const Variable& x, int axis = -1, bool descending = false);
 
 // ---- products ----
 Variable matmul(const Variable& a, const Variable& b);
-// x W^T + b; bias may be undefined. `rounded`: the result is bf16, for one qkv_attention (where rounds_operands()).
-Variable linear(const Variable& x, const Variable& weight, const Variable& bias = {}, bool rounded = false);
-// residual + x W^T + b and gelu(x W^T + b) (the exact GELU), each one pass over the output: what a Transformer block is made
-// of.
-Variable linear_add(const Variable& x, const Variable& weight, const Variable& bias, const Variable& residual);
-Variable linear_gelu(const Variable& x, const Variable& weight, const Variable& bias);
-// residual + gelu(x W1^T + b1) W2^T + b2: the two-layer perceptron of a Transformer block with its residual, as one node.
-Variable mlp(const Variable& x, const Variable& weight1, const Variable& bias1, const Variable& weight2, const Variable& bias2,
-             const Variable& residual);
+// x W^T + b; bias may be undefined.
+Variable linear(const Variable& x, const Variable& weight, const Variable& bias = {});
 // softmax(scale q k^T + mask) v; see tensor/ops/attention.h for shapes. scale <= 0 means 1 / sqrt(K).
 // A float mask that requires a gradient (a learned bias) gets one. If `probabilities` is given, it receives P [B, H, N, M].
 Variable attention(const Variable& q, const Variable& k, const Variable& v, const Variable& mask = {}, double scale = 0,
@@ -141,7 +134,7 @@ Variable qkv_attention(const Variable& qkv, int64_t heads, const Variable& mask 
 // ---- normalisation ----
 Variable softmax(const Variable& x, int axis = -1);
 Variable log_softmax(const Variable& x, int axis = -1);
-// `rounded`: y is bf16, which only linear, linear_add, linear_gelu and mlp take (x must be f32; gradients stay f32).
+// `rounded`: y is stored in bf16, which only products with weights read (x must be f32; gradients stay f32).
 Variable layer_norm(const Variable& x, const Variable& weight, const Variable& bias, double eps = 1e-6, bool rounded = false);
 Variable rms_norm(const Variable& x, const Variable& weight, double eps = 1e-6);
 Variable group_norm(const Variable& x, int64_t groups, const Variable& weight, const Variable& bias, double eps = 1e-5);

@@ -13,7 +13,7 @@ void xavier(nn::Linear& layer, Rng& rng) { layer.weight.set_value(nn::xavier_uni
 
 // Google's recipe: Xavier-uniform matrices, MLP biases N(0, 1e-6), LeCun-normal patch projection.
 void init_jax(ViT& model, Rng& rng) {
-  nn::Conv2d& proj = model.patch_embed.proj;
+  nn::Linear& proj = model.patch_embed.proj;
   proj.weight.set_value(nn::lecun_normal(proj.weight.shape(), rng));
   if (proj.bias.defined()) proj.bias.set_value(zeros(proj.bias.shape()));
   for (const auto& [name, module] : model.blocks.named_modules()) {
@@ -30,7 +30,7 @@ void init_jax(ViT& model, Rng& rng) {
 void init_moco(ViT& model, Rng& rng) {
   for (const auto& [name, module] : model.named_modules()) {
     auto* linear = dynamic_cast<nn::Linear*>(module);
-    if (linear == nullptr) continue;
+    if (linear == nullptr || linear == &model.patch_embed.proj) continue;
     if (!name.ends_with("qkv")) {
       xavier(*linear, rng);
       continue;
@@ -45,7 +45,7 @@ void init_moco(ViT& model, Rng& rng) {
 void init_like_torch(ViT& model, Rng& rng) {
   for (const auto& [name, module] : model.named_modules()) {
     auto* linear = dynamic_cast<nn::Linear*>(module);
-    if (linear == nullptr) continue;
+    if (linear == nullptr || linear == &model.patch_embed.proj) continue;
     const int64_t in = linear->weight.size(1);
     linear->weight.set_value(nn::fan_in_uniform(linear->weight.shape(), in, rng));
     if (linear->bias.defined()) linear->bias.set_value(nn::fan_in_uniform(linear->bias.shape(), in, rng));

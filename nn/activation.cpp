@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "tensor/ops/dropout.h"
+
 namespace vitrail::nn {
 namespace {
 
@@ -62,8 +64,13 @@ Variable Dropout::forward(const Variable& x) {
 DropPath::DropPath(double probability) : p(probability) { check_probability("DropPath", p); }
 
 Variable DropPath::forward(const Variable& x) {
-  if (!training() || p == 0) return x;
+  if (!active()) return x;
   return drop_path(x, p, true, default_rng().split());
+}
+
+Tensor DropPath::factors(const Variable& x) {
+  if (!active()) return {};
+  return drop_path_factors(x.value(), p, default_rng().split());
 }
 
 }  // namespace vitrail::nn

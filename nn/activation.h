@@ -45,6 +45,8 @@ class DropPath : public Layer {
  public:
   explicit DropPath(double probability);
   Variable forward(const Variable& x) override;
+  // What forward(x) would multiply the samples of x by, [B, 1, ...], drawn as there; undefined if it would leave x as it is.
+  Tensor factors(const Variable& x);
   bool active() const { return training() && p > 0; }
   double p;
 };

@@ -2,32 +2,37 @@
 
 #include <cmath>
 
-#include "tensor/ops/attention.h"
-
 namespace vitrail::nn {
 namespace {
 
-int64_t checked_width(int64_t dim, int64_t heads) {
-  check(dim >= 1 && heads >= 1 && dim % heads == 0, ErrorKind::kValue, "MultiHeadAttention",
-        "num_heads must divide dim: dim is ", dim, ", num_heads is ", heads);
-  return dim;
+int64_t head_width(int64_t dim, int64_t heads, int64_t head_dim) {
+  check(dim >= 1 && heads >= 1 && head_dim >= 0, ErrorKind::kValue, "MultiHeadAttention", "sizes must be positive: dim is ",
+        dim, ", num_heads is ", heads, ", head_dim is ", head_dim);
+  check(head_dim > 0 || dim % heads == 0, ErrorKind::kValue, "MultiHeadAttention", "num_heads must divide dim: dim is ", dim,
+        ", num_heads is ", heads, ". Hint: or give the width of a head, head_dim.");
+  return head_dim > 0 ? head_dim : dim / heads;
 }
 
-// [B, H, N, K] -> [B, N, H K]; free, since attention lays its output out that way.
-Variable merged(const Variable& heads) { return flatten(transpose(heads, 1, 2), 2); }
+// scores, or -infinity where a u8 mask forbids; a float mask is added.
+Variable masked(const Variable& scores, const Variable& mask) {
+  if (!mask.defined()) return scores;
+  if (mask.dtype() != Dtype::u8) return scores + mask;
+  return where(mask.value(), scores, full({}, -INFINITY, scores.dtype()));
+}
 
 }  // namespace
 
-MultiHeadAttention::MultiHeadAttention(int64_t dim, int64_t heads, Rng& rng, const AttentionOptions& options)
-    : num_heads(heads),
-      qkv(checked_width(dim, heads), 3 * dim, rng, options.qkv_bias),
-      proj(dim, dim, rng, options.proj_bias),
+MultiHeadAttention::MultiHeadAttention(int64_t dim, int64_t count, Rng& rng, const AttentionOptions& options)
+    : num_heads(count),
+      head_dim(head_width(dim, count, options.head_dim)),
+      qkv(dim, checked_numel({3, count, head_dim}), rng, options.qkv_bias),
+      proj(qkv.weight.size(0) / 3, dim, rng, options.proj_bias),
       attn_drop(options.attn_drop),
       proj_drop(options.proj_drop) {
   register_module("qkv", qkv);
   if (options.qk_norm) {
-    q_norm = std::make_unique<LayerNorm>(dim / heads, options.norm_eps);
-    k_norm = std::make_unique<LayerNorm>(dim / heads, options.norm_eps);
+    q_norm = std::make_unique<LayerNorm>(head_dim, options.norm_eps);
+    k_norm = std::make_unique<LayerNorm>(head_dim, options.norm_eps);
     register_module("q_norm", *q_norm);
     register_module("k_norm", *k_norm);
   }
@@ -37,81 +42,47 @@ MultiHeadAttention::MultiHeadAttention(int64_t dim, int64_t heads, Rng& rng, con
 }
 
 // [B, N, H K] -> [B, H, N, K], a view
-Variable MultiHeadAttention::heads_of(const Variable& x) const {
-  return transpose(reshape(x, {x.size(0), x.size(1), num_heads, x.size(2) / num_heads}), 1, 2);
+Variable MultiHeadAttention::split_heads(const Variable& x) const {
+  return transpose(reshape(x, {x.size(0), x.size(1), num_heads, head_dim}), 1, 2);
 }
 
+// softmax(q k^T / sqrt(K) + mask) v of all heads: q [B, H, N, K], k and v [B, H, M, K] -> [B, N, H K]
 Variable MultiHeadAttention::attend(Variable q, Variable k, const Variable& v, const Variable& mask) {
   if (q_norm) q = (*q_norm)(q), k = (*k_norm)(k);
-  if (!attn_drop.active()) return attention(q, k, v, mask, 0, keep_attention_map ? &attention_map : nullptr);
-  // Dropout stands between softmax and product: the steps one by one.
-  Variable scores = matmul(q, transpose(k)) * (1 / std::sqrt(static_cast<double>(q.size(3))));
-  if (mask.defined() && mask.dtype() == Dtype::u8) {
-    scores = where(mask.value(), scores, full({}, -INFINITY, scores.dtype()));
-  } else if (mask.defined()) {
-    scores = scores + mask;
+  Variable result;
+  if (attn_drop.active()) {
+    const Variable scores = matmul(q, transpose(k)) * (1 / std::sqrt(static_cast<double>(head_dim)));  // [B, H, N, M]
+    const Variable probabilities = softmax(masked(scores, mask));
+    if (keep_attention_map) attention_map = probabilities.value();
+    result = matmul(attn_drop(probabilities), v);
+  } else {
+    result = attention(q, k, v, mask, 0, keep_attention_map ? &attention_map : nullptr);  // the same in one op
   }
-  const Variable probabilities = softmax(scores);
-  if (keep_attention_map) attention_map = probabilities.value();
-  return matmul(attn_drop(probabilities), v);
+  return flatten(transpose(result, 1, 2), 2);
 }
 
-// Whether q, k, v and the heads' results are kept rounded: where nobody but products reads them, and all of these round them.
-// The projection's is the smallest.
-bool MultiHeadAttention::mixes_rounded(const Variable& x) const {
-  return !q_norm && !attn_drop.active() && !observed() && attention_takes_rounded(product_precision()) &&
-         rounds_operands(x.value(), proj.weight.size(0), product_precision());
-}
-
-// The heads' results side by side, [B, N, D], before the projection.
-Variable MultiHeadAttention::mixed(const Variable& x, const Variable& mask) {
+Variable MultiHeadAttention::heads(const Variable& x, const Variable& mask) {
   check(x.dim() == 3, ErrorKind::kShape, "MultiHeadAttention", "x is [B, N, D]: x is ", x.shape());
-  const Variable fused = mixes_rounded(x) ? qkv.rounded(x) : qkv(x);
-  if (!q_norm && !attn_drop.active()) {
-    return qkv_attention(fused, num_heads, mask, 0, keep_attention_map ? &attention_map : nullptr);
-  }
-  const int64_t dim = x.size(2);
-  const std::vector<Variable> parts = split(fused, {dim, dim, dim}, 2);
-  return merged(attend(heads_of(parts[0]), heads_of(parts[1]), heads_of(parts[2]), mask));
+  const Variable all = qkv(x);  // [B, N, 3 H K]: q | k | v
+  // Without a step between, one op reads q, k and v where they are and writes their gradients side by side.
+  if (!q_norm && !attn_drop.active())
+    return qkv_attention(all, num_heads, mask, 0, keep_attention_map ? &attention_map : nullptr);
+  const std::vector<Variable> parts = chunk(all, 3, 2);
+  return attend(split_heads(parts[0]), split_heads(parts[1]), split_heads(parts[2]), mask);
 }
 
-Variable MultiHeadAttention::self(const Variable& x, const Variable& mask) { return proj_drop(proj(mixed(x, mask))); }
-
-Variable MultiHeadAttention::add_to(const Variable& residual, const Variable& x) {
-  if (proj_drop.active() || observed()) return residual + (*this)(x);
-  return proj.add_to(residual, mixed(x, {}));
-}
+Variable MultiHeadAttention::self(const Variable& x, const Variable& mask) { return proj_drop(proj(heads(x, mask))); }
 
 Variable MultiHeadAttention::cross(const Variable& x, const Variable& context, const Variable& mask) {
-  const int64_t dim = proj.weight.size(0);
-  const auto rows = [&](int64_t from, int64_t to, const Variable& input) {
-    return linear(input, slice(qkv.weight, 0, from, to), qkv.bias.defined() ? slice(qkv.bias, 0, from, to) : Variable());
-  };
-  const Variable q = rows(0, dim, x), k = rows(dim, 2 * dim, context), v = rows(2 * dim, 3 * dim, context);
-  return proj_drop(proj(merged(attend(heads_of(q), heads_of(k), heads_of(v), mask))));
+  const int64_t width = num_heads * head_dim;
+  const Variable q = qkv.outputs(x, 0, width), k = qkv.outputs(context, width, 2 * width),
+                 v = qkv.outputs(context, 2 * width, 3 * width);
+  return proj_drop(proj(attend(split_heads(q), split_heads(k), split_heads(v), mask)));
 }
 
-// Q K^T and P V: B N N D each.
-int64_t MultiHeadAttention::macs(const Shape& input, const Shape&) const { return 2 * checked_numel(input) * input[1]; }
-
-Mlp::Mlp(int64_t dim, int64_t hidden, Rng& rng, ActivationKind activation, double drop, bool with_bias)
-    : fc1(dim, hidden, rng, with_bias), act(activation), drop1(drop), fc2(hidden, dim, rng, with_bias), drop2(drop) {
-  register_module("fc1", fc1);
-  register_module("act", act);
-  register_module("drop1", drop1);
-  register_module("fc2", fc2);
-  register_module("drop2", drop2);
-}
-
-Variable Mlp::hidden(const Variable& x) {
-  if (plain() && !observed()) return fc1.gelu(x, /*before_linear=*/true);
-  return drop1(act(fc1(x)));
-}
-
-Variable Mlp::add_to(const Variable& residual, const Variable& x) {
-  if (drop2.active() || observed()) return residual + (*this)(x);
-  if (plain() && grad_enabled()) return mlp(x, fc1.weight, fc1.bias, fc2.weight, fc2.bias, residual);
-  return fc2.add_to(residual, hidden(x));
+// q k^T and the product with v: B N N H K each.
+int64_t MultiHeadAttention::macs(const Shape& input, const Shape&) const {
+  return checked_numel({2, input[0], input[1], input[1], num_heads, head_dim});
 }
 
 }  // namespace vitrail::nn

@@ -9,6 +9,7 @@
 namespace vitrail::nn {
 
 struct AttentionOptions {
+  int64_t head_dim = 0;  // K, the width of a head; 0: dim / num_heads
   bool qkv_bias = true;
   bool proj_bias = true;
   bool qk_norm = false;  // LayerNorm over each head of q and k (Dehghani et al., arXiv:2302.05442)
@@ -17,20 +18,23 @@ struct AttentionOptions {
   double norm_eps = 1e-6;
 };
 
-// Multi-head attention (Vaswani et al., arXiv:1706.03762, section 3.2.2). qkv holds the three projections as rows q | k | v.
+// Multi-head attention (Vaswani et al., arXiv:1706.03762, section 3.2.2), [B, N, D] -> [B, N, D]:
+//   q, k, v = x Wq^T, x Wk^T, x Wv^T, cut into H heads of width K;   softmax(q k^T / sqrt(K) + mask) v for each head;
+//   the heads' results side by side, [B, N, H K], times Wproj^T.
+// qkv holds the three projections as rows q | k | v: weight [3 H K, D].
 class MultiHeadAttention : public Layer {
  public:
-  // Error(kValue) unless heads divides dim.
+  // Error(kValue) unless num_heads divides dim, or head_dim is given.
   MultiHeadAttention(int64_t dim, int64_t num_heads, Rng& rng, const AttentionOptions& options = {});
 
-  // Self-attention: [B, N, D] -> [B, N, D].
+  // Self-attention.
   Variable forward(const Variable& x) override { return self(x, {}); }
   // With a mask that broadcasts to [B, H, N, N]: u8 (0 forbids) or float (added).
   Variable self(const Variable& x, const Variable& mask);
-  // residual + forward(x), as one op with the projection where nothing stands between.
-  Variable add_to(const Variable& residual, const Variable& x);
   // Queries from x [B, N, D], keys and values from context [B, M, D]; mask broadcasts to [B, H, N, M].
   Variable cross(const Variable& x, const Variable& context, const Variable& mask = {});
+  // Self-attention before the projection: the heads' results side by side, [B, N, H K].
+  Variable heads(const Variable& x, const Variable& mask = {});
 
   int64_t macs(const Shape& input, const Shape& output) const override;
 
@@ -38,37 +42,14 @@ class MultiHeadAttention : public Layer {
   bool keep_attention_map = false;
   Tensor attention_map;
 
-  int64_t num_heads;
+  int64_t num_heads, head_dim;
   Linear qkv, proj;
   std::unique_ptr<LayerNorm> q_norm, k_norm;  // none without qk_norm
   Dropout attn_drop, proj_drop;
 
  private:
-  bool mixes_rounded(const Variable& x) const;
-  Variable mixed(const Variable& x, const Variable& mask);
+  Variable split_heads(const Variable& x) const;
   Variable attend(Variable q, Variable k, const Variable& v, const Variable& mask);
-  Variable heads_of(const Variable& x) const;
-};
-
-// fc2(act(fc1(x))) with dropout behind both: [..., D] -> [..., D].
-class Mlp : public Layer {
- public:
-  Mlp(int64_t dim, int64_t hidden, Rng& rng, ActivationKind activation = ActivationKind::kGelu, double drop = 0,
-      bool with_bias = true);
-  Variable forward(const Variable& x) override { return drop2(fc2(hidden(x))); }
-  // residual + forward(x): one op with gradients, else two, where nothing stands between.
-  Variable add_to(const Variable& residual, const Variable& x);
-
-  Linear fc1;
-  Activation act;
-  Dropout drop1;
-  Linear fc2;
-  Dropout drop2;
-
- private:
-  // Whether GELU is all that stands between fc1 and fc2.
-  bool plain() const { return act.kind == ActivationKind::kGelu && !drop1.active(); }
-  Variable hidden(const Variable& x);
 };
 
 }  // namespace vitrail::nn

@@ -1,8 +1,7 @@
 #pragma once
 
-#include <memory>
-
 #include "nn/attention.h"
+#include "nn/mlp.h"
 
 namespace vitrail::nn {
 
@@ -10,7 +9,7 @@ struct BlockOptions {
   double mlp_ratio = 4;
   AttentionOptions attention{};
   bool mlp_bias = true;
-  double proj_drop = 0;    // also behind both layers of the MLP
+  double proj_drop = 0;    // behind both layers of the MLP
   double drop_path = 0;    // stochastic depth of both branches
   double init_values = 0;  // LayerScale's first value; 0 means no LayerScale
   ActivationKind activation = ActivationKind::kGelu;
@@ -21,6 +20,7 @@ struct BlockOptions {
 // One block of the Transformer encoder, [B, N, D] -> [B, N, D].
 //   pre-norm (ViT, arXiv:2010.11929, equations 2 and 3): x = x + attn(norm1(x)); x = x + mlp(norm2(x))
 //   post-norm (arXiv:1706.03762, section 3.1):           x = norm1(x + attn(x)); x = norm2(x + mlp(x))
+// with LayerScale and drop path behind attn and mlp.
 class EncoderBlock : public Layer {
  public:
   EncoderBlock(int64_t dim, int64_t num_heads, Rng& rng, const BlockOptions& options = {});
@@ -29,16 +29,12 @@ class EncoderBlock : public Layer {
   bool post_norm;
   LayerNorm norm1;
   MultiHeadAttention attn;
-  std::unique_ptr<LayerScale> ls1;  // none without init_values
+  LayerScale ls1;  // the identity without init_values
   DropPath drop_path1;
   LayerNorm norm2;
   Mlp mlp;
-  std::unique_ptr<LayerScale> ls2;
+  LayerScale ls2;
   DropPath drop_path2;
-
- private:
-  template <class Branch>
-  Variable residual(const Variable& x, Branch& branch, const Variable& input, LayerScale* scale, DropPath& drop);
 };
 
 }  // namespace vitrail::nn

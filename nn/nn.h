@@ -8,6 +8,7 @@
 #include "nn/encoder_block.h"  // IWYU pragma: export
 #include "nn/init.h"           // IWYU pragma: export
 #include "nn/linear.h"         // IWYU pragma: export
+#include "nn/mlp.h"            // IWYU pragma: export
 #include "nn/norm.h"           // IWYU pragma: export
 #include "nn/patch_embed.h"    // IWYU pragma: export
 #include "nn/summary.h"        // IWYU pragma: export

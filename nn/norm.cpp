@@ -1,7 +1,5 @@
 #include "nn/norm.h"
 
-#include "tensor/ops/linear.h"
-
 namespace vitrail::nn {
 namespace {
 Variable ones_parameter(int64_t n) { return Variable(ones({n}), true); }
@@ -11,12 +9,6 @@ Variable zeros_parameter(int64_t n) { return Variable(zeros({n}), true); }
 LayerNorm::LayerNorm(int64_t dim, double epsilon) : weight(ones_parameter(dim)), bias(zeros_parameter(dim)), eps(epsilon) {
   register_parameter("weight", weight);
   register_parameter("bias", bias);
-}
-
-Variable LayerNorm::before_linear(const Variable& x) {
-  const int64_t width = weight.size(0);
-  if (observed() || !rounds_operands(x.value(), width, product_precision())) return (*this)(x);
-  return layer_norm(x, weight, bias, eps, /*rounded=*/true);
 }
 
 RMSNorm::RMSNorm(int64_t dim, double epsilon) : weight(ones_parameter(dim)), eps(epsilon) {
@@ -52,6 +44,10 @@ GroupNorm::GroupNorm(int64_t g, int64_t channels, double epsilon)
   register_parameter("bias", bias);
 }
 
-LayerScale::LayerScale(int64_t dim, double init) : gamma(full({dim}, init), true) { register_parameter("gamma", gamma); }
+LayerScale::LayerScale(int64_t dim, double init) {
+  if (init <= 0) return;
+  gamma = Variable(full({dim}, init), true);
+  register_parameter("gamma", gamma);
+}
 
 }  // namespace vitrail::nn

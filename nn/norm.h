@@ -10,8 +10,6 @@ class LayerNorm : public Layer {
  public:
   explicit LayerNorm(int64_t dim, double eps = 1e-6);
   Variable forward(const Variable& x) override { return layer_norm(x, weight, bias, eps); }
-  // forward(x) for a linear layer and nobody else: rounded already where its product would round it.
-  Variable before_linear(const Variable& x);
   Variable weight, bias;
   double eps;
 };
@@ -48,11 +46,12 @@ class GroupNorm : public Layer {
   double eps;
 };
 
-// x * gamma, gamma [D] starts at `init` (Touvron et al., arXiv:2103.17239, equation 4).
+// x * gamma, gamma [D] starts at `init` (Touvron et al., arXiv:2103.17239, equation 4). With init = 0 there is no gamma, and
+// x stays as it is.
 class LayerScale : public Layer {
  public:
   LayerScale(int64_t dim, double init);
-  Variable forward(const Variable& x) override { return x * gamma; }
+  Variable forward(const Variable& x) override { return gamma.defined() ? x * gamma : x; }
   Variable gamma;
 };
 

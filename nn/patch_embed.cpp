@@ -1,5 +1,7 @@
 #include "nn/patch_embed.h"
 
+#include "nn/init.h"
+
 namespace vitrail::nn {
 namespace {
 
@@ -7,6 +9,16 @@ void check_images(const Variable& images, int64_t patch_h, int64_t patch_w) {
   check(images.dim() == 4 && patch_h >= 1 && patch_w >= 1 && images.size(2) % patch_h == 0 && images.size(3) % patch_w == 0,
         ErrorKind::kShape, "PatchEmbed", "images are [B, C, H, W] with H and W multiples of the patch: images are ",
         images.shape(), ", patch is ", patch_h, " x ", patch_w);
+}
+
+// Weight [D, C, P, P] and bias [D] as torch.nn.Conv2d draws them.
+LinearValues projection(const Shape& shape, Rng& rng, bool with_bias) {
+  for (const int64_t extent : shape)
+    check(extent >= 1, ErrorKind::kValue, "PatchEmbed", "sizes must be positive: the weight is ", shape);
+  LinearValues values;
+  values.weight = fan_in_uniform(shape, fan_in(shape), rng);
+  if (with_bias) values.bias = fan_in_uniform({shape[0]}, fan_in(shape), rng);
+  return values;
 }
 
 }  // namespace
@@ -20,7 +32,7 @@ Variable patchify(const Variable& x, int64_t patch_h, int64_t patch_w) {
 }
 
 PatchEmbed::PatchEmbed(int64_t ph, int64_t pw, int64_t in_chans, int64_t embed_dim, Rng& rng, bool with_bias)
-    : patch_h(ph), patch_w(pw), proj(in_chans, embed_dim, ph, pw, rng, {.stride_h = ph, .stride_w = pw}, with_bias) {
+    : patch_h(ph), patch_w(pw), proj(projection({embed_dim, in_chans, ph, pw}, rng, with_bias)) {
   register_module("proj", proj);
 }
 
@@ -28,13 +40,7 @@ Variable PatchEmbed::forward(const Variable& images) {
   check(images.dim() == 4 && images.size(1) == proj.weight.size(1), ErrorKind::kShape, "PatchEmbed",
         "images are [B, C, H, W] with the channels of the weight: images are ", images.shape(), ", weight is ",
         proj.weight.shape());
-  // One product that gives [B, N, D] at once; a convolution would give [B, D, N] and cost a transposition.
-  const Variable weight = reshape(proj.weight, {proj.weight.size(0), -1});  // [D, C P P]
-  return linear(patchify(images, patch_h, patch_w), weight, proj.bias);
-}
-
-int64_t PatchEmbed::macs(const Shape&, const Shape& output) const {
-  return checked_numel(output) * (proj.weight.numel() / proj.weight.size(0));
+  return proj(patchify(images, patch_h, patch_w));
 }
 
 }  // namespace vitrail::nn

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "nn/conv.h"
+#include "nn/linear.h"
 
 namespace vitrail::nn {
 
@@ -8,17 +8,17 @@ namespace vitrail::nn {
 // Error(kShape) unless P divides H and W.
 Variable patchify(const Variable& images, int64_t patch_h, int64_t patch_w);
 
-// Patches and their linear projection: [B, C, H, W] -> [B, N, D]. A convolution whose stride is its kernel, with the weight
-// [D, C, P, P] of one, computed as linear(patchify(x), weight as [D, C P P], bias): the same mathematics.
+// Patches and their linear projection: [B, C, H, W] -> [B, N, D]. A convolution whose stride is its kernel, computed as
+// proj(patchify(x)). proj.weight has the shape of the convolution's, [D, C, P, P], as in checkpoints, and starts as
+// torch.nn.Conv2d's: weight and bias uniform in +-1 / sqrt(C P P).
 class PatchEmbed : public Layer {
  public:
   PatchEmbed(int64_t patch_h, int64_t patch_w, int64_t in_chans, int64_t embed_dim, Rng& rng, bool with_bias = true);
   // Error(kShape) unless the patch divides the image.
   Variable forward(const Variable& images) override;
-  int64_t macs(const Shape& input, const Shape& output) const override;
 
   int64_t patch_h, patch_w;
-  Conv2d proj;
+  Linear proj;
 };
 
 }  // namespace vitrail::nn

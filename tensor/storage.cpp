@@ -140,6 +140,26 @@ void set_memory_limit(int64_t bytes) { allocator().set_limit(bytes); }
 
 Storage::Storage(int64_t bytes) : data_(allocator().allocate(bytes)), bytes_(bytes) {}
 
+namespace {
+// One for all storages: held for the copy of a pointer.
+constinit std::mutex derived_mutex;
+}  // namespace
+
+std::shared_ptr<const void> Storage::derived() const {
+  if (!has_derived_.load(std::memory_order_acquire)) return nullptr;
+  const std::lock_guard lock(derived_mutex);
+  return derived_;
+}
+
+void Storage::set_derived(std::shared_ptr<const void> data) {
+  {
+    const std::lock_guard lock(derived_mutex);
+    has_derived_.store(data != nullptr, std::memory_order_release);
+    derived_.swap(data);
+  }
+  data.reset();  // what was there before: freeing it takes other locks
+}
+
 Storage::~Storage() { allocator().release(data_, bytes_); }
 
 }  // namespace vitrail

@@ -1,8 +1,8 @@
 // Memory: reference-counted blocks from a caching allocator.
 //
 // A fresh 20 MB block costs more in page faults than the arithmetic done on it, so freed memory is kept and handed out again:
-// small blocks by size class, large ones cut from regions (tensor/machine/region_allocator.h). The counters below are read by tests,
-// benchmarks and labs.
+// small blocks by size class, large ones cut from regions (tensor/machine/region_allocator.h). The counters below are read by
+// tests, benchmarks and labs.
 #pragma once
 
 #include <atomic>
@@ -40,12 +40,22 @@ class Storage {
 
   // Raised by every in-place write, through whichever view it came. Saved (autograd) compares it.
   uint64_t version() const { return version_.load(std::memory_order_relaxed); }
-  void bump_version() { version_.fetch_add(1, std::memory_order_relaxed); }
+  void bump_version() {
+    version_.fetch_add(1, std::memory_order_relaxed);
+    if (has_derived_.load(std::memory_order_acquire)) set_derived(nullptr);
+  }
+
+  // Something computed from these bytes that is worth keeping while they stay as they are: the products of linear layers keep a
+  // packed weight here. Null if there is none; dropped by the next in-place write and with the block. Thread safe.
+  std::shared_ptr<const void> derived() const;
+  void set_derived(std::shared_ptr<const void> data);
 
  private:
   void* data_ = nullptr;
   int64_t bytes_ = 0;
   std::atomic<uint64_t> version_{0};
+  std::atomic<bool> has_derived_{false};  // so that a write need not take the lock
+  std::shared_ptr<const void> derived_;
 };
 
 }  // namespace vitrail

@@ -45,7 +45,8 @@ class Tensor {
     return static_cast<const T*>(storage_->data()) + offset_;
   }
   // The same for writing: raises the storage's version. Refuses a tensor in which one element stands for several
-  // (stride 0 from expand), since a write would change them all.
+  // (stride 0 from expand), since a write would change them all. The pointer is for writes before the tensor's next use: who
+  // writes again later asks again, because ops keep what they computed of a version (Saved, a linear layer's packed weight).
   template <class T>
   T* mutable_data() {
     require_dtype(dtype_of<T>());

@@ -1,6 +1,7 @@
 // Gradient checks of matmul, linear and attention: batches, views, cross attention, every kind of mask.
 #include <limits>
 
+#include "autograd/ops/fused.h"
 #include "tensor/ops.h"
 #include "tests/op_cases_parts.h"
 
@@ -53,38 +54,67 @@ OpCase linear_case() {
            {"constant x", {constant(leaf({3, 4}, 34)), leaf({5, 4}, 35), leaf({5}, 36)}, fn}}};
 }
 
+// Drop path's factors for `count` samples of a tensor of that rank: some 0, the others above 1.
+Tensor sample_factors(int64_t count, int rank, uint64_t seed) {
+  Shape shape{count};
+  for (int axis = 1; axis < rank; ++axis) shape.push_back(1);
+  return mul(to(random_mask(shape, seed), Dtype::f64), 1.6);
+}
+
 OpCase linear_add_case() {
   const OpFunction fn = [](const std::vector<Variable>& in) { return linear_add(in[0], in[1], in[2], in[3]); };
   const OpFunction no_bias = [](const std::vector<Variable>& in) { return linear_add(in[0], in[1], {}, in[2]); };
   const OpFunction onto_itself = [](const std::vector<Variable>& in) { return linear_add(in[0], in[1], in[2], in[0]); };
-  return {"linear_add",
-          {{"plain", {leaf({3, 4}, 1), leaf({5, 4}, 2), leaf({5}, 3), leaf({3, 5}, 4)}, fn},
-           {"tokens", {leaf({2, 3, 4}, 5), leaf({5, 4}, 6), leaf({5}, 7), leaf({2, 3, 5}, 8)}, fn},
-           {"without bias", {leaf({2, 3, 4}, 9), leaf({5, 4}, 10), leaf({2, 3, 5}, 11)}, no_bias},
-           {"views",
-            {strided_leaf({3, 4}, 12), transposed_leaf({5, 4}, 13), strided_leaf({5}, 14), transposed_leaf({3, 5}, 15)},
-            fn},
-           {"expanded residual", {leaf({3, 4}, 16), leaf({5, 4}, 17), leaf({5}, 18), expanded_leaf({1, 5}, {3, 5}, 19)}, fn},
-           {"x is the residual", {leaf({3, 4}, 20), leaf({4, 4}, 21), leaf({4}, 22)}, onto_itself},
-           {"size 1", {leaf({1, 1}, 23), leaf({1, 1}, 24), leaf({1}, 25), leaf({1, 1}, 26)}, fn},
-           {"no rows", {leaf({0, 4}, 27), leaf({5, 4}, 28), leaf({5}, 29), leaf({0, 5}, 30)}, fn},
-           {"only the residual needs one",
-            {constant(leaf({3, 4}, 31)), constant(leaf({5, 4}, 32)), constant(leaf({5}, 33)), leaf({3, 5}, 34)},
-            fn}}};
-}
-
-OpCase linear_gelu_case() {
-  const OpFunction fn = [](const std::vector<Variable>& in) { return linear_gelu(in[0], in[1], in[2]); };
-  const OpFunction no_bias = binary([](const Variable& x, const Variable& w) { return linear_gelu(x, w, {}); });
-  return {"linear_gelu",
-          {{"plain", {leaf({3, 4}, 1), leaf({5, 4}, 2), leaf({5}, 3)}, fn},
-           {"tokens", {leaf({2, 3, 4}, 4), leaf({5, 4}, 5), leaf({5}, 6)}, fn},
-           {"without bias", {leaf({2, 3, 4}, 7), leaf({5, 4}, 8)}, no_bias},
-           {"views", {transposed_leaf({2, 3, 4}, 9), transposed_leaf({5, 4}, 10), strided_leaf({5}, 11)}, fn},
-           {"size 1", {leaf({1, 1}, 12), leaf({1, 1}, 13), leaf({1}, 14)}, fn},
-           {"no rows", {leaf({0, 4}, 15), leaf({5, 4}, 16), leaf({5}, 17)}, fn},
-           {"frozen weight", {leaf({3, 4}, 18), constant(leaf({5, 4}, 19)), leaf({5}, 20)}, fn},
-           {"constant x", {constant(leaf({3, 4}, 21)), leaf({5, 4}, 22), leaf({5}, 23)}, fn}}};
+  const OpFunction scaled = [](const std::vector<Variable>& in) {
+    return linear_add(in[0], in[1], in[2], in[3], {.gamma = in[4]});
+  };
+  const OpFunction scaled_no_bias = [](const std::vector<Variable>& in) {
+    return linear_add(in[0], in[1], {}, in[2], {.gamma = in[3]});
+  };
+  const OpFunction dropped = [](const std::vector<Variable>& in) {
+    return linear_add(in[0], in[1], in[2], in[3], {.samples = sample_factors(4, 3, 9)});
+  };
+  const OpFunction both = [](const std::vector<Variable>& in) {
+    return linear_add(in[0], in[1], in[2], in[3], {in[4], sample_factors(4, 3, 9)});
+  };
+  const auto inputs = [](uint64_t seed) {
+    return std::vector<Variable>{leaf({4, 3, 4}, seed), leaf({5, 4}, seed + 1), leaf({5}, seed + 2), leaf({4, 3, 5}, seed + 3),
+                                 leaf({5}, seed + 4)};
+  };
+  const auto frozen = [&](std::initializer_list<size_t> which, uint64_t seed) {
+    std::vector<Variable> in = inputs(seed);
+    for (const size_t i : which) in[i] = constant(in[i]);
+    return in;
+  };
+  return {
+      "linear_add",
+      {{"plain", {leaf({3, 4}, 1), leaf({5, 4}, 2), leaf({5}, 3), leaf({3, 5}, 4)}, fn},
+       {"tokens", {leaf({2, 3, 4}, 5), leaf({5, 4}, 6), leaf({5}, 7), leaf({2, 3, 5}, 8)}, fn},
+       {"without bias", {leaf({2, 3, 4}, 9), leaf({5, 4}, 10), leaf({2, 3, 5}, 11)}, no_bias},
+       {"views",
+        {strided_leaf({3, 4}, 12), transposed_leaf({5, 4}, 13), strided_leaf({5}, 14), transposed_leaf({3, 5}, 15)},
+        fn},
+       {"expanded residual", {leaf({3, 4}, 16), leaf({5, 4}, 17), leaf({5}, 18), expanded_leaf({1, 5}, {3, 5}, 19)}, fn},
+       {"x is the residual", {leaf({3, 4}, 20), leaf({4, 4}, 21), leaf({4}, 22)}, onto_itself},
+       {"size 1", {leaf({1, 1}, 23), leaf({1, 1}, 24), leaf({1}, 25), leaf({1, 1}, 26)}, fn},
+       {"no rows", {leaf({0, 4}, 27), leaf({5, 4}, 28), leaf({5}, 29), leaf({0, 5}, 30)}, fn},
+       {"only the residual needs one",
+        {constant(leaf({3, 4}, 31)), constant(leaf({5, 4}, 32)), constant(leaf({5}, 33)), leaf({3, 5}, 34)},
+        fn},
+       {"LayerScale", inputs(41), scaled},
+       {"LayerScale on a row", {leaf({4}, 51), leaf({5, 4}, 52), leaf({5}, 53), leaf({5}, 54), leaf({5}, 55)}, scaled},
+       {"LayerScale without bias", {leaf({3, 4}, 61), leaf({5, 4}, 62), leaf({3, 5}, 63), leaf({5}, 64)}, scaled_no_bias},
+       {"LayerScale of views",
+        {strided_leaf({3, 4}, 71), transposed_leaf({5, 4}, 72), strided_leaf({5}, 73), transposed_leaf({3, 5}, 74),
+         strided_leaf({5}, 75)},
+        scaled},
+       {"LayerScale of nothing", {leaf({0, 4}, 81), leaf({5, 4}, 82), leaf({5}, 83), leaf({0, 5}, 84), leaf({5}, 85)}, scaled},
+       {"drop path", inputs(91), dropped},
+       {"LayerScale and drop path", inputs(101), both},
+       {"only gamma", frozen({0, 1, 2, 3}, 111), both},
+       {"frozen gamma", frozen({4}, 121), both},
+       {"frozen gamma and weight", frozen({1, 4}, 131), both},
+       {"only the bias", frozen({0, 1, 3, 4}, 141), both}}};
 }
 
 OpCase mlp_case() {
@@ -106,9 +136,22 @@ OpCase mlp_case() {
     for (const size_t i : which) in[i] = constant(in[i]);
     return in;
   };
+  const OpFunction both = [](const std::vector<Variable>& in) {
+    return mlp(in[0], in[1], in[2], in[3], in[4], in[5], {in[6], sample_factors(4, 3, 9)});
+  };
+  const auto with_gamma = [&](std::initializer_list<size_t> which, uint64_t seed) {
+    std::vector<Variable> in = inputs({4, 3, 4}, 6, 5, seed);
+    in.push_back(leaf({5}, seed + 6));
+    for (const size_t i : which) in[i] = constant(in[i]);
+    return in;
+  };
   return {
       "mlp",
       {{"plain", inputs({3, 4}, 6, 5, 1), fn},
+       {"LayerScale and drop path", with_gamma({}, 101), both},
+       {"only gamma", with_gamma({0, 1, 2, 3, 4, 5}, 111), both},
+       {"frozen gamma", with_gamma({6}, 121), both},
+       {"frozen second layer", with_gamma({3, 4, 6}, 131), both},
        {"tokens", inputs({2, 3, 4}, 8, 4, 11), fn},
        {"without biases", {leaf({3, 4}, 21), leaf({6, 4}, 22), leaf({5, 6}, 23), leaf({3, 5}, 24)}, no_bias},
        {"views",
@@ -216,8 +259,7 @@ OpCase qkv_attention_case() {
 }  // namespace
 
 std::vector<OpCase> product_cases() {
-  return {matmul_case(), linear_case(),    linear_add_case(),   linear_gelu_case(),
-          mlp_case(),    attention_case(), qkv_attention_case()};
+  return {matmul_case(), linear_case(), linear_add_case(), mlp_case(), attention_case(), qkv_attention_case()};
 }
 
 }  // namespace vitrail::testing

@@ -3,16 +3,12 @@
 
 namespace vitrail {
 
-// y = x W^T + b, [..., K] -> [..., N]
-Variable linear(const Variable& x, const Variable& weight, const Variable& bias, bool rounded) {
+// y = x W^T + b, [..., K] -> [..., N]; dx = dy W, dW = dy^T x, db = sum of dy
+Variable linear(const Variable& x, const Variable& weight, const Variable& bias) {
   const Precision precision = product_precision();
   const Tensor operand = linear_operand(x, weight, precision, grad_enabled() && weight.requires_grad());
-  check(!rounded || rounds_operands(operand, weight.size(0), precision), ErrorKind::kValue, "linear",
-        "a rounded output needs a product that rounds: precision is ", precision_name(precision), ", x is ", x.shape(),
-        ", weight is ", weight.shape(), ". Hint: ask rounds_operands() first.");
-  const Tensor w = weight.value(), b = bias.defined() ? bias.value() : Tensor();
-  return record("linear", rounded ? linear_rounded(operand, w, b) : linear(operand, w, b, {.precision = precision}),
-                {x, weight, bias},
+  const LinearOptions options{.precision = precision, .keep_packed = !grad_enabled()};
+  return record("linear", linear(operand, weight.value(), value_or_none(bias), options), {x, weight, bias},
                 [xv = Saved(weight.requires_grad() ? operand : Tensor()), wv = Saved(x.requires_grad() ? weight : Variable()),
                  precision](const Tensor& dy, Grads& d) { linear_backward(dy, xv, wv, precision, d); });
 }

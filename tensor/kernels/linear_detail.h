@@ -1,9 +1,15 @@
-// What linear layers in f32 and f64 (linear.cpp) and those with rounded results (linear_rounded.cpp) share.
+// What the files of linear layers share: results in f32 and f64 (linear.cpp, linear_backward.cpp), results stored in bf16
+// (linear_rounded.cpp).
 #pragma once
+
+#include <type_traits>
 
 #include "tensor/machine/gelu_exact.h"
 #include "tensor/ops/linear.h"
+#include "tensor/ops/rounding.h"
+#include "tensor/product/gemm.h"
 #include "tensor/product/operand.h"
+#include "tensor/product/product.h"
 #include "tensor/view.h"
 
 namespace vitrail::detail {
@@ -25,7 +31,7 @@ MatrixView<T> output_view(Tensor& x) {
   return {x.mutable_data<T>(), x.size(0), x.size(1), x.stride(0), x.stride(1)};
 }
 
-// Rounded numbers stand for f32.
+// A tensor stored in bf16 stands for f32.
 inline Dtype number_dtype(const Tensor& x) { return x.dtype() == Dtype::bf16 ? Dtype::f32 : x.dtype(); }
 
 inline Operand operand_of(const Tensor& x) {
@@ -55,6 +61,12 @@ void add_row(T* y, const T* more, int64_t c0, int64_t c1) {
   for (int64_t j = c0; more && j < c1; ++j) y[j] += more[j];
 }
 
+template <class T>
+void multiply_row(T* y, const T* factors, int64_t c0, int64_t c1) {
+#pragma omp simd
+  for (int64_t j = c0; j < c1; ++j) y[j] *= factors[j];
+}
+
 // y = gelu(y), slope = gelu'(y)
 template <class T>
 void gelu_row(T* y, T* slope, int64_t c0, int64_t c1) {
@@ -73,6 +85,25 @@ const T* elements(const Tensor& bias, Tensor& holder) {
   if (!bias.defined()) return nullptr;
   holder = contiguous(bias);
   return holder.data<T>();
+}
+
+inline Tensor widened(const Tensor& x) {
+  if (x.dtype() != Dtype::bf16) return x;
+  return x.is_contiguous() ? widen_bf16(x) : transpose(widen_bf16(transpose(x)));
+}
+
+// C = A B + beta C, where a and b may be stored in bf16. What is too small for our kernels is multiplied in f32.
+template <class T>
+void multiply_matrices(const Tensor& a, const Tensor& b, T beta, MatrixView<T> c, const TileEpilogue& epilogue,
+                       Precision precision) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (a.dtype() == Dtype::bf16 || b.dtype() == Dtype::bf16) {
+      if (suits_product(operand_of(a), operand_of(b), beta, c))
+        return product(operand_of(a), operand_of(b), beta, c, epilogue, Precision::kBf16);
+      return multiply_matrices<float>(widened(a), widened(b), beta, c, epilogue, Precision::kF32);
+    }
+  }
+  gemm<T>(1, view_of<T>(a), view_of<T>(b), beta, c, epilogue, precision);
 }
 
 }  // namespace vitrail::detail

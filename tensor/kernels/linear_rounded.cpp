@@ -1,7 +1,9 @@
-// Linear layers in bf16 whose results nobody but another product reads: they are rounded where the kernel left them.
+// Linear layers in bf16 whose results only other products read: each tile of the result is stored in bf16 while it is in the
+// cache.
 #include <vector>
 
 #include "tensor/kernels/linear_detail.h"
+#include "tensor/kernels/linear_packed.h"
 #include "tensor/machine/bf16.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/rounding.h"
@@ -14,13 +16,16 @@ namespace {
 using detail::add_row, detail::as_matrix, detail::check_linear, detail::elements, detail::gelu_row, detail::number_dtype,
     detail::operand_of, detail::output_shape, detail::product_tiles, detail::round_row, detail::view_of;
 
-// The tiles of x w in bf16, for what is to be rounded again; `packed` is w where it is packed already.
-void rounded_product(const Tensor& x, const Tensor& w, const PackedWeight* packed, const detail::TileSink& sink) {
+// The tiles of x w in bf16. With `kept_for`, w is its transpose, and its packed form is kept with it.
+void rounded_product(const Tensor& x, const Tensor& w, const Tensor* kept_for, const detail::TileSink& sink) {
   check(detail::has_product_kernels(), ErrorKind::kValue, "linear",
-        "this processor has no kernels for rounded results. Hint: ask rounds_operands() first.");
+        "this processor has no kernels for results in bf16. Hint: ask rounds_operands() first.");
   const Tensor in = as_matrix(x), dense = w.stride(0) == 1 || w.stride(1) == 1 ? w : contiguous(w);
   const Tensor rows = in.stride(1) == 1 ? in : contiguous(in);
-  if (packed) return product_tiles(operand_of(rows), packed->matrix(), sink);
+  if (kept_for) {
+    if (const auto packed = detail::kept_packed_weight(x, *kept_for, Precision::kBf16))
+      return product_tiles(operand_of(rows), *packed, sink);
+  }
   product_tiles(operand_of(rows), detail::PackedMatrix(view_of<float>(dense), Precision::kBf16), sink);
 }
 
@@ -31,14 +36,14 @@ bool rounds_operands(const Tensor& x, int64_t outputs, Precision precision) {
   return detail::large_enough(x.numel() / x.size(-1), outputs, x.size(-1));
 }
 
-Tensor linear_rounded(const Tensor& x, const Tensor& weight, const Tensor& bias, const PackedWeight* packed) {
+Tensor linear_rounded(const Tensor& x, const Tensor& weight, const Tensor& bias, bool keep_packed) {
   check_linear("linear", x, weight, bias);
   if (runs_plain(PlainOp::kLinear)) return round_to_bf16(linear(x, weight, bias, {Precision::kBf16}));
   Tensor y = empty(output_shape(x, weight), Dtype::bf16, "linear"), holder;
   const float* b = elements<float>(bias, holder);
   Bf16* out = y.mutable_data<Bf16>();
   const int64_t n = weight.size(0);
-  rounded_product(x, transpose(weight), packed, [=](int64_t row, int64_t col, MatrixView<float> tile) {
+  rounded_product(x, transpose(weight), keep_packed ? &weight : nullptr, [=](int64_t row, int64_t col, MatrixView<float> tile) {
     for (int64_t i = 0; i < tile.rows; ++i) {
       float* values = tile.data + i * tile.row_stride;
       if (b) add_row(values, b + col, 0, tile.cols);
@@ -48,8 +53,7 @@ Tensor linear_rounded(const Tensor& x, const Tensor& weight, const Tensor& bias,
   return y;
 }
 
-Tensor linear_gelu_rounded(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor* slope,
-                           const PackedWeight* packed) {
+Tensor linear_gelu_rounded(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor* slope, bool keep_packed) {
   check_linear("linear_gelu", x, weight, bias);
   if (runs_plain(PlainOp::kLinear) || runs_plain(PlainOp::kGelu)) {
     Tensor slopes;
@@ -63,7 +67,7 @@ Tensor linear_gelu_rounded(const Tensor& x, const Tensor& weight, const Tensor& 
   const float* b = elements<float>(bias, holder);
   Bf16 *values = y.mutable_data<Bf16>(), *slopes = slope ? slope->mutable_data<Bf16>() : nullptr;
   const int64_t n = weight.size(0);
-  rounded_product(x, transpose(weight), packed, [=](int64_t row, int64_t col, MatrixView<float> tile) {
+  rounded_product(x, transpose(weight), keep_packed ? &weight : nullptr, [=](int64_t row, int64_t col, MatrixView<float> tile) {
     std::vector<float> slope_row(slopes ? static_cast<size_t>(tile.cols) : 0);
     for (int64_t i = 0; i < tile.rows; ++i) {
       float* h = tile.data + i * tile.row_stride;
@@ -81,7 +85,7 @@ Tensor linear_backward_input_rounded(const Tensor& dy, const Tensor& weight, con
   Shape shape = dy.shape();
   shape.back() = weight.size(1);
   check(slope.shape() == shape && slope.is_contiguous() && slope.dtype() == Dtype::bf16, ErrorKind::kShape, "linear",
-        "slope is rounded, contiguous and like dx: slope is ", slope.shape(), ", dx is ", shape);
+        "slope is bf16, contiguous and like dx: slope is ", slope.shape(), ", dx is ", shape);
   if (runs_plain(PlainOp::kLinear)) {
     return round_to_bf16(mul(linear_backward_input(dy, weight, Precision::kBf16), widen_bf16(slope)));
   }

@@ -1,39 +1,18 @@
 #include "tensor/ops/linear.h"
 
+#include <algorithm>
+
 #include "tensor/kernels/linear_detail.h"
+#include "tensor/kernels/linear_packed.h"
 #include "tensor/ops/elementwise.h"
-#include "tensor/ops/reduce.h"
-#include "tensor/ops/rounding.h"
 #include "tensor/plain.h"
-#include "tensor/product/gemm.h"
-#include "tensor/product/product.h"
 #include "tensor/reference/linear.h"
-#include "tensor/view.h"
 
 namespace vitrail {
 namespace {
 
-using detail::add_row, detail::as_matrix, detail::check_linear, detail::elements, detail::gelu_row, detail::number_dtype,
-    detail::operand_of, detail::output_shape, detail::output_view, detail::product, detail::suits_product, detail::view_of;
-
-Tensor widened(const Tensor& x) {
-  if (x.dtype() != Dtype::bf16) return x;
-  return x.is_contiguous() ? widen_bf16(x) : transpose(widen_bf16(transpose(x)));
-}
-
-// C = A B + beta C, where a and b may be rounded. What is too small for our kernels is multiplied in f32.
-template <class T>
-void multiply_matrices(const Tensor& a, const Tensor& b, T beta, MatrixView<T> c, const TileEpilogue& epilogue,
-                       Precision precision) {
-  if constexpr (std::is_same_v<T, float>) {
-    if (a.dtype() == Dtype::bf16 || b.dtype() == Dtype::bf16) {
-      if (suits_product(operand_of(a), operand_of(b), beta, c))
-        return product(operand_of(a), operand_of(b), beta, c, epilogue, Precision::kBf16);
-      return multiply_matrices<float>(widened(a), widened(b), beta, c, epilogue, Precision::kF32);
-    }
-  }
-  gemm<T>(1, view_of<T>(a), view_of<T>(b), beta, c, epilogue, precision);
-}
+using detail::add_row, detail::as_matrix, detail::check_linear, detail::elements, detail::gelu_row, detail::multiply_row,
+    detail::number_dtype, detail::operand_of, detail::output_shape, detail::output_view;
 
 // y = finish(x W^T), where finish(row, col0, col1, y + row * N) is called for each row of each finished tile.
 template <class T, class Finish>
@@ -45,32 +24,34 @@ void multiply(const Tensor& x, const Tensor& weight, Tensor& y, const LinearOpti
   };
   const Tensor in = as_matrix(x);
   if constexpr (std::is_same_v<T, float>) {
-    const bool fits = options.packed && (x.dtype() != Dtype::bf16 || options.precision == Precision::kBf16);
-    if (fits && in.stride(-1) == 1) return product(operand_of(in), options.packed->matrix(), 0, out, epilogue);
+    const bool fits = in.stride(-1) == 1 && (x.dtype() != Dtype::bf16 || options.precision == Precision::kBf16);
+    if (options.keep_packed && fits) {
+      if (const auto packed = detail::kept_packed_weight(x, weight, options.precision))
+        return detail::product(operand_of(in), *packed, 0, out, epilogue);
+    }
   }
-  multiply_matrices<T>(in, transpose(weight), 0, out, epilogue, options.precision);
+  detail::multiply_matrices<T>(in, transpose(weight), 0, out, epilogue, options.precision);
+}
+
+void check_scale(const BranchScale& scale, const Shape& shape, Dtype dtype) {
+  const auto shape_of = [](const Tensor& x) { return x.defined() ? x.shape() : Shape{}; };
+  check(!scale.gamma.defined() || (scale.gamma.shape() == Shape{shape.back()} && scale.gamma.dtype() == dtype),
+        ErrorKind::kShape, "linear_add", "gamma holds one factor per column: gamma is ", shape_of(scale.gamma),
+        ", the output is ", shape, " ", name_of(dtype));
+  Shape per_sample = shape;
+  for (int axis = 1; axis < per_sample.size(); ++axis) per_sample[axis] = 1;
+  check(
+      !scale.samples.defined() || (shape.size() >= 2 && scale.samples.shape() == per_sample && scale.samples.dtype() == dtype),
+      ErrorKind::kShape, "linear_add", "samples holds one factor per index of axis 0: samples is ", shape_of(scale.samples),
+      ", the output is ", shape, " ", name_of(dtype));
+}
+
+Tensor scaled(const Tensor& branch, const BranchScale& scale) {
+  const Tensor y = scale.gamma.defined() ? mul(branch, scale.gamma) : branch;
+  return scale.samples.defined() ? mul(y, scale.samples) : y;
 }
 
 }  // namespace
-
-PackedWeight::PackedWeight(const Tensor& weight, Precision precision)
-    : weight_(weight),
-      version_(weight.version()),
-      matrix_(std::make_unique<detail::PackedMatrix>(view_of<float>(weight).transposed(), precision)) {}
-
-PackedWeight::~PackedWeight() = default;
-
-bool PackedWeight::helps(const Tensor& x, const Tensor& weight) {
-  constexpr int64_t kFewRows = 512;  // above, packing is below 3 % of the product
-  return x.defined() && number_dtype(x) == Dtype::f32 && x.dim() >= 1 && weight.dim() == 2 && weight.is_contiguous() &&
-         x.size(-1) == weight.size(1) && x.numel() > 0 && x.numel() / x.size(-1) <= kFewRows && weight.size(0) >= 8 &&
-         weight.numel() >= 4096 && detail::has_product_kernels();
-}
-
-bool PackedWeight::is_for(const Tensor& weight, Precision precision) const {
-  return weight.storage() == weight_.storage() && weight.offset() == weight_.offset() && weight.shape() == weight_.shape() &&
-         weight.version() == version_ && precision == matrix_->precision();
-}
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, const LinearOptions& options) {
   check_linear("linear", x, weight, bias);
@@ -87,22 +68,30 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, const L
   return y;
 }
 
-Tensor linear_add(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& residual,
+Tensor linear_add(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& residual, const BranchScale& scale,
                   const LinearOptions& options) {
   check_linear("linear_add", x, weight, bias);
   const Shape shape = output_shape(x, weight);
   check(residual.shape() == shape && residual.dtype() == number_dtype(x), ErrorKind::kShape, "linear_add",
         "residual is like the output: residual is ", residual.shape(), " ", name_of(residual.dtype()), ", the output is ",
         shape, " ", name_of(number_dtype(x)));
-  if (runs_plain(PlainOp::kLinear)) return add(residual, linear(x, weight, bias, options));
-  Tensor y = empty(shape, number_dtype(x), "linear_add"), holder;
+  check_scale(scale, shape, number_dtype(x));
+  if (runs_plain(PlainOp::kLinear)) return add(residual, scaled(linear(x, weight, bias, options), scale));
+  Tensor y = empty(shape, number_dtype(x), "linear_add"), bias_memory, gamma_memory, samples_memory;
   const Tensor r = contiguous(residual);
   dispatch_float("linear_add", y.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    const T *b = elements<T>(bias, holder), *more = r.data<T>();
-    const int64_t n = weight.size(0);
+    const T *b = elements<T>(bias, bias_memory), *gamma = elements<T>(scale.gamma, gamma_memory);
+    const T *samples = elements<T>(scale.samples, samples_memory), *more = r.data<T>();
+    const int64_t n = weight.size(0), rows_per_sample = samples && y.numel() > 0 ? y.numel() / n / shape[0] : 1;
     multiply<T>(x, weight, y, options, [=](int64_t i, int64_t c0, int64_t c1, T* row) {
+      // One loop a step, in the order of the layers: the same roundings as theirs.
       add_row(row, b, c0, c1);
+      if (gamma) multiply_row(row, gamma, c0, c1);
+      if (samples) {
+        const T factor = samples[i / rows_per_sample];
+        for (int64_t j = c0; j < c1; ++j) row[j] *= factor;
+      }
       add_row(row, more + i * n, c0, c1);
     });
   });
@@ -133,65 +122,6 @@ Tensor linear_gelu(const Tensor& x, const Tensor& weight, const Tensor& bias, co
     });
   });
   return y;
-}
-
-Tensor linear_backward_input(const Tensor& dy, const Tensor& weight, Precision precision, const Tensor* slope) {
-  Shape shape = dy.shape();
-  shape.back() = weight.size(1);
-  check(!slope || (slope->shape() == shape && slope->is_contiguous() && slope->dtype() == weight.dtype()), ErrorKind::kShape,
-        "linear", "slope is contiguous and like dx: slope is ", slope ? slope->shape() : Shape{}, ", dx is ", shape);
-  Tensor dx = empty(shape, weight.dtype(), "linear"), rows = as_matrix(dx);
-  if (runs_plain(PlainOp::kLinear)) {
-    reference::linear_backward_input(dy, weight, dx, precision == Precision::kBf16);
-    return slope ? mul(dx, *slope) : dx;
-  }
-  dispatch_float("linear", weight.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    const MatrixView<T> out = output_view<T>(rows);
-    const T* factor = slope ? slope->data<T>() : nullptr;
-    const TileEpilogue times_slope = [=](int64_t r0, int64_t r1, int64_t c0, int64_t c1) {
-      for (int64_t i = r0; i < r1; ++i) {
-        T* row = out.data + i * out.row_stride;
-#pragma omp simd
-        for (int64_t j = c0; j < c1; ++j) row[j] *= factor[i * out.cols + j];
-      }
-    };
-    multiply_matrices<T>(as_matrix(dy), weight, 0, out, slope ? times_slope : TileEpilogue{}, precision);  // [M, N] x [N, K]
-  });
-  return dx;
-}
-
-namespace {
-
-void weight_product(const Tensor& dy, const Tensor& x, Tensor& dw, bool accumulate, Precision precision) {
-  if (runs_plain(PlainOp::kLinear))
-    return reference::linear_backward_weight(dy, x, dw, accumulate, precision == Precision::kBf16);
-  dispatch_float("linear", dw.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    multiply_matrices<T>(transpose(as_matrix(dy)), as_matrix(x), accumulate ? 1 : 0, output_view<T>(dw), {},
-                         precision);  // [N, M] x [M, K]
-  });
-}
-
-}  // namespace
-
-Tensor linear_backward_weight(const Tensor& dy, const Tensor& x, Precision precision) {
-  Tensor dw = empty({dy.size(-1), x.size(-1)}, number_dtype(dy), "linear");
-  weight_product(dy, x, dw, /*accumulate=*/false, precision);
-  return dw;
-}
-
-void linear_backward_weight_into(const Tensor& dy, const Tensor& x, Tensor dw, Precision precision) {
-  check(dw.shape() == Shape{dy.size(-1), x.size(-1)} && dw.is_contiguous() && dw.dtype() == number_dtype(dy), ErrorKind::kShape,
-        "linear", "dw must be a contiguous [N, K]: dw is ", dw.shape(), ", dy is ", dy.shape(), ", x is ", x.shape());
-  weight_product(dy, x, dw, /*accumulate=*/true, precision);
-}
-
-Tensor linear_backward_bias(const Tensor& dy) {
-  if (!runs_plain(PlainOp::kLinear)) return sum(as_matrix(dy), {0});
-  const Tensor db = empty({dy.size(-1)}, number_dtype(dy), "linear");
-  reference::linear_backward_bias(dy, db);
-  return db;
 }
 
 }  // namespace vitrail

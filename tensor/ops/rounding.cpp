@@ -7,6 +7,7 @@
 #include "tensor/kernels/norm_detail.h"
 #include "tensor/machine/bf16.h"
 #include "tensor/machine/parallel.h"
+#include "tensor/ops/elementwise.h"
 #include "tensor/plain.h"
 #include "tensor/reference/linear.h"
 #include "tensor/reference/rounding.h"
@@ -29,10 +30,11 @@ void add_rows(const T* x, int64_t n, double* sums) {
   }
 }
 
+constexpr int kStrip = 8;
+
 // A strip of rows stays in the first-level cache between its two uses.
 template <class T>
 void round_and_add(const T* x, int64_t rows, int64_t n, Bf16* out, double* sums) {
-  constexpr int kStrip = 8;
   for (int64_t r = 0; r < rows; r += kStrip) {
     const int64_t count = std::min<int64_t>(kStrip, rows - r);
     if (sums && count == kStrip) {
@@ -44,24 +46,56 @@ void round_and_add(const T* x, int64_t rows, int64_t n, Bf16* out, double* sums)
   }
 }
 
+// One factor for every `rows` rows of a matrix; none without data.
+struct RowFactors {
+  const float* data = nullptr;
+  int64_t rows = 1;
+};
+
+// The same for rows first, first + 1, ... of a matrix, multiplied by their factors before.
+void scale_round_and_add(const float* x, int64_t first, int64_t rows, int64_t n, const RowFactors& factors, Bf16* out,
+                         double* sums) {
+  std::vector<float> scaled(static_cast<size_t>(kStrip * n));
+  for (int64_t r = 0; r < rows; r += kStrip) {
+    const int64_t count = std::min<int64_t>(kStrip, rows - r);
+    for (int64_t k = 0; k < count; ++k) {
+      const float factor = factors.data[(first + r + k) / factors.rows];
+      const float* from = x + (r + k) * n;
+      float* to = scaled.data() + k * n;
+#pragma omp simd
+      for (int64_t j = 0; j < n; ++j) to[j] = from[j] * factor;
+    }
+    round_and_add(scaled.data(), count, n, out + r * n, sums);
+  }
+}
+
 template <class T>
-void round_matrix(const T* x, int64_t rows, int64_t n, Bf16* out, Tensor* column_sums) {
+void round_matrix(const T* x, int64_t rows, int64_t n, Bf16* out, Tensor* column_sums, const RowFactors& factors = {}) {
   // At least 32 rows a chunk: the partial sums are then a small part of x.
   const int64_t grain = detail::row_grain(n, column_sums ? 32 : 1), length = chunk_length(rows, grain);
   const int64_t chunks = (rows + length - 1) / length;
   std::vector<double> sums(column_sums ? chunks * n : 0);
   parallel_for(rows, grain, [&](int64_t begin, int64_t end) {
-    round_and_add(x + begin * n, end - begin, n, out + begin * n, column_sums ? sums.data() + begin / length * n : nullptr);
+    double* const own_sums = column_sums ? sums.data() + begin / length * n : nullptr;
+    if constexpr (std::is_same_v<T, float>) {
+      if (factors.data) return scale_round_and_add(x + begin * n, begin, end - begin, n, factors, out + begin * n, own_sums);
+    }
+    round_and_add(x + begin * n, end - begin, n, out + begin * n, own_sums);
   });
   if (column_sums) *column_sums = detail::combine_chunks(sums, chunks, n, Dtype::f32);
 }
 
 }  // namespace
 
-Tensor round_to_bf16(const Tensor& x, Tensor* column_sums) {
+Tensor round_to_bf16(const Tensor& x, Tensor* column_sums, const Tensor* samples) {
   check(x.dtype() == Dtype::f32 || x.dtype() == Dtype::bf16, ErrorKind::kValue, "round_to_bf16", "x is f32: dtype is ",
         name_of(x.dtype()));
   check(!column_sums || x.dim() >= 1, ErrorKind::kShape, "round_to_bf16", "a scalar has no columns");
+  check(!samples || (x.dim() >= 2 && samples->numel() == x.size(0)), ErrorKind::kShape, "round_to_bf16",
+        "samples holds one factor per index of axis 0: samples is ", samples ? samples->shape() : Shape{}, ", x is ",
+        x.shape());
+  if (samples && (x.dtype() == Dtype::bf16 || runs_plain(PlainOp::kRounding)))
+    return round_to_bf16(mul(to(x, Dtype::f32), *samples), column_sums);
   const int64_t n = x.dim() == 0 ? 1 : x.size(-1), rows = n == 0 ? 0 : x.numel() / n;
   if (runs_plain(PlainOp::kRounding)) {
     if (column_sums) {
@@ -78,9 +112,11 @@ Tensor round_to_bf16(const Tensor& x, Tensor* column_sums) {
     if (column_sums) round_matrix(x.data<Bf16>(), rows, n, static_cast<Bf16*>(nullptr), column_sums);
     return x;
   }
-  const Tensor from = contiguous(x);
+  const Tensor from = contiguous(x), factors = samples ? contiguous(*samples) : Tensor();
   Tensor out = empty(x.shape(), Dtype::bf16, "round_to_bf16");
-  round_matrix(from.data<float>(), rows, n, out.mutable_data<Bf16>(), column_sums);
+  RowFactors per_row;
+  if (samples && rows > 0) per_row = {factors.data<float>(), rows / x.size(0)};
+  round_matrix(from.data<float>(), rows, n, out.mutable_data<Bf16>(), column_sums, per_row);
   return out;
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "autograd/ops.h"
+#include "autograd/ops/fused.h"
 #include "tensor/ops.h"
 #include "tensor/rng.h"
 

@@ -3,6 +3,7 @@
 
 #include "autograd/node.h"
 #include "autograd/ops.h"
+#include "autograd/ops/fused.h"
 #include "tensor/ops.h"
 #include "tensor/ops/attention.h"
 #include "tensor/rng.h"
@@ -24,6 +25,10 @@ bool skipped() {
   return true;
 }
 
+Variable qkv_layer(const Variable& x, const Variable& weight, const Variable& bias, bool rounded) {
+  return rounded ? linear_rounded(x, weight, bias) : linear(x, weight, bias);
+}
+
 // A block of a ViT: y and the gradients of x, norm1, qkv, proj, norm2, fc1, fc2 (weights and biases).
 std::vector<Tensor> block(bool rounded, int64_t tokens = kTokens, Tensor* map = nullptr) {
   const Shape shapes[] = {{2, tokens, kWidth},
@@ -43,7 +48,7 @@ std::vector<Tensor> block(bool rounded, int64_t tokens = kTokens, Tensor* map = 
   for (const Shape& shape : shapes)
     p.emplace_back(rand_normal(shape, 0, shape.size() == 2 ? 0.1 : 1, Rng(10 + p.size())), true);
   const PrecisionGuard guard(Precision::kBf16);
-  const Variable qkv = linear(layer_norm(p[0], p[1], p[2], 1e-6, true), p[3], p[4], rounded);
+  const Variable qkv = qkv_layer(layer_norm(p[0], p[1], p[2], 1e-6, true), p[3], p[4], rounded);
   CHECK(qkv.dtype() == (rounded ? Dtype::bf16 : Dtype::f32));
   const Variable heads = qkv_attention(qkv, kHeads, {}, 0, map);
   CHECK(heads.dtype() == qkv.dtype());
@@ -85,7 +90,7 @@ TEST_CASE("a mask's gradient, and a gradient that arrives rounded, with rounded 
     const Variable w(rand_normal({3 * kWidth, kWidth}, 0, 0.1, Rng(3)), true),
         proj(rand_normal({kWidth, kWidth}, 0, 0.1, Rng(4)), true);
     const PrecisionGuard guard(Precision::kBf16);
-    const Variable heads = qkv_attention(linear(x, w, {}, rounded), kHeads, mask);
+    const Variable heads = qkv_attention(qkv_layer(x, w, {}, rounded), kHeads, mask);
     const Variable y = whole ? linear(heads, proj) : heads;
     const Tensor dy = to(rand_normal(y.shape(), 0, 1, Rng(5)), Dtype::bf16);
     y.backward(to(dy, y.dtype()));
@@ -100,11 +105,11 @@ TEST_CASE("a mask's gradient, and a gradient that arrives rounded, with rounded 
 TEST_CASE("rounded q, k, v are for one reader, and only where products round") {
   const Variable x(rand_normal({2, kTokens, kWidth}, 0, 1, Rng(1)), true);
   const Variable w(rand_normal({3 * kWidth, kWidth}, 0, 0.1, Rng(2)), true);
-  CHECK(refuses([&] { linear(x, w, {}, true); }, ErrorKind::kValue, "precision is f32"));
+  CHECK(refuses([&] { linear_rounded(x, w); }, ErrorKind::kValue, "precision is f32"));
   if (skipped()) return;
   const PrecisionGuard guard(Precision::kBf16);
-  CHECK(refuses([&] { linear(slice(x, 1, 0, 1), w, {}, true); }, ErrorKind::kValue, "ask rounds_operands() first"));
-  const Variable qkv = linear(x, w, {}, true);
+  CHECK(refuses([&] { linear_rounded(slice(x, 1, 0, 1), w); }, ErrorKind::kValue, "ask rounds_operands() first"));
+  const Variable qkv = linear_rounded(x, w);
   const auto summed = [&] {
     const Variable a = qkv_attention(qkv, kHeads), b = qkv_attention(qkv, kHeads);
     const Variable proj(rand_normal({kWidth, kWidth}, 0, 0.1, Rng(3)), true);
@@ -119,6 +124,6 @@ TEST_CASE("anomaly mode looks into rounded results") {
   const Variable w(full({3 * kWidth, kWidth}, NAN), true);
   const PrecisionGuard guard(Precision::kBf16);
   set_anomaly_mode(true);
-  CHECK(refuses([&] { linear(x, w, {}, true); }, ErrorKind::kNumeric, "linear"));
+  CHECK(refuses([&] { linear_rounded(x, w); }, ErrorKind::kNumeric, "linear"));
   set_anomaly_mode(false);
 }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "autograd/ops.h"
+#include "autograd/ops/fused.h"
 #include "tensor/ops.h"
 #include "tensor/rng.h"
 
@@ -131,15 +132,13 @@ TEST_CASE("linear is a product with the transposed weight plus the bias") {
   }
 }
 
-TEST_CASE("linear_add, linear_gelu and mlp are linear with the addition or the gelu behind it, at the sizes of a ViT") {
+TEST_CASE("linear_add and mlp are linear with the addition or the gelu behind it, at the sizes of a ViT") {
   const std::pair<int64_t, int64_t> widths[] = {{8, 24}, {20, 80}, {64, 33}, {80, 320}};
   uint64_t seed = 0;
   for (const int64_t tokens : {0, 1, 17, 65, 197, 577}) {
     for (const auto& [k, n] : widths) {
       ++seed;
       const std::vector<Tensor> values{normal({1, tokens, k}, seed), normal({n, k}, seed + 100) * 0.3, normal({n}, seed + 200)};
-      check_twins([](const Inputs& in) { return linear_gelu(in[0], in[1], in[2]); },
-                  [](const Inputs& in) { return gelu(matmul(in[0], transpose(in[1])) + in[2]); }, values);
       std::vector<Tensor> more = values;
       more.push_back(normal({1, tokens, n}, seed + 300));
       check_twins([](const Inputs& in) { return linear_add(in[0], in[1], in[2], in[3]); },
@@ -158,7 +157,35 @@ TEST_CASE("linear_add, linear_gelu and mlp are linear with the addition or the g
   }
 }
 
-TEST_CASE("mlp with a hidden layer too large to keep makes it again on the way back") {
+TEST_CASE("linear_add and mlp with LayerScale and drop path are a scaled branch on a residual, at the sizes of a ViT") {
+  uint64_t seed = 700;
+  for (const int64_t tokens : {1, 17, 65, 197}) {
+    const int64_t k = 20, n = 80;
+    seed += 20;
+    // x, W1, b1, W2, b2, residual, gamma
+    const std::vector<Tensor> values{normal({3, tokens, k}, seed), normal({n, k}, seed + 1) * 0.3,
+                                     normal({n}, seed + 2),        normal({k, n}, seed + 3) * 0.3,
+                                     normal({k}, seed + 4),        normal({3, tokens, k}, seed + 5),
+                                     normal({k}, seed + 6) * 0.1};
+    const Tensor kept = reshape(from_vector(std::vector<double>{1.25, 0, 1.25}, {3}), {3, 1, 1});
+    const auto branch = [=](const Inputs& in) { return Branch{in[6], to(kept, in[0].dtype())}; };
+    const auto samples = [=](const Inputs& in) { return Variable(to(kept, in[0].dtype())); };
+    check_twins([=](const Inputs& in) { return mlp(in[0], in[1], in[2], in[3], in[4], in[5], branch(in)); },
+                [=](const Inputs& in) {
+                  const Variable h = gelu(matmul(in[0], transpose(in[1])) + in[2]);
+                  return in[5] + samples(in) * (in[6] * (matmul(h, transpose(in[3])) + in[4]));
+                },
+                values);
+    check_twins([=](const Inputs& in) { return linear_add(linear(in[0], in[1], in[2]), in[3], in[4], in[5], branch(in)); },
+                [=](const Inputs& in) {
+                  const Variable h = matmul(in[0], transpose(in[1])) + in[2];
+                  return in[5] + samples(in) * (in[6] * (matmul(h, transpose(in[3])) + in[4]));
+                },
+                values);
+  }
+}
+
+TEST_CASE("mlp with a hidden layer too large to keep computes it again in the backward pass") {
   // 2,100 x 2,048 numbers are more than 16 MiB in f32.
   check_twins(
       [](const Inputs& in) { return mlp(in[0], in[1], in[2], in[3], in[4], in[5]); },

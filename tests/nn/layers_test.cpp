@@ -2,7 +2,6 @@
 
 #include "nn/nn.h"
 #include "tensor/ops.h"
-#include "tensor/ops/attention.h"
 #include "tests/support/model_test.h"
 
 namespace vitrail::testing {
@@ -13,7 +12,8 @@ TEST_CASE("patch embedding is a convolution whose stride is its kernel") {
   nn::PatchEmbed embed(2, 4, 3, 5, rng);
   embed.proj.bias.set_value(rand_normal({5}, 0, 1, Rng(2)));
   const Tensor images = random_images({2, 3, 6, 8});
-  const Variable as_convolution = transpose(flatten(embed.proj(images), 2), 1, 2);
+  const Variable convolved = conv2d(images, embed.proj.weight, embed.proj.bias, {.stride_h = 2, .stride_w = 4});
+  const Variable as_convolution = transpose(flatten(convolved, 2), 1, 2);
   CHECK(largest_difference(embed(images).value(), contiguous(as_convolution).value()) < 1e-5);
   CHECK(contains(message_of([&] { embed(random_images({1, 3, 7, 8})); }), "patch is 2 x 4"));
   CHECK(contains(message_of([&] { embed(random_images({1, 2, 6, 8})); }), "channels of the weight"));
@@ -57,9 +57,53 @@ TEST_CASE("a causal mask hides later tokens") {
   CHECK(largest_difference(before, after) > 1e-3);
 }
 
-TEST_CASE("heads that do not divide the width are refused") {
+TEST_CASE("heads that do not divide the width are refused, unless their own width is given") {
   Rng rng(1);
   CHECK(contains(message_of([&] { nn::MultiHeadAttention(10, 3, rng); }), "dim is 10, num_heads is 3"));
+  CHECK(contains(message_of([&] { nn::MultiHeadAttention(10, 3, rng); }), "head_dim"));
+  CHECK(contains(message_of([&] { nn::MultiHeadAttention(10, 3, rng, {.head_dim = -1}); }), "head_dim is -1"));
+}
+
+TEST_CASE("heads of another width than dim / num_heads") {
+  Rng rng(1);
+  nn::MultiHeadAttention attn(10, 3, rng, {.head_dim = 4});
+  CHECK(attn.qkv.weight.shape() == Shape{36, 10});
+  CHECK(attn.proj.weight.shape() == Shape{10, 12});
+  const Tensor x = random_images({2, 5, 10});
+  std::vector<Tensor> heads;
+  for (int64_t h = 0; h < 3; ++h) {
+    const auto part = [&](int64_t i) {
+      const int64_t first = 12 * i + 4 * h;
+      return linear(x, slice(attn.qkv.weight.value(), 0, first, first + 4));
+    };
+    heads.push_back(matmul(softmax(matmul(part(0), transpose(part(1))) / 2.0), part(2)));
+  }
+  const Tensor expected = linear(concat(heads, 2), attn.proj.weight.value());
+  CHECK(largest_difference(attn(x).value(), expected) < 1e-5);
+  CHECK(largest_difference(attn.cross(x, x).value(), expected) < 1e-5);
+  CHECK(attn.macs({2, 5, 10}, {2, 5, 10}) == 2 * 2 * 5 * 5 * 12);
+  nn::EncoderBlock block(10, 3, rng, {.attention = {.head_dim = 4}});
+  CHECK(block(x).shape() == Shape{2, 5, 10});
+}
+
+TEST_CASE("some outputs of a linear layer are slices of all of them") {
+  Rng rng(1);
+  nn::Linear layer(6, 9, rng);
+  layer.bias.set_value(rand_normal({9}, 0, 1, Rng(2)));
+  const Tensor x = random_images({2, 4, 6});
+  CHECK(largest_difference(layer.outputs(x, 2, 7).value(), contiguous(slice(layer(x).value(), 2, 2, 7))) < 1e-6);
+}
+
+TEST_CASE("the projection of patches is a linear layer whose weight is stored as a convolution's") {
+  Rng rng(1);
+  nn::PatchEmbed embed(2, 4, 3, 5, rng);
+  CHECK(embed.proj.weight.shape() == Shape{5, 3, 2, 4});
+  CHECK(embed.proj.matrix().shape() == Shape{5, 24});
+  CHECK(embed.proj.matrix().value().storage() == embed.proj.weight.value().storage());
+  CHECK(embed.proj.macs({2, 6, 24}, {2, 6, 5}) == 2 * 6 * 5 * 24);
+  sum(embed(random_images({2, 3, 4, 8}))).backward();
+  CHECK(embed.proj.weight.grad().shape() == Shape{5, 3, 2, 4});
+  CHECK(contains(message_of([&] { nn::PatchEmbed(0, 4, 3, 5, rng); }), "the weight is [5, 3, 0, 4]"));
 }
 
 TEST_CASE("dropout of attention, or of nothing, keeps the values of evaluation") {
@@ -129,43 +173,6 @@ TEST_CASE("the summary shows every layer's output, parameters and work") {
 
 }  // namespace
 
-TEST_CASE("a block that runs fused gives what its layers give one by one") {
-  Rng rng(31);
-  nn::EncoderBlock block(48, 3, rng, {.mlp_ratio = 2});
-  block.eval();
-  const Tensor x = rand_normal({2, 17, 48}, 0, 1, Rng(32));
-  const Variable fused = block(x);
-  int seen = 0;
-  Variable apart;
-  {
-    const nn::ObserverGuard watch(block, [&](const nn::Observation&) { ++seen; });
-    apart = block(x);
-  }
-  CHECK(seen >= 8);  // two norms, qkv, proj, fc1, gelu, fc2 and the attention itself
-  CHECK(largest_difference(fused.value(), apart.value()) < 1e-5);
-}
-
-TEST_CASE("bf16: a block whose arrays are kept rounded has the bits of the layers one by one, whose arrays are f32") {
-  Rng rng(36);
-  nn::EncoderBlock block(96, 3, rng, {.mlp_ratio = 2});
-  block.eval();
-  const Tensor x = rand_normal({4, 33, 96}, 0, 1, Rng(37));
-  const PrecisionGuard guard(Precision::kBf16);
-  const Tensor trained = block(x).value();
-  Tensor apart, alone;
-  {
-    const nn::ObserverGuard watch(block, [](const nn::Observation&) {});
-    apart = block(x).value();
-  }
-  {
-    const NoGradGuard no_grad;
-    alone = block(x).value();
-    alone = block(x).value();  // with packed weights
-  }
-  CHECK(largest_difference(trained, apart) < 1e-6);  // residuals are added in another order
-  CHECK(bit_equal(trained, alone));
-}
-
 TEST_CASE("without gradients a layer keeps its packed weight until the weight changes") {
   Rng rng(33);
   nn::Linear layer(96, 80, rng);
@@ -190,35 +197,6 @@ TEST_CASE("without gradients a layer keeps its packed weight until the weight ch
     CHECK(error > 1e-4);
     CHECK(error < 0.3);
   }
-}
-
-TEST_CASE("in bf16 an attention layer keeps q, k, v rounded, with the bits of one whose layers run apart") {
-  Rng rng(41);
-  nn::MultiHeadAttention attn(96, 3, rng);
-  attn.qkv.bias.set_value(rand_normal({288}, 0, 1, Rng(42)));
-  const Tensor dy = rand_normal({2, 65, 96}, 0, 1, Rng(44));
-  const PrecisionGuard guard(Precision::kBf16);
-  int64_t live = 0;
-  const auto pass = [&] {
-    const Variable x(rand_normal({2, 65, 96}, 0, 1, Rng(43)), true);
-    const int64_t before = memory_stats().live_bytes;
-    const Variable y = attn(x);
-    live = memory_stats().live_bytes - before;
-    attn.zero_grad();
-    y.backward(dy);
-    return std::vector<Tensor>{y.value(), x.grad(), attn.qkv.weight.grad(), attn.proj.weight.grad(), attn.proj.bias.grad()};
-  };
-  const std::vector<Tensor> fused = pass();
-  const int64_t fused_live = live;
-  std::vector<Tensor> apart;
-  {
-    const nn::ObserverGuard watch(attn, [](const nn::Observation&) {});
-    apart = pass();
-  }
-  for (size_t i = 0; i < fused.size(); ++i) CHECK(bit_equal(fused[i], apart[i]));
-  if (attention_takes_rounded(Precision::kBf16)) CHECK(fused_live < live - dy.numel() * 2 * 3);
-  const NoGradGuard no_grad;
-  CHECK(bit_equal(attn(rand_normal({2, 65, 96}, 0, 1, Rng(43))).value(), fused[0]));  // by packed weights
 }
 
 }  // namespace vitrail::testing

@@ -72,6 +72,21 @@ TEST_CASE("round_to_bf16 adds up columns as they were, in the same pass and for 
   }
 }
 
+TEST_CASE("round_to_bf16 with a factor per sample has the bits of multiplying first, its column sums too") {
+  for (const Shape& shape : {Shape{3, 65, 192}, Shape{5, 7}, Shape{2, 3, 4, 5}, Shape{0, 3}, Shape{3, 0, 2}}) {
+    Shape each = shape;
+    for (int axis = 1; axis < each.size(); ++axis) each[axis] = 1;
+    const Tensor x = random(shape, 21), samples = random(each, 22), scaled = mul(x, samples);
+    Tensor sums, wanted_sums;
+    CHECK(bit_equal(round_to_bf16(x, &sums, &samples), round_to_bf16(scaled, &wanted_sums)));
+    CHECK(bit_equal(sums, wanted_sums));
+    const Tensor rounded = round_to_bf16(x);
+    CHECK(bit_equal(round_to_bf16(rounded, nullptr, &samples), round_to_bf16(mul(widen_bf16(rounded), samples))));
+  }
+  const Tensor samples = random({2, 1}, 23);
+  CHECK(refuses([&] { round_to_bf16(zeros({3, 4}), nullptr, &samples); }, ErrorKind::kShape, "samples is [2, 1], x is [3, 4]"));
+}
+
 TEST_CASE("rounded numbers are for products: whoever wants to calculate with them is told how") {
   const Tensor x = round_to_bf16(random({2, 3}, 3));
   CHECK(refuses([&] { add(x, x); }, ErrorKind::kValue, "dtype is bf16"));
@@ -123,7 +138,7 @@ TEST_CASE("linear functions of rounded numbers have the bits of those that round
     // Where the product does not round, it reads the rounded numbers.
     const Tensor x_read = rounds ? x : widen_bf16(rx), dy_read = rounds ? dy : widen_bf16(rdy);
     CHECK(bit_equal(linear(rx, w, b, bf16), linear(x_read, w, b, bf16)));
-    CHECK(bit_equal(linear_add(rx, w, b, residual, bf16), linear_add(x_read, w, b, residual, bf16)));
+    CHECK(bit_equal(linear_add(rx, w, b, residual, {}, bf16), linear_add(x_read, w, b, residual, {}, bf16)));
     CHECK(bit_equal(linear_backward_input(rdy, w, Precision::kBf16), linear_backward_input(dy_read, w, Precision::kBf16)));
     CHECK(bit_equal(linear_backward_weight(rdy, rx, Precision::kBf16),
                     linear_backward_weight(dy_read, x_read, Precision::kBf16)));
@@ -134,9 +149,10 @@ TEST_CASE("linear functions of rounded numbers have the bits of those that round
     const Tensor h = linear_gelu(x, w, b, {.slope = &slope}, bf16), rounded = linear_gelu_rounded(rx, w, b, &rounded_slope);
     CHECK(bit_equal(rounded, round_to_bf16(h)));
     CHECK(bit_equal(rounded_slope, round_to_bf16(slope)));
-    const PackedWeight packed(w, Precision::kBf16);
-    CHECK(bit_equal(linear_gelu_rounded(x, w, b, nullptr, &packed), rounded));
-    CHECK(bit_equal(linear_rounded(x, w, b, &packed), linear_rounded(x, w, b)));
+    for (int time = 0; time < 2; ++time) {  // packed and kept, then from what was kept
+      CHECK(bit_equal(linear_gelu_rounded(x, w, b, nullptr, /*keep_packed=*/true), rounded));
+      CHECK(bit_equal(linear_rounded(x, w, b, /*keep_packed=*/true), linear_rounded(x, w, b)));
+    }
     const Tensor dh = random({rows, 128}, 11), w2 = random({128, 128}, 12), read_slope = widen_bf16(rounded_slope);
     CHECK(bit_equal(linear_backward_input_rounded(dh, w2, rounded_slope),
                     round_to_bf16(linear_backward_input(dh, w2, Precision::kBf16, &read_slope))));
