@@ -12,7 +12,7 @@ struct ProgressState {
   int64_t epoch = 0, epochs = 0;  // epoch counts from 1 here
   int64_t step = 0, steps = 0;    // updates done and to do in the whole run
   double loss = 0;                // running mean of the epoch
-  double top1 = 0;                // running mean of the epoch, in [0, 1]
+  std::string scores{};           // what the task reports beside the loss: "top-1 81.2 %"
   double images_per_second = 0;
   double seconds_left = 0;
 };
@@ -32,7 +32,7 @@ class Progress {
 
   // Terminal: rewrites the line, at most ten times a second. Otherwise: a plain line at most every ten seconds.
   void update(const ProgressState& state);
-  // A whole line that stays; the rewritten line is cleared first.
+  // A whole line that stays; the rewritten line is cleared first. Waits for a reader that is slow, until a signal arrives.
   void line(const std::string& text);
 
  private:

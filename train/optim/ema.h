@@ -16,12 +16,15 @@ class Ema {
   Ema(nn::Module& module, double decay);
 
   // a = d a + (1 - d) w with d = min(decay, (1 + t) / (10 + t)) for the t-th call, t = 0, 1, ...: the average is not held back
-  // by the first, random weights. Parameters that do not require a gradient are averaged too.
+  // by the first, random weights. Parameters that do not require a gradient are averaged too. Error(kValue) naming the tensor
+  // if its shape or dtype is no longer that of its average; then nothing has been changed.
   void update();
   double decay_at(int64_t update) const;
 
   // Exchanges the module's weights with the averages, without a copy. Call it again to go back.
   void swap();
+  // True while the averages stand in the module.
+  bool swapped() const { return swapped_; }
 
   int64_t updates() const { return updates_; }
   void set_updates(int64_t updates) { updates_ = updates; }
@@ -36,6 +39,7 @@ class Ema {
   std::vector<Tensor> averages_;  // of parameters_, then of buffers_
   double decay_;
   int64_t updates_ = 0;
+  bool swapped_ = false;
 };
 
 // Swaps the averages in for the length of a scope; does nothing for a null pointer.
