@@ -4,7 +4,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "tensor/kernels/norm_detail.h"
+#include "tensor/kernels/norm_sums.h"
 #include "tensor/machine/bf16.h"
 #include "tensor/machine/parallel.h"
 #include "tensor/ops/elementwise.h"
@@ -73,7 +73,7 @@ template <class T>
 void round_matrix(const T* x, int64_t rows, int64_t n, Bf16* out, Tensor* column_sums, const RowFactors& factors = {}) {
   // At least 32 rows a chunk: the partial sums are then a small part of x.
   const int64_t grain = detail::row_grain(n, column_sums ? 32 : 1), length = chunk_length(rows, grain);
-  const int64_t chunks = (rows + length - 1) / length;
+  const int64_t chunks = ceil_div(rows, length);
   std::vector<double> sums(column_sums ? chunks * n : 0);
   parallel_for(rows, grain, [&](int64_t begin, int64_t end) {
     double* const own_sums = column_sums ? sums.data() + begin / length * n : nullptr;

@@ -8,21 +8,13 @@
 
 #include <cstdint>
 
-#include "tensor/product/gemm.h"
 #include "tensor/product/micro_kernel.h"
-#include "tensor/product/operand.h"
-#include "tensor/product/precision.h"
+#include "tensor/product/pack.h"
 
 namespace vitrail::detail {
 
-// A [M, K] as the micro-kernel reads it: element (row, step) at row * row_step + step * depth_step.
-struct LeftOperand {
-  const void* data;
-  int64_t rows, steps, row_step, depth_step;
-};
-
 // Rows that are written in whole vectors whatever the kernel: N filled up to a multiple of 16.
-constexpr int64_t padded_cols(int64_t cols) { return (cols + 15) / 16 * 16; }
+constexpr int64_t padded_cols(int64_t cols) { return round_up(cols, 16); }
 
 // Rows that will be read soon, of whatever numbers.
 struct ReadSoon {
@@ -45,7 +37,7 @@ class PanelProduct {
   // What the kernels of this precision need. There must be some (has_product_kernels()).
   explicit PanelProduct(Precision precision);
 
-  ProductFormat format() const { return format_; }
+  Precision precision() const { return precision_; }
 
   // Elements that B [K, N] takes when packed: its columns are filled up to whole panels with zeros. The last panel may be
   // narrower than the others.
@@ -61,13 +53,13 @@ class PanelProduct {
   // C = A B, or C += A B with `add`, for B [K, N] packed and C [M, N] or [M, padded_cols(N)], whose further columns
   // then are zero. Every element of C is one sum over k in ascending order, so its bits depend neither on the strides nor
   // on M and N. K = 0 gives zeros. Does not count its FLOPs: the caller does, once for all.
-  // `soon`: what will be read next. A few of its rows are asked for between two tiles, whose operands are in the cache: so
-  // memory is never idle, and nobody waits for it.
+  // `soon`: what will be read next. A few of its rows are prefetched between two tiles, whose operands are in the cache, so
+  // that the loads overlap with arithmetic.
   void multiply(const LeftOperand& a, const uint32_t* panels, int64_t cols, const MatrixView<float>& c, bool add = false,
                 const ReadSoon& soon = {}) const;
 
  private:
-  ProductFormat format_;
+  Precision precision_;
   const MicroKernel& kernel_;
 };
 
