@@ -7,15 +7,9 @@
 
 #include <vector>
 
-#include "autograd/node.h"
+#include "autograd/record.h"
 #include "autograd/variable.h"
-#include "tensor/ops/conv.h"
-#include "tensor/ops/elementwise.h"
-#include "tensor/ops/indexing.h"
-#include "tensor/ops/loss.h"
-#include "tensor/ops/pool.h"
-#include "tensor/ops/reduce.h"
-#include "tensor/ops/resize.h"
+#include "tensor/ops.h"
 #include "tensor/rng.h"
 
 namespace vitrail {

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "autograd/modes.h"
 #include "autograd/variable.h"
 
 namespace vitrail::nn {
@@ -34,7 +35,8 @@ class Module {
   // Switches dropout, drop path and batch norm, in this module and all below. Never touches requires_grad.
   void train(bool on = true);
   void eval() { train(false); }
-  bool training() const { return training_; }
+  // Inside a checkpoint's recomputation: what it was in the forward pass (autograd/modes.h: replayed).
+  bool training() const { return replayed(training_); }
 
   // All parameters below, in registration order, with dotted paths. Buffers are state that is no parameter (running means).
   std::vector<NamedParameter> named_parameters();

@@ -1,4 +1,4 @@
-#include "autograd/node.h"
+#include "autograd/modes.h"
 #include "autograd/ops.h"
 #include "data/loader.h"
 #include "train/metrics.h"

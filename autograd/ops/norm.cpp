@@ -50,9 +50,9 @@ Variable group_norm(const Variable& x, int64_t groups, const Variable& weight, c
 
 namespace {
 
-// r = (1 - momentum) r + momentum s
+// r = (1 - momentum) r + momentum s, once: not when a checkpoint computes the layer again
 void move_towards(Tensor& running, const Tensor& now, double momentum) {
-  if (running.defined()) copy_(running, add(mul(to(running, Dtype::f64), 1 - momentum), mul(now, momentum)));
+  if (running.defined() && !recomputing()) copy_(running, add(mul(to(running, Dtype::f64), 1 - momentum), mul(now, momentum)));
 }
 
 // With fixed statistics the layer is y = x scale + shift, one scale per channel.
