@@ -34,11 +34,13 @@ std::string svg_number(double value) {
   return (value < 0 && hundredths != 0 ? "-" : "") + text;
 }
 
-Svg::Svg(double width, double height, const std::string& style) {
+std::string svg_start(double width, double height, const std::string& style) {
   const std::string w = svg_number(width), h = svg_number(height);
-  body_ = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" + w + "\" height=\"" + h + "\" viewBox=\"0 0 " + w + " " + h +
-          "\">\n<style>" + style + "</style>\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n";
+  return "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" + w + "\" height=\"" + h + "\" viewBox=\"0 0 " + w + " " + h +
+         "\">\n<style>" + style + "</style>\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n";
 }
+
+Svg::Svg(double width, double height, const std::string& style) : body_(svg_start(width, height, style)) {}
 
 void Svg::rect(double x, double y, double width, double height, const std::string& attributes) {
   body_ += "<rect x=\"" + svg_number(x) + "\" y=\"" + svg_number(y) + "\" width=\"" + svg_number(width) + "\" height=\"" +

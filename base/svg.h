@@ -8,6 +8,9 @@ namespace vitrail {
 // Text as XML content or attribute value: < > & " become entities, control bytes spaces; at most 400 bytes are kept.
 std::string escape_xml(const std::string& text);
 
+// The start of a page: the <svg> element, its style, a white ground. The page ends with "</svg>\n".
+std::string svg_start(double width, double height, const std::string& style);
+
 // One page, drawn from the back to the front. Coordinates are in pixels from the upper left corner. `attributes` are written
 // as they are: fill="#fff" class="title".
 class Svg {

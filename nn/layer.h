@@ -3,7 +3,7 @@
 
 #include <functional>
 
-#include "autograd/ops.h"
+#include "autograd/variable.h"
 #include "nn/module.h"
 
 namespace vitrail::nn {

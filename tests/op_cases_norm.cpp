@@ -1,4 +1,6 @@
 // Gradient checks of softmax and the normalisation layers.
+#include "autograd/ops/layers.h"
+#include "autograd/ops/math.h"
 #include "tensor/ops.h"
 #include "tests/op_cases_parts.h"
 
@@ -108,7 +110,8 @@ OpCase batch_norm_case() {
        {"training, transposed", {transposed_leaf({3, 2, 2, 3}, 18), leaf({2}, 19), leaf({2}, 20)}, batch_norm_fn(true, 2)},
        {"evaluation, strided", {strided_leaf({3, 2, 4}, 21), strided_leaf({2}, 22), leaf({2}, 23)}, batch_norm_fn(false, 2)},
        {"training, expanded", {expanded_leaf({1, 2, 4}, {3, 2, 4}, 24), leaf({2}, 25), leaf({2}, 26)}, batch_norm_fn(true, 2)},
-       {"training, one value per channel", {leaf({1, 3, 1}, 27), leaf({3}, 28), leaf({3}, 29)}, batch_norm_fn(true, 3)},
+       {"training, two values per channel", {leaf({1, 3, 2}, 27), leaf({3}, 28), leaf({3}, 29)}, batch_norm_fn(true, 3)},
+       {"evaluation, one value per channel", {leaf({1, 3, 1}, 27), leaf({3}, 28), leaf({3}, 29)}, batch_norm_fn(false, 3)},
        {"training, no samples", {leaf({0, 3, 2}, 30), leaf({3}, 31), leaf({3}, 32)}, batch_norm_fn(true, 3)},
        {"evaluation, no samples", {leaf({0, 3, 2}, 33), leaf({3}, 34), leaf({3}, 35)}, batch_norm_fn(false, 3)}}};
 }

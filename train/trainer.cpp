@@ -2,7 +2,7 @@
 
 #include <chrono>
 
-#include "autograd/ops.h"
+#include "autograd/ops/layers.h"
 #include "data/loader.h"
 #include "tensor/product/precision.h"
 #include "tensor/rng.h"

@@ -1,8 +1,9 @@
 // Activation functions, softmax and log-softmax.
 #include <cmath>
 
-#include "autograd/ops.h"
+#include "autograd/ops/layers.h"
 #include "autograd/rule.h"
+#include "tensor/ops.h"
 
 namespace vitrail {
 

@@ -1,5 +1,6 @@
 // Tensors put together, taken apart, repeated, reversed or cut along a diagonal.
-#include "autograd/ops.h"
+#include "autograd/ops/shape.h"
+#include "tensor/ops.h"
 #include "tensor/view.h"
 
 namespace vitrail {

@@ -3,8 +3,10 @@
 #include <numbers>
 #include <utility>
 
-#include "autograd/ops.h"
+#include "autograd/ops/math.h"
+#include "autograd/ops/shape.h"
 #include "autograd/rule.h"
+#include "tensor/ops.h"
 
 namespace vitrail {
 

@@ -1,6 +1,8 @@
 // Images [B, C, H, W]: padding, convolution, pooling, resizing. Each is linear in x (max pooling: linear once the maxima are chosen), so
 // its gradient is the transposed map; tensor/ops/{conv,pool,resize}.h give forward and backward under their formulas.
-#include "autograd/ops.h"
+#include "autograd/ops/layers.h"
+#include "autograd/ops/shape.h"
+#include "tensor/ops.h"
 #include "tensor/view.h"
 
 namespace vitrail {

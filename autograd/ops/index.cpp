@@ -1,6 +1,7 @@
 // Elements chosen by an index tensor, by rank or by order. An element that was chosen several times sums its gradients, in the
 // order of the indices; one that was not chosen gets 0. Indices have no gradient.
-#include "autograd/ops.h"
+#include "autograd/ops/shape.h"
+#include "tensor/ops.h"
 
 namespace vitrail {
 

@@ -2,8 +2,10 @@
 #include <algorithm>
 #include <cmath>
 
-#include "autograd/ops.h"
+#include "autograd/ops/layers.h"
+#include "autograd/ops/math.h"
 #include "autograd/rule.h"
+#include "tensor/ops.h"
 
 namespace vitrail {
 

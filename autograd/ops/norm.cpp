@@ -1,7 +1,10 @@
 // Normalisation by statistics of a row, a group of channels, or a batch; regularisation by random zeroing.
 #include <algorithm>
 
-#include "autograd/ops.h"
+#include "autograd/ops/layers.h"
+#include "autograd/ops/math.h"
+#include "autograd/ops/shape.h"
+#include "tensor/ops.h"
 #include "tensor/ops/dropout.h"
 #include "tensor/ops/norm.h"
 #include "tensor/view.h"
@@ -81,10 +84,14 @@ Variable batch_norm(const Variable& x, const Variable& weight, const Variable& b
     return with_running_statistics(x, weight, bias, running_mean, running_var, eps);
   }
   const Tensor w = weight.defined() ? weight.value() : Tensor(), b = bias.defined() ? bias.value() : Tensor();
-  const BatchNormResult result = batch_norm_forward(x.value(), w, b, eps);
   const double n = static_cast<double>(x.numel()) / static_cast<double>(std::max<int64_t>(1, x.size(1)));
-  move_towards(running_mean, result.mean, momentum);
-  move_towards(running_var, mul(result.var, n > 1 ? n / (n - 1) : 1), momentum);  // the unbiased variance
+  check(n != 1, ErrorKind::kValue, "batch_norm", "training needs more than one value a channel, or each is its own mean: x is ",
+        x.shape(), ". Hint: use larger batches (also the last one of an epoch), or evaluation mode.");
+  const BatchNormResult result = batch_norm_forward(x.value(), w, b, eps);
+  if (n > 0) {  // statistics of nothing are no statistics
+    move_towards(running_mean, result.mean, momentum);
+    move_towards(running_var, mul(result.var, n / (n - 1)), momentum);  // the unbiased variance
+  }
   return record(
       "batch_norm", result.output, {x, weight, bias},
       [xv = Saved(x), wv = Saved(w), mean = Saved(result.mean), var = Saved(result.var), eps](const Tensor& dy, Grads& d) {

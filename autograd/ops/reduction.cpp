@@ -3,8 +3,9 @@
 #include <cmath>
 #include <vector>
 
-#include "autograd/ops.h"
+#include "autograd/ops/math.h"
 #include "autograd/rule.h"
+#include "tensor/ops.h"
 
 namespace vitrail {
 

@@ -1,5 +1,6 @@
 // The same elements under another shape or order, or some of them. All are views where the tensor function is one.
-#include "autograd/ops.h"
+#include "autograd/ops/shape.h"
+#include "tensor/ops.h"
 #include "tensor/view.h"
 
 namespace vitrail {

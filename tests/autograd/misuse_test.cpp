@@ -101,3 +101,15 @@ TEST_CASE("two backward passes over a reduction of nothing add up") {
   add_(nothing, zeros({0, 3}));
   fill_(nothing, 1);
 }
+
+TEST_CASE("batch norm in training refuses one value a channel, and learns nothing from none") {
+  const Tensor mean = full({3}, 0.5), var = full({3}, 2);
+  const auto train = [&](const Shape& shape) { return batch_norm(Variable(zeros(shape), true), {}, {}, mean, var, true); };
+  CHECK_THROWS_WITH_AS(train({1, 3}), doctest::Contains("[batch_norm] training needs more than one value a channel"), Error);
+  CHECK_THROWS_WITH_AS(train({1, 3, 1, 1}), doctest::Contains("x is [1, 3, 1, 1]"), Error);
+  train({0, 3, 4, 4}).backward(zeros({0, 3, 4, 4}));
+  CHECK(bit_equal(mean, full({3}, 0.5)));
+  CHECK(bit_equal(var, full({3}, 2)));
+  train({1, 3, 1, 2});
+  CHECK(mean.at({0}) == doctest::Approx(0.45));
+}
