@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 
+#include "autograd/modes.h"
 #include "base/json_writer.h"
 #include "cli/command.h"
 #include "data/image/image.h"

@@ -7,7 +7,7 @@
 #include <ctime>
 #include <optional>
 
-#include "autograd/ops.h"
+#include "autograd/ops/layers.h"
 #include "base/file.h"
 #include "base/json_writer.h"
 #include "data/loader.h"

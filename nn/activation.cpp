@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "autograd/ops/layers.h"
+#include "autograd/ops/math.h"
 #include "tensor/ops/dropout.h"
 
 namespace vitrail::nn {

@@ -2,6 +2,9 @@
 
 #include "nn/fused_block.h"
 
+#include "autograd/ops/layers.h"
+#include "autograd/ops/math.h"
+
 namespace vitrail::nn {
 namespace {
 

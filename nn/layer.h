@@ -5,7 +5,7 @@
 #include <string>
 #include <unordered_map>
 
-#include "autograd/ops.h"
+#include "autograd/variable.h"
 #include "nn/module.h"
 
 namespace vitrail::nn {

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "autograd/ops/layers.h"
 #include "nn/init.h"
 
 namespace vitrail::nn {

@@ -1,5 +1,7 @@
 #include "nn/norm.h"
 
+#include "autograd/ops/layers.h"
+#include "tensor/ops/linear.h"
 namespace vitrail::nn {
 namespace {
 Variable ones_parameter(int64_t n) { return Variable(ones({n}), true); }

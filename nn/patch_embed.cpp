@@ -1,5 +1,8 @@
 #include "nn/patch_embed.h"
 
+#include "autograd/ops/layers.h"
+#include "autograd/ops/math.h"
+#include "autograd/ops/shape.h"
 #include "nn/init.h"
 
 namespace vitrail::nn {

@@ -2,6 +2,9 @@
 #include <limits>
 
 #include "autograd/ops/fused.h"
+#include "autograd/ops/layers.h"
+#include "autograd/ops/math.h"
+#include "autograd/ops/shape.h"
 #include "tensor/ops.h"
 #include "tests/op_cases_parts.h"
 

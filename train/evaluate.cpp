@@ -2,7 +2,9 @@
 
 #include <cmath>
 
-#include "autograd/node.h"
+#include "autograd/modes.h"
+#include "autograd/ops/layers.h"
+#include "data/loader.h"
 #include "train/interrupt.h"
 #include "train/printable.h"
 #include "train/task/classification.h"

@@ -2,6 +2,8 @@
 
 #include <chrono>
 
+#include "autograd/ops/layers.h"
+#include "data/loader.h"
 #include "nn/norm.h"
 #include "tensor/product/precision.h"
 #include "tensor/rng.h"

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "autograd/node.h"
+#include "autograd/record.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/linear.h"
 #include "tensor/ops/rounding.h"

@@ -1,6 +1,6 @@
 #include "train/task/task.h"
 
-#include "autograd/node.h"
+#include "autograd/modes.h"
 #include "base/file.h"
 #include "tensor/ops.h"
 #include "train/task/classification.h"
