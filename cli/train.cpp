@@ -31,8 +31,8 @@ TrainConfig config_from(const Options& o, const DatasetInfo& info) {
 }
 
 TrainJob job_from(const Options& o) {
-  check(o.baseline.empty() || o.baseline == "linear", ErrorKind::kValue, "train", "unknown baseline: it is \"", o.baseline,
-        "\". Hint: --baseline linear.");
+  check(o.baseline.empty() || o.baseline == "linear", ErrorKind::kValue, "train", "unknown baseline: it is ", quote(o.baseline),
+        ". Hint: --baseline linear.");
   TrainJob job;
   job.model = o.model;
   job.out = o.out;

@@ -18,7 +18,6 @@ static_assert(std::endian::native == std::endian::little, "the data of a file is
 
 constexpr int64_t kMaxHeader = 100'000'000;
 constexpr size_t kMaxName = 1024;
-constexpr size_t kMaxMessage = 300;
 
 // Gives `bytes` bytes from `offset`.
 using Source = std::function<void(int64_t offset, void* to, int64_t bytes)>;
@@ -34,7 +33,7 @@ using Entry = SafetensorsEntry;
 
 class Reader {
  public:
-  Reader(std::string source, int64_t size, Source read) : source_(escaped(source, 120)), size_(size), read_(std::move(read)) {}
+  Reader(std::string source, int64_t size, Source read) : source_(escaped_path(source)), size_(size), read_(std::move(read)) {}
 
   SafetensorsFile load() {
     SafetensorsHeader header = read_header();
@@ -50,9 +49,7 @@ class Reader {
   template <class... Parts>
   void require(bool rule, const Parts&... parts) const {
     if (rule) return;
-    std::string text = cat("[safetensors] ", source_, ": ", parts...);
-    if (text.size() > kMaxMessage) text = text.substr(0, kMaxMessage - 3) + "...";  // a shape alone may have 170 digits
-    throw Error(ErrorKind::kData, text);
+    fail(ErrorKind::kData, "safetensors", source_, ": ", parts...);
   }
 
   SafetensorsHeader read_header() {
@@ -85,7 +82,7 @@ class Reader {
   }
 
   void check_span(const Entry& e) const {
-    const std::string name = escaped(e.name, 60);
+    const std::string name = escaped(e.name);
     require(e.begin <= e.end && e.end <= size_ - data_start_, "tensor ", name, ": bytes ", e.begin, " to ", e.end, " of ",
             size_ - data_start_);
     check_size(e, name);
@@ -111,7 +108,7 @@ class Reader {
                      [](const Entry& a, const Entry& b) { return a.begin != b.begin ? a.begin < b.begin : a.end < b.end; });
     int64_t place = 0;
     for (const Entry& e : entries) {
-      require(e.begin == place, "tensor ", escaped(e.name, 60), " starts at byte ", e.begin, ", the one before ends at ",
+      require(e.begin == place, "tensor ", escaped(e.name), " starts at byte ", e.begin, ", the one before ends at ",
               place);
       place = e.end;
     }
@@ -176,15 +173,15 @@ const char* stored_name(Dtype dtype) {
 // Only what the strict reader will accept again is written.
 void check_text(const std::string& text, size_t max_bytes) {
   check(text.size() <= max_bytes, ErrorKind::kValue, "safetensors", "a name may have at most ", max_bytes,
-        " bytes: ", escaped(text, 60));
-  check(is_utf8(text), ErrorKind::kValue, "safetensors", "not UTF-8: ", escaped(text, 60));
+        " bytes: ", escaped(text));
+  check(is_utf8(text), ErrorKind::kValue, "safetensors", "not UTF-8: ", escaped(text));
 }
 
 void write_metadata(JsonWriter& json, const SafetensorsFile& file) {
   std::set<std::string> keys;
   json.key("__metadata__").begin_object();
   for (const auto& [key, value] : file.metadata) {
-    check(keys.insert(key).second, ErrorKind::kValue, "safetensors", "the metadata key ", escaped(key, 60), " stands twice");
+    check(keys.insert(key).second, ErrorKind::kValue, "safetensors", "the metadata key ", escaped(key), " stands twice");
     check_text(key, kMaxName);
     check_text(value, value.size());
     json.field(key, value);
@@ -200,9 +197,9 @@ std::string header_text(const SafetensorsFile& file) {
   int64_t place = 0;
   for (const auto& [name, tensor] : file.tensors) {
     check(!name.empty() && name != "__metadata__" && names.insert(name).second, ErrorKind::kValue, "safetensors",
-          "tensor names must be unique and not empty: ", escaped(name, 60));
+          "tensor names must be unique and not empty: ", escaped(name));
     check_text(name, kMaxName);
-    check(tensor.defined(), ErrorKind::kValue, "safetensors", escaped(name, 60), " is undefined");
+    check(tensor.defined(), ErrorKind::kValue, "safetensors", escaped(name), " is undefined");
     const int64_t bytes = checked_bytes(tensor.shape(), size_of(tensor.dtype()));
     json.key(name).begin_object().field("dtype", stored_name(tensor.dtype()));
     json.field("shape", std::vector<int64_t>(tensor.shape().begin(), tensor.shape().end()));

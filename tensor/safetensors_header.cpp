@@ -99,14 +99,14 @@ class HeaderWalk : public json::json_sax_t {
     if (depth_ == 0) return complain("the header must be an object");
     if (in_metadata_) {
       return complain(depth_ == 1 ? "__metadata__ must be an object of texts"
-                                  : cat("__metadata__.", escaped(field_, 60), " must be a text"));
+                                  : cat("__metadata__.", escaped(field_), " must be a text"));
     }
     if (depth_ == 1) return wrong_fields();
     if (field_ == "dtype") return complain(cat("tensor ", tensor(), ": dtype must be a text"));
     return field_ == "shape" ? complain(cat("tensor ", tensor(), ": shape must be a list of at most ", kMaxDims, " sizes"))
                              : bad_offsets();
   }
-  std::string tensor() const { return escaped(entry_.name, 60); }
+  std::string tensor() const { return escaped(entry_.name); }
 
   bool tensor_name(std::string& name) {
     in_metadata_ = name == "__metadata__";
@@ -128,7 +128,7 @@ class HeaderWalk : public json::json_sax_t {
     if (name != "dtype" && name != "shape" && name != "data_offsets") return wrong_fields();
     return fields_.insert(name).second || twice(name);
   }
-  bool twice(const std::string& name) { return complain(cat("the key ", escaped(name, 60), " stands twice")); }
+  bool twice(const std::string& name) { return complain(cat("the key ", escaped(name), " stands twice")); }
 
   int depth_ = 0;  // of objects
   bool in_list_ = false, in_metadata_ = false, metadata_seen_ = false;

@@ -51,7 +51,7 @@ Tensor from_interleaved(const uint8_t* samples, int64_t channels, int64_t height
 }
 
 Tensor decode_image(std::span<const uint8_t> bytes, const std::string& name, const ImageLimits& limits) {
-  const std::string file = escaped(name);
+  const std::string file = escaped_path(name);
   check(!bytes.empty(), ErrorKind::kData, "image", file, ": the file is empty");
   if (is_png(bytes)) return decode_png(bytes, file, limits);
   if (is_netpbm(bytes)) return decode_netpbm(bytes, file, limits);

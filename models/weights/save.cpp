@@ -22,7 +22,7 @@ constexpr int kFormat = 2, kOldFormat = 1;
 
 template <class... Parts>
 [[noreturn]] void bad_file(const std::string& path, const Parts&... parts) {
-  fail(ErrorKind::kData, "load_model", escaped(path, 200), ": ", parts...);
+  fail(ErrorKind::kData, "load_model", escaped_path(path), ": ", parts...);
 }
 
 std::string card_text(const std::string& architecture, const ModelCard& card) {
@@ -130,7 +130,7 @@ void save_model(const std::string& dir, nn::Module& model, const std::string& ar
   file.metadata.emplace_back(kCard, card_text(architecture, card));
   std::error_code error;
   fs::create_directories(dir, error);
-  check(!error, ErrorKind::kIo, "save_model", escaped(dir, 200), " cannot be made: ", error.message(), ".");
+  check(!error, ErrorKind::kIo, "save_model", escaped_path(dir), " cannot be made: ", error.message(), ".");
   save_safetensors((fs::path(dir) / kModelFile).string(), file);
   remove_old_config(dir);
 }

@@ -103,9 +103,3 @@ TEST_CASE("file: reading behind the end says how much is missing") {
   char four[4];
   CHECK(refuses([&] { file.read_at(3, four, 4); }, ErrorKind::kData, "2 bytes are missing at byte 5"));
 }
-
-TEST_CASE("file: text for messages has no control bytes and a bounded length") {
-  CHECK(escaped("plain") == "plain");
-  CHECK(escaped("a\nb\x1b[2J\xff") == "a\\x0ab\\x1b[2J\\xff");
-  CHECK(escaped(std::string(500, 'x'), 10) == "xxxxxxxxxx...");
-}

@@ -1,6 +1,7 @@
 #include "data/sets/idx.h"
 
 #include "base/gzip.h"
+#include "data/sets/mnist.h"
 #include "tests/support/data_test.h"
 
 using namespace vitrail;
@@ -25,6 +26,14 @@ std::string folder_refusal(const Bytes& images, const Bytes& labels) {
 
 std::string idx_refusal(const Bytes& bytes, int rank = 3) {
   return refusal(ErrorKind::kData, [&] { decode_idx(bytes, "some/file", rank); });
+}
+
+Bytes unpacked(const Bytes& packed, int64_t limit) {
+  const ByteSource source = source_of(packed, "x");
+  Bytes result(static_cast<size_t>(limit));
+  UnpackedStream stream(source);
+  result.resize(static_cast<size_t>(stream.read(result.data(), limit)));
+  return result;
 }
 
 }  // namespace
@@ -64,7 +73,9 @@ TEST_CASE("a wrong magic number says which part is wrong") {
   CHECK_SAYS(idx_refusal(bytes), "not an IDX file: it begins with bytes 137 0");
   bytes = idx_bytes({2, 3, 4});
   bytes[2] = 0x0D;
-  CHECK_SAYS(idx_refusal(bytes), "elements must be unsigned bytes (type 8): their type is 13");
+  CHECK_SAYS(idx_refusal(bytes), "elements must be unsigned bytes (type 8) or 32-bit integers (type 12): their type is 13");
+  bytes[2] = 0x0A;
+  CHECK_SAYS(idx_refusal(bytes), "unknown type of elements: 10");
   CHECK_SAYS(idx_refusal(idx_bytes({4}), 3), "rank must be 3 (images): it is 1");
 }
 
@@ -89,8 +100,8 @@ TEST_CASE("several gzip members are one file, and a limit stops unpacking") {
   Bytes packed = gzip_bytes({1, 2, 3});
   const Bytes second = gzip_bytes({4, 5});
   packed.insert(packed.end(), second.begin(), second.end());
-  CHECK(gunzip(packed, "x", 100) == Bytes{1, 2, 3, 4, 5});
-  CHECK(gunzip(packed, "x", 4) == Bytes{1, 2, 3, 4});
+  CHECK(unpacked(packed, 100) == Bytes{1, 2, 3, 4, 5});
+  CHECK(unpacked(packed, 4) == Bytes{1, 2, 3, 4});
 }
 
 TEST_CASE("images and labels of a folder belong together") {
@@ -118,7 +129,9 @@ TEST_CASE("a folder is read under each of the usual names") {
 TEST_CASE("what is missing in a folder is named") {
   const Folder folder;
   const auto message = refusal(ErrorKind::kIo, [&] { read_mnist_folder(folder.path(), "train", small_info()); });
-  CHECK_SAYS(message, "looked for train-images-idx3-ubyte, train-images-idx3-ubyte.gz, train-images.idx3-ubyte");
+  CHECK_SAYS(message, "looked for train-images-idx3-ubyte, train-images.idx3-ubyte, plain or .gz. It is empty.");
+  folder.write("some.txt", {1});
+  CHECK_SAYS(refusal(ErrorKind::kIo, [&] { read_mnist_folder(folder.path(), "train", small_info()); }), "It holds some.txt.");
   CHECK_SAYS(refusal(ErrorKind::kIo, [&] { read_mnist_folder(folder.file("no"), "train", small_info()); }),
              "there is no such folder");
 }
