@@ -68,15 +68,14 @@ Report about_dataset(const std::string& spec) {
 }
 
 Report about_safetensors(const std::string& path) {
-  const SafetensorsFile file = load_safetensors(path);
+  const SafetensorsHeader file = read_safetensors_info(path);
   for (const auto& [key, value] : file.metadata)
     if (key == "vitrail") return about_saved(path);
-  Report report("safetensors", cat("safetensors file with ", file.tensors.size(), " tensors\n"));
+  Report report("safetensors", cat("safetensors file with ", file.entries.size(), " tensors\n"));
   report.json.key("tensors").begin_object();
-  for (const auto& [name, tensor] : file.tensors) {
-    report.text += cat("  ", escaped(name), " ", name_of(tensor.dtype()), " ", tensor.shape(), "\n");
-    report.json.key(name).begin_object().field("dtype", name_of(tensor.dtype()));
-    report.json.field("shape", extents(tensor.shape())).end_object();
+  for (const SafetensorsEntry& e : file.entries) {  // in the file's own dtypes, not in those that they are read as
+    report.text += cat("  ", escaped(e.name), " ", e.type, " ", e.shape, "\n");
+    report.json.key(e.name).begin_object().field("dtype", e.type).field("shape", extents(e.shape)).end_object();
   }
   report.json.end_object();
   return report;
@@ -90,7 +89,9 @@ Report about_idx(const ByteSource& source) {
 }
 
 Report about_image(const std::string& path) {
-  const Tensor x = read_image(path);
+  std::string note;
+  const Tensor x = read_image(path, {}, &note);
+  if (!note.empty()) complain(cat("note: ", escaped_path(path), ": ", note));
   Report report("picture", cat("picture, ", x.size(2), " x ", x.size(1), ", ", x.size(0), " channels\n"));
   report.json.field("shape", extents(x.shape()));
   return report;

@@ -26,8 +26,11 @@ struct Options {
 };
 
 Tensor read_picture(const std::string& path, const std::optional<int64_t>& index) {
-  if (!index) return read_image(path);
-  return read_idx_picture(path, *index);
+  if (index) return read_idx_picture(path, *index);
+  std::string note;
+  const Tensor picture = read_image(path, {}, &note);
+  if (!note.empty()) complain(cat("note: ", escaped_path(path), ": ", note));
+  return picture;
 }
 
 struct Prediction {

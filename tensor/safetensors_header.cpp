@@ -5,13 +5,15 @@
 #include <unordered_set>
 
 #include "base/error.h"
-#include "base/file.h"
+#include "base/json.h"
+#include "base/text.h"
 
 namespace vitrail {
 namespace {
 
 using nlohmann::json;
 
+constexpr size_t kMaxMetadataBytes = size_t{1} << 24;
 constexpr size_t kMaxTensors = 200'000, kMaxMetadata = 1000, kMaxName = 1024;
 constexpr uint64_t kMaxNumber = uint64_t{1} << 62;
 
@@ -37,6 +39,8 @@ class HeaderWalk : public json::json_sax_t {
   bool string(std::string& text) override {
     if (in_list_) return bad_number();
     if (depth_ == 2 && in_metadata_) {
+      metadata_bytes_ += field_.size() + text.size();
+      if (metadata_bytes_ > kMaxMetadataBytes) return complain(cat("__metadata__ has more than ", kMaxMetadataBytes, " bytes"));
       result.metadata.emplace_back(field_, text);
       return true;
     }
@@ -132,6 +136,7 @@ class HeaderWalk : public json::json_sax_t {
 
   int depth_ = 0;  // of objects
   bool in_list_ = false, in_metadata_ = false, metadata_seen_ = false;
+  size_t metadata_bytes_ = 0;
   std::string field_;  // the present key of an inner object
   SafetensorsEntry entry_;
   std::vector<int64_t> numbers_;
@@ -145,6 +150,11 @@ SafetensorsHeader read_safetensors_header(const std::string& text) {
   const size_t nul = text.find('\0');
   if (nul != std::string::npos) {
     walk.result.complaint = cat("a NUL byte at byte ", nul);
+    return std::move(walk.result);
+  }
+  const int64_t longest = longest_text(text);  // before the parser stores it
+  if (longest > static_cast<int64_t>(kMaxMetadataBytes)) {
+    walk.result.complaint = cat("a text of ", longest, " bytes, at most ", kMaxMetadataBytes);
     return std::move(walk.result);
   }
   bool valid = false;

@@ -44,7 +44,7 @@ std::vector<std::string> read_names(const std::string& path, size_t classes) {
     while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
     if (!line.empty()) names.push_back(line);
   }
-  check(names.size() == classes, ErrorKind::kData, "cifar", escaped_path(path.string()), ": it names ", names.size(),
+  check(names.size() == classes, ErrorKind::kData, "cifar", escaped_path(path), ": it names ", names.size(),
         " classes, there are ", classes);
   return names;
 }

@@ -72,7 +72,8 @@ DatasetPtr read_folder(const std::string& folder, const Form& form, DatasetInfo 
   check(images.size(1) == info.height && images.size(2) == info.width, ErrorKind::kData, "idx", escaped_path(image_path),
         ": images are ", images.size(1), " x ", images.size(2), ": ", info.name, " has ", info.height, " x ", info.width);
   check_labels(labels, form.first_label, label_path, info);
-  if (form.first_label != 0) labels = labels - static_cast<double>(form.first_label);
+  int64_t* label = labels.mutable_data<int64_t>();
+  for (int64_t i = 0; i < count; ++i) label[i] -= form.first_label;
   if (form.transposed) images = contiguous(transpose(images, 1, 2));
   const Shape shape{count, 1, info.height, info.width};
   return std::make_shared<MemoryDataset>(std::move(info), reshape(images, shape), labels);

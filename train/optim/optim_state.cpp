@@ -65,7 +65,7 @@ void Optimizer::load_state(const nn::StateDict& state) {
   for (const auto& [slot, values] : loaded) {
     bool whole = values.steps > 0;
     for (size_t k = 0; k < state_names_.size(); ++k) whole = whole && values.state[k].defined();
-    if (!whole) problems.push_back("a parameter has only a part of its state");
+    if (!whole) problems.push_back(cat("a parameter has only a part of its state"));
   }
   check(problems.empty(), ErrorKind::kValue, "optimizer", "state does not fit this ", name(), ": ", listed(problems, 3, 100),
         ". Hint: it must come from the same optimiser over the same model.");
