@@ -26,7 +26,7 @@ void check_command(const CLI::App& app, int argc, char** argv) {
     all += (all.empty() ? "" : ", ") + names.back();
   }
   const std::string near = nearest(argv[1], names);
-  fail(ErrorKind::kValue, "vitrail", "unknown command: ", quote(argv[1]),
+  fail(ErrorKind::kValue, "vitrail", "unknown command: ", escaped(argv[1]),
        ". Hint: ", near.empty() ? "one of " + all + "." : "did you mean " + near + "?");
 }
 

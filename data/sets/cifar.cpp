@@ -1,7 +1,7 @@
 #include "data/sets/cifar.h"
 
+#include <algorithm>
 #include <filesystem>
-#include <sstream>
 
 #include "base/file.h"
 #include "data/sets/find_file.h"
@@ -38,9 +38,12 @@ std::string root_folder(const std::string& folder, const char* usual, const std:
 // The lines of a name file, or nothing if there is no such file.
 std::vector<std::string> read_names(const std::string& path, size_t classes) {
   if (path.empty()) return {};
-  std::istringstream text(read_text_file(path, 1 << 20));
+  const std::string text = read_text_file(path, 1 << 20);
   std::vector<std::string> names;
-  for (std::string line; std::getline(text, line);) {
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = std::min(text.find('\n', at), text.size());
+    std::string line = text.substr(at, end - at);
+    at = end + 1;
     while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
     if (!line.empty()) names.push_back(line);
   }

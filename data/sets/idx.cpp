@@ -165,8 +165,8 @@ Tensor read_idx_picture(const std::string& path, int64_t index) {
   const IdxHeader h = read_header(source, stream);
   require(source, h.type == IdxType::kU8 && h.shape.size() == 3, "no pictures: they are u8 of rank 3, here is ", name_of(h.type),
           " of rank ", h.shape.size());
-  check(index >= 0 && index < h.shape[0], ErrorKind::kValue, "idx", source.name, ": no picture has this number: it is ", index,
-        ", they are numbered from 0 to ", h.shape[0] - 1);
+  check(index >= 0 && index < h.shape[0], ErrorKind::kValue, "idx", source.name, ": the number of a picture is outside [0, ",
+        h.shape[0], "): it is ", index);
   check_promise(source, h, stream.is_packed());
   const int64_t bytes = h.shape[1] * h.shape[2];
   if (stream.is_packed() && bytes > source.size + kTrusted) check_idx(source);

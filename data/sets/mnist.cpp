@@ -69,12 +69,12 @@ DatasetPtr read_folder(const std::string& folder, const Form& form, DatasetInfo 
   check(images.dtype() == Dtype::u8, ErrorKind::kData, "idx", escaped_path(image_path), ": images must be unsigned bytes (type 8)");
   check(count == labels.size(0), ErrorKind::kData, "idx", escaped_path(label_path), ": ", labels.size(0), " labels for ", count,
         " images of ", escaped_path(image_path));
+  if (form.transposed) images = contiguous(transpose(images, 1, 2));
   check(images.size(1) == info.height && images.size(2) == info.width, ErrorKind::kData, "idx", escaped_path(image_path),
         ": images are ", images.size(1), " x ", images.size(2), ": ", info.name, " has ", info.height, " x ", info.width);
   check_labels(labels, form.first_label, label_path, info);
   int64_t* label = labels.mutable_data<int64_t>();
   for (int64_t i = 0; i < count; ++i) label[i] -= form.first_label;
-  if (form.transposed) images = contiguous(transpose(images, 1, 2));
   const Shape shape{count, 1, info.height, info.width};
   return std::make_shared<MemoryDataset>(std::move(info), reshape(images, shape), labels);
 }

@@ -116,6 +116,14 @@ void remove_old_config(const std::string& dir) {
   }
 }
 
+// Integers narrower than ours would take eight times the file's size, only to be refused afterwards.
+void check_weight_types(const std::string& path) {
+  for (const SafetensorsEntry& e : read_safetensors_info(path).entries) {
+    const bool narrow = e.type == "I8" || e.type == "I16" || e.type == "I32" || e.type == "U16" || e.type == "U32";
+    if (narrow) bad_file(path, "weights are floats: ", escaped(e.name), " is ", e.type, ".");
+  }
+}
+
 }  // namespace
 
 void check_finite_weights(const char* op, const nn::StateDict& state, const std::string& where) {
@@ -145,6 +153,7 @@ SavedModel read_saved_model(const std::string& path) {
   std::error_code ignored;  // what cannot be looked at is refused by the open below, with the system's reason
   const bool folder = fs::is_directory(path, ignored);
   const std::string weights_path = folder ? (fs::path(path) / kModelFile).string() : path;
+  check_weight_types(weights_path);
   SafetensorsFile weights = load_safetensors(weights_path);
   SavedModel saved;
   const auto [text, where] = find_card(path, folder, weights_path, weights);

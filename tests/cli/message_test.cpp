@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "tensor/safetensors.h"
 #include "tests/support/run_program.h"
 
 using namespace vitrail;
@@ -11,13 +12,14 @@ using namespace vitrail::testing;
 
 namespace {
 
-// The lines of standard error.
+// The lines of standard error, without those that describe the machine (cli/machine_notice.cpp).
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines;
   for (size_t at = 0; at < text.size();) {
     const size_t end = std::min(text.find('\n', at), text.size());
     lines.push_back(text.substr(at, end - at));
     at = end + 1;
+    if (lines.back().starts_with("container: ") || lines.back().starts_with("BLIS")) lines.pop_back();
   }
   return lines;
 }
@@ -30,8 +32,7 @@ void check_one_line(const std::string& arguments, int code) {
   const std::vector<std::string> lines = lines_of(outcome.text);
   REQUIRE(lines.size() == 1);
   CHECK(lines[0].starts_with("vitrail: "));
-  CHECK(lines[0].size() <= 299);
-  CHECK(outcome.text.size() <= 300);
+  CHECK(lines[0].size() <= 299);  // 300 with the end of the line
   CHECK(one_line(lines[0], 400) == lines[0]);                                // nothing left to escape
   CHECK(lines[0].find(std::string(kMaxWord + 1, 'A')) == std::string::npos);  // no word longer than 60 bytes
 }
@@ -79,19 +80,16 @@ TEST_CASE("links in a circle and a name that is too long end with 4") {
 }
 
 TEST_CASE("class names of a stranger's model do not steer the terminal") {
-  // The names stand in the header of the model's file, and in config.json.
-  const std::string folder = scratch() + "/stranger";
+  const std::string folder = scratch() + "/stranger", picture = scratch() + "/grey.pgm";
   std::filesystem::create_directories(folder);
-  const std::string weights = read_text_file(trained() + "/model.safetensors", 1 << 26);
-  std::string config = read_text_file(trained() + "/config.json");
-  const std::string picture = scratch() + "/grey.pgm";
   write_file_atomically(picture, "P5 28 28 255\n" + std::string(28 * 28, 'x'));
-  size_t at = config.find("class_names");
-  REQUIRE(at != std::string::npos);
-  at = config.find('"', config.find('[', at));
-  config.replace(at, config.find('"', at + 1) - at + 1, "\"\\u001b[2J\\u007f\\u009b\\n\"");
-  write_file_atomically(folder + "/config.json", config);
-  write_file_atomically(folder + "/model.safetensors", weights);
+  SafetensorsFile file = load_safetensors(trained() + "/model.safetensors");
+  for (auto& [key, card] : file.metadata) {
+    if (key != "vitrail") continue;
+    const size_t at = card.find('"', card.find('[', card.find("class_names")));
+    card.replace(at, card.find('"', at + 1) - at + 1, "\"\\u001b[2J\\u007f\\u009b\\n\"");
+  }
+  save_safetensors(folder + "/model.safetensors", file);
   for (const std::string& arguments :
        {"predict --top 10 --model " + folder + " " + picture, "predict --json --top 10 --model " + folder + " " + picture,
         "info " + folder, "info --json " + folder, "eval --data glyphs --limit 10 --model " + folder}) {
