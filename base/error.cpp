@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "base/exit_code.h"
+#include "base/text.h"
 
 namespace vitrail {
 namespace {
@@ -43,6 +44,8 @@ void report_uncaught_errors() {
 
 }  // namespace
 
-Error::Error(ErrorKind kind, const std::string& message) : std::runtime_error(message), kind_(kind) { report_uncaught_errors(); }
+Error::Error(ErrorKind kind, const std::string& message) : std::runtime_error(one_line(message)), kind_(kind) {
+  report_uncaught_errors();
+}
 
 }  // namespace vitrail

@@ -23,6 +23,7 @@ enum class ErrorKind {
 // stdout, and with the exit code of its kind. A terminate handler that the program has set itself stays in place.
 class Error : public std::runtime_error {
  public:
+  // what() is one_line(message) (base/text.h): no control bytes, no second line, no more than kMaxMessage bytes.
   Error(ErrorKind kind, const std::string& message);
   ErrorKind kind() const { return kind_; }
 

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "base/json_writer.h"
+#include "base/text.h"
 #include "cli/command.h"
 #include "data/sets/registry.h"
 #include "tensor/machine/parallel.h"
@@ -21,7 +22,7 @@ struct Options {
 
 int run(const Options& o) {
   if (o.threads != 0) set_num_threads(static_cast<int>(o.threads));
-  check(o.split == "test" || o.split == "train", ErrorKind::kValue, "eval", "--split must be test or train: it is ", o.split,
+  check(o.split == "test" || o.split == "train", ErrorKind::kValue, "eval", "--split must be test or train: it is ", quote(o.split),
         ".");
   print_machine_notice();
   ModelCard card;
@@ -31,7 +32,7 @@ int run(const Options& o) {
   const DatasetPtr dataset = open_dataset(o.data, o.split == "test" ? Split::kTest : Split::kTrain, options);
   // The same number of classes in another order would give a wrong accuracy without a sign.
   if (dataset->class_names().size() == card.class_names.size() && dataset->class_names() != card.class_names)
-    std::fprintf(stderr, "note: the class names of %s are not those that the model was trained with\n", o.data.c_str());
+    complain(cat("note: the class names of ", quote(o.data), " are not those that the model was trained with"));
   const PrecisionGuard precision(precision_from_name(o.precision));
   const Evaluation e = evaluate(*task, dataset);
   if (o.json) {

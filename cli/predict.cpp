@@ -5,6 +5,8 @@
 
 #include "autograd/modes.h"
 #include "base/json_writer.h"
+#include "base/exit_code.h"
+#include "base/text.h"
 #include "cli/command.h"
 #include "data/image/image.h"
 #include "data/sets/idx.h"
@@ -25,30 +27,43 @@ struct Options {
 };
 
 Tensor read_picture(const std::string& path, const std::optional<int64_t>& index) {
-  if (!index) return read_image(path);
-  const Tensor images = read_idx(path, 3);  // [N, H, W]
-  check(*index >= 0 && *index < images.size(0), ErrorKind::kValue, "predict", "--index outside [0, ", images.size(0),
-        "): it is ", *index, ".");
-  return unsqueeze(select(images, 0, *index), 0);
+  if (index) return read_idx_picture(path, *index);
+  std::string note;
+  const Tensor picture = read_image(path, {}, &note);
+  if (!note.empty()) complain(cat("note: ", escaped_path(path), ": ", note));
+  return picture;
 }
 
+void predict_file(Task& task, const Options& o, const std::string& file, JsonWriter& json) {
+  const Prediction prediction = predict_one(task, read_picture(file, o.index));
+  if (!o.json) {
+    std::printf("%s: %s\n", escaped_path(file).c_str(), task.to_text(prediction, o.top).c_str());
+    return;
+  }
+  json.begin_object().field("file", file).key("predictions");
+  task.to_json(json, prediction, o.top);
+  json.end_object();
+}
+
+// One bad file among many must not cost the others: it is named, in JSON too, and the exit code is that of the first one.
 int run(const Options& o) {
   const PrecisionGuard precision(precision_from_name(o.precision));
   const std::unique_ptr<Task> task = load_task(o.model);
   JsonWriter json(2);
   json.begin_array();
+  int code = 0;
   for (const std::string& file : o.files) {
-    const Prediction prediction = predict_one(*task, read_picture(file, o.index));
-    if (o.json) {
-      json.begin_object().field("file", file).key("predictions");
-      task->to_json(json, prediction, o.top);
-      json.end_object();
-    } else {
-      std::printf("%s: %s\n", file.c_str(), task->to_text(prediction, o.top).c_str());
+    try {
+      predict_file(*task, o, file, json);
+    } catch (const Error& e) {
+      if (e.kind() == ErrorKind::kMemory || e.kind() == ErrorKind::kNumeric) throw;
+      complain(e.what());
+      if (o.json) json.begin_object().field("file", file).field("error", std::string(e.what())).end_object();
+      if (code == 0) code = exit_code(e.kind());
     }
   }
   if (o.json) std::printf("%s\n", json.end_array().text().c_str());
-  return 0;
+  return code;
 }
 
 }  // namespace

@@ -32,8 +32,8 @@ TrainConfig config_from(const Options& o, const DatasetInfo& info) {
 }
 
 TrainJob job_from(const Options& o) {
-  check(o.baseline.empty() || o.baseline == "linear", ErrorKind::kValue, "train", "unknown baseline: it is \"", o.baseline,
-        "\". Hint: --baseline linear.");
+  check(o.baseline.empty() || o.baseline == "linear", ErrorKind::kValue, "train", "unknown baseline: it is ", quote(o.baseline),
+        ". Hint: --baseline linear.");
   // Said before anything is loaded.
   if (!o.dry_run && !o.out.empty()) RunFolder::check_free(o.out, o.force);
   TrainJob job;

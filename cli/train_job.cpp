@@ -100,7 +100,7 @@ int run_training(const TrainJob& job) {
       save_model(job.out, task.model(), task.architecture(), card_for(job, task, report));
     };
   }
-  std::fprintf(stderr, "%s: %lld parameters, %lld training and %lld test images\n", job.data.c_str(),
+  std::fprintf(stderr, "%s: %lld parameters, %lld training and %lld test images\n", escaped(job.data, kMaxPath).c_str(),
                static_cast<long long>(model->num_parameters()), static_cast<long long>(job.train->size()),
                static_cast<long long>(job.test->size()));
   const double linear = job.baseline ? linear_baseline(job) : 0;
@@ -115,7 +115,7 @@ int run_training(const TrainJob& job) {
   const Evaluation& last = *result.history.back().test;
   std::printf("test %s, %lld images, %s\n", task.summary(last.scores).c_str(), static_cast<long long>(last.images),
               format_duration(result.seconds).c_str());
-  if (!job.out.empty()) std::printf("saved in %s\n", job.out.c_str());
+  if (!job.out.empty()) std::printf("saved in %s\n", escaped_path(job.out).c_str());
   return 0;
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/json_writer.h"
+#include "base/text.h"
 #include "train/printable.h"
 #include "train/progress.h"
 #include "train/trainer.h"
