@@ -10,4 +10,5 @@
 #include "nn/linear.h"         // IWYU pragma: export
 #include "nn/norm.h"           // IWYU pragma: export
 #include "nn/patch_embed.h"    // IWYU pragma: export
+#include "nn/registration.h"   // IWYU pragma: export
 #include "nn/summary.h"        // IWYU pragma: export

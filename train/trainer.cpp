@@ -5,6 +5,7 @@
 #include "autograd/ops.h"
 #include "data/loader.h"
 #include "nn/norm.h"
+#include "nn/registration.h"
 #include "tensor/product/precision.h"
 #include "tensor/rng.h"
 #include "train/epoch_log.h"
@@ -82,6 +83,7 @@ class Run {
     CrossEntropyOptions options;
     options.label_smoothing = config_.label_smoothing;
     const Variable loss = cross_entropy(logits, batch.labels, options);
+    if (result_.steps == 0) nn::check_registered(loss, model_);
     optimizer_->zero_grad();
     loss.backward();
     report_.grad_norm = grad_norm(optimizer_->groups());

@@ -63,7 +63,7 @@ struct TrainResult {
 // Afterwards the model holds the averaged weights if EMA is on, and is in evaluation mode. `test` may be null.
 // Inside an InterruptScope a signal ends the run after the current step.
 // Error(kNumeric) if loss or gradient norm is not finite: found before the update, so the weights are the last good ones.
-// Error(kValue) if model, data and configuration do not fit; Error(kIo) if the log cannot be written.
+// Error(kValue) if model, data and configuration do not fit, or if a parameter in the loss is not registered in the model; Error(kIo) if the log cannot be written.
 TrainResult train_model(models::Classifier& model, DatasetPtr train, DatasetPtr test, const Preprocessing& preprocessing,
                         const TrainConfig& config, const TrainCallbacks& callbacks = {});
 
