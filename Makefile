@@ -86,7 +86,7 @@ $(BUILD)/%.o: %.cpp $(call precompiled,full) | deps
 	@$(CXX) $(FLAGS) $(call include,full) -c $< -o $@
 
 # What only reads and writes text. The table of gradient checks is among it: it is part of the program, which needs no doctest.
-LIGHT_SRC := $(filter-out %_test.cpp,$(wildcard tests/op_cases*.cpp tests/runop/*.cpp)) $(wildcard base/*.cpp tensor/safetensors*.cpp) models/config_json.cpp models/presets.cpp \
+LIGHT_SRC := $(filter-out %_test.cpp,$(wildcard tests/op_cases*.cpp tests/runop/*.cpp tests/fuzz/*.cpp tests/fuzz/*/*.cpp)) $(wildcard base/*.cpp tensor/safetensors*.cpp) models/config_json.cpp models/presets.cpp \
              train/config_json.cpp models/weights/save.cpp train/epoch_log.cpp train/progress.cpp train/run_state.cpp train/task/scores.cpp \
              $(filter-out cli/processor_check.cpp,$(wildcard cli/*.cpp))
 $(LIGHT_SRC:%.cpp=$(BUILD)/%.o): $(BUILD)/%.o: %.cpp $(call precompiled,light) | deps
@@ -130,6 +130,41 @@ RUNOP_OBJ := $(patsubst %.cpp,$(BUILD)/%.o,$(filter-out %_test.cpp tests/runop/m
 $(BUILD)/runop: $(BUILD)/tests/runop/main.o $(RUNOP_OBJ) $(BUILD)/cli/memory_limit.o $(BUILD)/cli/processor_check.o $(LIB)
 	@echo "  link    $@"
 	@$(CXX) $(FLAGS) $^ $(LIBS) -o $@
+
+# ---- fuzzing (SECURITY.md) ----------------------------------------------------------------------------------------------
+
+# One program a reader, tests/fuzz/NAME.cpp with LLVMFuzzerTestOneInput: over libFuzzer where clang is (CONFIG=fuzz), else over
+# a driver that replays files and changes them. Their inputs lie in tests/fuzz/corpus/NAME; make test replays them.
+FUZZERS       := $(filter-out random_ops,$(patsubst tests/fuzz/%.cpp,%,$(sort $(wildcard tests/fuzz/*.cpp))))
+OPTIMISE_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+FUZZ_SUPPORT  := $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard tests/fuzz/support/*.cpp)))
+FUZZ_MAIN     := $(if $(filter fuzz,$(CONFIG)),,$(FUZZ_SUPPORT))
+FUZZ_CLANG    := $(notdir $(firstword $(shell command -v clang++ clang++-14)))
+FUZZ_SETTINGS := $(if $(FUZZ_CLANG),CONFIG=fuzz CXX=$(FUZZ_CLANG),CONFIG=asan)
+FUZZ_BUILD    := $(if $(FUZZ_CLANG),build/fuzz-$(FUZZ_CLANG),build/asan)
+FUZZ_SECONDS  ?= 60
+
+$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(FUZZ_MAIN) $(RUNOP_OBJ) $(LIB)
+	@mkdir -p $(@D)
+	@echo "  link    $@"
+	@$(CXX) $(FLAGS) $(if $(FUZZ_MAIN),,-fsanitize=fuzzer) $^ $(LIBS) -o $@
+
+# Random calls of all operators in one process: build/asan/fuzz/random_ops --seed 2 --calls 400000
+$(BUILD)/fuzz/random_ops: $(BUILD)/tests/fuzz/random_ops.o $(filter-out %/driver.o,$(FUZZ_SUPPORT)) $(RUNOP_OBJ) $(LIB)
+	@mkdir -p $(@D)
+	@echo "  link    $@"
+	@$(CXX) $(FLAGS) $^ $(LIBS) -o $@
+
+# make fuzz-png: one target without end, or for so long: make fuzz-png ARGS=-max_total_time=600. New inputs go to build/corpus.
+.PHONY: fuzz-minute
+fuzz-%:
+	@$(MAKE) --no-print-directory $(FUZZ_SETTINGS) $(FUZZ_BUILD)/fuzz/$*
+	@mkdir -p build/corpus/$*
+	ASAN_OPTIONS=allocator_may_return_null=1 $(FUZZ_BUILD)/fuzz/$* $(ARGS) build/corpus/$* tests/fuzz/corpus/$*
+
+# Each target a minute.
+fuzz-minute:
+	@for name in $(FUZZERS); do $(MAKE) --no-print-directory fuzz-$$name ARGS=-max_total_time=$(FUZZ_SECONDS) || exit 1; done
 
 # ---- examples ---------------------------------------------------------------------------------------------------------
 
@@ -211,7 +246,7 @@ endef
 $(foreach d,$(TEST_DIRS),$(eval $(call TEST_RULE,$(d))))
 
 .PHONY: test test-long test-asan test-tsan check-ops layers
-test: $(TEST_BINS) $(BENCHES:%=$(BUILD)/bench/%) $(BUILD)/vitrail $(BUILD)/runop $(EXAMPLES:%=$(BUILD)/examples/%) $(EXTEND)
+test: $(TEST_BINS) $(BENCHES:%=$(BUILD)/bench/%) $(BUILD)/vitrail $(BUILD)/runop $(EXAMPLES:%=$(BUILD)/examples/%) $(EXTEND) $(FUZZERS:%=$(BUILD)/fuzz/%) $(BUILD)/fuzz/random_ops
 	@VITRAIL_BIN=$(BUILD)/vitrail VITRAIL_RUNOP=$(BUILD)/runop tools/run_tests.sh $(BUILD) $(ARGS)
 
 # Hours of proof in minutes: the demo's promise, the real data sets, the sanitizers, the second compiler, the portable builds.
@@ -287,6 +322,7 @@ help:
 	@echo "make versus             beside PyTorch, onnxruntime  make scaling      cost over batch, image, depth, width"
 	@echo "make all                library, program, examples   make install      PREFIX=/usr/local (make uninstall)"
 	@echo "make layers check-ops   structure checks             make format lint  clang-format, clang-tidy"
+	@echo "make fuzz-minute        each fuzz target a minute    make fuzz-NAME    one: make fuzz-png"
 	@echo "make docs               where to read                make clean        remove build/"
 	@echo "Settings: CONFIG=release|debug|asan|tsan  ARCH=native|x86-64-v3|x86-64-v2  CXX=g++|clang++-14  ARGS=..."
 

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "cli/memory_limit.h"
+
 namespace CLI {
 class App;
 }
@@ -26,9 +28,6 @@ void add_bench(CLI::App& app, Action& action);
 // In the order of `vitrail --help`. A new command: a file of its own, its declaration above and its place here.
 inline const std::vector<AddCommand> kCommands = {add_train, add_demo, add_eval, add_predict, add_info, add_opcheck, add_bench};
 
-// Tensors may take as much memory as the machine (or the container) has, or VITRAIL_MEMORY_MB mebibytes (0: no limit); more is
-// Error(kMemory). Error(kValue) for another value of that variable.
-void limit_memory();
 // On standard error: the limits of the container that this process is in, if they are below the machine's, and what BLIS says of
 // the processor. For the commands that compute for longer than a moment.
 void print_machine_notice();

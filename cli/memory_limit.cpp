@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "cli/commands.h"
+#include "cli/memory_limit.h"
 #include "tensor/machine/container.h"
 #include "tensor/storage.h"
 

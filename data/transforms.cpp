@@ -68,11 +68,6 @@ Tensor mirror(const Tensor& image) {
 
 Tensor random_mirror(const Tensor& image, const Rng& rng) { return rng.below(0, 2) == 0 ? image : mirror(image); }
 
-Augmentation augmentation_for(const DatasetInfo& info) {
-  if (info.name == "glyphs" || info.name == "scenes") return {};
-  return {.crop_padding = std::min(info.height, info.width) / 8, .mirror = info.mirror_keeps_class};
-}
-
 Tensor Transform::train(const Tensor& image, const Rng& rng) const {
   Tensor x = image;
   if (augmentation.crop_padding > 0) x = random_crop(x, augmentation.crop_padding, rng.at(kCropKey));

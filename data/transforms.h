@@ -28,10 +28,6 @@ struct Augmentation {
   bool mirror = false;       // random_mirror
 };
 
-// The usual choice: an eighth of the side as padding for files, nothing for sets drawn by the program (their own randomness
-// is enough); mirrored where that keeps the class.
-Augmentation augmentation_for(const DatasetInfo& info);
-
 // From a data set's image to the model's input, for training and for evaluation.
 struct Transform {
   Preprocessing preprocessing;

@@ -11,4 +11,5 @@
 #include "nn/mlp.h"            // IWYU pragma: export
 #include "nn/norm.h"           // IWYU pragma: export
 #include "nn/patch_embed.h"    // IWYU pragma: export
+#include "nn/registration.h"   // IWYU pragma: export
 #include "nn/summary.h"        // IWYU pragma: export

@@ -77,7 +77,7 @@ uint64_t Rng::below(uint64_t index, uint64_t n) const {
 }
 
 Rng& default_rng() {
-  static Rng rng(0);
+  thread_local Rng rng(0);
   return rng;
 }
 

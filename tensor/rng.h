@@ -39,9 +39,10 @@ class Rng {
   uint64_t seed_, stream_, splits_ = 0;
 };
 
-// The generator that dropout and drop_path modules draw from. One per process; not thread-safe.
+// The generator that dropout and drop_path modules draw from. Each thread has its own, Rng(0) at first, so what one thread draws
+// does not depend on the others: seed it in each thread that trains.
 Rng& default_rng();
-// default_rng() = Rng(seed).
+// default_rng() = Rng(seed), of this thread.
 void manual_seed(uint64_t seed);
 
 // Element i is low + (high - low) * rng.uniform(i).

@@ -65,6 +65,10 @@ check() {  # name, command...
     echo "FAILED: $name"
   fi
 }
+for corpus in tests/fuzz/corpus/*; do
+  check "inputs of the fuzz target $(basename "$corpus")" "$build/fuzz/$(basename "$corpus")" "$corpus"
+done
+check "random calls of all operators" "$build/fuzz/random_ops" --calls 5000
 check "layers" tools/check_layers.sh
 for example in "$build"/docs/extend/*; do
   case "$example" in *.o | *.d | *'*') ;; *) check "example $(basename "$example") of docs/extend.md" "$example" ;; esac

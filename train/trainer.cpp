@@ -5,6 +5,7 @@
 #include "autograd/ops/layers.h"
 #include "data/loader.h"
 #include "nn/norm.h"
+#include "nn/registration.h"
 #include "tensor/product/precision.h"
 #include "tensor/rng.h"
 #include "train/epoch_log.h"
@@ -196,6 +197,7 @@ class Trainer::Run {
     // Dropout is a function of (seed, step), whatever was drawn before.
     default_rng() = Rng(config_.seed).at(static_cast<uint64_t>(step_));
     const Loss loss = task_.loss(batch);
+    if (step_ == 0) nn::check_registered(loss.total, task_.model());
     optimizer_->zero_grad();
     loss.total.backward();
     report_.grad_norm = grad_norm(optimizer_->groups());

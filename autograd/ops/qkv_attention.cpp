@@ -16,7 +16,7 @@ Tensor part(const Tensor& qkv, int64_t heads, int which) {
 }  // namespace
 
 Variable qkv_attention(const Variable& qkv, int64_t heads, const Variable& mask, double scale, Tensor* probabilities) {
-  check(qkv.dim() == 3 && heads >= 1 && heads <= qkv.size(2) / 3 && qkv.size(2) % (3 * heads) == 0, ErrorKind::kShape,
+  check(qkv.dim() == 3 && heads >= 1 && qkv.size(2) % 3 == 0 && qkv.size(2) / 3 % heads == 0, ErrorKind::kShape,
         "qkv_attention", "qkv is [B, N, 3 * heads * K]: qkv is ", qkv.shape(), ", heads is ", heads);
   const Tensor x = contiguous(qkv.value()), m = mask.defined() ? mask.value() : Tensor();
   const int64_t scores = checked_numel({x.size(0), heads, x.size(1), x.size(1)}, "qkv_attention");

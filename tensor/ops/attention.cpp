@@ -33,6 +33,8 @@ Tensor checked_mask(const Tensor& mask, Dtype dtype, const Shape& scores) {
   return expand(mask, scores);
 }
 
+bool is_empty(const Tensor& x) { return !x.defined() || x.numel() == 0; }
+
 // Reads and writes of rounded numbers are by rows.
 bool has_dense_rows(const Tensor& x) { return x.stride(3) == 1 || x.numel() == 0; }
 
@@ -95,9 +97,8 @@ AttentionResult attention_forward(const Tensor& q, const Tensor& k, const Tensor
   } else if (keep == AttentionKeep::kStatistics) {
     result.statistics = empty({c.batch, c.heads, c.queries, 2}, Dtype::f32, "attention");
   }
-  // Many heads without a number would still be walked through.
-  const auto empty_or_none = [](const Tensor& t) { return !t.defined() || t.numel() == 0; };
-  if (result.output.numel() == 0 && empty_or_none(result.probabilities) && empty_or_none(result.statistics)) return result;
+  // Heads of width 0 may be more than a loop can count.
+  if (is_empty(result.output) && is_empty(result.probabilities) && is_empty(result.statistics)) return result;
   if (plain) {
     reference::attention(plain_input(c), result.output, result.probabilities);
   } else if (tiled(dtype)) {
@@ -119,8 +120,7 @@ void attention_backward_into(const Tensor& dy, const Tensor& q, const Tensor& k,
       ErrorKind::kValue, "attention", "gradients are of q's dtype, dy too, or f32 where q is rounded: q is ",
       name_of(q.dtype()), ", dy is ", name_of(dy.dtype()), ", dq is ", name_of(dq->dtype()));
   if (q.dtype() == Dtype::bf16) check_rounded(*dq, *dk, *dv, precision);
-  const Tensor& ds = gradients.dscores;
-  if (dq->numel() == 0 && dk->numel() == 0 && dv->numel() == 0 && (!ds.defined() || ds.numel() == 0)) return;
+  if (is_empty(*dq) && is_empty(*dk) && is_empty(*dv) && is_empty(gradients.dscores)) return;
   if (runs_plain(PlainOp::kAttention)) {
     reference::attention_backward(plain_input(c), dy, *dq, *dk, *dv, gradients.dscores);
   } else if (tiled(q.dtype())) {

@@ -34,13 +34,13 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
     reference::conv2d(x, weight, bias, options, y);
     return y;
   }
-  if (g.group_channels == 0) {  // a sum over nothing
-    bias.defined() ? copy_(y, reshape(bias, {1, g.out_channels, 1, 1})) : zero_(y);
-    return y;
+  if (x.numel() == 0) {  // sums over nothing (no channels, or padding alone), of which there may be more than a loop can count
+    const Tensor sums = bias.defined() ? reshape(bias, {1, g.out_channels, 1, 1}) : zeros({1, 1, 1, 1}, x.dtype());
+    copy_(y, expand(sums, y.shape()));
   }
   dispatch_float("conv2d", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    if (y.numel() == 0) return;
+    if (y.numel() == 0 || x.numel() == 0) return;
     const Tensor xc = contiguous(x), wc = contiguous(weight), bc = bias.defined() ? contiguous(bias) : Tensor{};
     const T* b = bc.defined() ? bc.data<T>() : nullptr;
     detail::gather_product(detail::forward_gather(g), xc.data<T>(), wc.data<T>(), b, y.mutable_data<T>());
@@ -57,14 +57,14 @@ Tensor conv2d_backward_input(const Tensor& dy, const Tensor& weight, const Shape
     reference::conv2d_backward_input(dy, weight, options, dx);
     return dx;
   }
+  if (dy.numel() == 0 || checked_numel(x_shape) == 0) return zeros(x_shape, dy.dtype());
   const std::vector<detail::Gather> gathers = detail::input_gradient_gathers(g);
   int64_t written = 0;  // pixels of one image's group
   for (const detail::Gather& part : gathers) written += part.out_channels * part.h.outputs * part.w.outputs;
-  const bool all_written = dy.numel() > 0 && written == g.group_channels * g.height * g.width;
+  const bool all_written = written == g.group_channels * g.height * g.width;
   Tensor dx = all_written ? empty(x_shape, dy.dtype(), "conv2d_backward_input") : zeros(x_shape, dy.dtype());
   dispatch_float("conv2d_backward_input", dy.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    if (dx.numel() == 0 || dy.numel() == 0) return;
     const Tensor dyc = contiguous(dy), wc = contiguous(weight);
     const T* none = nullptr;
     for (const detail::Gather& part : gathers)
@@ -99,6 +99,7 @@ Tensor conv2d_backward_bias(const Tensor& dy) {
     reference::conv2d_backward_bias(dy, db);
     return db;
   }
+  if (dy.numel() == 0) return zeros({channels}, dy.dtype());
   dispatch_float("conv2d_backward_bias", dy.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const Tensor dyc = contiguous(dy);

@@ -53,6 +53,7 @@ void order_row(const T* x, int64_t n, bool descending, std::vector<int64_t>& ord
 std::pair<Tensor, Tensor> sorted_rows(const Rows& rows, int64_t k, bool descending) {
   const int64_t n = rows.matrix.size(1), count = rows.matrix.size(0);
   Tensor values = empty({count, k}, rows.matrix.dtype(), "sort"), indices = empty({count, k}, Dtype::i64, "sort");
+  if (values.numel() == 0) return {restored(values, rows), restored(indices, rows)};  // any number of rows without elements
   dispatch(rows.matrix.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const T* in = rows.matrix.data<T>();
@@ -87,6 +88,7 @@ Tensor cumsum(const Tensor& x, int axis) {
   const Rows rows = rows_along(x, axis, "cumsum");
   const int64_t n = rows.matrix.size(1);
   Tensor out = empty(rows.matrix.shape(), is_float(x.dtype()) ? x.dtype() : Dtype::i64, "cumsum");
+  if (out.numel() == 0) return restored(out, rows);
   dispatch(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     using A = std::conditional_t<std::is_integral_v<T>, uint64_t, double>;

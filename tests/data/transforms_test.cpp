@@ -145,14 +145,3 @@ TEST_CASE("preprocessing from JSON names what is wrong") {
   CHECK_SAYS(message("crop_fraction", "0"), "crop_fraction must be in (0, 1]: it is 0");
   CHECK_SAYS(refusal(ErrorKind::kValue, [] { preprocessing_from_json("{\"height\": 3}"); }), "width is missing");
 }
-
-TEST_CASE("the usual augmentation pads an eighth and mirrors what may be mirrored") {
-  DatasetInfo info;
-  info.name = "cifar10";
-  info.height = info.width = 32;
-  info.mirror_keeps_class = true;
-  CHECK(augmentation_for(info).crop_padding == 4);
-  CHECK(augmentation_for(info).mirror);
-  info.name = "glyphs";
-  CHECK(augmentation_for(info).crop_padding == 0);
-}

@@ -168,3 +168,25 @@ TEST_CASE("two tensors for one place, names beyond the last place and foreign na
   CHECK_FALSE(contains(said("input.0", "weight\n"), "\n"));
   CHECK(contains(said("input.0", "grad_output.1"), "there is no output.1"));
 }
+
+TEST_CASE("rows without elements take no time, however many there are") {
+  constexpr int64_t kHuge = int64_t{1} << 36;  // a loop over them would take minutes
+  const auto result = [](const std::string& name, const std::vector<Shape>& shapes, const std::string& attributes = "") {
+    Call call;
+    for (const Shape& shape : shapes) call.inputs.emplace_back(zeros(shape, Dtype::f32));
+    call.attributes = Attributes(attributes, "call");
+    const onnx::Outputs outputs = apply(onnx::operators().at(name), call);
+    return outputs[0].value();
+  };
+  CHECK(result("softmax", {{kHuge, 0}}).shape() == Shape{kHuge, 0});
+  CHECK(result("attention", {{2, kHuge, 3, 0}, {2, kHuge, 3, 0}, {2, kHuge, 3, 0}}).shape() == Shape{2, kHuge, 3, 0});
+  CHECK(result("Attention", {{kHuge, 0, 1, 4}, {kHuge, 0, 1, 4}, {kHuge, 0, 1, 4}}, "{\"is_causal\": 1}").numel() == 0);
+  const Tensor y = result("conv2d", {{2, 0, 5, kHuge}, {6, 0, 3, kHuge}, {6}});
+  CHECK(y.shape() == Shape{2, 6, 3, 1});
+  CHECK(max(y).item() == 0);
+  const Tensor rows = zeros({kHuge, 0}, Dtype::f32);
+  CHECK(sort(rows, 1).first.shape() == Shape{kHuge, 0});
+  CHECK(topk(rows, 0, 1).first.shape() == Shape{kHuge, 0});
+  CHECK(cumsum(rows, 1).shape() == Shape{kHuge, 0});
+  CHECK(to_vector<float>(conv2d_backward_bias(zeros({kHuge, 2, 0, 5}, Dtype::f32))) == std::vector<float>{0, 0});
+}

@@ -8,7 +8,7 @@
 
 #include "base/exit_code.h"
 #include "base/file.h"
-#include "cli/commands.h"
+#include "cli/memory_limit.h"
 #include "tests/runop/onnx_ops.h"
 #include "tests/runop/run_op.h"
 

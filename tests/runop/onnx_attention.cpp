@@ -36,6 +36,7 @@ Variable additive(const Variable& mask, Dtype dtype) {
 // [B, 1, N, M]: query i of image b may see key j <= i + offset[b].
 Variable causal(int64_t queries, int64_t keys, const std::vector<int64_t>& offset, Dtype dtype) {
   Tensor mask = zeros({static_cast<int64_t>(offset.size()), 1, queries, keys}, Dtype::u8);
+  if (mask.numel() == 0) return additive(Variable(mask), dtype);
   uint8_t* allowed = mask.mutable_data<uint8_t>();
   for (size_t b = 0; b < offset.size(); ++b) {
     for (int64_t i = 0; i < queries; ++i) {
@@ -82,12 +83,13 @@ Variable mask_of(const Call& c, const Problem& p, int64_t past) {
   Variable mask;
   if (c.has(3)) mask = given_mask(c, p);
   const bool is_causal = c.attributes.flag("is_causal", false);
-  std::vector<int64_t> offset(is_causal ? static_cast<size_t>(batch) : 0, past);
+  std::vector<int64_t> offset = {past};  // one for all images, or one for each
   if (c.has(6)) {
     check(c.in(6).numel() == batch, ErrorKind::kData, "Attention", "one length per image: ", c.in(6).numel(), " for ", batch);
     const std::vector<int64_t> lengths = c.integers(6, 0, keys);
     add_mask(mask, real_keys(keys, lengths, dtype));
-    for (size_t b = 0; b < offset.size(); ++b) offset[b] = lengths[b] - queries;
+    offset.clear();
+    for (int64_t length : lengths) offset.push_back(length - queries);
   }
   if (is_causal) add_mask(mask, causal(queries, keys, offset, dtype));
   return mask;

@@ -1,0 +1,10 @@
+// The memory limit of a program's tensors. Apart from the commands, since the test program runop has one too.
+#pragma once
+
+namespace vitrail::cli {
+
+// Tensors may take as much memory as the machine (or the container) has, or VITRAIL_MEMORY_MB mebibytes (0: no limit); more is
+// Error(kMemory). Error(kValue) for another value of that variable.
+void limit_memory();
+
+}  // namespace vitrail::cli

@@ -1,0 +1,9 @@
+// PGM and PPM images.
+#include "data/image/image_formats.h"
+#include "tests/fuzz/support/target.h"
+
+using namespace vitrail;
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  return fuzz::refuse_or_read([&] { decode_netpbm(fuzz::bytes_of(data, size), "image", {2048, 1 << 20}); });
+}
