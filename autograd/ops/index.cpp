@@ -2,8 +2,17 @@
 // order of the indices; one that was not chosen gets 0. Indices have no gradient.
 #include "autograd/ops/shape.h"
 #include "tensor/ops.h"
+#include "tensor/view.h"
 
 namespace vitrail {
+
+// y = one index of an axis, which disappears; dx = dy at that index, 0 elsewhere
+Variable select(const Variable& x, int axis, int64_t index) {
+  return record("select", select(x.value(), axis, index), {x}, [from = x.shape(), axis, index](const Tensor& dy, Grads& d) {
+    d[0] = zeros(from, dy.dtype());
+    copy_(select(d[0], axis, index), dy);
+  });
+}
 
 // y = x[..., index[j], ...] along an axis; dx[..., index[j], ...] += dy[..., j, ...]
 Variable index_select(const Variable& x, int axis, const Tensor& index) {

@@ -31,25 +31,10 @@ struct LinearCotangent {
   Tensor operand, sum;
 };
 
-// dW = dy^T x and db, the gradients of inputs `weight` and `weight` + 1, where they are wanted. A weight that has a
-// gradient already (several backward passes before one update) gets dW added in place.
-inline void linear_backward_parameters(const LinearCotangent& dy, const Tensor& x, int weight, Precision precision, Grads& d) {
-  if (d.needs(weight)) {  // [N, M] x [M, K]
-    if (const Tensor grad = d.leaf_grad(weight); grad.defined()) {
-      linear_backward_weight_into(dy.operand, x, grad, precision);
-    } else {
-      d[weight] = linear_backward_weight(dy.operand, x, precision);
-    }
-  }
-  if (d.needs(weight + 1)) d[weight + 1] = dy.sum;  // sum over M
-}
-
+// dW = dy^T x and db, the gradients of inputs `weight` and `weight` + 1, where they are wanted. A weight that has a gradient
+// already (several backward passes before one update) gets dW added in place.
+void linear_backward_parameters(const LinearCotangent& dy, const Tensor& x, int weight, Precision precision, Grads& d);
 // dx = dy W as well: inputs 0, 1 and 2 are x, weight and bias. Where x was stored in bf16, dy is.
-inline void linear_backward(const Tensor& cotangent, const Saved& x, const Saved& weight, Precision precision, Grads& d) {
-  const bool rounded = d.needs(1) && x->dtype() == Dtype::bf16;
-  const LinearCotangent dy(cotangent, rounded, d.needs(2));
-  if (d.needs(0)) d[0] = linear_backward_input(dy.operand, *weight, precision);  // [M, N] x [N, K]
-  linear_backward_parameters(dy, *x, 1, precision, d);
-}
+void linear_backward(const Tensor& cotangent, const Saved& x, const Saved& weight, Precision precision, Grads& d);
 
 }  // namespace vitrail

@@ -65,14 +65,6 @@ Variable slice(const Variable& x, int axis, int64_t start, int64_t end, int64_t 
                 });
 }
 
-// y = one index of an axis, which disappears; dx = dy at that index, 0 elsewhere
-Variable select(const Variable& x, int axis, int64_t index) {
-  return record("select", select(x.value(), axis, index), {x}, [from = x.shape(), axis, index](const Tensor& dy, Grads& d) {
-    d[0] = zeros(from, dy.dtype());
-    copy_(select(d[0], axis, index), dy);
-  });
-}
-
 // y = x copied in row-major order (x itself, without a node, if it is so already); dx = dy
 Variable contiguous(const Variable& x) {
   if (x.value().is_contiguous()) return x;
