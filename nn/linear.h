@@ -1,5 +1,6 @@
 #pragma once
 
+#include "autograd/ops/layers.h"
 #include "autograd/ops/shape.h"
 #include "nn/layer.h"
 

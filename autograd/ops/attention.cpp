@@ -5,6 +5,7 @@
 #include "autograd/ops/attention_keep.h"
 #include "autograd/ops/layers.h"
 #include "tensor/ops.h"
+#include "tensor/ops/rounding.h"
 #include "tensor/view.h"
 
 namespace vitrail {
