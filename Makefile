@@ -272,7 +272,7 @@ layers:
 
 # The two checks above are part of every build of the library.
 $(LIB): $(BUILD)/structure.ok
-$(BUILD)/structure.ok: autograd/ops.h $(wildcard tests/op_cases*.cpp) tools/check_ops.sh tools/check_layers.sh $(LIB_SRC)
+$(BUILD)/structure.ok: $(wildcard autograd/ops/*.h) $(wildcard tests/op_cases*.cpp) tools/check_ops.sh tools/check_layers.sh $(LIB_SRC)
 	@mkdir -p $(@D)
 	@tools/check_ops.sh && tools/check_layers.sh && touch $@
 

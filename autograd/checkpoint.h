@@ -7,8 +7,16 @@
 
 namespace vitrail {
 
-// The same value and gradients as fn(x), but nothing inside fn is kept for the backward pass: it is computed again there,
-// with the same random numbers (default_rng is set back). Parameters used inside fn get their gradients as usual.
+// The same value and gradients as fn(x), but nothing inside fn is kept for the backward pass: it is computed again there.
+// Parameters used inside fn get their gradients as usual.
+//
+// The recomputation runs in the modes of the forward pass, whatever has been switched since: the precision of products,
+// training or evaluation of the modules inside, the same random numbers (default_rng is set back). Running statistics are
+// moved once, by the forward pass.
+//
+// Errors: Error(kValue) if fn is empty; if checkpoints are nested more than 64 deep; and in backward() if what the part reads
+// was changed since the forward pass (a tensor in place, a parameter by set_value), or if the recomputed value has other bits,
+// since then the gradient would be another function's.
 Variable checkpoint(const std::function<Variable(const Variable&)>& fn, const Variable& x);
 
 }  // namespace vitrail

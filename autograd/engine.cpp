@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
 #include "autograd/node.h"
 #include "autograd/profile.h"
@@ -12,6 +13,8 @@ namespace vitrail {
 namespace {
 
 thread_local const char* running_op = "";
+thread_local int passes_running = 0;  // above 1 inside a checkpoint's recomputation
+thread_local GradientObserver observer;
 
 struct RunningOp {
   explicit RunningOp(const char* name) : before(running_op) { running_op = name; }
@@ -56,10 +59,16 @@ std::vector<Node*> nodes_below(Node* root) {
   return found;
 }
 
+// A bf16 value is an f32 value stored rounded: its gradient may be either.
+bool dtype_fits(Dtype gradient, Dtype input) { return gradient == input || (input == Dtype::bf16 && gradient == Dtype::f32); }
+
 void check_gradient(const Node& node, int i, const Tensor& gradient) {
-  const Shape& wanted = node.inputs[i].shape;
-  check(gradient.shape() == wanted, ErrorKind::kShape, node.name, "backward gave input ", i,
-        " a gradient of another shape: gradient is ", gradient.shape(), ", input is ", wanted);
+  const Edge& edge = node.inputs[i];
+  check(gradient.shape() == edge.shape, ErrorKind::kShape, node.name, "backward gave input ", i,
+        " a gradient of another shape: gradient is ", gradient.shape(), ", input is ", edge.shape);
+  check(dtype_fits(gradient.dtype(), edge.dtype), ErrorKind::kValue, node.name, "backward gave input ", i,
+        " a gradient of another dtype: gradient is ", name_of(gradient.dtype()), ", input is ", name_of(edge.dtype),
+        ". Hint: convert it with to(gradient, dtype).");
   check_finite(node.name, "gradient", gradient);
 }
 
@@ -87,25 +96,82 @@ void run_node(Node& node, const Tensor& dy, bool retain_graph, std::unordered_ma
   if (Profile* profile = active_profile()) profile->lap(node.name, Pass::kBackward, bytes);
 }
 
+// Says after which node of a pass each leaf has its whole gradient, and tells the observer.
+class Readiness {
+ public:
+  // `order` as nodes_below gives it: the last node that mentions a leaf is the last to add to it.
+  explicit Readiness(const std::vector<Node*>& order) {
+    if (!observer || passes_running > 1) return;
+    for (Node* node : order) {
+      for (const std::shared_ptr<Meta>& leaf : leaves_of(*node)) last_[leaf.get()] = node;
+    }
+  }
+  // Taken before the node runs, since running releases what it holds.
+  std::vector<std::shared_ptr<Meta>> ready_after(const Node& node) {
+    std::vector<std::shared_ptr<Meta>> ready;
+    if (last_.empty()) return ready;
+    for (const std::shared_ptr<Meta>& leaf : leaves_of(node)) {
+      const auto at = last_.find(leaf.get());
+      if (at == last_.end() || at->second != &node) continue;
+      last_.erase(at);  // a leaf that is two inputs of the node is ready once
+      ready.push_back(leaf);
+    }
+    return ready;
+  }
+
+ private:
+  static std::vector<std::shared_ptr<Meta>> leaves_of(const Node& node) {
+    std::vector<std::shared_ptr<Meta>> leaves;
+    for (const Edge& edge : node.inputs) {
+      if (edge.leaf) leaves.push_back(edge.leaf);
+    }
+    for (const std::weak_ptr<Meta>& inner : node.inner_leaves) {
+      if (std::shared_ptr<Meta> leaf = inner.lock()) leaves.push_back(std::move(leaf));
+    }
+    return leaves;
+  }
+
+  std::unordered_map<Meta*, const Node*> last_;
+};
+
+void tell_observer(const std::vector<std::shared_ptr<Meta>>& leaves) {
+  for (const std::shared_ptr<Meta>& leaf : leaves) observer(Variable(leaf));
+}
+
+struct RunningPass {
+  RunningPass() { ++passes_running; }
+  ~RunningPass() { --passes_running; }
+};
+
 }  // namespace
+
+GradientObserverGuard::GradientObserverGuard(GradientObserver now) : before_(std::exchange(observer, std::move(now))) {}
+GradientObserverGuard::~GradientObserverGuard() { observer = std::move(before_); }
 
 const char* current_op() { return running_op; }
 
 void run_backward(const Variable& root, const Tensor& dy, bool retain_graph) {
   const NoGradGuard no_grad;
   if (Profile* profile = active_profile()) profile->stop();
+  const RunningPass running;
   if (root.is_leaf()) {
     accumulate_leaf(*root.meta(), Tensor(dy));
+    if (observer && passes_running == 1) tell_observer({root.meta()});
     return;
   }
   std::unordered_map<Node*, Tensor> slots;
   slots[root.node().get()] = dy;
-  for (Node* node : nodes_below(root.node().get())) {
+  const std::vector<Node*> order = nodes_below(root.node().get());
+  Readiness readiness(order);
+  for (Node* node : order) {
+    const std::vector<std::shared_ptr<Meta>> ready = readiness.ready_after(*node);
     const auto slot = slots.find(node);
-    if (slot == slots.end()) continue;  // no gradient arrived: nothing flows on
-    const Tensor gradient = std::move(slot->second);
-    slots.erase(slot);
-    run_node(*node, gradient, retain_graph, slots);
+    if (slot != slots.end()) {  // else no gradient arrived: nothing flows on
+      const Tensor gradient = std::move(slot->second);
+      slots.erase(slot);
+      run_node(*node, gradient, retain_graph, slots);
+    }
+    tell_observer(ready);
   }
 }
 

@@ -1,6 +1,8 @@
 // The engine: runs the graph below a Variable backward. Users call Variable::backward.
 #pragma once
 
+#include <functional>
+
 #include "autograd/variable.h"
 
 namespace vitrail {
@@ -10,5 +12,22 @@ void run_backward(const Variable& root, const Tensor& dy, bool retain_graph);
 
 // The op whose backward function runs now on this thread, for error messages; "" outside.
 const char* current_op();
+
+// Called in backward() for each leaf below the root that requires a gradient, once, as soon as nothing more can be added to
+// leaf.grad() in this pass (undefined if nothing was): so a gradient can be sent to another machine while the rest is still
+// being computed. Leaves that only a checkpoint uses are among them. The order follows the graph: it is the same in every pass
+// over the same graph.
+using GradientObserver = std::function<void(const Variable& leaf)>;
+// Sets the observer of this thread's backward passes for as long as it lives; one that was set before pauses.
+class GradientObserverGuard {
+ public:
+  explicit GradientObserverGuard(GradientObserver observer);
+  ~GradientObserverGuard();
+  GradientObserverGuard(const GradientObserverGuard&) = delete;
+  GradientObserverGuard& operator=(const GradientObserverGuard&) = delete;
+
+ private:
+  GradientObserver before_;
+};
 
 }  // namespace vitrail

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <map>
 
-#include "autograd/node.h"
+#include "autograd/record.h"
 #include "tensor/rng.h"
 
 namespace vitrail {

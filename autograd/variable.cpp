@@ -1,7 +1,11 @@
 #include "autograd/variable.h"
 
+#include <ostream>
+#include <string>
+
 #include "autograd/engine.h"
 #include "autograd/node.h"
+#include "tensor/print.h"
 
 namespace vitrail {
 
@@ -41,12 +45,17 @@ void Variable::set_requires_grad(bool on) {
 
 const Tensor& Variable::grad() const {
   check(defined(), ErrorKind::kValue, "variable", "the variable is undefined");
+  check(is_leaf(), ErrorKind::kValue, "variable", "only a leaf keeps its gradient: this is the result of ",
+        is_leaf() ? "" : meta_->node->name,
+        ". Hint: make a leaf of its value, Variable h(y.value(), true), go on with h, and read h.grad().");
   return meta_->grad;
 }
 
 void Variable::set_grad(Tensor grad) {
   check(!grad.defined() || grad.shape() == shape(), ErrorKind::kShape, "variable",
         "a gradient has the shape of its value: gradient is ", grad.defined() ? grad.shape() : Shape{}, ", value is ", shape());
+  check(!grad.defined() || grad.dtype() == dtype(), ErrorKind::kValue, "variable",
+        "a gradient has the dtype of its value: gradient is ", name_of(grad.dtype()), ", value is ", name_of(dtype()));
   if (meta_) meta_->grad = std::move(grad);
 }
 
@@ -69,6 +78,14 @@ void Variable::backward(const Tensor& dy, bool retain_graph) const {
         "dy must be like the variable: dy is ", seed.shape(), " ", name_of(seed.dtype()), ", the variable is ", shape(), " ",
         name_of(dtype()));
   run_backward(*this, seed, retain_graph);
+}
+
+std::ostream& operator<<(std::ostream& out, const Variable& x) {
+  if (!x.defined()) return out << "Variable(undefined)";
+  std::string text = to_string(x.value());
+  text.replace(0, std::string("Tensor").size(), "Variable");
+  if (x.requires_grad()) text.insert(text.size() - 1, x.is_leaf() ? ", requires_grad" : cat(", op=", x.node()->name));
+  return out << text;
 }
 
 }  // namespace vitrail

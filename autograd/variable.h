@@ -4,6 +4,7 @@
 // Operations are in autograd/ops.h; the engine that runs them backward is autograd/engine.cpp.
 #pragma once
 
+#include <iosfwd>
 #include <memory>
 
 #include "tensor/tensor.h"
@@ -26,8 +27,10 @@ class Variable {
   Variable(Tensor value) : Variable(std::move(value), false) {}  // NOLINT: a Tensor is a constant Variable
   // A leaf. Error(kValue) if requires_grad is asked of an integer tensor.
   Variable(Tensor value, bool requires_grad);
-  // The result of an op (autograd/node.h: record).
+  // The result of an op (autograd/record.h).
   Variable(Tensor value, std::shared_ptr<Node> node);
+  // Another handle to what the copies of one Variable share.
+  explicit Variable(std::shared_ptr<Meta> meta) : meta_(std::move(meta)) {}
 
   bool defined() const { return meta_ != nullptr; }
   const Tensor& value() const;
@@ -46,8 +49,9 @@ class Variable {
   void set_requires_grad(bool on);
   bool is_leaf() const { return !meta_ || !meta_->node; }
 
-  // The gradient of a leaf, undefined before the first backward.
+  // The gradient of a leaf, undefined before the first backward. Error(kValue) on the result of an op, which keeps none.
   const Tensor& grad() const;
+  // Error(kShape) or Error(kValue) unless `grad` has the value's shape and dtype (or is undefined).
   void set_grad(Tensor grad);
   void zero_grad() { set_grad({}); }
 
@@ -64,5 +68,11 @@ class Variable {
  private:
   std::shared_ptr<Meta> meta_;
 };
+
+// The value, and where its gradient goes:
+//   Variable([1.0000, 2.0000], shape=[2], dtype=f32, requires_grad)     a leaf
+//   Variable([1.0000, 2.0000], shape=[2], dtype=f32, op=exp)            the result of an op
+// and without either for a constant. Shortened like a Tensor (tensor/print.h); Variable(undefined) if undefined.
+std::ostream& operator<<(std::ostream& out, const Variable& x);
 
 }  // namespace vitrail

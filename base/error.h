@@ -19,9 +19,11 @@ enum class ErrorKind {
   kNumeric,  // NaN or infinity where a number must be  -> exit 6
 };
 
+// An Error that no one catches ends the program with its message on stderr ("vitrail: [op] ..."), after all that was printed to
+// stdout, and with the exit code of its kind. A terminate handler that the program has set itself stays in place.
 class Error : public std::runtime_error {
  public:
-  Error(ErrorKind kind, const std::string& message) : std::runtime_error(message), kind_(kind) {}
+  Error(ErrorKind kind, const std::string& message);
   ErrorKind kind() const { return kind_; }
 
  private:

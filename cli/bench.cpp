@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <memory>
 
-#include "autograd/ops.h"
+#include "autograd/ops/layers.h"
 #include "base/file.h"
 #include "cli/bench_report.h"
 #include "cli/command.h"

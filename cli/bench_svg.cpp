@@ -3,6 +3,7 @@
 #include <cstdarg>
 #include <cstdio>
 
+#include "base/svg.h"
 #include "cli/bench_report.h"
 
 namespace vitrail::cli {
@@ -20,18 +21,6 @@ __attribute__((format(printf, 2, 3))) void append(std::string& svg, const char* 
   std::vsnprintf(buffer, sizeof buffer, pattern, arguments);
   va_end(arguments);
   svg += buffer;
-}
-
-std::string escape_xml(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '<' || c == '>' || c == '&') {
-      out += c == '<' ? "&lt;" : c == '>' ? "&gt;" : "&amp;";
-    } else {
-      out += static_cast<unsigned char>(c) < 32 ? ' ' : c;
-    }
-  }
-  return out.substr(0, 400);
 }
 
 // The three passes of one op, in ms per step.
@@ -143,13 +132,9 @@ std::string to_svg(const BenchResult& r) {
                                               return a.total() < b.total();
                                             })->total();
   const int height = kTop + kRowHeight * static_cast<int>(rows.size()) + 24;
-  std::string svg;
-  append(svg, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\">\n", kWidth, height,
-         kWidth, height);
-  svg +=
-      "<style>text{font:13px sans-serif;fill:#1d2430}.title{font-size:20px;font-weight:600}.soft{fill:#5b6472}"
-      ".right{text-anchor:end}.inside{fill:#fff;text-anchor:middle;font-size:12px}</style>\n"
-      "<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n";
+  std::string svg = svg_start(kWidth, height,
+                              "text{font:13px sans-serif;fill:#1d2430}.title{font-size:20px;font-weight:600}.soft{fill:#5b6472}"
+                              ".right{text-anchor:end}.inside{fill:#fff;text-anchor:middle;font-size:12px}");
   draw_header(svg, r);
   draw_strip(svg, r);
   for (size_t i = 0; i < rows.size(); ++i) {

@@ -14,6 +14,7 @@
 #include "models/presets.h"
 #include "models/weights/save.h"
 #include "nn/summary.h"
+#include "tensor/rng.h"
 #include "tensor/safetensors.h"
 
 namespace vitrail::cli {

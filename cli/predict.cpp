@@ -3,7 +3,7 @@
 #include <memory>
 #include <optional>
 
-#include "autograd/node.h"
+#include "autograd/modes.h"
 #include "base/json_writer.h"
 #include "cli/command.h"
 #include "data/image/image.h"

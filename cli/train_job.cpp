@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <filesystem>
 
-#include "autograd/ops.h"
+#include "autograd/ops/layers.h"
 #include "base/file.h"
 #include "base/json_writer.h"
 #include "data/loader.h"

@@ -7,6 +7,7 @@
 #include <iostream>
 #include <numbers>
 
+#include "autograd/graph_picture.h"
 #include "autograd/ops.h"
 
 using namespace vitrail;

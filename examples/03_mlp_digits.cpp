@@ -4,6 +4,7 @@
 // What to expect: about 97 % test accuracy after three epochs, in a few seconds; no files are needed.
 #include <cstdio>
 
+#include "autograd/ops.h"
 #include "data/loader.h"
 #include "data/sets/registry.h"
 #include "nn/nn.h"

@@ -6,6 +6,7 @@
 // What to expect: 12.5 % without, 100 % with attention, and the map drawn in characters, in a few seconds.
 #include <cstdio>
 
+#include "autograd/ops.h"
 #include "nn/nn.h"
 #include "tensor/ops.h"
 #include "train/metrics.h"

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "autograd/ops.h"
 #include "data/image/image.h"
 #include "data/loader.h"
 #include "data/sets/registry.h"

@@ -1,5 +1,8 @@
 #include "models/cct.h"
 
+#include "autograd/ops/layers.h"
+#include "autograd/ops/math.h"
+#include "autograd/ops/shape.h"
 #include "nn/conv.h"
 #include "nn/init.h"
 

@@ -1,5 +1,7 @@
 #include "models/resnet.h"
 
+#include "autograd/ops/layers.h"
+#include "autograd/ops/math.h"
 #include "nn/init.h"
 
 namespace vitrail::models {

@@ -3,6 +3,9 @@
 #include <algorithm>
 
 #include "autograd/checkpoint.h"
+#include "autograd/ops/layers.h"
+#include "autograd/ops/math.h"
+#include "autograd/ops/shape.h"
 #include "nn/init.h"
 #include "tensor/view.h"
 

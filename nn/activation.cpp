@@ -2,6 +2,9 @@
 
 #include <array>
 
+#include "autograd/ops/layers.h"
+#include "autograd/ops/math.h"
+
 namespace vitrail::nn {
 namespace {
 

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "autograd/ops/shape.h"
 #include "nn/layer.h"
 
 namespace vitrail::nn {

@@ -2,6 +2,9 @@
 
 #include <cmath>
 
+#include "autograd/ops/layers.h"
+#include "autograd/ops/math.h"
+#include "autograd/ops/shape.h"
 #include "tensor/ops/attention.h"
 
 namespace vitrail::nn {

@@ -1,5 +1,6 @@
 #include "nn/conv.h"
 
+#include "autograd/ops/math.h"
 #include "nn/init.h"
 
 namespace vitrail::nn {

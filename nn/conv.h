@@ -1,5 +1,7 @@
 #pragma once
 
+#include "autograd/ops/layers.h"
+#include "autograd/ops/math.h"
 #include "nn/layer.h"
 
 namespace vitrail::nn {

@@ -5,8 +5,9 @@
 #include <string>
 #include <unordered_map>
 
-#include "autograd/ops.h"
+#include "autograd/variable.h"
 #include "nn/module.h"
+#include "tensor/rng.h"
 
 namespace vitrail::nn {
 

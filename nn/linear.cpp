@@ -1,5 +1,6 @@
 #include "nn/linear.h"
 
+#include "autograd/ops/layers.h"
 #include "nn/init.h"
 
 namespace vitrail::nn {

@@ -3,6 +3,7 @@
 #include <memory>
 #include <mutex>
 
+#include "autograd/ops/shape.h"
 #include "nn/layer.h"
 #include "tensor/ops/linear.h"
 

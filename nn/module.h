@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "autograd/modes.h"
 #include "autograd/variable.h"
 #include "nn/state_dict.h"
 
@@ -38,7 +39,8 @@ class Module {
   // frozen() stay in evaluation. For the length of a scope use EvalGuard, which restores what it found.
   void train(bool on = true);
   void eval() { train(false); }
-  bool training() const { return training_; }
+  // Inside a checkpoint's recomputation: what it was in the forward pass (autograd/modes.h: replayed).
+  bool training() const { return replayed(training_); }
 
   // For fine-tuning: the parameters of this module and all below require no gradient (those they have are dropped), and the
   // modules stay in evaluation (batch norm keeps its running statistics) whatever train() is called above. unfreeze() takes both

@@ -1,5 +1,6 @@
 #include "nn/norm.h"
 
+#include "autograd/ops/layers.h"
 #include "tensor/ops/linear.h"
 
 namespace vitrail::nn {

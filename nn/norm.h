@@ -1,6 +1,8 @@
 // Normalisation layers: the formulas are in tensor/ops/norm.h.
 #pragma once
 
+#include "autograd/ops/layers.h"
+#include "autograd/ops/math.h"
 #include "nn/layer.h"
 
 namespace vitrail::nn {

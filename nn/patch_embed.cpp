@@ -1,5 +1,9 @@
 #include "nn/patch_embed.h"
 
+#include "autograd/ops/layers.h"
+#include "autograd/ops/math.h"
+#include "autograd/ops/shape.h"
+
 namespace vitrail::nn {
 namespace {
 

@@ -46,7 +46,8 @@ void Tensor::require_dtype(Dtype wanted) const {
 
 void Tensor::prepare_write() {
   for (int i = 0; i < dim(); ++i) {
-    check(strides_[i] != 0 || shape_[i] <= 1, ErrorKind::kValue, "write", "cannot write to an expanded tensor: shape is ",
+    // Without elements no element stands for several.
+    check(strides_[i] != 0 || shape_[i] <= 1 || numel_ == 0, ErrorKind::kValue, "write", "cannot write to an expanded tensor: shape is ",
           shape_, ", strides are ", strides_, " (one element stands for several). Hint: write to clone(x).");
   }
   storage_->bump_version();

@@ -1,12 +1,12 @@
 // The table of differentiable ops: gradcheck (tests/autograd, `vitrail opcheck`) runs over all of it.
-// `make check-ops` fails if a function declared in autograd/ops.h has no row here.
+// `make check-ops` fails if a function declared in autograd/ops/*.h has no row here.
 #pragma once
 
 #include <functional>
 #include <string>
 #include <vector>
 
-#include "autograd/ops.h"
+#include "autograd/variable.h"
 
 namespace vitrail::testing {
 

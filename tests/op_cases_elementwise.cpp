@@ -1,4 +1,7 @@
 // Gradient checks of the elementwise ops: each over seven layouts of its input.
+#include "autograd/ops/layers.h"
+#include "autograd/ops/math.h"
+#include "autograd/ops/shape.h"
 #include "tensor/ops.h"
 #include "tests/op_cases_parts.h"
 

@@ -1,4 +1,6 @@
 // Gradient checks of convolution, pooling and resizing.
+#include "autograd/ops/layers.h"
+#include "autograd/ops/shape.h"
 #include "tensor/ops.h"
 #include "tests/op_cases_parts.h"
 

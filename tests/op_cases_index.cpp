@@ -1,4 +1,5 @@
 // Gradient checks of the ops that pick and place by index. Repeated indices are the point: their gradients add up.
+#include "autograd/ops/shape.h"
 #include "tests/op_cases_parts.h"
 
 namespace vitrail::testing {

@@ -1,6 +1,9 @@
 // Gradient checks of the losses, over every reduction.
 #include <cmath>
 
+#include "autograd/ops/layers.h"
+#include "autograd/ops/math.h"
+#include "autograd/ops/shape.h"
 #include "tensor/ops.h"
 #include "tests/op_cases_parts.h"
 

@@ -1,4 +1,6 @@
 // Gradient checks of softmax and the normalisation layers.
+#include "autograd/ops/layers.h"
+#include "autograd/ops/math.h"
 #include "tensor/ops.h"
 #include "tests/op_cases_parts.h"
 

@@ -1,6 +1,9 @@
 // Gradient checks of matmul, linear and attention: batches, views, cross attention, every kind of mask.
 #include <limits>
 
+#include "autograd/ops/layers.h"
+#include "autograd/ops/math.h"
+#include "autograd/ops/shape.h"
 #include "tensor/ops.h"
 #include "tests/op_cases_parts.h"
 

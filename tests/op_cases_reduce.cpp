@@ -1,4 +1,6 @@
 // Gradient checks of the reductions.
+#include "autograd/ops/math.h"
+#include "autograd/ops/shape.h"
 #include "tensor/view.h"
 #include "tests/op_cases_parts.h"
 

@@ -1,4 +1,6 @@
 // Gradient checks of dropout and drop_path: a fixed generator makes them ordinary functions.
+#include "autograd/ops/layers.h"
+#include "autograd/ops/math.h"
 #include "tests/op_cases_parts.h"
 
 namespace vitrail::testing {

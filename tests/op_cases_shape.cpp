@@ -1,5 +1,7 @@
 // Gradient checks of the ops that only arrange elements. Their gradients are other arrangements: a random cotangent shows
 // every element that went to the wrong place.
+#include "autograd/ops/math.h"
+#include "autograd/ops/shape.h"
 #include "tests/op_cases_parts.h"
 
 namespace vitrail::testing {

@@ -1,5 +1,5 @@
-#include "autograd/node.h"
-#include "autograd/ops.h"
+#include "autograd/modes.h"
+#include "autograd/ops/layers.h"
 #include "data/loader.h"
 #include "train/metrics.h"
 #include "train/trainer.h"

@@ -2,7 +2,7 @@
 
 #include <chrono>
 
-#include "autograd/ops.h"
+#include "autograd/ops/layers.h"
 #include "data/loader.h"
 #include "nn/norm.h"
 #include "nn/registration.h"

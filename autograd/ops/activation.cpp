@@ -1,69 +1,103 @@
 // Activation functions, softmax and log-softmax.
-#include "autograd/ops.h"
-#include "tensor/ops/softmax.h"
+#include <cmath>
+
+#include "autograd/ops/layers.h"
+#include "autograd/rule.h"
+#include "tensor/ops.h"
 
 namespace vitrail {
 
-// y = max(x, 0), y' = 1 where y > 0, else 0.
+namespace {
+
+// sigmoid(x) and its derivative e / (1 + e)^2 with e = e^-|x|: neither overflows, and the derivative keeps its digits where
+// sigmoid(x) is near 1.
+double logistic(double x) {
+  const double e = std::exp(-std::abs(x));
+  return (x < 0 ? e : 1) / (1 + e);
+}
+double logistic_slope(double x) {
+  const double e = std::exp(-std::abs(x));
+  return e / ((1 + e) * (1 + e));
+}
+
+}  // namespace
+
+// y = max(x, 0); dx = 0 where y <= 0, else dy (also at NaN).
 // Keeps y, not x: the layer that follows keeps y as its own input anyway, so it costs nothing.
 Variable relu(const Variable& x) {
   Tensor y = relu(x.value());
   return record("relu", y, {x}, [yv = Saved(y)](const Tensor& dy, Grads& d) {
     const Tensor zero = scalar(0, dy.dtype());
-    d[0] = where(greater(*yv, zero), dy, zero);
+    d[0] = where(less_equal(*yv, zero), zero, dy);
   });
 }
 
-// y = x > 0 ? x : slope x, y' = 1 or slope
+// y = x > 0 ? x : slope x; dx = dy or slope dy
 Variable leaky_relu(const Variable& x, double slope) {
   return record("leaky_relu", leaky_relu(x.value(), slope), {x}, [xv = Saved(x), slope](const Tensor& dy, Grads& d) {
     d[0] = where(greater(*xv, scalar(0, dy.dtype())), dy, dy * slope);
   });
 }
 
-// y = x > 0 ? x : alpha (e^x - 1), y' = 1 or alpha e^x (Clevert et al., arXiv:1511.07289)
+// y = x > 0 ? x : alpha (e^x - 1); dx = dy or dy alpha e^x (Clevert et al., arXiv:1511.07289)
 Variable elu(const Variable& x, double alpha) {
   return record("elu", elu(x.value(), alpha), {x}, [xv = Saved(x), alpha](const Tensor& dy, Grads& d) {
-    d[0] = where(greater(*xv, scalar(0, dy.dtype())), dy, dy * (exp(*xv) * alpha));
+    d[0] = each_element("elu", [alpha](double g, double v) { return v > 0 ? g : g * alpha * std::exp(v); }, dy, *xv);
   });
 }
 
-// y = 1 / (1 + e^-x), y' = y (1 - y)
+// y = 1 / (1 + e^-x); dx = dy y (1 - y)
 Variable sigmoid(const Variable& x) {
-  Tensor y = sigmoid(x.value());
-  return record("sigmoid", y, {x}, [yv = Saved(y)](const Tensor& dy, Grads& d) { d[0] = dy * (*yv * (1 - *yv)); });
+  return record("sigmoid", sigmoid(x.value()), {x}, [xv = Saved(x)](const Tensor& dy, Grads& d) {
+    d[0] = each_element("sigmoid", [](double g, double v) { return g * logistic_slope(v); }, dy, *xv);
+  });
 }
 
-// y = log(1 + e^x), y' = sigmoid(x)
+// y = log(1 + e^x); dx = dy sigmoid(x)
 Variable softplus(const Variable& x) {
   return record("softplus", softplus(x.value()), {x},
                 [xv = Saved(x)](const Tensor& dy, Grads& d) { d[0] = dy * sigmoid(*xv); });
 }
 
-// y = x s with s = sigmoid(x), y' = s (1 + x (1 - s))
+// y = x s with s = sigmoid(x); dx = dy (s + x s'), which is 1 at inf and 0 at -inf
 Variable silu(const Variable& x) {
   return record("silu", silu(x.value()), {x}, [xv = Saved(x)](const Tensor& dy, Grads& d) {
-    const Tensor s = sigmoid(*xv);
-    d[0] = dy * (s * (1 + *xv * (1 - s)));
+    const auto slope = [](double v) { return logistic(v) + (std::isinf(v) ? 0 : v * logistic_slope(v)); };
+    d[0] = each_element("silu", [slope](double g, double v) { return g * slope(v); }, dy, *xv);
   });
 }
 
-// y = x Phi(x), y' = Phi(x) + x Phi'(x), in one pass for each kind of Phi
+// y = x Phi(x); dx = dy (Phi(x) + x Phi'(x)), in one pass for each kind of Phi
 Variable gelu(const Variable& x, Gelu kind) {
   return record("gelu", gelu(x.value(), kind), {x},
                 [xv = Saved(x), kind](const Tensor& dy, Grads& d) { d[0] = gelu_backward(dy, *xv, kind); });
 }
 
-Variable softmax(const Variable& x, int axis) {
-  const Tensor y = softmax(x.value(), axis);
-  return record("softmax", y, {x},
-                [yv = Saved(y), axis](const Tensor& dy, Grads& d) { d[0] = softmax_backward(dy, *yv, axis); });
+namespace {
+
+// dy of each row, less its element where y is largest. softmax's gradient does not change with a constant added to dy, because
+// the y of a row sum to one; this constant takes out the term whose y may have been rounded to 1.
+Tensor shifted_by_largest(const Tensor& dy, const Tensor& y, int axis) {
+  if (dy.dim() == 0 || dy.numel() == 0) return dy;
+  return dy - gather(dy, axis, argmax(y, axis, /*keepdim=*/true));
 }
 
+}  // namespace
+
+// y_i = e^x_i / sum_j e^x_j; dx_i = y_i (dy_i - sum_j y_j dy_j)
+Variable softmax(const Variable& x, int axis) {
+  const Tensor y = softmax(x.value(), axis);
+  return record("softmax", y, {x}, [yv = Saved(y), axis](const Tensor& dy, Grads& d) {
+    d[0] = softmax_backward(shifted_by_largest(dy, *yv, axis), *yv, axis);
+  });
+}
+
+// y = x - log sum_j e^x_j; dx_i = dy_i - e^y_i sum_j dy_j. In double, since e^y is near 1 for a class that the model is sure of.
 Variable log_softmax(const Variable& x, int axis) {
   const Tensor y = log_softmax(x.value(), axis);
-  return record("log_softmax", y, {x},
-                [yv = Saved(y), axis](const Tensor& dy, Grads& d) { d[0] = log_softmax_backward(dy, *yv, axis); });
+  return record("log_softmax", y, {x}, [yv = Saved(y), axis](const Tensor& dy, Grads& d) {
+    d[0] = to(log_softmax_backward(to(dy, Dtype::f64), to(*yv, Dtype::f64), axis), dy.dtype());
+  });
 }
 
 }  // namespace vitrail

@@ -1,10 +1,11 @@
-// Tensors put together, taken apart, padded, repeated, reversed or cut along a diagonal.
-#include "autograd/ops.h"
+// Tensors put together, taken apart, repeated, reversed or cut along a diagonal.
+#include "autograd/ops/shape.h"
+#include "tensor/ops.h"
 #include "tensor/view.h"
 
 namespace vitrail {
 
-// Each part gets its piece of dy back, as a view.
+// y = the parts one behind the other along an axis; the gradient of each part is its piece of dy, as a view
 Variable concat(const std::vector<Variable>& parts, int axis) {
   std::vector<Tensor> values;
   for (const Variable& part : parts) values.push_back(part.value());
@@ -20,7 +21,7 @@ Variable concat(const std::vector<Variable>& parts, int axis) {
   });
 }
 
-// Each part gets its index of the new axis back, as a view.
+// y = the parts along a new axis; the gradient of part i is index i of dy, as a view
 Variable stack(const std::vector<Variable>& parts, int axis) {
   std::vector<Tensor> values;
   for (const Variable& part : parts) values.push_back(part.value());
@@ -31,7 +32,7 @@ Variable stack(const std::vector<Variable>& parts, int axis) {
   });
 }
 
-// A slice for each length. A node has one output, so the parts are nodes of their own.
+// Parts of the given lengths along an axis. A node has one output, so each part is a slice of its own.
 std::vector<Variable> split(const Variable& x, const std::vector<int64_t>& lengths, int axis) {
   split(x.value(), lengths, axis);  // checks that the lengths add up
   std::vector<Variable> parts;
@@ -43,38 +44,14 @@ std::vector<Variable> split(const Variable& x, const std::vector<int64_t>& lengt
   return parts;
 }
 
-// split into nearly equal parts.
+// split into `count` nearly equal parts
 std::vector<Variable> chunk(const Variable& x, int64_t count, int axis) {
   std::vector<int64_t> lengths;
   for (const Tensor& part : chunk(x.value(), count, axis)) lengths.push_back(part.size(axis));
   return split(x, lengths, axis);
 }
 
-// Elements added on both sides of each axis. Constant: dy is cropped where x was padded, and padded where x was cropped.
-// Reflect and edge: an element that was repeated sums the gradients of its copies.
-Variable pad(const Variable& x, const std::vector<int64_t>& before, const std::vector<int64_t>& after, PadMode mode,
-             double value) {
-  return record("pad", pad(x.value(), before, after, mode, value), {x},
-                [from = x.shape(), before, after, mode](const Tensor& dy, Grads& d) {
-                  if (mode == PadMode::kConstant) {
-                    std::vector<int64_t> start, end;
-                    for (int64_t count : before) start.push_back(-count);
-                    for (int64_t count : after) end.push_back(-count);
-                    d[0] = pad(dy, start, end);
-                    return;
-                  }
-                  d[0] = dy;
-                  for (int axis = 0; axis < from.size(); ++axis) {
-                    Shape shape = d[0].shape();
-                    shape[axis] = from[axis];
-                    // 0, 1, 2, ... padded the same way tells where each element came from.
-                    const Tensor places = arange(0, static_cast<double>(from[axis]), 1, Dtype::i64);
-                    d[0] = index_add(shape, axis, pad(places, {before[axis]}, {after[axis]}, mode), d[0]);
-                  }
-                });
-}
-
-// x repeated along each axis: its elements sum the gradients of their copies.
+// y = x repeated along each axis; dx = the sum of dy over the copies
 Variable tile(const Variable& x, const std::vector<int64_t>& repeats) {
   return record("tile", tile(x.value(), repeats), {x}, [from = x.shape(), repeats](const Tensor& dy, Grads& d) {
     // One axis after the other, since all at once would take twice the axes that a tensor can have.
@@ -91,23 +68,23 @@ Variable tile(const Variable& x, const std::vector<int64_t>& repeats) {
   });
 }
 
-// Reversing axes is its own inverse.
+// y = x reversed along the axes; dx = dy reversed along them
 Variable flip(const Variable& x, const std::vector<int>& axes) {
   return record("flip", flip(x.value(), axes), {x}, [axes](const Tensor& dy, Grads& d) { d[0] = flip(dy, axes); });
 }
 
-// Rolling back is the inverse.
+// y_i = x_{i - shift}, around the end of the axis; dx_i = dy_{i + shift}
 Variable roll(const Variable& x, int64_t shift, int axis) {
   return record("roll", roll(x.value(), shift, axis), {x},
                 [shift, axis](const Tensor& dy, Grads& d) { d[0] = roll(dy, -shift, axis); });
 }
 
-// Only what was kept (on and below the k-th diagonal) gets a gradient.
+// y = x on and below the k-th diagonal, else 0; dx = dy there, else 0
 Variable tril(const Variable& x, int64_t k) {
   return record("tril", tril(x.value(), k), {x}, [k](const Tensor& dy, Grads& d) { d[0] = tril(dy, k); });
 }
 
-// Only what was kept (on and above the k-th diagonal) gets a gradient.
+// y = x on and above the k-th diagonal, else 0; dx = dy there, else 0
 Variable triu(const Variable& x, int64_t k) {
   return record("triu", triu(x.value(), k), {x}, [k](const Tensor& dy, Grads& d) { d[0] = triu(dy, k); });
 }

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <initializer_list>
 
-#include "autograd/node.h"
+#include "autograd/record.h"
 #include "tensor/ops/attention.h"
 
 namespace vitrail {

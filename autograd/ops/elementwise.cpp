@@ -1,8 +1,12 @@
 // Two operands that broadcast, an operand and a number, and functions of one operand.
+#include <cmath>
 #include <numbers>
 #include <utility>
 
-#include "autograd/ops.h"
+#include "autograd/ops/math.h"
+#include "autograd/ops/shape.h"
+#include "autograd/rule.h"
+#include "tensor/ops.h"
 
 namespace vitrail {
 
@@ -18,9 +22,18 @@ std::pair<Variable, Variable> broadcast_both(const char* op, const Variable& a, 
 // x kept for the backward pass if `needed`, else nothing: a product with a constant need not keep the other factor.
 Saved save_if(bool needed, const Variable& x) { return needed ? Saved(x) : Saved(); }
 
+// An op of one operand, y = f(x), whose gradient is rule(dy, x).
+template <class Rule>
+Variable record_unary(const char* name, Tensor value, const Variable& x, Rule rule) {
+  return record(name, std::move(value), {x},
+                [name, xv = Saved(x), rule](const Tensor& dy, Grads& d) { d[0] = each_element(name, rule, dy, *xv); });
+}
+
 }  // namespace
 
-// y = a + b
+// ---- two operands ----
+
+// y = a + b; da = dy, db = dy
 Variable add(const Variable& a, const Variable& b) {
   const auto [x, y] = broadcast_both("add", a, b);
   return record("add", add(x.value(), y.value()), {x, y}, [](const Tensor& dy, Grads& d) {
@@ -33,7 +46,7 @@ Variable add(const Variable& a, double b) {
   return record("add", add(a.value(), b), {a}, [](const Tensor& dy, Grads& d) { d[0] = dy; });
 }
 
-// y = a - b
+// y = a - b; da = dy, db = -dy
 Variable sub(const Variable& a, const Variable& b) {
   const auto [x, y] = broadcast_both("sub", a, b);
   return record("sub", sub(x.value(), y.value()), {x, y}, [](const Tensor& dy, Grads& d) {
@@ -46,12 +59,11 @@ Variable sub(const Variable& a, double b) {
   return record("sub", sub(a.value(), b), {a}, [](const Tensor& dy, Grads& d) { d[0] = dy; });
 }
 
-// y = a - b with a number a
 Variable rsub(double a, const Variable& b) {
   return record("rsub", rsub(a, b.value()), {b}, [](const Tensor& dy, Grads& d) { d[0] = neg(dy); });
 }
 
-// y = a b: each factor is the derivative by the other, and is kept only if the other wants one.
+// y = a b; da = dy b, db = dy a. A factor is kept only if the other one wants its gradient.
 Variable mul(const Variable& a, const Variable& b) {
   const auto [x, y] = broadcast_both("mul", a, b);
   return record("mul", mul(x.value(), y.value()), {x, y},
@@ -65,15 +77,14 @@ Variable mul(const Variable& a, double b) {
   return record("mul", mul(a.value(), b), {a}, [b](const Tensor& dy, Grads& d) { d[0] = mul(dy, b); });
 }
 
-// y = a / b: dy/da = 1 / b, dy/db = -y / b
+// y = a / b; da = dy / b, db = -dy a / b^2
 Variable div(const Variable& a, const Variable& b) {
   const auto [x, y] = broadcast_both("div", a, b);
-  const Variable quotient(div(x.value(), y.value()));
-  return record("div", quotient.value(), {x, y},
-                [yv = Saved(y), qv = save_if(y.requires_grad(), quotient)](const Tensor& dy, Grads& d) {
-                  const Tensor dx = div(dy, *yv);
-                  if (d.needs(0)) d[0] = dx;
-                  if (d.needs(1)) d[1] = neg(mul(dx, *qv));
+  return record("div", div(x.value(), y.value()), {x, y},
+                [av = save_if(y.requires_grad(), x), bv = Saved(y)](const Tensor& dy, Grads& d) {
+                  if (d.needs(0)) d[0] = div(dy, *bv);
+                  if (d.needs(1))
+                    d[1] = each_element("div", [](double g, double p, double q) { return -(g / q) * (p / q); }, dy, *av, *bv);
                 });
 }
 
@@ -81,56 +92,57 @@ Variable div(const Variable& a, double b) {
   return record("div", div(a.value(), b), {a}, [b](const Tensor& dy, Grads& d) { d[0] = div(dy, b); });
 }
 
-// y = a / b with a number a: dy/db = -y / b
 Variable rdiv(double a, const Variable& b) {
-  Tensor y = rdiv(a, b.value());
-  return record("rdiv", y, {b},
-                [bv = Saved(b), yv = Saved(y)](const Tensor& dy, Grads& d) { d[0] = neg(div(mul(dy, *yv), *bv)); });
+  return record_unary("rdiv", rdiv(a, b.value()), b, [a](double dy, double x) { return -(dy / x) * (a / x); });
 }
 
-// y = a^b: dy/da = b a^(b - 1), dy/db = y log a.
-// The limits at a = 0 are set by hand: 0^b does not move with b >= 0, and a^0 does not move with a.
+namespace {
+
+// d/da a^b = b a^(b - 1). a^0 is 1 for any a, so its slope is 0 (also at 0 and NaN).
+double pow_by_base(double a, double b) { return b == 0 ? 0 : b * std::pow(a, b - 1); }
+// d/db a^b = a^b log a. 0^b is 0 for any b > 0 and counts as flat at b = 0; likewise inf^b for b < 0.
+double pow_by_exponent(double a, double b) {
+  const bool flat = (a == 0 && b >= 0) || (a == INFINITY && b < 0);
+  return flat ? 0 : std::pow(a, b) * std::log(a);
+}
+
+}  // namespace
+
+// y = a^b; da = dy b a^(b - 1), db = dy a^b log a
 Variable pow(const Variable& a, const Variable& b) {
   const auto [x, p] = broadcast_both("pow", a, b);
-  const Variable power(pow(x.value(), p.value()));
-  return record("pow", power.value(), {x, p},
-                [xv = Saved(x), pv = Saved(p), yv = save_if(p.requires_grad(), power)](const Tensor& dy, Grads& d) {
-                  const Tensor zero = scalar(0, dy.dtype());
-                  if (d.needs(0)) d[0] = where(equal(*pv, zero), zero, dy * (*pv * pow(*xv, *pv - 1)));
-                  if (d.needs(1)) {
-                    const Tensor flat = logical_and(equal(*xv, zero), greater_equal(*pv, zero));
-                    d[1] = where(flat, zero, dy * (*yv * log(*xv)));
-                  }
-                });
+  return record("pow", pow(x.value(), p.value()), {x, p}, [xv = Saved(x), pv = Saved(p)](const Tensor& dy, Grads& d) {
+    if (d.needs(0)) d[0] = each_element("pow", [](double g, double u, double v) { return g * pow_by_base(u, v); }, dy, *xv, *pv);
+    if (d.needs(1))
+      d[1] = each_element("pow", [](double g, double u, double v) { return g * pow_by_exponent(u, v); }, dy, *xv, *pv);
+  });
 }
 
 Variable pow(const Variable& a, double b) {
-  return record("pow", pow(a.value(), b), {a}, [av = Saved(a), b](const Tensor& dy, Grads& d) {
-    d[0] = b == 0 ? zeros(dy.shape(), dy.dtype()) : dy * (b * pow(*av, b - 1));
-  });
+  return record_unary("pow", pow(a.value(), b), a, [b](double dy, double x) { return dy * pow_by_base(x, b); });
 }
 
-// The larger of two gets the gradient; where they are equal, half each.
+// y = max(a, b): the larger one gets dy; where they are equal, half each; where one is NaN (and so is y), both get dy.
 Variable maximum(const Variable& a, const Variable& b) {
   const auto [x, y] = broadcast_both("maximum", a, b);
   return record("maximum", maximum(x.value(), y.value()), {x, y}, [xv = Saved(x), yv = Saved(y)](const Tensor& dy, Grads& d) {
-    const Tensor tie = where(equal(*xv, *yv), dy * 0.5, scalar(0, dy.dtype()));
-    if (d.needs(0)) d[0] = where(greater(*xv, *yv), dy, tie);
-    if (d.needs(1)) d[1] = where(greater(*yv, *xv), dy, tie);
+    const Tensor tie = where(equal(*xv, *yv), dy * 0.5, dy), zero = scalar(0, dy.dtype());
+    if (d.needs(0)) d[0] = where(less(*xv, *yv), zero, tie);
+    if (d.needs(1)) d[1] = where(less(*yv, *xv), zero, tie);
   });
 }
 
-// The smaller of two gets the gradient; where they are equal, half each.
+// y = min(a, b): likewise.
 Variable minimum(const Variable& a, const Variable& b) {
   const auto [x, y] = broadcast_both("minimum", a, b);
   return record("minimum", minimum(x.value(), y.value()), {x, y}, [xv = Saved(x), yv = Saved(y)](const Tensor& dy, Grads& d) {
-    const Tensor tie = where(equal(*xv, *yv), dy * 0.5, scalar(0, dy.dtype()));
-    if (d.needs(0)) d[0] = where(less(*xv, *yv), dy, tie);
-    if (d.needs(1)) d[1] = where(less(*yv, *xv), dy, tie);
+    const Tensor tie = where(equal(*xv, *yv), dy * 0.5, dy), zero = scalar(0, dy.dtype());
+    if (d.needs(0)) d[0] = where(greater(*xv, *yv), zero, tie);
+    if (d.needs(1)) d[1] = where(greater(*yv, *xv), zero, tie);
   });
 }
 
-// y = condition ? a : b: the gradient goes where the value came from.
+// y = condition ? a : b; the gradient goes where the value came from.
 Variable where(const Tensor& condition, const Variable& a, const Variable& b) {
   const Shape shape = broadcast_shapes(condition.shape(), broadcast_shapes(a.shape(), b.shape(), "where"), "where");
   const Variable x = broadcast_to(a, shape), y = broadcast_to(b, shape);
@@ -141,83 +153,84 @@ Variable where(const Tensor& condition, const Variable& a, const Variable& b) {
   });
 }
 
-// y = -x, y' = -1
+// ---- one operand ----
+
+// y = -x; dx = -dy
 Variable neg(const Variable& x) {
   return record("neg", neg(x.value()), {x}, [](const Tensor& dy, Grads& d) { d[0] = neg(dy); });
 }
 
-// y = |x|, y' = sign(x); 0 at 0
+// y = |x|; dx = dy sign(x), with sign(0) = 0 and sign(NaN) = NaN
 Variable abs(const Variable& x) {
   return record("abs", abs(x.value()), {x}, [xv = Saved(x)](const Tensor& dy, Grads& d) { d[0] = dy * sign(*xv); });
 }
 
-// y = x^2, y' = 2 x
+// y = x^2; dx = 2 dy x
 Variable square(const Variable& x) {
-  return record("square", square(x.value()), {x}, [xv = Saved(x)](const Tensor& dy, Grads& d) { d[0] = dy * (*xv * 2); });
+  return record("square", square(x.value()), {x}, [xv = Saved(x)](const Tensor& dy, Grads& d) { d[0] = dy * *xv * 2; });
 }
 
-// y = sqrt(x), y' = 1 / (2 y)
+// y = sqrt(x); dx = dy / (2 y)
 Variable sqrt(const Variable& x) {
   Tensor y = sqrt(x.value());
   return record("sqrt", y, {x}, [yv = Saved(y)](const Tensor& dy, Grads& d) { d[0] = dy / (*yv * 2); });
 }
 
-// y = 1 / sqrt(x), y' = -y^3 / 2
+// y = x^(-1/2); dx = -dy / (2 x sqrt(x))
 Variable rsqrt(const Variable& x) {
-  Tensor y = rsqrt(x.value());
-  return record("rsqrt", y, {x}, [yv = Saved(y)](const Tensor& dy, Grads& d) { d[0] = dy * (*yv * square(*yv) * -0.5); });
+  return record_unary("rsqrt", rsqrt(x.value()), x, [](double dy, double v) { return -0.5 * (dy / v) / std::sqrt(v); });
 }
 
-// y = 1 / x, y' = -y^2
+// y = 1 / x; dx = -dy / x^2
 Variable reciprocal(const Variable& x) {
-  Tensor y = reciprocal(x.value());
-  return record("reciprocal", y, {x}, [yv = Saved(y)](const Tensor& dy, Grads& d) { d[0] = neg(dy * square(*yv)); });
+  return record_unary("reciprocal", reciprocal(x.value()), x, [](double dy, double v) { return -(dy / v) / v; });
 }
 
-// y = e^x, y' = y
+// y = e^x; dx = dy y
 Variable exp(const Variable& x) {
   Tensor y = exp(x.value());
   return record("exp", y, {x}, [yv = Saved(y)](const Tensor& dy, Grads& d) { d[0] = dy * *yv; });
 }
 
-// y = log x, y' = 1 / x
+// y = log x; dx = dy / x
 Variable log(const Variable& x) {
   return record("log", log(x.value()), {x}, [xv = Saved(x)](const Tensor& dy, Grads& d) { d[0] = dy / *xv; });
 }
 
-// y = sin x, y' = cos x
+// y = sin x; dx = dy cos x
 Variable sin(const Variable& x) {
   return record("sin", sin(x.value()), {x}, [xv = Saved(x)](const Tensor& dy, Grads& d) { d[0] = dy * cos(*xv); });
 }
 
-// y = cos x, y' = -sin x
+// y = cos x; dx = -dy sin x
 Variable cos(const Variable& x) {
   return record("cos", cos(x.value()), {x}, [xv = Saved(x)](const Tensor& dy, Grads& d) { d[0] = neg(dy * sin(*xv)); });
 }
 
-// y = tanh x, y' = 1 - y^2
+// y = tanh x; dx = dy / cosh^2 x = dy 4 e / (1 + e)^2 with e = e^(-2 |x|). 1 - y^2 would have no digits left where y is near 1.
 Variable tanh(const Variable& x) {
-  Tensor y = tanh(x.value());
-  return record("tanh", y, {x}, [yv = Saved(y)](const Tensor& dy, Grads& d) { d[0] = dy * (1 - square(*yv)); });
-}
-
-// y = erf x, y' = 2 / sqrt(pi) e^(-x^2)
-Variable erf(const Variable& x) {
-  return record("erf", erf(x.value()), {x}, [xv = Saved(x)](const Tensor& dy, Grads& d) {
-    d[0] = dy * (exp(neg(square(*xv))) * (2 * std::numbers::inv_sqrtpi));
+  return record_unary("tanh", tanh(x.value()), x, [](double dy, double v) {
+    const double e = std::exp(-2 * std::abs(v));
+    return dy * 4 * e / ((1 + e) * (1 + e));
   });
 }
 
-// y = min(max(x, low), high), y' = 1 on [low, high], 0 outside
+// y = erf x; dx = dy 2 / sqrt(pi) e^(-x^2)
+Variable erf(const Variable& x) {
+  return record_unary("erf", erf(x.value()), x,
+                      [](double dy, double v) { return dy * (2 * std::numbers::inv_sqrtpi) * std::exp(-v * v); });
+}
+
+// y = min(max(x, low), high); dx = 0 where x lies outside [low, high], else dy (also at NaN, where y is NaN)
 Variable clamp(const Variable& x, double low, double high) {
   return record("clamp", clamp(x.value(), low, high), {x}, [xv = Saved(x), low, high](const Tensor& dy, Grads& d) {
     const Dtype dtype = dy.dtype();
-    const Tensor inside = logical_and(greater_equal(*xv, scalar(low, dtype)), less_equal(*xv, scalar(high, dtype)));
-    d[0] = where(inside, dy, scalar(0, dtype));
+    const Tensor outside = logical_or(less(*xv, scalar(low, dtype)), greater(*xv, scalar(high, dtype)));
+    d[0] = where(outside, scalar(0, dtype), dy);
   });
 }
 
-// Between f32 and f64; the gradient goes back in the input's precision. An integer result would cut the graph without a word.
+// y = x in another float dtype; dx = dy in the dtype of x. An integer result would cut the graph without a word.
 Variable to(const Variable& x, Dtype dtype) {
   if (x.dtype() == dtype) return x;
   check(is_float(x.dtype()) && is_float(dtype), ErrorKind::kValue, "to", "converts between f32 and f64 only: x is ",

@@ -1,16 +1,18 @@
-// Elements chosen by an index tensor, by rank or by order.
-#include "autograd/ops.h"
+// Elements chosen by an index tensor, by rank or by order. An element that was chosen several times sums its gradients, in the
+// order of the indices; one that was not chosen gets 0. Indices have no gradient.
+#include "autograd/ops/shape.h"
+#include "tensor/ops.h"
 
 namespace vitrail {
 
-// A slice that was picked several times sums its gradients.
+// y = x[..., index[j], ...] along an axis; dx[..., index[j], ...] += dy[..., j, ...]
 Variable index_select(const Variable& x, int axis, const Tensor& index) {
   return record(
       "index_select", index_select(x.value(), axis, index), {x},
       [from = x.shape(), axis, at = Saved(index)](const Tensor& dy, Grads& d) { d[0] = index_add(from, axis, *at, dy); });
 }
 
-// An element that was picked several times sums its gradients.
+// y[i, j] = x[index[i, j], j] (for axis 0); dx[index[i, j], j] += dy[i, j]
 Variable gather(const Variable& x, int axis, const Tensor& index) {
   return record("gather", gather(x.value(), axis, index), {x},
                 [from = x.shape(), axis, at = Saved(index)](const Tensor& dy, Grads& d) {
@@ -18,7 +20,7 @@ Variable gather(const Variable& x, int axis, const Tensor& index) {
                 });
 }
 
-// x passes dy on; src picks it up where it was added.
+// y = x, with y[index[i, j], j] += src[i, j] (for axis 0); dx = dy, dsrc[i, j] = dy[index[i, j], j]
 Variable scatter_add(const Variable& x, int axis, const Tensor& index, const Variable& src) {
   return record("scatter_add", scatter_add(x.value(), axis, index, src.value()), {x, src},
                 [axis, at = Saved(index)](const Tensor& dy, Grads& d) {
@@ -27,13 +29,14 @@ Variable scatter_add(const Variable& x, int axis, const Tensor& index, const Var
                 });
 }
 
-// A row that was looked up several times sums its gradients.
+// y[i] = weight[index[i]], rows of a table; dweight[index[i]] += dy[i]
 Variable embedding(const Variable& weight, const Tensor& index) {
   return record("embedding", embedding(weight.value(), index), {weight},
                 [from = weight.shape(), at = Saved(index)](const Tensor& dy, Grads& d) { d[0] = index_add(from, 0, *at, dy); });
 }
 
-// The chosen elements get the gradient, the others none.
+// y = the k largest (smallest) elements along an axis, best first; dx = dy at the places that they came from.
+// Of equal elements the first are chosen, and NaN last.
 TopkResult topk(const Variable& x, int64_t k, int axis, bool largest) {
   const auto [values, indices] = topk(x.value(), k, axis, largest);
   Variable chosen = record("topk", values, {x}, [from = x.shape(), axis, at = Saved(indices)](const Tensor& dy, Grads& d) {
@@ -42,7 +45,7 @@ TopkResult topk(const Variable& x, int64_t k, int axis, bool largest) {
   return {chosen, indices};
 }
 
-// Each gradient goes back to the place that its value came from.
+// y = x sorted along an axis, equal elements in their order, NaN last; dx = dy at the places that its values came from
 TopkResult sort(const Variable& x, int axis, bool descending) {
   const auto [values, indices] = sort(x.value(), axis, descending);
   Variable sorted = record("sort", values, {x}, [axis, at = Saved(indices)](const Tensor& dy, Grads& d) {

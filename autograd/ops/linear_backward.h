@@ -1,7 +1,7 @@
 // The way back through a product with weights, shared by linear and its fused forms.
 #pragma once
 
-#include "autograd/node.h"
+#include "autograd/record.h"
 #include "tensor/ops/linear.h"
 #include "tensor/ops/rounding.h"
 

@@ -1,14 +1,18 @@
 // Normalisation by statistics of a row, a group of channels, or a batch; regularisation by random zeroing.
 #include <algorithm>
 
-#include "autograd/ops.h"
+#include "autograd/ops/layers.h"
+#include "autograd/ops/math.h"
+#include "autograd/ops/shape.h"
+#include "tensor/ops.h"
 #include "tensor/ops/dropout.h"
 #include "tensor/ops/norm.h"
 #include "tensor/view.h"
 
 namespace vitrail {
 
-// y = (x - mean) rstd weight + bias over the last axis
+// y = h weight + bias with h = (x - mean) rstd over the last axis of D elements (Ba et al., arXiv:1607.06450)
+// dx = rstd (g - mean(g) - h mean(g h)) with g = dy weight; dweight = sum dy h, dbias = sum dy
 Variable layer_norm(const Variable& x, const Variable& weight, const Variable& bias, double eps, bool rounded) {
   const Tensor w = weight.defined() ? weight.value() : Tensor(), b = bias.defined() ? bias.value() : Tensor();
   const LayerNormResult result = layer_norm_forward(x.value(), w, b, eps, rounded);
@@ -22,7 +26,8 @@ Variable layer_norm(const Variable& x, const Variable& weight, const Variable& b
       });
 }
 
-// y = x rrms weight over the last axis
+// y = h weight with h = x / sqrt(mean(x^2) + eps) over the last axis (Zhang and Sennrich, arXiv:1910.07467)
+// dx = rrms (g - h mean(g h)) with g = dy weight; dweight = sum dy h
 Variable rms_norm(const Variable& x, const Variable& weight, double eps) {
   const Tensor w = weight.defined() ? weight.value() : Tensor();
   const RmsNormResult result = rms_norm_forward(x.value(), w, eps);
@@ -34,7 +39,7 @@ Variable rms_norm(const Variable& x, const Variable& weight, double eps) {
                 });
 }
 
-// Statistics per sample and group of channels.
+// layer_norm with the statistics of one sample and one group of channels (Wu and He, arXiv:1803.08494)
 Variable group_norm(const Variable& x, int64_t groups, const Variable& weight, const Variable& bias, double eps) {
   const Tensor w = weight.defined() ? weight.value() : Tensor(), b = bias.defined() ? bias.value() : Tensor();
   const GroupNormResult result = group_norm_forward(x.value(), groups, w, b, eps);
@@ -50,12 +55,12 @@ Variable group_norm(const Variable& x, int64_t groups, const Variable& weight, c
 
 namespace {
 
-// r = (1 - momentum) r + momentum s
+// r = (1 - momentum) r + momentum s, once: not when a checkpoint computes the layer again
 void move_towards(Tensor& running, const Tensor& now, double momentum) {
-  if (running.defined()) copy_(running, add(mul(to(running, Dtype::f64), 1 - momentum), mul(now, momentum)));
+  if (running.defined() && !recomputing()) copy_(running, add(mul(to(running, Dtype::f64), 1 - momentum), mul(now, momentum)));
 }
 
-// With fixed statistics the layer is y = x scale + shift, one scale per channel.
+// Evaluation: y = (x - running mean) / sqrt(running var + eps) weight + bias, of elementwise ops
 Variable with_running_statistics(const Variable& x, const Variable& weight, const Variable& bias, const Tensor& mean_value,
                                  const Tensor& var_value, double eps) {
   Shape channel = x.shape();
@@ -69,6 +74,7 @@ Variable with_running_statistics(const Variable& x, const Variable& weight, cons
 
 }  // namespace
 
+// Training: layer_norm with the statistics of one channel over the batch (Ioffe and Szegedy, arXiv:1502.03167)
 Variable batch_norm(const Variable& x, const Variable& weight, const Variable& bias, Tensor running_mean, Tensor running_var,
                     bool training, double momentum, double eps) {
   check(x.dim() >= 2, ErrorKind::kShape, "batch_norm", "x is [B, C, ...]: x is ", x.shape());
@@ -94,6 +100,7 @@ Variable batch_norm(const Variable& x, const Variable& weight, const Variable& b
       });
 }
 
+// y = x m / (1 - p), m = 1 with probability 1 - p, else 0, drawn for each element; dx = dy m / (1 - p)
 Variable dropout(const Variable& x, double p, bool training, const Rng& rng) {
   check_drop_probability("dropout", p);
   if (!training || p == 0) return x;
@@ -102,6 +109,7 @@ Variable dropout(const Variable& x, double p, bool training, const Rng& rng) {
                 [mask = Saved(result.mask), p](const Tensor& dy, Grads& d) { d[0] = dropout_backward(dy, *mask, p); });
 }
 
+// The same with one m for each sample (index of axis 0)
 Variable drop_path(const Variable& x, double p, bool training, const Rng& rng) {
   check_drop_probability("drop_path", p);
   if (!training || p == 0) return x;

@@ -1,6 +1,11 @@
 // Reductions over axes, and running sums.
-#include "autograd/ops.h"
-#include "tensor/view.h"
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "autograd/ops/math.h"
+#include "autograd/rule.h"
+#include "tensor/ops.h"
 
 namespace vitrail {
 
@@ -12,9 +17,7 @@ Tensor keep_axes(const Tensor& dy, const Axes& axes, const Shape& shape) {
 }
 
 // The same, each value repeated over the elements that it came from: a view.
-Tensor spread(const Tensor& dy, const Axes& axes, const Shape& shape) {
-  return expand(keep_axes(dy, axes, shape), shape);
-}
+Tensor spread(const Tensor& dy, const Axes& axes, const Shape& shape) { return expand(keep_axes(dy, axes, shape), shape); }
 
 // How many elements go into one result.
 int64_t reduced_count(const Axes& axes, const Shape& shape) {
@@ -23,78 +26,136 @@ int64_t reduced_count(const Axes& axes, const Shape& shape) {
   return checked_numel(reduced, "reduction");
 }
 
+// The axes of a tensor of this rank with those to reduce at the end: permute(x, order) has one range a row.
+std::vector<int> reduced_last(const Axes& axes, int rank) {
+  std::vector<int> order;
+  const std::vector<int> reduced = normalize_axes(axes, rank, "reduction");
+  for (int axis = 0; axis < rank; ++axis) {
+    if (std::find(reduced.begin(), reduced.end(), axis) == reduced.end()) order.push_back(axis);
+  }
+  order.insert(order.end(), reduced.begin(), reduced.end());
+  return order;
+}
+
 }  // namespace
 
-// Every element counts once: dy is repeated, as a view.
+// y = sum x; dx = dy, repeated as a view
 Variable sum(const Variable& x, const Axes& axes, bool keepdim) {
   return record("sum", sum(x.value(), axes, keepdim), {x},
                 [axes, from = x.shape()](const Tensor& dy, Grads& d) { d[0] = spread(dy, axes, from); });
 }
 
-// Every element counts 1 / n.
+// y = sum x / n; dx = dy / n
 Variable mean(const Variable& x, const Axes& axes, bool keepdim) {
   return record("mean", mean(x.value(), axes, keepdim), {x}, [axes, from = x.shape()](const Tensor& dy, Grads& d) {
     d[0] = spread(div(dy, static_cast<double>(reduced_count(axes, from))), axes, from);
   });
 }
 
-// dy/dx_i is the product of all others: y / x_i, unless something is 0. With one zero only its own derivative is not 0,
-// with two all are 0.
+namespace {
+
+// m 2^e with 0.5 <= |m| < 1 (or m = 0, infinity, NaN): a product of any number of factors neither overflows nor underflows.
+struct Scaled {
+  double m = 1;
+  int64_t e = 0;
+  void multiply(double factor) {
+    int of_factor = 0, of_product = 0;
+    m = std::frexp(m * std::frexp(factor, &of_factor), &of_product);
+    e += of_factor + of_product;
+  }
+  double times(const Scaled& other) const {
+    return std::ldexp(m * other.m, static_cast<int>(std::clamp<int64_t>(e + other.e, -5000, 5000)));
+  }
+};
+
+// out_i = the product of all x_j with j != i: what stands before i times what stands behind it.
+void products_of_others(const double* x, int64_t n, double* out) {
+  std::vector<Scaled> behind(static_cast<size_t>(n) + 1);
+  for (int64_t i = n - 1; i >= 0; --i) {
+    behind[i] = behind[i + 1];
+    behind[i].multiply(x[i]);
+  }
+  Scaled before;
+  for (int64_t i = 0; i < n; ++i) {
+    out[i] = before.times(behind[i + 1]);
+    before.multiply(x[i]);
+  }
+}
+
+}  // namespace
+
+// y = prod x; dx_i = dy prod_{j != i} x_j. Not y / x_i, since y may be 0 or out of range where the gradient is not.
 Variable prod(const Variable& x, const Axes& axes, bool keepdim) {
   return record("prod", prod(x.value(), axes, keepdim), {x}, [axes, xv = Saved(x)](const Tensor& dy, Grads& d) {
-    const Dtype dtype = dy.dtype();
-    const Tensor zero = scalar(0, dtype), one = scalar(1, dtype);
-    const Tensor is_zero = equal(*xv, zero);
-    const Tensor safe = where(is_zero, one, *xv);  // x without its zeros
-    const Tensor others = prod(safe, axes, true);  // product of what is not 0
-    const Tensor zeros_in = sum(to(is_zero, dtype), axes, true);
-    const Tensor at_zero = where(equal(zeros_in, one), others, zero);
-    const Tensor elsewhere = where(equal(zeros_in, zero), others / safe, zero);
-    d[0] = keep_axes(dy, axes, xv->shape()) * where(is_zero, at_zero, elsewhere);
+    const std::vector<int> order = reduced_last(axes, xv->dim());
+    const Tensor rows = contiguous(permute(to(*xv, Dtype::f64), order));
+    Tensor others = empty_like(rows);
+    const int64_t n = reduced_count(axes, xv->shape()), count = n > 0 ? rows.numel() / n : 0;
+    const double* from = rows.data<double>();
+    double* to_rows = others.mutable_data<double>();
+    parallel_for(count, std::max<int64_t>(1, kElementwiseGrain / 8 / std::max<int64_t>(1, n)), [&](int64_t begin, int64_t end) {
+      for (int64_t row = begin; row < end; ++row) products_of_others(from + row * n, n, to_rows + row * n);
+    });
+    std::vector<int> inverse(order.size());
+    for (size_t i = 0; i < order.size(); ++i) inverse[order[i]] = static_cast<int>(i);
+    d[0] = to(to(keep_axes(dy, axes, xv->shape()), Dtype::f64) * permute(others, inverse), dy.dtype());
   });
 }
 
-// Equal maxima share the gradient, so that it does not depend on their order.
+namespace {
+
+// The rule of max and min: the elements that are equal to y share dy, so that it does not depend on their order. NaN in x makes
+// y NaN, and then the NaN elements are the ones.
+Tensor share_among_chosen(const Tensor& dy, const Tensor& x, const Tensor& y, const Axes& axes) {
+  const Tensor extremum = keep_axes(y, axes, x.shape());
+  const Tensor chosen = logical_or(equal(x, extremum), logical_and(isnan(x), isnan(extremum)));
+  const Tensor share = keep_axes(dy, axes, x.shape()) / sum(to(chosen, dy.dtype()), axes, true);
+  return where(chosen, share, scalar(0, dy.dtype()));
+}
+
+}  // namespace
+
+// y = max x; dx = dy / (number of maxima) at each maximum, else 0
 Variable max(const Variable& x, const Axes& axes, bool keepdim) {
   Tensor y = max(x.value(), axes, keepdim);
   return record("max", y, {x}, [axes, xv = Saved(x), yv = Saved(y)](const Tensor& dy, Grads& d) {
-    const Tensor chosen = equal(*xv, keep_axes(*yv, axes, xv->shape()));
-    const Tensor share = keep_axes(dy, axes, xv->shape()) / sum(to(chosen, dy.dtype()), axes, true);
-    d[0] = where(chosen, share, scalar(0, dy.dtype()));
+    d[0] = share_among_chosen(dy, *xv, *yv, axes);
   });
 }
 
-// Equal minima share the gradient, so that it does not depend on their order.
+// y = min x; likewise
 Variable min(const Variable& x, const Axes& axes, bool keepdim) {
   Tensor y = min(x.value(), axes, keepdim);
   return record("min", y, {x}, [axes, xv = Saved(x), yv = Saved(y)](const Tensor& dy, Grads& d) {
-    const Tensor chosen = equal(*xv, keep_axes(*yv, axes, xv->shape()));
-    const Tensor share = keep_axes(dy, axes, xv->shape()) / sum(to(chosen, dy.dtype()), axes, true);
-    d[0] = where(chosen, share, scalar(0, dy.dtype()));
+    d[0] = share_among_chosen(dy, *xv, *yv, axes);
   });
 }
 
-// y = sum (x - mean)^2 / (n - correction), dy/dx = 2 (x - mean) / (n - correction): the mean's own share cancels.
+// y = sum (x - m)^2 / (n - correction) with m = mean x; dx = 2 dy (x - m) / (n - correction): the share of m cancels. In double,
+// since in f32 x - m would be mostly the rounding of m where m is large.
 Variable var(const Variable& x, const Axes& axes, bool keepdim, double correction) {
   return record("var", var(x.value(), axes, keepdim, correction), {x},
                 [axes, correction, xv = Saved(x)](const Tensor& dy, Grads& d) {
                   const double divisor = static_cast<double>(reduced_count(axes, xv->shape())) - correction;
-                  const Tensor deviation = sub(*xv, mean(*xv, axes, true));
-                  d[0] = deviation * mul(keep_axes(dy, axes, xv->shape()), 2 / divisor);
+                  const Tensor wide = to(*xv, Dtype::f64), dy_wide = to(keep_axes(dy, axes, xv->shape()), Dtype::f64);
+                  d[0] = to((wide - mean(wide, axes, true)) * (dy_wide * (2 / divisor)), dy.dtype());
                 });
 }
 
-// y = log sum e^x, dy/dx = e^(x - y): the softmax. A range of -inf only (y = -inf) gets no gradient.
+// y = log sum e^x; dx = dy e^x / sum e^x = dy e / sum e with e = e^(x - max x): not e^(x - y), since y is rounded. Elements of
+// +inf share dy, the others of their range get 0; a range of -inf only gets no gradient.
 Variable logsumexp(const Variable& x, const Axes& axes, bool keepdim) {
-  Tensor y = logsumexp(x.value(), axes, keepdim);
-  return record("logsumexp", y, {x}, [axes, xv = Saved(x), yv = Saved(y)](const Tensor& dy, Grads& d) {
-    // -inf - 0 instead of -inf - -inf, which is NaN
-    const Tensor shift = where(isfinite(*yv), *yv, scalar(0, dy.dtype()));
-    d[0] = exp(*xv - keep_axes(shift, axes, xv->shape())) * keep_axes(dy, axes, xv->shape());
+  return record("logsumexp", logsumexp(x.value(), axes, keepdim), {x}, [axes, xv = Saved(x)](const Tensor& dy, Grads& d) {
+    if (xv->numel() == 0) return void(d[0] = zeros_like(*xv));
+    const Tensor wide = to(*xv, Dtype::f64), largest = max(wide, axes, true), one = scalar(1, Dtype::f64);
+    const Tensor nothing = equal(largest, scalar(-INFINITY, Dtype::f64));
+    const Tensor e = where(equal(wide, largest), one, exp(wide - largest));  // inf - inf would be NaN
+    const Tensor p = where(nothing, scalar(0, Dtype::f64), e / sum(e, axes, true));
+    d[0] = to(to(keep_axes(dy, axes, xv->shape()), Dtype::f64) * p, dy.dtype());
   });
 }
 
-// y_i = x_0 + ... + x_i, so x_i is part of y_i and all that follow: a running sum from the end.
+// y_i = x_0 + ... + x_i; dx_i = dy_i + dy_{i+1} + ...: a running sum from the end
 Variable cumsum(const Variable& x, int axis) {
   return record("cumsum", cumsum(x.value(), axis), {x},
                 [axis](const Tensor& dy, Grads& d) { d[0] = flip(cumsum(flip(dy, {axis}), axis), {axis}); });

@@ -1,52 +1,54 @@
-// The same elements under another shape or order. All are views where the tensor function is one.
-#include "autograd/ops.h"
+// The same elements under another shape or order, or some of them. All are views where the tensor function is one.
+#include "autograd/ops/shape.h"
+#include "tensor/ops.h"
 #include "tensor/view.h"
 
 namespace vitrail {
 
-// The one op that knows how to reduce a gradient: every broadcasting op starts with it.
+// y = x repeated along new axes and along axes of extent one; dx = the sum of dy over the copies. The only op that knows how to
+// reduce a gradient: every broadcasting op starts with it.
 Variable broadcast_to(const Variable& x, const Shape& shape) {
   if (x.shape() == shape) return x;
   return record("broadcast_to", expand(x.value(), shape), {x},
                 [from = x.shape()](const Tensor& dy, Grads& d) { d[0] = sum_to(dy, from); });
 }
 
-// broadcast_to with -1 for "as it is".
+// broadcast_to where -1 stands for "this axis as it is"
 Variable expand(const Variable& x, const Shape& shape) {
   return broadcast_to(x, expand(x.value(), shape).shape());  // the tensor's function resolves -1
 }
 
-// The same elements in the same order: dy goes back under the old shape.
+// y = the same elements in the same order; dx = dy in the shape of x
 Variable reshape(const Variable& x, const Shape& shape) {
   return record("reshape", reshape(x.value(), shape), {x},
                 [from = x.shape()](const Tensor& dy, Grads& d) { d[0] = reshape(dy, from); });
 }
 
-// Neighbouring axes as one: dy goes back under the old shape.
+// y = x with the axes start .. end as one; dx = dy in the shape of x
 Variable flatten(const Variable& x, int start, int end) {
   return record("flatten", flatten(x.value(), start, end), {x},
                 [from = x.shape()](const Tensor& dy, Grads& d) { d[0] = reshape(dy, from); });
 }
 
-// A new axis of extent one: it disappears from dy.
+// y = x with a new axis of extent one; dx = dy without it
 Variable unsqueeze(const Variable& x, int axis) {
   return record("unsqueeze", unsqueeze(x.value(), axis), {x},
                 [from = x.shape()](const Tensor& dy, Grads& d) { d[0] = reshape(dy, from); });
 }
 
-// An axis of extent one disappears: dy gets it back.
+// y = x without an axis of extent one; dx = dy with it
 Variable squeeze(const Variable& x, int axis) {
   return record("squeeze", squeeze(x.value(), axis), {x},
                 [from = x.shape()](const Tensor& dy, Grads& d) { d[0] = reshape(dy, from); });
 }
 
-// Exchanging two axes is its own inverse.
+// y = x with two axes exchanged; dx = dy with them exchanged
 Variable transpose(const Variable& x, int a, int b) {
   return record("transpose", transpose(x.value(), a, b), {x},
                 [a, b](const Tensor& dy, Grads& d) { d[0] = transpose(dy, a, b); });
 }
 
-// The gradient goes through the inverse permutation.
+// y = x with axis axes[i] at place i; dx = dy under the inverse permutation
 Variable permute(const Variable& x, const std::vector<int>& axes) {
   Tensor y = permute(x.value(), axes);  // checks axes
   std::vector<int> inverse(axes.size());
@@ -54,7 +56,7 @@ Variable permute(const Variable& x, const std::vector<int>& axes) {
   return record("permute", y, {x}, [inverse](const Tensor& dy, Grads& d) { d[0] = permute(dy, inverse); });
 }
 
-// What was left out gets no gradient.
+// y = x[start : end : step] along an axis; dx = dy there, 0 elsewhere
 Variable slice(const Variable& x, int axis, int64_t start, int64_t end, int64_t step) {
   return record("slice", slice(x.value(), axis, start, end, step), {x},
                 [from = x.shape(), axis, start, end, step](const Tensor& dy, Grads& d) {
@@ -63,7 +65,7 @@ Variable slice(const Variable& x, int axis, int64_t start, int64_t end, int64_t 
                 });
 }
 
-// The other indices of the axis get no gradient.
+// y = one index of an axis, which disappears; dx = dy at that index, 0 elsewhere
 Variable select(const Variable& x, int axis, int64_t index) {
   return record("select", select(x.value(), axis, index), {x}, [from = x.shape(), axis, index](const Tensor& dy, Grads& d) {
     d[0] = zeros(from, dy.dtype());
@@ -71,13 +73,13 @@ Variable select(const Variable& x, int axis, int64_t index) {
   });
 }
 
-// A copy in row-major order; x itself, without a node, if it lies so already.
+// y = x copied in row-major order (x itself, without a node, if it is so already); dx = dy
 Variable contiguous(const Variable& x) {
   if (x.value().is_contiguous()) return x;
   return record("contiguous", contiguous(x.value()), {x}, [](const Tensor& dy, Grads& d) { d[0] = dy; });
 }
 
-// Windows of one axis: [..., L, ...] -> [..., W, ..., size]. An element that lies in several windows sums their gradients.
+// y = windows of one axis: [..., L, ...] -> [..., W, ..., size]; dx = the sum of dy over the windows that hold x
 Variable unfold(const Variable& x, int axis, int64_t size, int64_t step) {
   Tensor y = unfold(x.value(), axis, size, step);
   axis = normalize_axis(axis, x.dim(), "unfold");

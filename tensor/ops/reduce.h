@@ -4,6 +4,9 @@
 // Errors: Error(kShape) for an axis out of range or named twice; Error(kValue) for an empty range where no value exists.
 #pragma once
 
+#include <climits>
+#include <concepts>
+#include <initializer_list>
 #include <utility>
 #include <vector>
 
@@ -11,7 +14,16 @@
 
 namespace vitrail {
 
-using Axes = std::vector<int>;
+// One axis, or a list: sum(x, 0), sum(x, {0, 2}). Negative axes count from the end.
+class Axes : public std::vector<int> {
+ public:
+  Axes() = default;
+  Axes(std::initializer_list<int> axes) : std::vector<int>(axes) {}  // NOLINT
+  Axes(std::vector<int> axes) : std::vector<int>(std::move(axes)) {}  // NOLINT
+  template <std::integral Integer>
+    requires(!std::same_as<Integer, bool>)  // sum(x, true) is a keepdim in the wrong place
+  Axes(Integer axis) : std::vector<int>{std::in_range<int>(axis) ? static_cast<int>(axis) : INT_MAX} {}  // NOLINT
+};
 
 Tensor sum(const Tensor& x, const Axes& axes = {}, bool keepdim = false);   // of nothing: 0; i64 stays i64, u8 gives i64
 Tensor mean(const Tensor& x, const Axes& axes = {}, bool keepdim = false);  // float only; of nothing: NaN

@@ -4,7 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "autograd/ops.h"
-#include "tensor/ops.h"
+#include "tensor/product/precision.h"
 
 using namespace vitrail;
 
@@ -43,13 +43,13 @@ TEST_CASE("a checkpoint gives the same bits of value and gradients, with dropout
 }
 
 TEST_CASE("a checkpoint keeps only its input alive") {
-  const Block block = [](const Variable& x) { return sin(exp(tanh(sin(exp(tanh(x)))))); };
+  const Block block = [](const Variable& x) { return sin(exp(sin(exp(sin(exp(sin(exp(x)))))))); };
   const Variable x = random_leaf({1000}, 1);
   const auto bytes_kept = [&](const Variable& y) { return memory_stats().live_bytes - y.value().storage()->bytes(); };
   const int64_t before = memory_stats().live_bytes;
   const int64_t plain = bytes_kept(block(x)) - before;
   const int64_t saved = bytes_kept(checkpoint(block, x)) - before;
-  CHECK(plain >= 4 * 4000);  // each tanh and exp keeps its result, which is also what sin and exp after it need
+  CHECK(plain >= 4 * 4000);  // each exp keeps its result, which is also what the sin after it needs
   CHECK(saved < 1000);
 }
 
@@ -72,4 +72,103 @@ TEST_CASE("checkpoints may be nested") {
 TEST_CASE("under a NoGradGuard a checkpoint is the function itself") {
   const NoGradGuard no_grad;
   CHECK_FALSE(checkpoint([](const Variable& h) { return exp(h); }, random_leaf({2}, 1)).requires_grad());
+}
+
+// ---- the modes of the forward pass ----
+
+namespace {
+
+using Call = std::function<Variable(const Block&, const Variable&)>;
+const Call kPlain = [](const Block& block, const Variable& x) { return block(x); };
+const Call kCheckpoint = [](const Block& block, const Variable& x) { return checkpoint(block, x); };
+
+}  // namespace
+
+TEST_CASE("a checkpoint is recomputed in the precision of its forward pass") {
+  const auto gradient = [](const Call& call) {
+    const Variable w = random_leaf({64, 64}, 1);
+    const Block block = [w](const Variable& h) { return linear(square(linear(h, w)), w); };
+    Variable y;
+    {
+      const PrecisionGuard guard(Precision::kBf16);
+      y = call(block, Variable(rand_normal({64, 64}, 0, 1, Rng(2))));
+    }
+    sum(square(y)).backward();
+    return w.grad();
+  };
+  CHECK(bit_equal(gradient(kPlain), gradient(kCheckpoint)));
+}
+
+TEST_CASE("running statistics are moved once") {
+  const auto statistics = [](const Call& call) {
+    const Tensor mean = zeros({2}), var = ones({2});
+    const Variable z(full({2, 2, 2, 2}, 10), true);
+    const auto layer = [&](const Variable& t) { return batch_norm(t, {}, {}, mean, var, /*training=*/true); };
+    sum(call(layer, z)).backward();
+    return concat(std::vector<Tensor>{mean, var}, 0);
+  };
+  CHECK(bit_equal(statistics(kPlain), statistics(kCheckpoint)));
+  CHECK(statistics(kCheckpoint).at({0}) == doctest::Approx(1.0));
+}
+
+TEST_CASE("what was training in the forward pass is training in the recomputation, also in a nested checkpoint") {
+  bool training = true;
+  int asked = 0;
+  const Block layer = [&](const Variable& h) {
+    ++asked;
+    return replayed(training) ? h * h : h;
+  };
+  for (const bool nested : {false, true}) {
+    training = true;
+    const Block block = nested ? Block([&](const Variable& h) { return checkpoint(layer, h) * 2.0; }) : layer;
+    const Variable x = random_leaf({3}, 1);
+    const Variable y = checkpoint(block, x);
+    training = false;
+    sum(y).backward();
+    CHECK(bit_equal(x.grad(), x.value() * (nested ? 4 : 2)));
+  }
+  CHECK(asked == 5);  // twice, and three times: forward, the outer recomputation, the inner one
+  CHECK_FALSE(replayed(false));
+  CHECK_FALSE(recomputing());
+}
+
+TEST_CASE("a function that takes another path the second time is refused") {
+  bool first = true;
+  const Block more = [&](const Variable& h) {
+    if (!first) replayed(true);
+    first = false;
+    return h * 2.0;
+  };
+  CHECK_THROWS_WITH_AS(sum(checkpoint(more, random_leaf({3}, 1))).backward(),
+                       doctest::Contains("asks for more modes than the forward pass did"), Error);
+  double factor = 2;
+  const Variable y = checkpoint([&](const Variable& h) { return h * factor; }, random_leaf({3}, 1));
+  factor = 3;
+  CHECK_THROWS_WITH_AS(sum(y).backward(), doctest::Contains("the recomputation gave other bits than the forward pass"), Error);
+}
+
+TEST_CASE("a checkpoint notices what changed before backward, even where the value does not show it") {
+  const Tensor mask = ones({3}), factors = ones({3});
+  const Variable zero(zeros({3}), true);
+  Variable w = random_leaf({3}, 1);
+  const Block block = [&](const Variable& h) { return where(to(mask, Dtype::u8), h, h * Variable(factors)) * w; };
+  const auto backward_after = [&](const std::function<void()>& change) {
+    const Variable y = sum(checkpoint(block, zero));
+    change();
+    y.backward();
+  };
+  CHECK_THROWS_WITH_AS(backward_after([&] { fill_(factors, 2); }), doctest::Contains("changed in place"), Error);
+  CHECK_THROWS_WITH_AS(backward_after([&] { add_(w.value(), ones({3})); }), doctest::Contains("changed in place"), Error);
+  CHECK_THROWS_WITH_AS(backward_after([&] { w.set_value(ones({3})); }), doctest::Contains("got another value"), Error);
+  CHECK_THROWS_WITH_AS(backward_after([&] { fill_(zero.value(), 1); }), doctest::Contains("changed in place"), Error);
+  backward_after([] {});
+}
+
+TEST_CASE("two backward passes through a checkpoint give twice the gradient") {
+  const Variable x = random_leaf({5}, 1);
+  const Variable y = sum(checkpoint([](const Variable& h) { return sin(h); }, x));
+  y.backward({}, true);
+  const Tensor once = clone(x.grad());
+  y.backward();
+  CHECK(bit_equal(x.grad(), once * 2));
 }

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <set>
 
+#include "autograd/ops.h"
 #include "tensor/ops.h"
 #include "tests/op_cases.h"
 

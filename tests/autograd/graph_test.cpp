@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "autograd/graph_picture.h"
 #include "autograd/ops.h"
 #include "tensor/ops.h"
 

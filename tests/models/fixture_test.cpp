@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 
+#include "autograd/ops.h"
 #include "nn/nn.h"
 #include "tensor/safetensors.h"
 

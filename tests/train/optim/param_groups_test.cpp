@@ -1,6 +1,7 @@
 // Who decays and who does not.
 #include <doctest/doctest.h>
 
+#include "autograd/ops.h"
 #include "train/optim/optim.h"
 
 using namespace vitrail;
