@@ -5,6 +5,9 @@
 #include "autograd/ops/layers.h"
 #include "autograd/ops/math.h"
 
+#include "autograd/ops/layers.h"
+#include "autograd/ops/math.h"
+
 namespace vitrail::nn {
 namespace {
 

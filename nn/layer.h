@@ -7,6 +7,7 @@
 
 #include "autograd/variable.h"
 #include "nn/module.h"
+#include "tensor/rng.h"
 
 namespace vitrail::nn {
 

@@ -1,7 +1,6 @@
 // The backward pass of a product with weights, shared by linear and the fused ops.
 #pragma once
 
-#include "autograd/node.h"
 #include "autograd/record.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/linear.h"

@@ -62,10 +62,10 @@ Outcome run(const OpSample& sample, const std::vector<Tensor>& values, Dtype dty
 bool all_finite(const Tensor& x) { return x.numel() == 0 || min(to(isfinite(x), Dtype::f64)).item() == 1; }
 
 // The first element that differs by more than the tolerance, or "".
-std::string difference(const Tensor& found, const Tensor& wanted, bool by_element) {
+std::string difference(const Tensor& found, const Tensor& wanted, bool by_element, double floor = 0) {
   constexpr double kTolerance = 2e-5, kSmallest = 1e-37, kLargest = 3.3e38;
   const std::vector<double> f = to_vector<double>(found), w = to_vector<double>(wanted);
-  double largest = 0;
+  double largest = floor;
   for (const double v : w) largest = std::max(largest, std::isfinite(v) ? std::abs(v) : 0);
   for (size_t i = 0; i < w.size(); ++i) {
     if (std::isnan(f[i]) && std::isnan(w[i])) continue;
@@ -95,13 +95,17 @@ const std::vector<Change> kChanges{
 }  // namespace
 
 TEST_CASE("gradients in f32 agree with f64 at large, tiny, equal and saturated arguments") {
-  // Values far outside of what these compute with: an index, an interpolation or a product is linear in them, or (attention,
-  // the norms) the scale changes the condition of the problem itself.
+  // In these, terms of the size of dy cancel: the error is relative to the largest gradient of all inputs and to 1, and other
+  // scales would change the condition of the problem itself, for any rule.
+  const std::set<std::string> cancelling{"attention", "qkv_attention", "layer_norm", "rms_norm", "group_norm", "batch_norm"};
   int compared = 0;
   std::set<std::string> done;
   for (const auto& op : testing::op_cases()) {
     for (const OpSample& sample : op.samples) {
       for (const Change& change : kChanges) {
+        const bool cancels = cancelling.count(op.name) > 0;
+        if (cancels && change.name != "as they are") continue;
+        if (op.name == "clamp" && sample.label == "outside") continue;  // scaled values meet its bounds, where the slope jumps
         std::vector<Tensor> values;
         for (const Variable& x : sample.inputs)
           values.push_back(x.defined() ? to(to(change.change(x.value()), Dtype::f32), Dtype::f64) : Tensor());
@@ -113,9 +117,13 @@ TEST_CASE("gradients in f32 agree with f64 at large, tiny, equal and saturated a
           continue;  // a constant of the sample is f64, or the changed target is out of range
         }
         if (!all_finite(single.value) || !all_finite(wide.value)) continue;  // the value itself is out of range
+        double floor = cancels ? 1 : 0;
+        for (const Tensor& g : wide.gradients) {
+          if (cancels && g.defined() && g.numel() > 0) floor = std::max(floor, max(abs(g)).item());
+        }
         for (size_t i = 0; i < wide.gradients.size(); ++i) {
           if (!wide.gradients[i].defined() || !all_finite(wide.gradients[i])) continue;
-          const std::string found = difference(single.gradients[i], wide.gradients[i], kElementwise.count(op.name) > 0);
+          const std::string found = difference(single.gradients[i], wide.gradients[i], kElementwise.count(op.name) > 0, floor);
           INFO(op.name << ", " << sample.label << ", " << change.name << ", gradient of input " << i);
           CHECK(found == "");
           ++compared;

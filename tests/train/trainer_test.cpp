@@ -8,6 +8,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "autograd/ops.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "tensor/machine/parallel.h"
