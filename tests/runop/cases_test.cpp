@@ -44,6 +44,7 @@ struct Case {
 TEST_CASE("calls that once went wrong are refused, or give the right value") {
   const Case cases[] = {
       {"BatchNormalization", "numerics/bn_no_channels.safetensors", "[2, 0, 2] f32:"},
+      {"BatchNormalization", "numerics/bn_empty.safetensors", "[1] f32: 1", "output.2"},
       {"Conv", "numerics/conv_pads2.safetensors", "refused"},
       {"MaxPool", "numerics/maxpool_kernel0.safetensors", "refused"},
       {"Resize", "numerics/resize_sizes3.safetensors", "refused"},

@@ -70,6 +70,14 @@ TEST_CASE("runop exits with 5 beyond its memory limit, and its help lists the op
                                             {"input.1", from_vector(std::vector<int64_t>{int64_t{1} << 40}, {1})}});
   const Outcome outcome = run_command("VITRAIL_MEMORY_MB=64 " + runop_program() + " tile " + in + " " + result_path());
   CHECK_MESSAGE(outcome.code == 5, outcome.text);
+  const std::string wide = call_file(
+      "wide", {{"input.0", ones({1}, Dtype::f32)}, {"input.1", from_vector(std::vector<int64_t>{400000000, 0}, {2})}});
+  for (const std::string mode : {"constant", "edge"}) {
+    const SafetensorsFile file = load_safetensors(wide);
+    const std::string path = call_file("wide_" + mode, file.tensors, "{\"mode\": \"" + mode + "\"}");
+    const Outcome padding = runop("Pad " + path + " " + result_path());
+    CHECK_MESSAGE(padding.code == 5, padding.text);
+  }
   const Outcome help = runop("--help");
   CHECK(help.code == 0);
   CHECK(help.says("LayerNormalization"));
