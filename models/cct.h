@@ -10,6 +10,7 @@ namespace vitrail::models {
 
 class Cct;
 
+// The defaults are those of CCT-2/3x2.
 struct CctConfig {
   static constexpr const char* kArchitecture = "cct";
   using Model = Cct;

@@ -94,7 +94,7 @@ void ViT::make_head(Rng& rng) {
 
 Size2d ViT::grid() const { return {config_.img_size.h / config_.patch_size.h, config_.img_size.w / config_.patch_size.w}; }
 
-// The position embedding for a grid: as it is, or resampled by cubic interpolation where the grid is another.
+// The position embedding for a grid: the trained one, or resampled by bicubic interpolation if the grid differs from it.
 Variable ViT::positions_for(Size2d now) {
   const Variable own = pos_embed.defined() ? pos_embed : Variable(pos_embed_fixed);
   const Size2d trained = grid();

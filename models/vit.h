@@ -41,7 +41,7 @@ struct ViTConfig {
   bool final_norm = true;
   std::optional<bool> fc_norm = std::nullopt;  // norm after pooling instead of before; none: if global_pool is not "token"
   bool post_norm = false;                      // post-norm blocks, as in the first Transformer
-  bool dynamic_img_size = false;               // accept other sizes: the position embedding is resampled on the way
+  bool dynamic_img_size = false;               // accept other image sizes: the position embedding is resampled (bicubic)
   double drop_rate = 0;                        // before the head
   double pos_drop_rate = 0;                    // after adding positions; none without positions
   double patch_drop_rate = 0;  // share of patches left out in training (Liu et al., arXiv:2208.07220)
@@ -113,7 +113,7 @@ class ViT : public ConfiguredClassifier<ViTConfig> {
   std::unique_ptr<nn::Linear> head;
 };
 
-// Fixed position embedding of a grid, [1, h w, D]: [sin x w, cos x w, sin y w, cos y w] with w_i = 10000^(-i / (D/4 - 1)), as
+// Fixed position embedding of a grid, [1, h w, D]: row (y, x) is [sin x w, cos x w, sin y w, cos y w] with w_i = 10000^(-i / (D/4 - 1)), as
 // in big_vision and SimpleViT (Beyer et al., arXiv:2205.01580). Error(kValue) unless 4 divides D.
 Tensor sincos2d(Size2d grid, int64_t dim);
 

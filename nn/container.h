@@ -40,7 +40,7 @@ class Sequential : public Layer {
   std::vector<std::unique_ptr<Layer>> layers_;
 };
 
-// Modules of one type, named "0", "1", ...; how they are called is their owner's business.
+// Modules of one type, named "0", "1", ..., for repeated blocks. The list has no forward(): its owner calls the entries.
 template <class M>
 class ModuleList : public Module {
  public:

@@ -1,5 +1,5 @@
-// Random numbers as a function: value = f(seed, stream, index). Nothing else shifts them: neither the number of threads,
-// nor the batch split, nor a resume.
+// Random numbers as a function: value = f(seed, stream, index). They depend on nothing else: not on the number of threads, the
+// batch split, or a resume.
 //
 // Philox4x32-10 (Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011, section 3.3).
 #pragma once
