@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/divide.h"
 #include "base/error.h"
 #include "tensor/machine/region_allocator.h"
 
@@ -24,7 +25,7 @@ int64_t block_bytes(int64_t bytes) {
   if (bytes <= kAlignment) return kAlignment;
   if (bytes >= kLarge) return RegionAllocator::block_bytes(bytes);
   const int64_t step = std::max(kAlignment, int64_t(std::bit_floor(uint64_t(bytes))) / 8);
-  return (bytes + step - 1) / step * step;
+  return round_up(bytes, step);
 }
 
 class Allocator {

@@ -27,7 +27,7 @@ inline int64_t tile_stride(int64_t keys) {
 // Calls tile(first query, count) for [begin, end) in tiles of nearly equal height; once, with none, for an empty range.
 template <class Fn>
 void for_each_tile(int64_t begin, int64_t end, Fn&& tile) {
-  const int64_t count = end - begin, tiles = std::max<int64_t>(1, (count + kTileQueries - 1) / kTileQueries);
+  const int64_t count = end - begin, tiles = std::max<int64_t>(1, ceil_div(count, kTileQueries));
   for (int64_t t = 0; t < tiles; ++t) {
     const int64_t first = begin + count * t / tiles;
     tile(first, begin + count * (t + 1) / tiles - first);

@@ -61,7 +61,7 @@ class Backward {
                     sums_size<T>(c_.keys, c_.value_width)});
   }
 
-  bool in_pairs() const { return product_.format() == ProductFormat::kBf16Pair; }
+  bool in_pairs() const { return product_.precision() == Precision::kBf16; }
 
   // What a product needs is packed right before it, after the product before has asked memory for it.
   void tile(int64_t b, int64_t h, int64_t first, int64_t count, const Scratch& memory, const NextTile& next) const {

@@ -20,7 +20,7 @@ int64_t pieces_per_head(const AttentionCall& c) {
   int64_t best = 1, least = std::numeric_limits<int64_t>::max();
   for (int64_t pieces = 1; pieces <= std::max<int64_t>(1, c.queries / kPacking); ++pieces) {
     const int64_t rounds = (heads * pieces + threads - 1) / threads;
-    const int64_t cost = rounds * ((c.queries + pieces - 1) / pieces + kPacking);
+    const int64_t cost = rounds * (ceil_div(c.queries, pieces) + kPacking);
     if (cost < least) best = pieces, least = cost;
   }
   return best;
@@ -69,7 +69,7 @@ class Forward {
  private:
   enum Block { kKeys, kValues, kQueries, kScores, kRounded, kOutput };
 
-  bool in_pairs() const { return product_.format() == ProductFormat::kBf16Pair; }
+  bool in_pairs() const { return product_.precision() == Precision::kBf16; }
 
   void tile(int64_t b, int64_t h, int64_t first, int64_t count, const Scratch& memory, bool fresh, const NextTile& next) const {
     const MatrixView<float> s{memory.floats(kScores), count, padded_cols(c_.keys), tile_stride(c_.keys), 1};

@@ -43,7 +43,7 @@ std::vector<GradientAxis> gradient_axes(int64_t extent, int64_t out_extent, int6
                                         int64_t dilation) {
   std::vector<GradientAxis> result;
   for (int64_t start = 0; start < std::min(stride, extent); ++start) {
-    GradientAxis a{{out_extent, (extent - start + stride - 1) / stride, 1, {}, extent, stride, start}, {}};
+    GradientAxis a{{out_extent, ceil_div(extent - start, stride), 1, {}, extent, stride, start}, {}};
     for (int64_t tap = 0; tap < kernel; ++tap) {
       const int64_t distance = start + padding - tap * dilation;
       if (distance % stride != 0) continue;

@@ -23,11 +23,11 @@ TileKernel<T> blis_kernel() {
 template <class T>
 TileKernel<T> tile_kernel() {
   if constexpr (std::is_same_v<T, float>) {
-    if (const MicroKernel* kernel = micro_kernel_for(ProductFormat::kF32)) {
+    if (const MicroKernel* kernel = micro_kernel_for(Precision::kF32)) {
       return {kernel->rows, kernel->cols, false,
               [](int64_t depth, const float* a, int64_t row_step, int64_t depth_step, const float* b, float* c, int64_t ldc,
                  bool accumulate) {
-                static const MicroKernel& whole = *micro_kernel_for(ProductFormat::kF32);
+                static const MicroKernel& whole = *micro_kernel_for(Precision::kF32);
                 whole.multiply[whole.rows - 1](depth, a, row_step, depth_step, b, c, ldc, accumulate);
               }};
     }

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "base/divide.h"
+
 namespace vitrail::detail {
 
 // C [rows, cols] = A B, or += with accumulate. A: element (i, k) at a[i * row_step + k * depth_step]; B: cols elements per k.
@@ -13,8 +15,8 @@ struct TileKernel {
   void (*multiply)(int64_t depth, const T* a, int64_t row_step, int64_t depth_step, const T* b, T* c, int64_t ldc,
                    bool accumulate);
 
-  int64_t rounded_rows(int64_t n) const { return (n + rows - 1) / rows * rows; }
-  int64_t rounded_cols(int64_t n) const { return (n + cols - 1) / cols * cols; }
+  int64_t rounded_rows(int64_t n) const { return round_up(n, rows); }
+  int64_t rounded_cols(int64_t n) const { return round_up(n, cols); }
 };
 
 // Our own micro-kernel for float where the processor has one, else BLIS.

@@ -10,7 +10,7 @@ namespace {
 
 // The positions i in [first, last) of [0, count) for which i * stride + offset lies in [0, extent).
 std::pair<int64_t, int64_t> inside(int64_t count, int64_t extent, int64_t stride, int64_t offset) {
-  const int64_t first = offset >= 0 ? 0 : (-offset + stride - 1) / stride;
+  const int64_t first = offset >= 0 ? 0 : ceil_div(-offset, stride);
   const int64_t last = offset >= extent ? 0 : (extent - 1 - offset) / stride + 1;
   const int64_t begin = std::min(first, count);
   return {begin, std::clamp(last, begin, count)};

@@ -1,6 +1,7 @@
 // A gather as a product: packed weights times panels of columns, unfolded from the padded copy right before they are used.
 #include <algorithm>
 
+#include "base/divide.h"
 #include "tensor/kernels/conv2d_kernel.h"
 #include "tensor/kernels/conv2d_padded.h"
 #include "tensor/machine/flops.h"
@@ -14,8 +15,6 @@ constexpr int64_t kMostDepth = 320;       // so that a panel of columns stays in
 constexpr int64_t kColumnsPerTile = 256;  // so that its padded copy stays in the second-level cache
 constexpr int64_t kEnoughTiles = 16;      // that keep a few threads busy to the end
 
-int64_t pieces(int64_t extent, int64_t size) { return (extent + size - 1) / size; }
-
 // The weights in the order in which they are multiplied: for each group and block of the depth, groups of the kernel's rows
 // (output channels), interleaved. Rows beyond the last are zero.
 template <class T>
@@ -23,7 +22,7 @@ class PackedWeights {
  public:
   PackedWeights(const Gather& g, const T* weight, const TileKernel<T>& kernel)
       : depth_(g.depth()),
-        block_(pieces(depth_, pieces(depth_, kMostDepth))),
+        block_(ceil_div(depth_, ceil_div(depth_, kMostDepth))),
         rows_(kernel.rounded_rows(g.out_channels)),
         data_(checked_bytes({g.groups, depth_, rows_}, sizeof(T), "conv2d")) {
     const int64_t strips = rows_ / kernel.rows, taps = g.taps();
@@ -40,7 +39,7 @@ class PackedWeights {
     });
   }
 
-  int64_t blocks() const { return pieces(depth_, block_); }
+  int64_t blocks() const { return ceil_div(depth_, block_); }
   int64_t begin(int64_t block) const { return block * block_; }
   int64_t end(int64_t block) const { return std::min(depth_, (block + 1) * block_); }
   // The kernel's rows from `row` on, over one block of the depth.
@@ -58,13 +57,13 @@ class PackedWeights {
 struct Cut {
   template <class T>
   Cut(const Gather& g, const TileKernel<T>& kernel) {
-    rows = std::clamp<int64_t>(kColumnsPerTile / g.w.outputs, 1, pieces(g.rows(), kEnoughTiles));
-    rows = std::clamp<int64_t>(rows, std::min(g.rows(), pieces(kernel.cols, g.w.outputs)), g.rows());
+    rows = std::clamp<int64_t>(kColumnsPerTile / g.w.outputs, 1, ceil_div(g.rows(), kEnoughTiles));
+    rows = std::clamp<int64_t>(rows, std::min(g.rows(), ceil_div(kernel.cols, g.w.outputs)), g.rows());
     if (rows > g.h.outputs) rows = rows / g.h.outputs * g.h.outputs;
-    tiles = pieces(g.rows(), rows);
-    const int64_t blocks = std::clamp<int64_t>(kEnoughTiles / (tiles * g.groups), 1, pieces(g.out_channels, 4 * kernel.rows));
-    channels = kernel.rounded_rows(pieces(g.out_channels, blocks));
-    channel_blocks = pieces(g.out_channels, channels);
+    tiles = ceil_div(g.rows(), rows);
+    const int64_t blocks = std::clamp<int64_t>(kEnoughTiles / (tiles * g.groups), 1, ceil_div(g.out_channels, 4 * kernel.rows));
+    channels = kernel.rounded_rows(ceil_div(g.out_channels, blocks));
+    channel_blocks = ceil_div(g.out_channels, channels);
   }
   int64_t rows, tiles, channels, channel_blocks;
 };

@@ -1,6 +1,7 @@
 // dweight^T = columns dy^T, summed over all pixels of the batch.
 #include <algorithm>
 
+#include "base/divide.h"
 #include "tensor/kernels/conv2d_kernel.h"
 #include "tensor/kernels/conv2d_padded.h"
 #include "tensor/machine/flops.h"
@@ -14,22 +15,20 @@ constexpr int64_t kRowsPerBlock = 320;           // of the matrix of columns, ro
 constexpr int64_t kElements = int64_t{1} << 16;  // of the matrix of columns: what stays in the second-level cache
 constexpr int64_t kEnoughItems = 8;              // that keep a few threads busy to the end
 
-int64_t pieces(int64_t extent, int64_t size) { return (extent + size - 1) / size; }
-
 // How the work is cut: blocks of input channels, each with its own rows of dweight^T, times chunks of the batch's rows of
 // pixels, each with its own sum. Follows from the sizes alone.
 struct Cut {
   template <class T>
   Cut(const Gather& g, const TileKernel<T>& kernel) {
-    blocks = pieces(g.channels, std::max<int64_t>(1, kRowsPerBlock / g.taps()));
-    channels = pieces(g.channels, blocks);
-    blocks = pieces(g.channels, channels);
+    blocks = ceil_div(g.channels, std::max<int64_t>(1, kRowsPerBlock / g.taps()));
+    channels = ceil_div(g.channels, blocks);
+    blocks = ceil_div(g.channels, channels);
     depth = kernel.rounded_rows(channels * g.taps());
     out = kernel.rounded_cols(g.out_channels);
     rows = std::clamp<int64_t>(kElements / depth / g.w.outputs, 1, g.rows());
     rows = std::min(rows, std::max<int64_t>(1, 256 / g.w.outputs));
     if (rows > g.h.outputs) rows = rows / g.h.outputs * g.h.outputs;
-    tiles = pieces(g.rows(), rows);
+    tiles = ceil_div(g.rows(), rows);
     chunks = std::clamp<int64_t>(kEnoughItems / (blocks * g.groups), 1, tiles);
   }
   int64_t sum_size() const { return depth * out; }
@@ -96,7 +95,7 @@ void weight_gradient_product(const Gather& g, const T* dy, const T* x, T* dweigh
   });
   // dweight [O, K] from the chunks' [K, O]: items are (group, block, 16 output channels), a cache line of each row of a sum.
   constexpr int64_t kLine = 16;
-  const int64_t lines = pieces(g.out_channels, kLine);
+  const int64_t lines = ceil_div(g.out_channels, kLine);
   parallel_for(g.groups * cut.blocks * lines, 1, [&](int64_t begin, int64_t end) {
     for (int64_t item = begin; item < end; ++item) {
       const int64_t block = item / lines % cut.blocks, o0 = item % lines * kLine, o1 = std::min(g.out_channels, o0 + kLine);

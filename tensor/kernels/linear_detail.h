@@ -3,35 +3,12 @@
 
 #include "tensor/machine/gelu_exact.h"
 #include "tensor/ops/linear.h"
-#include "tensor/product/operand.h"
-#include "tensor/view.h"
+#include "tensor/product/matrix_of.h"
 
 namespace vitrail::detail {
 
-// x as a matrix [rows, last extent]; a view unless its strides forbid it.
-inline Tensor as_matrix(const Tensor& x) {
-  Shape lead = x.shape();
-  lead.erase(lead.size() - 1);
-  return reshape(x, {checked_numel(lead), x.size(-1)});
-}
-
-template <class T>
-MatrixView<const T> view_of(const Tensor& x) {
-  return {x.data<T>(), x.size(0), x.size(1), x.stride(0), x.stride(1)};
-}
-
-template <class T>
-MatrixView<T> output_view(Tensor& x) {
-  return {x.mutable_data<T>(), x.size(0), x.size(1), x.stride(0), x.stride(1)};
-}
-
 // Rounded numbers stand for f32.
 inline Dtype number_dtype(const Tensor& x) { return x.dtype() == Dtype::bf16 ? Dtype::f32 : x.dtype(); }
-
-inline Operand operand_of(const Tensor& x) {
-  if (x.dtype() == Dtype::bf16) return view_of<Bf16>(x);
-  return view_of<float>(x);
-}
 
 inline void check_linear(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias) {
   check(x.dim() >= 1 && weight.dim() == 2 && x.size(-1) == weight.size(1), ErrorKind::kShape, op,

@@ -7,6 +7,8 @@
 #include <type_traits>
 #include <vector>
 
+#include "base/divide.h"
+
 namespace vitrail {
 
 // Threads used by parallel_for; at start OMP_NUM_THREADS, or the processors that affinity and control
@@ -23,7 +25,7 @@ void run_chunks(int64_t chunks, void (*body)(void* context, int64_t chunk), void
 }
 
 // The length of one chunk of [0, n): at least grain, and at most 128 chunks. Depends on n and grain alone.
-inline int64_t chunk_length(int64_t n, int64_t grain) { return std::max({grain, (n + 127) / 128, int64_t{1}}); }
+inline int64_t chunk_length(int64_t n, int64_t grain) { return std::max({grain, ceil_div(n, 128), int64_t{1}}); }
 
 // Calls fn(begin, end) for consecutive chunks of [0, n), in parallel, in no particular order. An exception thrown by fn is
 // rethrown here. Inside a chunk, a nested call runs serially. Never touch a Variable inside fn.
@@ -39,11 +41,11 @@ void parallel_for(int64_t n, int64_t grain, Fn&& fn) {
     std::remove_reference_t<Fn>* fn;
     int64_t n, length;
   } context{&fn, n, length};
-  detail::run_chunks((n + length - 1) / length,
+  detail::run_chunks(ceil_div(n, length),
                      [](void* raw, int64_t chunk) {
                        auto* c = static_cast<Context*>(raw);
                        const int64_t begin = chunk * c->length;
-                       (*c->fn)(begin, std::min(begin + c->length, c->n));
+                       (*c->fn)(begin, begin + std::min(c->length, c->n - begin));
                      },
                      &context);
 }
@@ -53,7 +55,7 @@ template <class T, class Map, class Combine>
 T parallel_reduce(int64_t n, int64_t grain, T identity, Map&& map, Combine&& combine) {
   if (n <= 0) return identity;
   const int64_t length = chunk_length(n, grain);
-  std::vector<T> partial((n + length - 1) / length, identity);
+  std::vector<T> partial(ceil_div(n, length), identity);
   parallel_for(n, grain, [&](int64_t begin, int64_t end) { partial[begin / length] = map(begin, end); });
   T result = identity;
   for (const T& part : partial) result = combine(result, part);

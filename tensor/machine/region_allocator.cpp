@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "base/divide.h"
 #include "tensor/machine/poison.h"
 
 namespace vitrail {
@@ -12,8 +13,6 @@ namespace {
 
 constexpr int64_t kHugePage = int64_t{2} << 20;
 constexpr int64_t kAlignment = 64;
-
-int64_t rounded_up(int64_t bytes, int64_t step) { return (bytes + step - 1) / step * step; }
 
 // Address space that starts at a huge page; nullptr if the system refuses.
 char* map_region(int64_t bytes) {
@@ -35,13 +34,13 @@ void unmap_region(char* data, int64_t bytes) {
 
 }  // namespace
 
-RegionAllocator::RegionAllocator(int64_t region_bytes) : region_bytes_(rounded_up(region_bytes, kHugePage)) {}
+RegionAllocator::RegionAllocator(int64_t region_bytes) : region_bytes_(round_up(region_bytes, kHugePage)) {}
 
 RegionAllocator::~RegionAllocator() {
   for (const Region& region : regions_) unmap_region(region.data, region.bytes);
 }
 
-int64_t RegionAllocator::block_bytes(int64_t bytes) { return rounded_up(bytes, kAlignment) + kGuardBytes; }
+int64_t RegionAllocator::block_bytes(int64_t bytes) { return round_up(bytes, kAlignment) + kGuardBytes; }
 
 void* RegionAllocator::allocate(int64_t bytes) {
   const int64_t size = block_bytes(bytes);
@@ -92,7 +91,7 @@ void RegionAllocator::give_back_idle() {
 }
 
 bool RegionAllocator::add_region(int64_t bytes) {
-  bytes = rounded_up(bytes, kHugePage);
+  bytes = round_up(bytes, kHugePage);
   char* const data = map_region(bytes);
   if (!data) return false;
   regions_.push_front({data, bytes, std::vector<bool>(bytes / kHugePage)});
@@ -140,7 +139,7 @@ void RegionAllocator::hold_pages(const char* data, const Block& block) {
 void RegionAllocator::give_back_pages(char* data, const Block& block) {
   const int64_t begin = data - block.region->data;
   const auto held = block.region->held.begin();
-  const int64_t first = rounded_up(begin, kHugePage) / kHugePage, last = (begin + block.bytes) / kHugePage;
+  const int64_t first = round_up(begin, kHugePage) / kHugePage, last = (begin + block.bytes) / kHugePage;
   if (first >= last) return;
   const int64_t count = std::count(held + first, held + last, true);
   if (count == 0 || madvise(block.region->data + first * kHugePage, (last - first) * kHugePage, MADV_DONTNEED) != 0) return;

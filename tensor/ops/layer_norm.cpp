@@ -164,7 +164,7 @@ NormGradients layer_norm_backward(const Tensor& dy, const Tensor& x, const Tenso
     return d;
   }
   // At least 32 rows a chunk: the partial sums, two doubles an element of a row, then are an eighth of x.
-  const int64_t grain = detail::row_grain(n, 32), length = chunk_length(rows, grain), chunks = (rows + length - 1) / length;
+  const int64_t grain = detail::row_grain(n, 32), length = chunk_length(rows, grain), chunks = ceil_div(rows, length);
   std::vector<double> dw(weight.defined() ? chunks * n : 0), db(dw.size());
   dispatch_float("layer_norm backward", x.dtype(), [&](auto zero) {
     using T = decltype(zero);

@@ -5,17 +5,13 @@
 #include "tensor/machine/parallel.h"
 #include "tensor/plain.h"
 #include "tensor/product/gemm.h"
+#include "tensor/product/matrix_of.h"
 #include "tensor/reference/matmul.h"
-#include "tensor/view.h"
 
 namespace vitrail {
 namespace {
 
-// The last two axes of x at the given offset into its batch.
-template <class T>
-MatrixView<const T> matrix_at(const Tensor& x, int64_t offset) {
-  return {x.data<T>() + offset, x.size(-2), x.size(-1), x.stride(-2), x.stride(-1)};
-}
+using detail::as_matrix, detail::output_view, detail::view_of;
 
 Shape batch_shape(const Tensor& x) {
   Shape shape = x.shape();
@@ -48,7 +44,7 @@ void batched_product(const Tensor& a, const Tensor& b, Tensor& c) {
   T* out = c.mutable_data<T>();
   const auto product = [&](int64_t i, auto&& multiply) {
     const MatrixView<T> result{out + i * size, c.size(-2), c.size(-1), c.size(-1), 1};
-    multiply(matrix_at<T>(a, batch_offset(i, batch, a.strides())), matrix_at<T>(b, batch_offset(i, batch, b.strides())),
+    multiply(view_of<T>(a, batch_offset(i, batch, a.strides())), view_of<T>(b, batch_offset(i, batch, b.strides())),
              result);
   };
   if (count < 4) {  // few large products: each is parallel in itself
@@ -69,24 +65,6 @@ void check_matmul(const Tensor& a, const Tensor& b) {
   const int64_t k = a.size(-1), rows = b.dim() == 1 ? b.size(0) : b.size(-2);
   check(k == rows, ErrorKind::kShape, "matmul", "inner dimensions differ: a is ", a.shape(), ", b is ", b.shape(), " (", k,
         " vs ", rows, "). Hint: weights are [out, in]; use linear() or transpose b.");
-}
-
-// x as a matrix [rows, last extent]; a view unless its strides forbid it.
-Tensor as_matrix(const Tensor& x) {
-  const int64_t last = x.size(-1);
-  Shape lead = x.shape();
-  lead.erase(lead.size() - 1);
-  return reshape(x, {checked_numel(lead), last});
-}
-
-template <class T>
-MatrixView<const T> view_of(const Tensor& x) {
-  return matrix_at<T>(x, 0);
-}
-
-template <class T>
-MatrixView<T> output_view(Tensor& x) {
-  return {x.mutable_data<T>(), x.size(-2), x.size(-1), x.stride(-2), x.stride(-1)};
 }
 
 }  // namespace

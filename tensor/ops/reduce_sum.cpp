@@ -82,11 +82,11 @@ void add_rows(const T* __restrict x, int64_t rows, int64_t row_stride, Accumulat
 struct ColumnBlocks {
   ColumnBlocks(int64_t outer, int64_t rows, int64_t cols) {
     width = std::min(cols, kColumnTile);
-    tiles = (cols + width - 1) / width;
+    tiles = ceil_div(cols, width);
     const int64_t least = std::max<int64_t>(1, kElementwiseGrain / width);  // rows worth a thread's while
     const int64_t wanted = std::max<int64_t>(1, 32 / (outer * tiles));      // blocks wanted to keep all threads busy
-    length = std::max({least, (rows + wanted - 1) / wanted, int64_t{1}});
-    blocks = std::max<int64_t>(1, (rows + length - 1) / length);
+    length = std::max({least, ceil_div(rows, wanted), int64_t{1}});
+    blocks = std::max<int64_t>(1, ceil_div(rows, length));
   }
   int64_t width, tiles, length, blocks;
 };

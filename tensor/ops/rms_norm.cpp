@@ -72,7 +72,7 @@ NormGradients rms_norm_backward(const Tensor& dy, const Tensor& x, const Tensor&
     reference::rms_norm_backward(dy, x, weight, rrms, d.dx, d.dweight, d.dbias);
     return d;
   }
-  const int64_t grain = detail::row_grain(n, 8), length = chunk_length(rows, grain), chunks = (rows + length - 1) / length;
+  const int64_t grain = detail::row_grain(n, 8), length = chunk_length(rows, grain), chunks = ceil_div(rows, length);
   std::vector<double> dw(weight.defined() ? chunks * n : 0), db(dw.size());
   dispatch_float("rms_norm backward", x.dtype(), [&](auto zero) {
     using T = decltype(zero);

@@ -48,7 +48,7 @@ template <class T>
 void round_matrix(const T* x, int64_t rows, int64_t n, Bf16* out, Tensor* column_sums) {
   // At least 32 rows a chunk: the partial sums are then a small part of x.
   const int64_t grain = detail::row_grain(n, column_sums ? 32 : 1), length = chunk_length(rows, grain);
-  const int64_t chunks = (rows + length - 1) / length;
+  const int64_t chunks = ceil_div(rows, length);
   std::vector<double> sums(column_sums ? chunks * n : 0);
   parallel_for(rows, grain, [&](int64_t begin, int64_t end) {
     round_and_add(x + begin * n, end - begin, n, out + begin * n, column_sums ? sums.data() + begin / length * n : nullptr);

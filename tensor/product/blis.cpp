@@ -7,6 +7,7 @@
 #include <mutex>
 #include <type_traits>
 
+#include "base/divide.h"
 #include "base/error.h"
 #include "tensor/machine/flops.h"
 #include "tensor/machine/parallel.h"
@@ -86,9 +87,6 @@ void scale(T beta, MatrixView<T> c) {
   }
 }
 
-// Pieces of about `target`, at least one.
-int64_t pieces(int64_t extent, int64_t target) { return std::max<int64_t>(1, (extent + target - 1) / target); }
-
 template <class T>
 void check_shapes(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c) {
   check(a.cols == b.rows && a.rows == c.rows && b.cols == c.cols, ErrorKind::kShape, "gemm", "shapes do not fit: a is [",
@@ -99,7 +97,7 @@ void check_shapes(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c)
 struct Tiling {
   int64_t rows, cols, depth;  // pieces of M, N and K
 
-  Tiling(int64_t m, int64_t n, int64_t k) : rows(pieces(m, 256)), cols(pieces(n, 1024)), depth(1) {
+  Tiling(int64_t m, int64_t n, int64_t k) : rows(std::max<int64_t>(1, ceil_div(m, 256))), cols(std::max<int64_t>(1, ceil_div(n, 1024))), depth(1) {
     // Packing an operand again for every tile must stay cheap, so a tile keeps at least 128 rows and columns.
     while (rows * cols < kEnough && (m / rows >= 2 * kLeast || n / cols >= 2 * kLeast) && k < 8 * std::max(m, n)) {
       if (m / rows >= n / cols) {

@@ -1,4 +1,4 @@
-// Matrix products. blas.cpp is the only file that includes BLIS, and it alone decides threads for it.
+// Matrix products. blis.cpp is the only file that includes BLIS, and it alone decides threads for it.
 //
 // Large f32 products run our own kernels (tensor/product/), everything else BLIS. Multi-threaded BLIS may give other last bits
 // than single-threaded BLIS for small or skinny shapes, so the parallel loop is ours: tiles whose borders depend on the shape
@@ -9,22 +9,10 @@
 #include <functional>
 #include <string>
 
+#include "tensor/product/matrix_view.h"
 #include "tensor/product/precision.h"
 
 namespace vitrail {
-
-// A matrix in memory with any row and column stride (in elements). Transposing is exchanging the two strides.
-template <class T>
-struct MatrixView {
-  T* data = nullptr;
-  int64_t rows = 0, cols = 0;
-  int64_t row_stride = 0, col_stride = 0;
-
-  MatrixView transposed() const { return {data, cols, rows, col_stride, row_stride}; }
-  MatrixView block(int64_t row, int64_t row_count, int64_t col, int64_t col_count) const {
-    return {data + row * row_stride + col * col_stride, row_count, col_count, row_stride, col_stride};
-  }
-};
 
 // Called for each finished tile of C, rows [r0, r1) and columns [c0, c1), while it is still in the cache.
 using TileEpilogue = std::function<void(int64_t r0, int64_t r1, int64_t c0, int64_t c1)>;

@@ -7,11 +7,12 @@
 
 #include <cstdint>
 
+#include "tensor/product/precision.h"
+
 namespace vitrail::detail {
 
-// What one step of the depth is: one number, or two neighbouring numbers rounded to bf16 (the first in the low half).
-enum class ProductFormat { kF32, kBf16Pair };
-constexpr int64_t numbers_per_step(ProductFormat format) { return format == ProductFormat::kF32 ? 1 : 2; }
+// One step of the depth is one f32, or two neighbouring numbers rounded to bf16 (a pair, the first in the low half).
+constexpr int64_t numbers_per_step(Precision precision) { return precision == Precision::kF32 ? 1 : 2; }
 
 // sums = A B over `steps` steps; then c = sums, or c += sums with `accumulate`.
 // a: element (row, step) at a[row * row_step + step * depth_step]. b: the panel's columns of each step. c: rows of as many
@@ -28,11 +29,11 @@ struct MicroKernel {
 };
 
 // The kernels of one instruction set; null where the compiler or the processor has none.
-const MicroKernel* micro_kernel_avx2(ProductFormat format);
-const MicroKernel* micro_kernel_avx512(ProductFormat format);
+const MicroKernel* micro_kernel_avx2(Precision precision);
+const MicroKernel* micro_kernel_avx512(Precision precision);
 const MicroKernel* micro_kernel_avx512_bf16();
 
 // The fastest kernel that this processor runs; null on one without AVX2 and FMA, where BLIS is used instead.
-const MicroKernel* micro_kernel_for(ProductFormat format);
+const MicroKernel* micro_kernel_for(Precision precision);
 
 }  // namespace vitrail::detail

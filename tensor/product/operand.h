@@ -4,7 +4,7 @@
 #include <variant>
 
 #include "tensor/dtype.h"
-#include "tensor/product/gemm.h"
+#include "tensor/product/matrix_view.h"
 
 namespace vitrail::detail {
 

@@ -31,9 +31,9 @@ inline void transpose(Bits8 (&r)[kLanes]) {
   }
 }
 
-// How one format turns numbers into elements.
+// How one precision turns numbers into elements.
 struct F32Format {
-  static constexpr ProductFormat kFormat = ProductFormat::kF32;
+  static constexpr Precision kPrecision = Precision::kF32;
   static uint32_t one(const float* x, int64_t, int64_t) { return std::bit_cast<uint32_t>(*x); }
   static Bits8 along(const float* x) { return simd::load<Bits8>(x); }  // elements of eight steps
   template <int64_t kCount>
@@ -42,7 +42,7 @@ struct F32Format {
   }
 };
 struct Bf16Format {
-  static constexpr ProductFormat kFormat = ProductFormat::kBf16Pair;
+  static constexpr Precision kPrecision = Precision::kBf16;
   // The pair at x and `next` behind it; `left` numbers remain.
   static uint32_t one(const float* x, int64_t next, int64_t left) {
     return pair_of(std::bit_cast<uint32_t>(*x), left > 1 ? std::bit_cast<uint32_t>(x[next]) : 0u);
@@ -69,9 +69,9 @@ struct Bf16Format {
 // Numbers along the depth lie one after the other (B is a transposed weight): blocks of 8 x 8 are turned in registers.
 template <class Format, class T>
 void pack_panel_along(MatrixView<const T> b, int64_t width, uint32_t* out) {
-  constexpr int64_t kNumbers = numbers_per_step(Format::kFormat);
-  if (b.cols < width) std::memset(out, 0, sizeof(uint32_t) * steps_of(b.rows, Format::kFormat) * width);
-  const int64_t steps = steps_of(b.rows, Format::kFormat), whole = b.rows / (kNumbers * kLanes) * kLanes;
+  constexpr int64_t kNumbers = numbers_per_step(Format::kPrecision);
+  if (b.cols < width) std::memset(out, 0, sizeof(uint32_t) * steps_of(b.rows, Format::kPrecision) * width);
+  const int64_t steps = steps_of(b.rows, Format::kPrecision), whole = b.rows / (kNumbers * kLanes) * kLanes;
   const int64_t columns = b.cols / kLanes * kLanes;
   for (int64_t col = 0; col < columns; col += kLanes) {
     for (int64_t step = 0; step < whole; step += kLanes) {
@@ -91,8 +91,8 @@ void pack_panel_along(MatrixView<const T> b, int64_t width, uint32_t* out) {
 // Numbers across the panels lie one after the other: step by step, so that each row of memory is read once from end to end.
 template <class Format, class T>
 void pack_panels_across(MatrixView<const T> b, int64_t width, int64_t panel_stride, uint32_t* out) {
-  constexpr int64_t kNumbers = numbers_per_step(Format::kFormat), kWide = 16;
-  const int64_t steps = steps_of(b.rows, Format::kFormat), whole = b.cols / width * width;
+  constexpr int64_t kNumbers = numbers_per_step(Format::kPrecision), kWide = 16;
+  const int64_t steps = steps_of(b.rows, Format::kPrecision), whole = b.cols / width * width;
   for (int64_t step = 0; step < steps; ++step) {
     const T* row = b.data + step * kNumbers * b.row_stride;
     const int64_t left = b.rows - step * kNumbers;
@@ -114,12 +114,12 @@ void pack_panels_as(MatrixView<const T> b, int64_t width, int64_t panel_stride, 
 }
 
 // Between two rows of a copied block: not a multiple of 4 KiB, so that the rows of a group do not share one cache set.
-int64_t copied_row_step(int64_t steps) { return (steps + kLanes - 1) / kLanes * kLanes + 16; }
+int64_t copied_row_step(int64_t steps) { return round_up(steps, kLanes) + 16; }
 
 template <class Format, class T>
-RowGroups copy_rows(MatrixView<const T> a, uint32_t* out) {
-  constexpr int64_t kNumbers = numbers_per_step(Format::kFormat);
-  const int64_t steps = steps_of(a.cols, Format::kFormat), step_row = copied_row_step(steps);
+LeftOperand copy_rows(MatrixView<const T> a, uint32_t* out) {
+  constexpr int64_t kNumbers = numbers_per_step(Format::kPrecision);
+  const int64_t steps = steps_of(a.cols, Format::kPrecision), step_row = copied_row_step(steps);
   const int64_t whole = a.cols / (kNumbers * kLanes) * kLanes;
   for (int64_t i = 0; i < a.rows; ++i) {
     const T* row = a.data + i * a.row_stride;
@@ -127,7 +127,7 @@ RowGroups copy_rows(MatrixView<const T> a, uint32_t* out) {
     for (int64_t step = 0; step < whole; step += kLanes) simd::store(to + step, Format::along(row + step * kNumbers));
     for (int64_t step = whole; step < steps; ++step) to[step] = Format::one(row + step * kNumbers, 1, a.cols - step * kNumbers);
   }
-  return {out, step_row, 1, step_row, false};
+  return {out, a.rows, steps, step_row, 1};
 }
 
 // One step of a group of at most 16 rows: one or two vectors, of which the second overlaps the first rather than reaching
@@ -148,10 +148,10 @@ inline void interleave_group(const T* from, int64_t rows, int64_t next, int64_t 
 // Step by step, so that each row of memory is read once from end to end. The rows of a tile are short pieces far apart, which
 // no processor guesses: they are asked for some steps ahead.
 template <class Format, int64_t kGroup, class T>
-RowGroups interleave_rows(MatrixView<const T> a, uint32_t* out) {
-  constexpr int64_t kNumbers = numbers_per_step(Format::kFormat), kRowsAhead = 16;
+LeftOperand interleave_rows(MatrixView<const T> a, uint32_t* out) {
+  constexpr int64_t kNumbers = numbers_per_step(Format::kPrecision), kRowsAhead = 16;
   static_assert(kGroup <= 16);
-  const int64_t steps = steps_of(a.cols, Format::kFormat), whole = a.rows / kGroup * kGroup;
+  const int64_t steps = steps_of(a.cols, Format::kPrecision), whole = a.rows / kGroup * kGroup;
   for (int64_t step = 0; step < steps; ++step) {
     const int64_t first = step * kNumbers;
     for (int64_t soon = first + kRowsAhead; soon < std::min(a.cols, first + kRowsAhead + kNumbers); ++soon) {
@@ -164,23 +164,23 @@ RowGroups interleave_rows(MatrixView<const T> a, uint32_t* out) {
     if (whole < a.rows)
       interleave_group<Format>(from + whole, a.rows - whole, a.col_stride, a.cols - first, to + whole * steps);
   }
-  return {out, 1, kGroup, steps, true};
+  return {out, a.rows, steps, 1, kGroup, true};
 }
 
 // Rows that are elements already. Where they are a multiple of 4 KiB apart they would share the lines of one cache set.
-bool can_stay(const MatrixView<const float>& a, ProductFormat format) {
-  return format == ProductFormat::kF32 && a.col_stride == 1 && a.row_stride % 1024 != 0;
+bool can_stay(const MatrixView<const float>& a, Precision precision) {
+  return precision == Precision::kF32 && a.col_stride == 1 && a.row_stride % 1024 != 0;
 }
-bool can_stay(const MatrixView<const Bf16>& a, ProductFormat) {
+bool can_stay(const MatrixView<const Bf16>& a, Precision) {
   const bool whole_pairs = a.cols % 2 == 0 && a.row_stride % 2 == 0 && reinterpret_cast<uintptr_t>(a.data) % 4 == 0;
   return whole_pairs && a.col_stride == 1 && a.row_stride % 2048 != 0;
 }
 
 template <class Format, class T>
-RowGroups group_rows_as(MatrixView<const T> a, int64_t group, uint32_t* out) {
-  if (can_stay(a, Format::kFormat)) {
+LeftOperand group_rows_as(MatrixView<const T> a, int64_t group, uint32_t* out) {
+  if (can_stay(a, Format::kPrecision)) {
     const int64_t row_step = a.row_stride * static_cast<int64_t>(sizeof(T)) / 4;
-    return {reinterpret_cast<const uint32_t*>(a.data), row_step, 1, row_step, false};
+    return {a.data, a.rows, steps_of(a.cols, Format::kPrecision), row_step, 1};
   }
   if (a.col_stride == 1) return copy_rows<Format>(a, out);
   switch (group) {
@@ -191,12 +191,12 @@ RowGroups group_rows_as(MatrixView<const T> a, int64_t group, uint32_t* out) {
   }
 }
 
-// fn(the format, the view)
+// fn(F32Format or Bf16Format, the view)
 template <class Fn>
-auto as_format(const Operand& x, ProductFormat format, Fn&& fn) {
+auto with_format(const Operand& x, Precision precision, Fn&& fn) {
   return x.visit([&](const auto& view) {
     if constexpr (std::is_same_v<decltype(view), const MatrixView<const float>&>) {
-      if (format == ProductFormat::kF32) return fn(F32Format{}, view);
+      if (precision == Precision::kF32) return fn(F32Format{}, view);
     }
     return fn(Bf16Format{}, view);
   });
@@ -204,17 +204,17 @@ auto as_format(const Operand& x, ProductFormat format, Fn&& fn) {
 
 }  // namespace
 
-void pack_panels(const Operand& b, int64_t width, ProductFormat format, int64_t panel_stride, void* out) {
+void pack_panels(const Operand& b, int64_t width, Precision precision, int64_t panel_stride, void* out) {
   auto* to = static_cast<uint32_t*>(out);
-  as_format(b, format, [=](auto how, const auto& x) { pack_panels_as<decltype(how)>(x, width, panel_stride, to); });
+  with_format(b, precision, [=](auto how, const auto& x) { pack_panels_as<decltype(how)>(x, width, panel_stride, to); });
 }
 
-int64_t grouped_rows_size(int64_t rows, int64_t group, int64_t depth, ProductFormat format) {
-  return (rows + group - 1) / group * group * copied_row_step(steps_of(depth, format));
+int64_t grouped_rows_size(int64_t rows, int64_t group, int64_t depth, Precision precision) {
+  return round_up(rows, group) * copied_row_step(steps_of(depth, precision));
 }
 
-RowGroups group_rows(const Operand& a, int64_t group, ProductFormat format, uint32_t* scratch) {
-  return as_format(a, format, [=](auto how, const auto& x) { return group_rows_as<decltype(how)>(x, group, scratch); });
+LeftOperand group_rows(const Operand& a, int64_t group, Precision precision, uint32_t* scratch) {
+  return with_format(a, precision, [=](auto how, const auto& x) { return group_rows_as<decltype(how)>(x, group, scratch); });
 }
 
 }  // namespace vitrail::detail

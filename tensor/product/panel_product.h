@@ -8,21 +8,13 @@
 
 #include <cstdint>
 
-#include "tensor/product/gemm.h"
 #include "tensor/product/micro_kernel.h"
-#include "tensor/product/operand.h"
-#include "tensor/product/precision.h"
+#include "tensor/product/pack.h"
 
 namespace vitrail::detail {
 
-// A [M, K] as the micro-kernel reads it: element (row, step) at row * row_step + step * depth_step.
-struct LeftOperand {
-  const void* data;
-  int64_t rows, steps, row_step, depth_step;
-};
-
 // Rows that are written in whole vectors whatever the kernel: N filled up to a multiple of 16.
-constexpr int64_t padded_cols(int64_t cols) { return (cols + 15) / 16 * 16; }
+constexpr int64_t padded_cols(int64_t cols) { return round_up(cols, 16); }
 
 // Rows that will be read soon, of whatever numbers.
 struct ReadSoon {
@@ -45,7 +37,7 @@ class PanelProduct {
   // What the kernels of this precision need. There must be some (has_product_kernels()).
   explicit PanelProduct(Precision precision);
 
-  ProductFormat format() const { return format_; }
+  Precision precision() const { return precision_; }
 
   // Elements that B [K, N] takes when packed: its columns are filled up to whole panels with zeros. The last panel may be
   // narrower than the others.
@@ -67,7 +59,7 @@ class PanelProduct {
                 const ReadSoon& soon = {}) const;
 
  private:
-  ProductFormat format_;
+  Precision precision_;
   const MicroKernel& kernel_;
 };
 

@@ -26,7 +26,7 @@ PrecisionGuard::PrecisionGuard(Precision precision) : before_(std::exchange(sett
 PrecisionGuard::~PrecisionGuard() { setting = before_; }
 
 std::string bf16_kernel_name() {
-  const detail::MicroKernel* chosen = detail::micro_kernel_for(detail::ProductFormat::kBf16Pair);
+  const detail::MicroKernel* chosen = detail::micro_kernel_for(Precision::kBf16);
   return chosen != nullptr && chosen == detail::micro_kernel_avx512_bf16() ? "avx512_bf16" : "portable";
 }
 

@@ -4,8 +4,8 @@
 
 #include "tensor/machine/flops.h"
 #include "tensor/machine/parallel.h"
-#include "tensor/product/block.h"
 #include "tensor/product/pack.h"
+#include "tensor/product/panel.h"
 #include "tensor/shape.h"
 
 namespace vitrail::detail {
@@ -19,16 +19,14 @@ constexpr int64_t kPackedAtOnce = int64_t{1} << 22;  // elements of B whose pack
 constexpr int64_t kFarAway = int64_t{1} << 19;       // numbers of B whose panels come from behind the second-level cache
 constexpr double kLeastWork = 1 << 18;               // multiply-adds below which packing costs more than it saves
 
-int64_t pieces(int64_t extent, int64_t size) { return (extent + size - 1) / size; }
-
 // The depth in blocks of equal length, a multiple of eight steps. Follows from the depth alone, and with it the order of all
 // additions: neither tiles nor threads can be seen in the result.
 struct DepthBlocks {
-  DepthBlocks(int64_t depth, ProductFormat format) : total(depth) {
-    const int64_t numbers = numbers_per_step(format), steps = steps_of(depth, format);
-    count = std::max<int64_t>(1, pieces(steps, kStepsPerBlock));
-    length = pieces(pieces(steps, count), 8) * 8 * numbers;
-    count = std::max<int64_t>(1, pieces(depth, length));
+  DepthBlocks(int64_t depth, Precision precision) : total(depth) {
+    const int64_t numbers = numbers_per_step(precision), steps = steps_of(depth, precision);
+    count = std::max<int64_t>(1, ceil_div(steps, kStepsPerBlock));
+    length = ceil_div(ceil_div(steps, count), 8) * 8 * numbers;
+    count = std::max<int64_t>(1, ceil_div(depth, length));
   }
   int64_t begin(int64_t block) const { return block * length; }
   int64_t size(int64_t block) const { return std::min(length, total - block * length); }
@@ -41,17 +39,17 @@ struct DepthBlocks {
 struct Tiles {
   Tiles(const Operand& a, int64_t n, const MicroKernel& kernel)
       : m(a.rows()),
-        row_groups(pieces(m, kernel.rows)),
-        col_groups(pieces(n, kernel.cols)),
-        down(m <= kMostRowsPerTile ? 1 : pieces(m, kRowsPerTile)),
-        across(pieces(n, kColsPerTile)),
+        row_groups(ceil_div(m, kernel.rows)),
+        col_groups(ceil_div(n, kernel.cols)),
+        down(m <= kMostRowsPerTile ? 1 : ceil_div(m, kRowsPerTile)),
+        across(ceil_div(n, kColsPerTile)),
         whole_groups(a.col_stride() != 1) {
     const int64_t threads = num_threads();
     // Narrower tiles pack more rows of A again, lower ones read more of B again: in turns, beginning with the smaller loss.
     const bool columns_first = !whole_groups && n > m;
     for (int64_t least = 8; least >= 2 && count() < threads; least /= 2) {
       if (columns_first) cut_columns(threads, least);
-      down = std::max(down, std::min(pieces(threads, across), row_groups / least));
+      down = std::max(down, std::min(ceil_div(threads, across), row_groups / least));
       cut_columns(threads, least);
     }
     // Where a last tile would leave the other threads waiting, one more cut costs less.
@@ -65,14 +63,14 @@ struct Tiles {
     return whole_groups ? std::min(m, row_groups * i / down * kernel.rows) : m * i / down;
   }
   int64_t col(int64_t j, const MicroKernel& kernel) const { return col_groups * j / across * kernel.cols; }
-  int64_t most_rows(const MicroKernel& kernel) const { return pieces(row_groups, down) * kernel.rows; }
+  int64_t most_rows(const MicroKernel& kernel) const { return ceil_div(row_groups, down) * kernel.rows; }
 
   int64_t m, row_groups, col_groups, down, across;
   bool whole_groups;
 
  private:
   void cut_columns(int64_t threads, int64_t least) {
-    across = std::max(across, std::min(pieces(threads, down), col_groups / (least / 2)));
+    across = std::max(across, std::min(ceil_div(threads, down), col_groups / (least / 2)));
   }
 };
 
@@ -85,11 +83,11 @@ template <class Fn>
 void for_each_tile(const Operand& a, const PackedMatrix& b, Fn&& fn) {
   check(!a.rounded() || b.precision() == Precision::kBf16, ErrorKind::kValue, "product",
         "rounded numbers are multiplied in bf16, but the other operand was packed in f32");
-  const ProductFormat format = format_of(b.precision());
-  const MicroKernel& kernel = *micro_kernel_for(format);
+  const Precision precision = b.precision();
+  const MicroKernel& kernel = *micro_kernel_for(precision);
   const Tiles tiles(a, b.cols(), kernel);
   const int64_t scratch_bytes =
-      4 * grouped_rows_size(tiles.most_rows(kernel), kernel.rows, DepthBlocks(a.cols(), format).length, format);
+      4 * grouped_rows_size(tiles.most_rows(kernel), kernel.rows, DepthBlocks(a.cols(), precision).length, precision);
   count_flops(2 * a.rows() * b.cols() * a.cols());
   parallel_for(tiles.count(), 1, [&](int64_t begin, int64_t end) {
     const Storage scratch(scratch_bytes);
@@ -102,23 +100,38 @@ void for_each_tile(const Operand& a, const PackedMatrix& b, Fn&& fn) {
   });
 }
 
-// One tile of C, [rows, K] x [K, cols]: block after block of the depth.
+// Prefetches part `part` of `parts` of a panel: little by little, so that no request waits for those before it.
+void prefetch_part(const uint32_t* panel, int64_t elements, int64_t part, int64_t parts) {
+  constexpr int64_t kLine = 16;
+  const int64_t lines = elements / kLine, end = lines * (part + 1) / parts;
+  for (int64_t line = lines * part / parts; line < end; ++line) __builtin_prefetch(panel + line * kLine, 0, 2);
+}
+
+// One tile of C, [rows, K] x [K, cols]: block after block of the depth, in each panel after panel of B. Where all panels of a
+// block together leave the caches of a core (far), the next one is prefetched while one is multiplied.
 void multiply_tile(const Operand& a, const PackedMatrix& b, int64_t col0, float beta, MatrixView<float> c, uint32_t* scratch) {
-  const ProductFormat format = format_of(b.precision());
-  const MicroKernel& kernel = *micro_kernel_for(format);
-  const DepthBlocks depth(a.cols(), format);
-  const int64_t panel_stride = steps_of(depth.length, format) * kernel.cols;
-  const bool far = format == ProductFormat::kF32 && b.rows() * b.cols() >= kFarAway;
+  const Precision precision = b.precision();
+  const MicroKernel& kernel = *micro_kernel_for(precision);
+  const DepthBlocks depth(a.cols(), precision);
+  const int64_t panel_stride = steps_of(depth.length, precision) * kernel.cols;
+  const bool far = precision == Precision::kF32 && b.rows() * b.cols() >= kFarAway;
   for (int64_t block = 0; block < depth.count; ++block) {
-    const Panels panels{static_cast<const uint32_t*>(b.panel(block, col0)), panel_stride, far};
-    multiply_block(kernel, format, a.block(0, a.rows(), depth.begin(block), depth.size(block)), panels, block > 0 || beta != 0,
-                   c, scratch);
+    const LeftOperand left =
+        group_rows(a.block(0, a.rows(), depth.begin(block), depth.size(block)), kernel.rows, precision, scratch);
+    const auto* panel = static_cast<const uint32_t*>(b.panel(block, col0));
+    for (int64_t j = 0; j < c.cols; j += kernel.cols, panel += panel_stride) {
+      const bool prefetch = far && j + kernel.cols < c.cols;
+      multiply_panel(kernel, left, panel, kernel.cols, c.block(0, c.rows, j, c.cols - j), block > 0 || beta != 0,
+                     [&](int64_t group, int64_t groups) {
+                       if (prefetch) prefetch_part(panel + panel_stride, left.steps * kernel.cols, group, groups);
+                     });
+    }
   }
 }
 
 }  // namespace
 
-bool has_product_kernels() { return micro_kernel_for(ProductFormat::kF32) != nullptr; }
+bool has_product_kernels() { return micro_kernel_for(Precision::kF32) != nullptr; }
 
 bool large_enough(int64_t m, int64_t n, int64_t k) {
   const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
@@ -132,42 +145,39 @@ bool suits_product(const Operand& a, const Operand& b, float beta, const MatrixV
 
 PackedMatrix::PackedMatrix(const Operand& b, Precision precision)
     : rows_(b.rows()), cols_(b.cols()), precision_(precision), data_([&] {
-        const ProductFormat format = format_of(precision);
-        const DepthBlocks depth(b.rows(), format);
-        const int64_t width = micro_kernel_for(format)->cols;
-        return checked_bytes({depth.count * steps_of(depth.length, format), pieces(b.cols(), width) * width}, 4, "product");
+              const DepthBlocks depth(b.rows(), precision);
+        const int64_t width = micro_kernel_for(precision)->cols;
+        return checked_bytes({depth.count * steps_of(depth.length, precision), ceil_div(b.cols(), width) * width}, 4, "product");
       }()) {
   check(!b.rounded() || precision == Precision::kBf16, ErrorKind::kValue, "product", "rounded numbers are multiplied in bf16");
-  const ProductFormat format = format_of(precision);
-  const DepthBlocks depth(b.rows(), format);
-  const int64_t width = micro_kernel_for(format)->cols, panel_stride = steps_of(depth.length, format) * width;
+  const DepthBlocks depth(b.rows(), precision);
+  const int64_t width = micro_kernel_for(precision)->cols, panel_stride = steps_of(depth.length, precision) * width;
   // A piece of work is what lies together in memory: some rows from end to end, or one panel of a transposed matrix.
   const bool transposed = b.row_stride() == 1 && b.col_stride() != 1;
-  const int64_t most_rows = transposed ? depth.length : std::min(depth.length, 16 * numbers_per_step(format));
+  const int64_t most_rows = transposed ? depth.length : std::min(depth.length, 16 * numbers_per_step(precision));
   const int64_t most_cols = transposed ? width : b.cols();
-  const int64_t down = pieces(depth.length, most_rows), across = pieces(b.cols(), most_cols);
+  const int64_t down = ceil_div(depth.length, most_rows), across = ceil_div(b.cols(), most_cols);
   const int64_t grain = std::max<int64_t>(1, kElementwiseGrain / std::max<int64_t>(1, most_rows * most_cols));
   parallel_for(depth.count * down * across, grain, [&](int64_t begin, int64_t end) {
     for (int64_t item = begin; item < end; ++item) {
       const int64_t block = item / (down * across), row = item / across % down * most_rows, col = item % across * most_cols;
       const int64_t rows = std::min(most_rows, depth.size(block) - row), cols = std::min(most_cols, b.cols() - col);
       if (rows <= 0) continue;
-      auto* to = static_cast<uint32_t*>(const_cast<void*>(panel(block, col))) + row / numbers_per_step(format) * width;
-      pack_panels(b.block(depth.begin(block) + row, rows, col, cols), width, format, panel_stride, to);
+      auto* to = static_cast<uint32_t*>(const_cast<void*>(panel(block, col))) + row / numbers_per_step(precision) * width;
+      pack_panels(b.block(depth.begin(block) + row, rows, col, cols), width, precision, panel_stride, to);
     }
   });
 }
 
 const void* PackedMatrix::panel(int64_t block, int64_t col) const {
-  const ProductFormat format = format_of(precision_);
-  const DepthBlocks depth(rows_, format);
-  const int64_t width = micro_kernel_for(format)->cols, steps = steps_of(depth.length, format);
-  return static_cast<const uint32_t*>(data_.data()) + block * steps * pieces(cols_, width) * width + col * steps;
+  const DepthBlocks depth(rows_, precision_);
+  const int64_t width = micro_kernel_for(precision_)->cols, steps = steps_of(depth.length, precision_);
+  return static_cast<const uint32_t*>(data_.data()) + block * steps * ceil_div(cols_, width) * width + col * steps;
 }
 
 void product(const Operand& a, const Operand& b, float beta, MatrixView<float> c, const TileEpilogue& epilogue,
              Precision precision) {
-  const DepthBlocks depth(a.cols(), format_of(precision));
+  const DepthBlocks depth(a.cols(), precision);
   if (b.rows() * b.cols() <= kPackedAtOnce || depth.count == 1)
     return product(a, PackedMatrix(b, precision), beta, c, epilogue);
   for (int64_t block = 0; block < depth.count; ++block) {

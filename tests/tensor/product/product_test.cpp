@@ -200,7 +200,7 @@ TEST_CASE("rounding to bf16 is to nearest, ties to even") {
 
 // The vector paths, and the processor's own rounding where the build has it, against the definition.
 TEST_CASE("packing to bf16 rounds every number to nearest, ties to even, in every layout") {
-  constexpr auto kPair = detail::ProductFormat::kBf16Pair;
+  constexpr auto kPair = Precision::kBf16;
   for (const int64_t depth : {1, 2, 31, 64, 97}) {
     const int64_t steps = detail::steps_of(depth, kPair);
     for (const int64_t extent : {1, 5, 11, 33, 64}) {
@@ -215,7 +215,7 @@ TEST_CASE("packing to bf16 rounds every number to nearest, ties to even, in ever
       for (const int64_t group : {4, 6, 12, 14}) {
         for (const auto& a : {along, across}) {
           std::vector<uint32_t> scratch(static_cast<size_t>(detail::grouped_rows_size(extent, group, depth, kPair)));
-          const detail::RowGroups packed = detail::group_rows(a, group, kPair, scratch.data());
+          const detail::LeftOperand packed = detail::group_rows(a, group, kPair, scratch.data());
           for (int64_t i = 0; i < extent; ++i) {
             const uint32_t* first = packed.group(i / group * group) + i % group * packed.row_step;
             for (int64_t step = 0; step < steps; ++step) bad += wrong(first[step * packed.depth_step], i, step);
@@ -251,13 +251,13 @@ TEST_CASE("a product counts its operations") {
 }
 
 // C = A B by one micro-kernel, where A has as many rows as the kernel or fewer and B as many columns as a panel.
-void check_micro_kernel(const detail::MicroKernel& kernel, const detail::MultiplyTile* multiply, detail::ProductFormat format,
+void check_micro_kernel(const detail::MicroKernel& kernel, const detail::MultiplyTile* multiply, Precision precision,
                         MatrixView<const float> a, const Tensor& a_values, const Tensor& b) {
-  const int64_t depth = a.cols, width = b.size(1), steps = detail::steps_of(depth, format);
-  std::vector<uint32_t> rows(static_cast<size_t>(detail::grouped_rows_size(a.rows, kernel.rows, depth, format)));
+  const int64_t depth = a.cols, width = b.size(1), steps = detail::steps_of(depth, precision);
+  std::vector<uint32_t> rows(static_cast<size_t>(detail::grouped_rows_size(a.rows, kernel.rows, depth, precision)));
   std::vector<uint32_t> panel(static_cast<size_t>(steps * width));
-  const detail::RowGroups group = detail::group_rows(a, kernel.rows, format, rows.data());
-  detail::pack_panels(view(b), width, format, steps * width, panel.data());
+  const detail::LeftOperand group = detail::group_rows(a, kernel.rows, precision, rows.data());
+  detail::pack_panels(view(b), width, precision, steps * width, panel.data());
   for (const bool accumulate : {true, false}) {
     Tensor c = full({a.rows + 1, width}, 1);
     multiply[a.rows - 1](steps, group.group(0), group.row_step, group.depth_step, panel.data(), c.mutable_data<float>(), width,
@@ -270,32 +270,31 @@ void check_micro_kernel(const detail::MicroKernel& kernel, const detail::Multipl
 
 // Every kernel that this processor runs, not only the one that is chosen; rows as they lie and interleaved.
 TEST_CASE("each micro-kernel multiplies one to all of its rows by a panel") {
-  using detail::ProductFormat;
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  std::vector<std::pair<const detail::MicroKernel*, ProductFormat>> kernels;
+  std::vector<std::pair<const detail::MicroKernel*, Precision>> kernels;
   const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  for (const ProductFormat format : {ProductFormat::kF32, ProductFormat::kBf16Pair}) {
+  for (const Precision precision : {Precision::kF32, Precision::kBf16}) {
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-      kernels.emplace_back(detail::micro_kernel_avx2(format), format);
-    if (avx512) kernels.emplace_back(detail::micro_kernel_avx512(format), format);
+      kernels.emplace_back(detail::micro_kernel_avx2(precision), precision);
+    if (avx512) kernels.emplace_back(detail::micro_kernel_avx512(precision), precision);
   }
   if (avx512 && __builtin_cpu_supports("avx512bf16"))
-    kernels.emplace_back(detail::micro_kernel_avx512_bf16(), ProductFormat::kBf16Pair);
+    kernels.emplace_back(detail::micro_kernel_avx512_bf16(), Precision::kBf16);
   int ran = 0;
-  for (const auto& [kernel, format] : kernels) {
+  for (const auto& [kernel, precision] : kernels) {
     if (!kernel) continue;
     ++ran;
     for (int64_t height = 1; height <= kernel->rows; ++height) {
       const int64_t depth = 37;
       const Tensor a = rounded_to_bf16(random({height, depth}, 13)), b = rounded_to_bf16(random({depth, kernel->cols}, 14));
-      check_micro_kernel(*kernel, kernel->multiply, format, view(a), a, b);
+      check_micro_kernel(*kernel, kernel->multiply, precision, view(a), a, b);
       const Tensor columns = contiguous(transpose(a, 0, 1));  // read as dy^T is: a column of A is contiguous
-      check_micro_kernel(*kernel, kernel->multiply, format, view(columns).transposed(), a, b);
+      check_micro_kernel(*kernel, kernel->multiply, precision, view(columns).transposed(), a, b);
       if (!kernel->multiply_narrow) continue;
       const Tensor narrow = contiguous(slice(b, 1, 0, detail::MicroKernel::kNarrow));
-      check_micro_kernel(*kernel, kernel->multiply_narrow, format, view(a), a, narrow);
+      check_micro_kernel(*kernel, kernel->multiply_narrow, precision, view(a), a, narrow);
     }
   }
   MESSAGE("ran ", ran, " micro-kernels");
