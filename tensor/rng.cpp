@@ -94,11 +94,14 @@ Tensor rand_normal(const Shape& shape, double mean, double stddev, const Rng& rn
 Tensor rand_int(const Shape& shape, int64_t low, int64_t high, const Rng& rng) {
   check(low < high, ErrorKind::kValue, "rand_int", "low must be below high: low is ", low, ", high is ", high);
   return filled(shape, Dtype::i64, "rand_int", [&](int64_t i) {
-    return low + static_cast<int64_t>(rng.below(i, static_cast<uint64_t>(high) - static_cast<uint64_t>(low)));
+    // Unsigned: high - low may be more than an int64_t holds.
+    const uint64_t range = static_cast<uint64_t>(high) - static_cast<uint64_t>(low);
+    return static_cast<int64_t>(static_cast<uint64_t>(low) + rng.below(i, range));
   });
 }
 
 Tensor rand_permutation(int64_t n, const Rng& rng) {
+  check(n >= 0, ErrorKind::kValue, "rand_permutation", "n must not be negative: n is ", n);
   Tensor x = arange(0, static_cast<double>(n), 1, Dtype::i64);
   int64_t* p = x.mutable_data<int64_t>();
   for (int64_t i = n - 1; i > 0; --i) std::swap(p[i], p[rng.below(i, i + 1)]);

@@ -1,11 +1,11 @@
 #include "tensor/storage.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstdlib>
+#include <cstring>
 #include <mutex>
-#include <unordered_map>
-#include <vector>
 
 #include "base/divide.h"
 #include "base/error.h"
@@ -19,14 +19,46 @@ constexpr int64_t kAlignment = 64;
 // fast, and what their size classes keep idle is little.
 constexpr int64_t kLarge = int64_t{256} << 10;
 
-// What a block takes. Small ones are rounded up so that freed ones fit again: to the alignment, and above 512 bytes to an
-// eighth of the power of two below.
-int64_t block_bytes(int64_t bytes) {
-  if (bytes <= kAlignment) return kAlignment;
-  if (bytes >= kLarge) return RegionAllocator::block_bytes(bytes);
-  const int64_t step = std::max(kAlignment, int64_t(std::bit_floor(uint64_t(bytes))) / 8);
-  return round_up(bytes, step);
+// The size classes of small blocks, so that freed ones fit again: multiples of 64 bytes up to 512, and above that eight to each
+// power of two.
+constexpr int kStepsPerOctave = 8;
+constexpr int kSmallClasses = kStepsPerOctave * (std::bit_width(uint64_t{kLarge}) - std::bit_width(uint64_t{256}));
+
+constexpr int class_of(int64_t bytes) {
+  if (bytes <= kStepsPerOctave * kAlignment) return static_cast<int>(ceil_div(std::max<int64_t>(bytes, 1), kAlignment)) - 1;
+  const int octave = std::bit_width(static_cast<uint64_t>(bytes - 1)) - std::bit_width(uint64_t{511});  // of (512, 1024]: 1
+  return kStepsPerOctave * octave + static_cast<int>((bytes - 1) >> (octave + 5)) - kStepsPerOctave;
 }
+constexpr int64_t class_bytes(int size_class) {
+  const int octave = size_class / kStepsPerOctave, step = size_class % kStepsPerOctave;
+  return octave == 0 ? (step + 1) * kAlignment : int64_t{kStepsPerOctave + step + 1} << (octave + 5);
+}
+static_assert(class_bytes(class_of(1)) == 64 && class_bytes(class_of(512)) == 512 && class_bytes(class_of(513)) == 576);
+static_assert(class_bytes(class_of(1024)) == 1024 && class_bytes(class_of(1025)) == 1152);
+static_assert(class_of(kLarge) == kSmallClasses - 1 && class_bytes(kSmallClasses - 1) == kLarge);
+
+// What a block takes.
+int64_t block_bytes(int64_t bytes) {
+  return bytes >= kLarge ? RegionAllocator::block_bytes(bytes) : class_bytes(class_of(bytes));
+}
+
+// Idle blocks of one size: the first bytes of each hold the address of the next, so that putting one here needs no memory.
+class FreeList {
+ public:
+  void push(void* block) noexcept {
+    std::memcpy(block, &first_, sizeof first_);
+    first_ = block;
+  }
+  // nullptr if there is none.
+  void* pop() noexcept {
+    void* const block = first_;
+    if (block) std::memcpy(&first_, block, sizeof first_);
+    return block;
+  }
+
+ private:
+  void* first_ = nullptr;
+};
 
 class Allocator {
  public:
@@ -52,12 +84,12 @@ class Allocator {
     return data;
   }
 
-  void release(void* data, int64_t bytes) {
+  // Allocates nothing: destructors call it, when memory has run out too.
+  void release(void* data, int64_t bytes) noexcept {
     std::lock_guard lock(mutex_);
     if (bytes >= kLarge) return regions_.release(data);
-    const int64_t size = block_bytes(bytes);
-    small_live_bytes_ -= size;
-    free_[size].push_back(data);
+    small_live_bytes_ -= block_bytes(bytes);
+    free_[class_of(bytes)].push(data);
   }
 
   void empty_cache() {
@@ -90,19 +122,16 @@ class Allocator {
   // nullptr if the system refuses.
   void* try_allocate(int64_t bytes) {
     const int64_t held = held_bytes();
-    void* const data = bytes >= kLarge ? regions_.allocate(bytes) : allocate_small(block_bytes(bytes));
+    void* const data = bytes >= kLarge ? regions_.allocate(bytes) : allocate_small(class_of(bytes));
     if (held_bytes() > held) stats_.system_allocations += 1;
     return data;
   }
 
-  void* allocate_small(int64_t size) {
-    void* data = nullptr;
-    std::vector<void*>& blocks = free_[size];
-    if (!blocks.empty()) {
-      data = blocks.back();
-      blocks.pop_back();
-    } else {
-      if (posix_memalign(&data, kAlignment, size) != 0) return nullptr;
+  void* allocate_small(int size_class) {
+    const int64_t size = class_bytes(size_class);
+    void* data = free_[size_class].pop();
+    if (!data) {
+      if (posix_memalign(&data, kAlignment, static_cast<size_t>(size)) != 0) return nullptr;
       small_held_bytes_ += size;
     }
     small_live_bytes_ += size;
@@ -110,16 +139,15 @@ class Allocator {
   }
 
   void empty_cache_locked() {
-    for (auto& [size, blocks] : free_) {
-      for (void* data : blocks) std::free(data);
-      blocks.clear();
+    for (FreeList& blocks : free_) {
+      while (void* const block = blocks.pop()) std::free(block);
     }
     small_held_bytes_ = small_live_bytes_;
     regions_.give_back_idle();
   }
 
   std::mutex mutex_;
-  std::unordered_map<int64_t, std::vector<void*>> free_;  // small blocks by size class
+  std::array<FreeList, kSmallClasses> free_;  // small blocks by size class
   int64_t small_live_bytes_ = 0, small_held_bytes_ = 0;
   RegionAllocator regions_;
   MemoryStats stats_;  // the counts and the peak; the other two are sums, taken when they are asked for

@@ -21,10 +21,14 @@ Tensor::Tensor(std::shared_ptr<Storage> storage, Shape shape, Shape strides, int
   check(storage_ != nullptr, ErrorKind::kValue, "tensor", "a view of an undefined tensor");
   check(shape.size() == strides.size(), ErrorKind::kShape, "tensor", "as many strides as extents: shape is ", shape,
         ", strides are ", strides);
-  int64_t first = offset, last = offset;
-  for (int i = 0; i < shape.size() && numel_ > 0; ++i) (strides[i] < 0 ? first : last) += strides[i] * (shape[i] - 1);
+  int64_t first = offset, last = offset, reach = 0;
+  bool overflow = false;
+  for (int i = 0; i < shape.size() && numel_ > 0; ++i) {
+    int64_t& end = strides[i] < 0 ? first : last;
+    overflow = overflow || __builtin_mul_overflow(strides[i], shape[i] - 1, &reach) || __builtin_add_overflow(end, reach, &end);
+  }
   const int64_t capacity = storage_->bytes() / size_of(dtype);
-  check(numel_ == 0 || (first >= 0 && last < capacity), ErrorKind::kShape, "tensor", "view outside the memory: elements ",
+  check(numel_ == 0 || (!overflow && first >= 0 && last < capacity), ErrorKind::kShape, "tensor", "view outside the memory: elements ",
         first, " to ", last, " of ", capacity, " (shape ", shape, ", strides ", strides, ", offset ", offset, ")");
   contiguous_ = true;
   int64_t expected = 1;

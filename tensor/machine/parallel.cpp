@@ -1,13 +1,16 @@
 #include "tensor/machine/parallel.h"
 
 #include <omp.h>
+#include <pthread.h>
 
 #include <atomic>
 #include <cstdlib>
 #include <exception>
+#include <vector>
 
 #include "base/error.h"
 #include "tensor/machine/container.h"
+#include "tensor/machine/openmp_exit.h"
 #include "tensor/machine/waiting.h"
 
 namespace vitrail {
@@ -17,6 +20,33 @@ int threads_at_start() {
   choose_waiting();
   const int available = std::max(1, omp_get_max_threads());  // OMP_NUM_THREADS, or the processors of the affinity mask
   return std::getenv("OMP_NUM_THREADS") ? available : threads_for(container_limits(), available);
+}
+
+// libgomp ends the process where the system refuses it a thread. So before a team grows, as many threads are made on trial.
+// Their only work is to wait until the last one is there.
+void check_threads(int count) {
+  pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+  pthread_mutex_lock(&gate);
+  const auto wait = [](void* raw) -> void* {
+    auto* const mutex = static_cast<pthread_mutex_t*>(raw);
+    pthread_mutex_lock(mutex);
+    pthread_mutex_unlock(mutex);
+    return nullptr;
+  };
+  std::vector<pthread_t> threads(static_cast<size_t>(count));
+  int made = 0;
+  while (made < count && pthread_create(&threads[static_cast<size_t>(made)], nullptr, wait, &gate) == 0) ++made;
+  pthread_mutex_unlock(&gate);
+  for (int i = 0; i < made; ++i) pthread_join(threads[static_cast<size_t>(i)], nullptr);
+  check(made == count, ErrorKind::kMemory, "threads", "the system refuses thread ", made + 2, " of ", count + 1,
+        ". Hint: set OMP_NUM_THREADS to fewer, or raise the limit of processes (ulimit -u) or of memory (ulimit -v).");
+}
+
+// Before a parallel region of `threads`: makes sure that they can be had.
+void prepare_team(int threads) {
+  thread_local int team = 1;  // libgomp keeps the threads of this thread's last region
+  if (threads > team) check_threads(threads - team);
+  team = threads;
 }
 
 std::atomic<int>& thread_setting() {
@@ -36,13 +66,17 @@ void set_num_threads(int threads) {
 namespace detail {
 
 void run_chunks(int64_t chunks, void (*body)(void* context, int64_t chunk), void* context) {
-  const int threads = static_cast<int>(std::min<int64_t>(num_threads(), chunks));
-  if (threads == 1 || omp_in_parallel()) {
+  // Always the whole team, even for few chunks: libgomp ends the threads that a region does not use and makes them anew for the
+  // next.
+  const int threads = num_threads();
+  if (threads == 1 || chunks == 1 || omp_in_parallel()) {
     for (int64_t chunk = 0; chunk < chunks; ++chunk) body(context, chunk);
     return;
   }
+  prepare_team(threads);
   std::exception_ptr error;
   std::atomic<bool> failed{false};
+  const InsideOpenMp inside;
   // Dynamic: a busy neighbour core must not make the others wait. Which thread runs a chunk does not change its result.
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
   for (int64_t chunk = 0; chunk < chunks; ++chunk) {

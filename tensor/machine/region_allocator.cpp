@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <new>
 
 #include "base/divide.h"
 #include "tensor/machine/poison.h"
@@ -44,6 +45,20 @@ int64_t RegionAllocator::block_bytes(int64_t bytes) { return round_up(bytes, kAl
 
 void* RegionAllocator::allocate(int64_t bytes) {
   const int64_t size = block_bytes(bytes);
+  void* data = nullptr;
+  try {
+    data = allocate_from(size);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+  if (!data) return nullptr;
+  unpoison(data, bytes);
+  poison(static_cast<char*>(data) + bytes, size - bytes);
+  return data;
+}
+
+// Takes a free block, or of a larger one the first `size` bytes. What may throw comes before any change.
+void* RegionAllocator::allocate_from(int64_t size) {
   auto fit = free_.lower_bound({size, nullptr});
   if (fit == free_.end()) {
     const bool added = (size <= region_bytes_ && add_region(region_bytes_)) || add_region(size);
@@ -52,38 +67,39 @@ void* RegionAllocator::allocate(int64_t bytes) {
   }
   char* const data = fit->second;
   Block& block = blocks_.at(data);
-  if (const int64_t rest = block.bytes - size; rest > 0) blocks_.emplace(data + size, Block{rest, true, block.region});
-  auto node = free_.extract(fit);  // used again rather than made anew: from here on nothing can throw
-  if (block.bytes > size) {
-    node.value() = {block.bytes - size, data + size};
-    free_.insert(std::move(node));
+  if (const int64_t rest = block.bytes - size; rest > 0) {
+    const auto added = blocks_.emplace(data + size, Block{rest, block.region}).first;
+    try {
+      free_.emplace(rest, data + size);
+    } catch (...) {
+      blocks_.erase(added);
+      throw;
+    }
   }
+  block.node = free_.extract(fit);
   block.bytes = size;
-  block.free = false;
   live_bytes_ += size;
   hold_pages(data, block);
-  unpoison(data, bytes);
-  poison(data + bytes, size - bytes);
   return data;
 }
 
-void RegionAllocator::release(void* data) {
+void RegionAllocator::release(void* data) noexcept {
   const auto block = blocks_.find(static_cast<char*>(data));
-  block->second.free = true;
   live_bytes_ -= block->second.bytes;
   poison(data, block->second.bytes);
-  free_.emplace(block->second.bytes, block->first);
+  block->second.node.value() = {block->second.bytes, block->first};
+  free_.insert(std::move(block->second.node));
   join_right(block);
-  if (block != blocks_.begin() && std::prev(block)->second.free) join_right(std::prev(block));
+  if (block != blocks_.begin() && std::prev(block)->second.free()) join_right(std::prev(block));
 }
 
-void RegionAllocator::give_back_idle() {
+void RegionAllocator::give_back_idle() noexcept {
   for (auto block = blocks_.begin(); block != blocks_.end();) {
     const auto next = std::next(block);
     const auto& [data, b] = *block;
-    if (b.free && b.bytes == b.region->bytes) {
+    if (b.free() && b.bytes == b.region->bytes) {
       remove_region(block);
-    } else if (b.free) {
+    } else if (b.free()) {
       give_back_pages(data, b);
     }
     block = next;
@@ -94,9 +110,17 @@ bool RegionAllocator::add_region(int64_t bytes) {
   bytes = round_up(bytes, kHugePage);
   char* const data = map_region(bytes);
   if (!data) return false;
-  regions_.push_front({data, bytes, std::vector<bool>(bytes / kHugePage)});
-  blocks_.emplace(data, Block{bytes, true, regions_.begin()});
-  free_.emplace(bytes, data);
+  try {
+    regions_.push_front({data, bytes, {}});
+    regions_.front().held.resize(static_cast<size_t>(bytes / kHugePage));
+    blocks_.emplace(data, Block{bytes, regions_.begin()});
+    free_.emplace(bytes, data);
+  } catch (...) {
+    blocks_.erase(data);
+    if (!regions_.empty() && regions_.front().data == data) regions_.pop_front();
+    unmap_region(data, bytes);
+    throw;
+  }
   return true;
 }
 
@@ -116,7 +140,7 @@ void RegionAllocator::remove_region(Blocks::iterator block) {
 void RegionAllocator::join_right(Blocks::iterator left) {
   const auto right = std::next(left);
   Block& block = left->second;
-  if (right == blocks_.end() || !right->second.free || right->second.region != block.region) return;
+  if (right == blocks_.end() || !right->second.free() || right->second.region != block.region) return;
   free_.erase({right->second.bytes, right->first});
   auto node = free_.extract({block.bytes, left->first});
   block.bytes += right->second.bytes;

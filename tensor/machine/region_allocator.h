@@ -27,11 +27,13 @@ class RegionAllocator {
   // What a request for so many bytes (at least one) takes.
   static int64_t block_bytes(int64_t bytes);
 
-  // An uninitialised block of block_bytes(bytes), 64-byte aligned; nullptr if the system refuses.
+  // An uninitialised block of block_bytes(bytes), 64-byte aligned; nullptr if the system refuses, also if it refuses the few
+  // bytes for keeping account: then nothing has changed.
   void* allocate(int64_t bytes);
-  void release(void* data);
+  // Allocates nothing, so that a destructor may call it when memory has run out.
+  void release(void* data) noexcept;
   // Regions without a block go back to the system, and so do whole huge pages (2 MiB) without one inside the others.
-  void give_back_idle();
+  void give_back_idle() noexcept;
 
   // In blocks that are handed out.
   int64_t live_bytes() const { return live_bytes_; }
@@ -45,13 +47,18 @@ class RegionAllocator {
     int64_t bytes;
     std::vector<bool> held;  // one flag per huge page
   };
+  using FreeBlocks = std::set<std::pair<int64_t, char*>>;  // size and place
   struct Block {
     int64_t bytes;
-    bool free;
     std::list<Region>::iterator region;
+    // The block's node of free_: there while the block is free, and here while it is handed out, so that releasing it needs no
+    // memory.
+    FreeBlocks::node_type node = {};
+    bool free() const { return node.empty(); }
   };
   using Blocks = std::map<char*, Block>;
 
+  void* allocate_from(int64_t size);
   bool add_region(int64_t bytes);
   void remove_region(Blocks::iterator block);
   void join_right(Blocks::iterator left);
@@ -60,8 +67,8 @@ class RegionAllocator {
 
   int64_t region_bytes_;
   std::list<Region> regions_;
-  Blocks blocks_;                             // every byte of every region belongs to one
-  std::set<std::pair<int64_t, char*>> free_;  // size and place of the free ones
+  Blocks blocks_;  // every byte of every region belongs to one
+  FreeBlocks free_;
   int64_t live_bytes_ = 0, held_bytes_ = 0;
 };
 

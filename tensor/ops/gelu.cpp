@@ -60,12 +60,14 @@ Tensor forward(const Tensor& x) {
   return out;
 }
 
+// Strided operands are copied first: the compiler may round a vectorised loop in other places than the loop with strides.
 template <class Kind>
 Tensor backward(const Tensor& dy, const Tensor& x) {
-  Tensor dx = empty_like(x);
+  const Tensor g = contiguous(dy), in = contiguous(x);
+  Tensor dx = empty_like(in);
   dispatch_float("gelu", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    binary_loop<T, T>(dy, x, dx, [](T g, T v) { return g * Kind::derivative(v); });
+    binary_loop<T, T>(g, in, dx, [](T up, T v) { return up * Kind::derivative(v); });
   });
   return dx;
 }

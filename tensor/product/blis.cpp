@@ -4,13 +4,14 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <mutex>
 #include <type_traits>
 
 #include "base/divide.h"
 #include "base/error.h"
 #include "tensor/machine/flops.h"
+#include "tensor/machine/openmp_exit.h"
 #include "tensor/machine/parallel.h"
+#include "tensor/product/blis_memory.h"
 #include "tensor/product/product.h"
 #include "tensor/storage.h"
 
@@ -25,11 +26,66 @@ std::string& notice() {
   return text;
 }
 
+// The kernel sets that this BLIS was built with, by their numbers.
+constexpr arch_t kBuiltIn[] = {
+#ifdef BLIS_CONFIG_SKX
+    BLIS_ARCH_SKX,
+#endif
+#ifdef BLIS_CONFIG_KNL
+    BLIS_ARCH_KNL,
+#endif
+#ifdef BLIS_CONFIG_HASWELL
+    BLIS_ARCH_HASWELL,
+#endif
+#ifdef BLIS_CONFIG_SANDYBRIDGE
+    BLIS_ARCH_SANDYBRIDGE,
+#endif
+#ifdef BLIS_CONFIG_PENRYN
+    BLIS_ARCH_PENRYN,
+#endif
+#ifdef BLIS_CONFIG_ZEN3
+    BLIS_ARCH_ZEN3,
+#endif
+#ifdef BLIS_CONFIG_ZEN2
+    BLIS_ARCH_ZEN2,
+#endif
+#ifdef BLIS_CONFIG_ZEN
+    BLIS_ARCH_ZEN,
+#endif
+#ifdef BLIS_CONFIG_EXCAVATOR
+    BLIS_ARCH_EXCAVATOR,
+#endif
+#ifdef BLIS_CONFIG_STEAMROLLER
+    BLIS_ARCH_STEAMROLLER,
+#endif
+#ifdef BLIS_CONFIG_PILEDRIVER
+    BLIS_ARCH_PILEDRIVER,
+#endif
+#ifdef BLIS_CONFIG_BULLDOZER
+    BLIS_ARCH_BULLDOZER,
+#endif
+    BLIS_ARCH_GENERIC};
+
+// The value of BLIS_ARCH_TYPE, which must be the number of a kernel set that is there: BLIS ends the process otherwise.
+// Other processors' libraries are taken at their word.
+void check_chosen([[maybe_unused]] const std::string& value) {
+#if defined(__x86_64__)
+  std::string known;
+  for (const arch_t arch : kBuiltIn) {
+    if (value == std::to_string(static_cast<int>(arch))) return;
+    known += cat(known.empty() ? "" : ", ", static_cast<int>(arch), " = ", bli_arch_string(arch));
+  }
+  fail(ErrorKind::kValue, "blis", "BLIS_ARCH_TYPE is no kernel set of this BLIS: it is \"", value.substr(0, 60),
+       "\". Hint: unset it, or set one of ", known, ".");
+#endif
+}
+
 // BLIS runs its slow `generic` kernels on processors newer than itself. The choice is made once, at its first use, and an
 // environment variable overrides it: so look first, and name the nearest real kernel set. BLIS 0.9.0 wants its number.
 void choose_kernels() {
+  if (const char* chosen = std::getenv("BLIS_ARCH_TYPE")) return check_chosen(chosen);
 #if defined(__x86_64__)
-  if (std::getenv("BLIS_ARCH_TYPE") || bli_cpuid_query_id() != BLIS_ARCH_GENERIC) return;
+  if (bli_cpuid_query_id() != BLIS_ARCH_GENERIC) return;
   const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
                       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
@@ -44,27 +100,32 @@ void choose_kernels() {
 #endif
 }
 
-void initialise() {
-  static std::once_flag once;
-  std::call_once(once, [] {
-    choose_kernels();
-    bli_init();
-  });
-}
-
-// Single-threaded, with the small-matrix kernels on.
+// How every product runs: single-threaded whatever BLIS_NUM_THREADS and its kin say, with the small-matrix kernels on.
 rntm_t one_thread() {
   rntm_t rntm;
-  bli_rntm_init(&rntm);
+  bli_rntm_init_from_global(&rntm);
   bli_rntm_set_num_threads(1, &rntm);
   bli_rntm_enable_l3_sup(&rntm);
+  return rntm;
+}
+
+// Starts BLIS at the first call. Returns one_thread(), made once: reading the global settings takes a lock.
+const rntm_t& initialise() {
+  static const rntm_t rntm = [] {
+    choose_kernels();
+    detail::reserve_blis_memory(num_threads());
+    const detail::InsideOpenMp inside;
+    bli_init();
+    return one_thread();
+  }();
   return rntm;
 }
 
 template <class T>
 void blis_gemm(T alpha, MatrixView<const T> a, MatrixView<const T> b, T beta, MatrixView<T> c) {
   count_flops(2 * c.rows * c.cols * a.cols);
-  rntm_t rntm = one_thread();
+  rntm_t rntm = initialise();
+  const detail::InsideOpenMp inside;
   T* pa = const_cast<T*>(a.data);
   T* pb = const_cast<T*>(b.data);
   if constexpr (std::is_same_v<T, float>) {
@@ -74,6 +135,7 @@ void blis_gemm(T alpha, MatrixView<const T> a, MatrixView<const T> b, T beta, Ma
     bli_dgemm_ex(BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, c.rows, c.cols, a.cols, &alpha, pa, a.row_stride, a.col_stride, pb,
                  b.row_stride, b.col_stride, &beta, c.data, c.row_stride, c.col_stride, nullptr, &rntm);
   }
+  detail::check_blis_memory();
 }
 
 // C = beta C, where beta = 0 writes zeros over whatever is there, NaN included.
@@ -151,7 +213,6 @@ void gemm_serial(T alpha, MatrixView<const T> a, MatrixView<const T> b, T beta, 
   check_shapes(a, b, c);
   if (c.rows == 0 || c.cols == 0) return;
   if (a.cols == 0) return scale(beta, c);
-  initialise();
   blis_gemm(alpha, a, b, beta, c);
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <set>
 
 #include "tensor/machine/parallel.h"
@@ -121,4 +122,14 @@ TEST_CASE("rng: a permutation puts every number at every place about equally oft
 TEST_CASE("rng: integers fill [low, high) and an empty range is refused") {
   for (int64_t value : to_vector<int64_t>(rand_int({1000}, -3, 4, Rng(10)))) CHECK((value >= -3 && value < 4));
   CHECK(refuses([] { rand_int({1}, 2, 2, Rng(1)); }, ErrorKind::kValue, "low must be below high: low is 2, high is 2"));
+}
+
+TEST_CASE("rng: integers over the whole range of int64, and a permutation of a negative length is refused") {
+  constexpr int64_t kLow = std::numeric_limits<int64_t>::min(), kHigh = std::numeric_limits<int64_t>::max();
+  int64_t negative = 0;
+  for (const int64_t value : to_vector<int64_t>(rand_int({1000}, kLow, kHigh, Rng(11)))) negative += value < 0 ? 1 : 0;
+  CHECK((negative > 400 && negative < 600));
+  for (const int64_t value : to_vector<int64_t>(rand_int({100}, kHigh - 3, kHigh, Rng(12)))) CHECK(value >= kHigh - 3);
+  for (const int64_t value : to_vector<int64_t>(rand_int({100}, kLow, kLow + 3, Rng(13)))) CHECK(value < kLow + 3);
+  CHECK(refuses([] { rand_permutation(-1, Rng(1)); }, ErrorKind::kValue, "n is -1"));
 }

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "tensor/rng.h"
 #include "tensor/view.h"
@@ -21,6 +22,12 @@ TEST_CASE("tensor: a view that would reach outside its memory cannot be made") {
   CHECK(refuses(view({2}, {-1}, 0), ErrorKind::kShape, "elements -1 to 0"));
   CHECK(refuses(view({2, 3}, {1}, 0), ErrorKind::kShape, "as many strides as extents"));
   CHECK(refuses([&] { Tensor(x.storage(), {6}, {1}, 0, Dtype::f64); }, ErrorKind::kShape, "of 3"));
+  // The place of the last element is more than an int64_t holds.
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+  CHECK(refuses(view({3}, {kMost}, 0), ErrorKind::kShape, "view outside the memory"));
+  CHECK(refuses(view({2, 2}, {kMost, kMost}, 0), ErrorKind::kShape, "view outside the memory"));
+  CHECK(refuses(view({2, 2}, {-kMost, -kMost}, 0), ErrorKind::kShape, "view outside the memory"));
+  CHECK(refuses(view({2}, {1}, kMost), ErrorKind::kShape, "view outside the memory"));
 }
 
 TEST_CASE("tensor: writes through any view raise the version that all views share") {

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <limits>
 #include <mutex>
 #include <set>
 
@@ -96,4 +97,19 @@ TEST_CASE("parallel_reduce: the sum has the same bits for any number of threads,
 TEST_CASE("threads: from 1 to 1024") {
   CHECK(refuses([] { set_num_threads(0); }, ErrorKind::kValue, "1 to 1024 threads: asked for 0"));
   CHECK(refuses([] { set_num_threads(1025); }, ErrorKind::kValue, "1 to 1024 threads"));
+}
+
+TEST_CASE("parallel_for: a range that ends at the largest integer is covered without overflow") {
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+  for (const int64_t n : {kMost, kMost - 1, kMost - 127}) {
+    const auto found = borders(n, 1);
+    int64_t place = 0;
+    for (const auto& [begin, end] : found) {
+      CHECK(begin == place);
+      CHECK(end > begin);
+      place = end;
+    }
+    CHECK(place == n);
+    CHECK(borders(n, kMost).size() == 1);
+  }
 }

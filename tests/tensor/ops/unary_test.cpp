@@ -3,6 +3,8 @@
 
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/reduce.h"
+#include "tensor/rng.h"
+#include "tensor/view.h"
 #include "tests/support/kernel_test.h"
 
 namespace vitrail {
@@ -171,6 +173,20 @@ TEST_CASE("gelu reads tensors of any strides") {
   CHECK(bit_equal(gelu(transpose(x)), gelu(contiguous(transpose(x)))));
   CHECK(bit_equal(gelu_backward(dy, transpose(x)), gelu_backward(dy, contiguous(transpose(x)))));
 }
+
+TEST_CASE("gelu_backward has the same bits for strided, expanded and contiguous operands, at every length") {
+  for (const Dtype dtype : {Dtype::f32, Dtype::f64}) {
+    for (const Gelu kind : {Gelu::kExact, Gelu::kTanh, Gelu::kQuick}) {
+      for (const int64_t n : {1, 3, 7, 16, 31, 33, 100}) {
+        const Tensor x = rand_normal({n, 5}, 0, 2, Rng(21), dtype), dy = rand_normal({5, n}, 0, 1, Rng(22), dtype);
+        const Tensor column = rand_normal({5, 1}, 0, 1, Rng(23), dtype), wide = expand(column, {5, n});
+        CHECK(bit_equal(gelu_backward(dy, transpose(x), kind), gelu_backward(dy, contiguous(transpose(x)), kind)));
+        CHECK(bit_equal(gelu_backward(wide, transpose(x), kind), gelu_backward(contiguous(wide), contiguous(transpose(x)), kind)));
+      }
+    }
+  }
+}
+
 
 }  // namespace
 }  // namespace vitrail
