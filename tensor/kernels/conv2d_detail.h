@@ -3,7 +3,7 @@
 // An output pixel of any of the passes is a sum over channels and taps of input pixels. Forward gathers from x; the gradient
 // of the input gathers from dy, one gather for each residue of the pixel modulo the stride. Both are the same product of packed
 // weights with the matrix of columns (conv2d_product.cpp), and the gradient of the weights multiplies dy with the columns of
-// the forward pass (conv2d_weight_gradient.cpp). One input channel to a group is too little for products: conv2d_direct.cpp.
+// the forward pass (conv2d_weight_gradient.cpp).
 #pragma once
 
 #include <vector>
@@ -25,8 +25,6 @@ struct ConvGeometry {
   Shape out_shape() const { return {batch, out_channels, out_h, out_w}; }
   // Windows that tile the image (kernel = stride, no padding), as in a patch embedding.
   bool is_patches() const;
-  // One input channel to a group: too little work for products.
-  bool is_depthwise() const { return group_channels == 1 && options.groups > 1; }
 };
 
 // Checks options, ranks, channels, groups, and that the kernel fits; every message has the numbers.
@@ -64,14 +62,13 @@ std::vector<Gather> input_gradient_gathers(const ConvGeometry& g);
 // y = bias + the gather of x; bias may be null. Only the pixels that the gather names are written.
 template <class T>
 void gather_product(const Gather& g, const T* in, const T* weight, const T* bias, T* out);
-// The same by direct loops: for one or few channels in a group.
-template <class T>
-void gather_direct(const Gather& g, const T* in, const T* weight, const T* bias, T* out);
 
-// dweight of a forward gather, by products and by direct loops.
+// dweight of a forward gather.
 template <class T>
 void weight_gradient_product(const Gather& g, const T* dy, const T* x, T* dweight);
+
+// db = the sum of dy over batch and pixels, for dy [batch, channels, plane].
 template <class T>
-void weight_gradient_direct(const Gather& g, const T* dy, const T* x, T* dweight);
+void bias_gradient(int64_t batch, int64_t channels, int64_t plane, const T* dy, T* db);
 
 }  // namespace vitrail::detail

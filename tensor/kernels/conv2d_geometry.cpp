@@ -1,6 +1,7 @@
 // Sizes of a convolution, and the checks that make them safe to use.
 #include <algorithm>
 
+#include "base/divide.h"
 #include "tensor/kernels/conv2d_detail.h"
 
 namespace vitrail::detail {
@@ -123,7 +124,7 @@ Gather forward_gather(const ConvGeometry& g) {
 
 std::vector<Gather> input_gradient_gathers(const ConvGeometry& g) {
   const Conv2dOptions& o = g.options;
-  if (g.is_patches() && !g.is_depthwise()) return {patch_gradient_gather(g)};
+  if (g.is_patches()) return {patch_gradient_gather(g)};
   const std::vector<GradientAxis> rows = gradient_axes(g.height, g.out_h, g.kernel_h, o.stride_h, o.padding_h, o.dilation_h);
   const std::vector<GradientAxis> columns = gradient_axes(g.width, g.out_w, g.kernel_w, o.stride_w, o.padding_w, o.dilation_w);
   std::vector<Gather> result;

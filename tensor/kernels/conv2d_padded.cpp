@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/divide.h"
 #include "tensor/shape.h"
 
 namespace vitrail::detail {
@@ -24,7 +25,7 @@ int64_t buffer_bytes(const Gather& g, int64_t channels, int64_t rows) {
   const PaddedAxis h(g.h), w(g.w);
   const int64_t parts_h = static_cast<int64_t>(h.phases.size()), parts_w = static_cast<int64_t>(w.phases.size());
   const int64_t plane = checked_numel({parts_h, rows + most_segments(g, rows) * h.reach, parts_w, g.w.outputs + w.reach});
-  return checked_bytes({channels, plane}, sizeof(T), "conv2d") + PaddedTile<T>::kSlack * static_cast<int64_t>(sizeof(T));
+  return checked_bytes({channels, plane}, sizeof(T), "conv2d");
 }
 
 // kLength columns to a run, known when compiling; 0 = each run its own.
@@ -119,15 +120,6 @@ void PaddedTile<T>::fill(const T* in, int64_t group, int64_t channel, int64_t ch
         }
       }
     }
-  }
-  std::fill_n(data() + channels * plane_, kSlack, T{0});
-}
-
-template <class T>
-void PaddedTile<T>::origins(std::vector<const T*>& out) const {
-  const T* plane = data();
-  for (size_t k = 0; k < out.size(); plane += plane_) {
-    for (const int64_t offset : tap_offsets_) out[k++] = plane + offset;
   }
 }
 

@@ -36,12 +36,6 @@ class PaddedTile {
   void runs(int64_t group, int64_t first, int64_t count, std::vector<ColumnRun>& out) const;
   // Rows [k0, k1) of the matrix of columns: row (channel, tap), element (k, j) at out[(k - k0) * width + j].
   void unfold(const std::vector<ColumnRun>& runs, int64_t k0, int64_t k1, int64_t width, T* out) const;
-  // Where output row 0 of a tile within one image finds its pixels, for each row of the matrix of columns (depth of them). The
-  // next output row finds them row_length() further on.
-  void origins(std::vector<const T*>& out) const;
-  int64_t row_length() const { return row_length_; }
-  // Elements that may be read beyond the last pixel (zeros or other pixels).
-  static constexpr int64_t kSlack = 16;
 
  private:
   // The tile's rows of one image: output rows [first, first + rows), at padded row `base`.

@@ -1,11 +1,8 @@
 // conv2d and its gradients: what is checked, and which kernel runs.
-#include <algorithm>
+#include "tensor/reference/conv2d.h"
 
 #include "tensor/kernels/conv2d_detail.h"
-#include "tensor/kernels/norm_detail.h"
-#include "tensor/machine/parallel.h"
 #include "tensor/plain.h"
-#include "tensor/reference/conv2d.h"
 #include "tensor/view.h"
 
 namespace vitrail {
@@ -47,8 +44,7 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
     if (y.numel() == 0 || x.numel() == 0) return;
     const Tensor xc = contiguous(x), wc = contiguous(weight), bc = bias.defined() ? contiguous(bias) : Tensor{};
     const T* b = bc.defined() ? bc.data<T>() : nullptr;
-    const auto run = g.is_depthwise() || g.group_channels == 0 ? detail::gather_direct<T> : detail::gather_product<T>;
-    run(detail::forward_gather(g), xc.data<T>(), wc.data<T>(), b, y.mutable_data<T>());
+    detail::gather_product(detail::forward_gather(g), xc.data<T>(), wc.data<T>(), b, y.mutable_data<T>());
   });
   return y;
 }
@@ -71,10 +67,9 @@ Tensor conv2d_backward_input(const Tensor& dy, const Tensor& weight, const Shape
   dispatch_float("conv2d_backward_input", dy.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const Tensor dyc = contiguous(dy), wc = contiguous(weight);
-    const auto run = g.is_depthwise() ? detail::gather_direct<T> : detail::gather_product<T>;
-    for (const detail::Gather& part : gathers) {
-      run(part, dyc.data<T>(), wc.data<T>(), nullptr, dx.mutable_data<T>());
-    }
+    const T* none = nullptr;
+    for (const detail::Gather& part : gathers)
+      detail::gather_product(part, dyc.data<T>(), wc.data<T>(), none, dx.mutable_data<T>());
   });
   return dx;
 }
@@ -92,8 +87,7 @@ Tensor conv2d_backward_weight(const Tensor& dy, const Tensor& x, const Shape& we
     using T = decltype(zero);
     if (dweight.numel() == 0 || dy.numel() == 0) return;
     const Tensor dyc = contiguous(dy), xc = contiguous(x);
-    const auto run = g.is_depthwise() ? detail::weight_gradient_direct<T> : detail::weight_gradient_product<T>;
-    run(detail::forward_gather(g), dyc.data<T>(), xc.data<T>(), dweight.mutable_data<T>());
+    detail::weight_gradient_product(detail::forward_gather(g), dyc.data<T>(), xc.data<T>(), dweight.mutable_data<T>());
   });
   return dweight;
 }
@@ -110,17 +104,7 @@ Tensor conv2d_backward_bias(const Tensor& dy) {
   dispatch_float("conv2d_backward_bias", dy.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const Tensor dyc = contiguous(dy);
-    const T* in = dyc.data<T>();
-    T* out = db.mutable_data<T>();
-    parallel_for(channels, std::max<int64_t>(1, kElementwiseGrain / std::max<int64_t>(batch * plane, 1)),
-                 [&](int64_t begin, int64_t end) {
-                   for (int64_t o = begin; o < end; ++o) {
-                     double sum = 0;
-                     for (int64_t b = 0; b < batch; ++b)
-                       sum += detail::sum_deviations(in + (b * channels + o) * plane, plane, 0);
-                     out[o] = static_cast<T>(sum);
-                   }
-                 });
+    detail::bias_gradient(batch, channels, plane, dyc.data<T>(), db.mutable_data<T>());
   });
   return db;
 }

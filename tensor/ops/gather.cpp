@@ -1,31 +1,10 @@
 // Picking elements by index: index_select, gather, embedding, one_hot.
-#include <algorithm>
-
-#include "tensor/kernels/axis_blocks.h"
-#include "tensor/machine/parallel.h"
+#include "tensor/kernels/index_rows.h"
 #include "tensor/ops/indexing.h"
 #include "tensor/view.h"
 
 namespace vitrail {
 namespace {
-
-// out[o, i, :] = x[o, index[i], :] for contiguous x [outer, extent, inner]. Whole runs of `inner` elements are copied at once.
-template <class T>
-void select_blocks(const T* x, const std::vector<int64_t>& index, const AxisBlocks& b, T* out) {
-  const int64_t count = static_cast<int64_t>(index.size());
-  const int64_t inner = b.inner;
-  parallel_for(b.outer * count, std::max<int64_t>(1, kElementwiseGrain / std::max<int64_t>(1, inner)),
-               [&](int64_t begin, int64_t end) {
-                 for (int64_t row = begin; row < end; ++row) {
-                   const T* from = x + (row / count * b.extent + index[row % count]) * inner;
-                   if (inner == 1) {
-                     out[row] = *from;
-                   } else {
-                     std::copy_n(from, inner, out + row * inner);
-                   }
-                 }
-               });
-}
 
 Tensor select_along(const Tensor& x, int axis, const Tensor& index, bool from_end, const char* op) {
   axis = normalize_axis(axis, x.dim(), op);
@@ -36,29 +15,9 @@ Tensor select_along(const Tensor& x, int axis, const Tensor& index, bool from_en
   const Tensor dense = contiguous(x);
   dispatch(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    select_blocks(dense.data<T>(), places, b, out.mutable_data<T>());
+    detail::select_blocks(dense.data<T>(), places, b, out.mutable_data<T>());
   });
   return out;
-}
-
-// One row (the last axis) of gather: element j comes from axis position places[j], at step * j along the last axis of x.
-template <class T>
-void gather_rows(const Tensor& x, int axis, const Shape& shape, const std::vector<int64_t>& places, T* out) {
-  const T* data = x.data<T>();
-  const int last = shape.size() - 1;
-  const int64_t length = shape[last], rows = checked_numel(shape, "gather") / length;
-  const int64_t axis_stride = x.strides()[axis], step = axis == last ? 0 : x.strides()[last];
-  parallel_for(rows, std::max<int64_t>(1, kElementwiseGrain / length), [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      int64_t rest = row, base = 0;
-      for (int i = last - 1; i >= 0; --i) {
-        if (i != axis) base += rest % shape[i] * x.strides()[i];
-        rest /= shape[i];
-      }
-      const int64_t* place = places.data() + row * length;
-      for (int64_t j = 0; j < length; ++j) out[row * length + j] = data[base + place[j] * axis_stride + j * step];
-    }
-  });
 }
 
 }  // namespace
@@ -81,7 +40,7 @@ Tensor gather(const Tensor& x, int axis, const Tensor& index) {
   if (out.numel() == 0) return out;
   dispatch(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    gather_rows(x, axis, index.shape(), places, out.mutable_data<T>());
+    detail::gather_rows(x, axis, index.shape(), places, out.mutable_data<T>());
   });
   return out;
 }

@@ -4,7 +4,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "tensor/kernels/norm_detail.h"
+#include "tensor/kernels/norm_sums.h"
 #include "tensor/machine/bf16.h"
 #include "tensor/machine/parallel.h"
 #include "tensor/plain.h"

@@ -1,4 +1,4 @@
-// What the normalisation kernels share: sums that vectorise, centring without cancellation, argument checks.
+// What the normalisation kernels share: sums that vectorise, centring without cancellation, sums over chunks of rows.
 #pragma once
 
 #include <algorithm>
@@ -7,7 +7,7 @@
 
 #include "tensor/machine/parallel.h"
 #include "tensor/machine/simd.h"
-#include "tensor/ops/norm.h"
+#include "tensor/tensor.h"
 
 namespace vitrail::detail {
 
@@ -87,21 +87,32 @@ inline int64_t row_grain(int64_t width, int64_t least = 1) {
   return std::max(least, kElementwiseGrain / std::max<int64_t>(width, 1));
 }
 
-// The shape of the row statistics. Throws for rank 0.
-Shape without_last_axis(const char* op, const Tensor& x);
-// Elements behind one (image, channel) of x [B, C, ...]. Throws below rank 2.
-int64_t channel_plane(const char* op, const Tensor& x);
-// Throws unless weight and bias (where defined) are [extent] and of x's dtype, and eps is a number >= 0.
-void check_norm_arguments(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias, int64_t extent,
-                          double eps);
-// Throws unless dy has the shape and dtype of x, and the statistics (name, tensor) are f64 of shape `shape`.
-void check_norm_backward(const char* op, const Tensor& dy, const Tensor& x, const Tensor& statistic, const char* name,
-                         const Shape& shape);
-
 // `t`, contiguous, or a fresh vector of `length` times `value` where it is undefined.
 Tensor or_constant(const Tensor& t, int64_t length, double value, Dtype dtype);
 
 // out[i] = sum over chunks c, in order, of partial[c][i]; partial is [chunks, width] of double.
 Tensor combine_chunks(const std::vector<double>& partial, int64_t chunks, int64_t width, Dtype dtype);
+
+// The gradients of weight and bias [width] as sums over rows: each chunk of rows adds to sums of its own, which are then added
+// in order.
+struct ChunkSums {
+  // For parallel_for(rows, rows_a_chunk); holds nothing unless `wanted`.
+  ChunkSums(int64_t rows, int64_t row_width, int64_t rows_a_chunk, bool wanted)
+      : width(row_width), grain(rows_a_chunk), length(chunk_length(rows, grain)), chunks(ceil_div(rows, length)), made(wanted) {
+    weight.resize(static_cast<size_t>(wanted ? chunks * width : 0)), bias.resize(weight.size());
+  }
+  // The sums of the chunk that begins at this row; null where none are wanted.
+  double* weights(int64_t row) { return weight.empty() ? nullptr : weight.data() + row / length * width; }
+  double* biases(int64_t row) { return bias.empty() ? nullptr : bias.data() + row / length * width; }
+  void combine(Dtype dtype, Tensor& dweight, Tensor& dbias) const {
+    if (!made) return;
+    dweight = combine_chunks(weight, chunks, width, dtype);
+    dbias = combine_chunks(bias, chunks, width, dtype);
+  }
+
+  int64_t width, grain, length, chunks;
+  bool made;
+  std::vector<double> weight, bias;
+};
 
 }  // namespace vitrail::detail

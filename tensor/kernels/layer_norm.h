@@ -1,0 +1,14 @@
+// Layer normalisation, fast: one pass over memory each way; the passes within a row find it in the first-level cache.
+#pragma once
+
+#include "tensor/tensor.h"
+
+namespace vitrail::kernels {
+
+// The operation of tensor/ops/norm.h into tensors that exist already; y is of x's dtype, or bf16 for f32 x.
+void layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps, Tensor y, Tensor mean, Tensor rstd);
+// dweight and dbias are made where weight is defined.
+void layer_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& weight, const Tensor& mean, const Tensor& rstd,
+                         Tensor dx, Tensor& dweight, Tensor& dbias);
+
+}  // namespace vitrail::kernels

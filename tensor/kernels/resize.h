@@ -1,0 +1,15 @@
+// Separable resizing, fast: a sparse matrix for the columns of every row, and one for the rows.
+#pragma once
+
+#include "tensor/kernels/resize_weights.h"
+
+namespace vitrail::detail {
+
+// x [rows, w.in] -> y [rows, w.out]
+template <class T>
+void resize_columns(const AxisWeights& w, int64_t rows, const T* x, T* y);
+// x [planes, w.in, width] -> y [planes, w.out, width]
+template <class T>
+void resize_rows(const AxisWeights& w, int64_t planes, int64_t width, const T* x, T* y);
+
+}  // namespace vitrail::detail
