@@ -30,4 +30,9 @@ if grep -rnE '^#include [<"](omp|blis|cblas)\.h' base tensor autograd nn models 
   echo "[layers] OpenMP belongs to tensor/machine/parallel.cpp, BLIS to tensor/product/blis.cpp" >&2
   status=1
 fi
+if grep -rnE '^#include "tensor/kernels/' base tensor autograd nn models data train cli examples --include='*.h' --include='*.cpp' |
+  grep -vE '^tensor/(ops|kernels)/'; then
+  echo "[layers] tensor/kernels/ is included from tensor/ops/ only" >&2
+  status=1
+fi
 exit $status

@@ -63,7 +63,7 @@ class Backward {
 
   bool in_pairs() const { return product_.precision() == Precision::kBf16; }
 
-  // What a product needs is packed right before it, after the product before has asked memory for it.
+  // The operands of a product are packed right before it, after the product before has prefetched them.
   void tile(int64_t b, int64_t h, int64_t first, int64_t count, const Scratch& memory, const NextTile& next) const {
     const MatrixView<const T> k = head<T>(c_.k, b, h), q = rows_of(head<T>(c_.q, b, h), first, count);
     const MatrixView<const float> dy = rows_of(head<float>(dy_, b, h), first, count);

@@ -1,4 +1,5 @@
-// What this machine can do, measured on the spot, and what this process holds: the yardsticks of `vitrail bench`.
+// The peak arithmetic and bandwidth of this machine, measured when asked, and the memory of this process: what `vitrail bench`
+// compares with.
 #pragma once
 
 #include <cstdint>

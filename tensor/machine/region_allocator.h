@@ -1,7 +1,7 @@
 // Memory for large blocks: address space from the system, cut into blocks of any size.
 //
-// A training step frees its activations while it makes gradients of other sizes. Blocks that could only be handed out again at
-// their own size would lie idle beside them; here a freed block joins its free neighbours and is cut anew.
+// A training step frees its activations while it makes gradients of other sizes. Blocks that could only be reused at their own
+// size would stay idle meanwhile; here a freed block is merged with its free neighbours and split again.
 #pragma once
 
 #include <cstdint>

@@ -66,7 +66,7 @@ struct Bf16Format {
   }
 };
 
-// Numbers along the depth lie one after the other (B is a transposed weight): blocks of 8 x 8 are turned in registers.
+// Numbers along the depth lie one after the other (B is a transposed weight): blocks of 8 x 8 are transposed in registers.
 template <class Format, class T>
 void pack_panel_along(MatrixView<const T> b, int64_t width, uint32_t* out) {
   constexpr int64_t kNumbers = numbers_per_step(Format::kPrecision);
@@ -146,7 +146,7 @@ inline void interleave_group(const T* from, int64_t rows, int64_t next, int64_t 
 }
 
 // Step by step, so that each row of memory is read once from end to end. The rows of a tile are short pieces far apart, which
-// no processor guesses: they are asked for some steps ahead.
+// no hardware prefetcher predicts: they are prefetched some steps early.
 template <class Format, int64_t kGroup, class T>
 LeftOperand interleave_rows(MatrixView<const T> a, uint32_t* out) {
   constexpr int64_t kNumbers = numbers_per_step(Format::kPrecision), kRowsAhead = 16;

@@ -14,7 +14,7 @@ void for_each_panel(const MicroKernel& kernel, int64_t cols, Fn&& panel) {
     panel(col, kernel.multiply_narrow && cols - col <= MicroKernel::kNarrow ? MicroKernel::kNarrow : kernel.cols);
 }
 
-// Rows to ask for, `step` of them at a time.
+// Rows to prefetch, `step` of them at a time.
 struct RowsAhead {
   void some() {
     for (int64_t end = std::min(x.rows, next + step); next < end; ++next) x.prefetch(next);

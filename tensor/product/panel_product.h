@@ -53,8 +53,8 @@ class PanelProduct {
   // C = A B, or C += A B with `add`, for B [K, N] packed and C [M, N] or [M, padded_cols(N)], whose further columns
   // then are zero. Every element of C is one sum over k in ascending order, so its bits depend neither on the strides nor
   // on M and N. K = 0 gives zeros. Does not count its FLOPs: the caller does, once for all.
-  // `soon`: what will be read next. A few of its rows are asked for between two tiles, whose operands are in the cache: so
-  // memory is never idle, and nobody waits for it.
+  // `soon`: what will be read next. A few of its rows are prefetched between two tiles, whose operands are in the cache, so
+  // that the loads overlap with arithmetic.
   void multiply(const LeftOperand& a, const uint32_t* panels, int64_t cols, const MatrixView<float>& c, bool add = false,
                 const ReadSoon& soon = {}) const;
 

@@ -45,7 +45,8 @@ struct Tiles {
         across(ceil_div(n, kColsPerTile)),
         whole_groups(a.col_stride() != 1) {
     const int64_t threads = num_threads();
-    // Narrower tiles pack more rows of A again, lower ones read more of B again: in turns, beginning with the smaller loss.
+    // Narrower tiles pack more rows of A again, lower ones read more of B again: cut both ways alternately, beginning with the
+    // cheaper one.
     const bool columns_first = !whole_groups && n > m;
     for (int64_t least = 8; least >= 2 && count() < threads; least /= 2) {
       if (columns_first) cut_columns(threads, least);
@@ -145,9 +146,10 @@ bool suits_product(const Operand& a, const Operand& b, float beta, const MatrixV
 
 PackedMatrix::PackedMatrix(const Operand& b, Precision precision)
     : rows_(b.rows()), cols_(b.cols()), precision_(precision), data_([&] {
-              const DepthBlocks depth(b.rows(), precision);
+        const DepthBlocks depth(b.rows(), precision);
         const int64_t width = micro_kernel_for(precision)->cols;
-        return checked_bytes({depth.count * steps_of(depth.length, precision), ceil_div(b.cols(), width) * width}, 4, "product");
+        return checked_bytes({depth.count * steps_of(depth.length, precision), ceil_div(b.cols(), width) * width}, 4,
+                             "product");
       }()) {
   check(!b.rounded() || precision == Precision::kBf16, ErrorKind::kValue, "product", "rounded numbers are multiplied in bf16");
   const DepthBlocks depth(b.rows(), precision);

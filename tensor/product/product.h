@@ -4,7 +4,7 @@
 //
 // With Precision::kBf16 both operands are rounded to bf16 (round to nearest, ties to even) as they are packed; products and
 // sums are f32 as before. Relative error of one element: at most 2^-7 of sum |a| |b| in the worst case, far less on average.
-// An operand that was rounded before gives the same bits as one that is rounded on the way; it needs Precision::kBf16.
+// An operand stored in bf16 gives the same bits as one that is rounded while it is packed; it needs Precision::kBf16.
 #pragma once
 
 #include "tensor/product/gemm.h"
@@ -40,7 +40,7 @@ class PackedMatrix {
 
 // C = A B + beta C for what suits_product() accepts. Each finished tile is handed to the epilogue while it is in the cache.
 void product(const Operand& a, const PackedMatrix& b, float beta, MatrixView<float> c, const TileEpilogue& epilogue);
-// The same, packing B on the way: a large one depth block by depth block, so that the packed copy stays in the cache.
+// The same, packing B too: a large one depth block by depth block, so that the packed copy stays in the cache.
 void product(const Operand& a, const Operand& b, float beta, MatrixView<float> c, const TileEpilogue& epilogue,
              Precision precision);
 
