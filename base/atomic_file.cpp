@@ -119,8 +119,8 @@ class TemporaryFile {
     }
   }
 
-  // Brings the content to the disk and gives it the target's name. A failed fsync is not tried again: the kernel may have dropped
-  // the pages, and a second one would report success. Some file systems report a failed write only when a descriptor is
+  // Brings the content to the disk and gives it the target's name. A failed fsync is not tried again: the kernel may have
+  // dropped the pages, and a second one would report success. Some file systems report a failed write only when a descriptor is
   // closed: a copy is closed first, since the lock must last until the file has its name.
   void commit() {
     if (::fsync(fd_) != 0) fail_io("bring to the disk", target_, errno);

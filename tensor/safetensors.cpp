@@ -22,8 +22,8 @@ struct StoredType {
   const char* name;
   int64_t bytes;
 };
-constexpr StoredType kTypes[] = {{"F32", 4},  {"F64", 8}, {"I64", 8}, {"U8", 1}, {"BOOL", 1}, {"F16", 2},
-                                 {"BF16", 2}, {"I32", 4}, {"I16", 2}, {"I8", 1}, {"U16", 2},  {"U32", 4}, {"U64", 8}};
+constexpr StoredType kTypes[] = {{"F32", 4}, {"F64", 8}, {"I64", 8}, {"U8", 1},  {"BOOL", 1}, {"F16", 2}, {"BF16", 2},
+                                 {"I32", 4}, {"I16", 2}, {"I8", 1},  {"U16", 2}, {"U32", 4},  {"U64", 8}};
 
 using Entry = SafetensorsEntry;
 
@@ -109,8 +109,7 @@ class Reader {
                      [](const Entry& a, const Entry& b) { return a.begin != b.begin ? a.begin < b.begin : a.end < b.end; });
     int64_t place = 0;
     for (const Entry& e : entries) {
-      require(e.begin == place, "tensor ", escaped(e.name), " starts at byte ", e.begin, ", the one before ends at ",
-              place);
+      require(e.begin == place, "tensor ", escaped(e.name), " starts at byte ", e.begin, ", the one before ends at ", place);
       place = e.end;
     }
     require(place == size_ - data_start_, "the tensors end at byte ", place, " of the data, the file at ", size_ - data_start_);
@@ -157,7 +156,8 @@ class Reader {
     const Tensor x = filled<int64_t>(e);
     const int64_t* value = x.data<int64_t>();
     for (int64_t i = 0; i < x.numel(); ++i)  // the highest bit of an unsigned number is the sign of ours
-      require(value[i] >= 0, "tensor ", escaped(e.name), ": element ", i, " is ", static_cast<uint64_t>(value[i]), ", above 2^63 - 1");
+      require(value[i] >= 0, "tensor ", escaped(e.name), ": element ", i, " is ", static_cast<uint64_t>(value[i]),
+              ", above 2^63 - 1");
     return x;
   }
 

@@ -58,7 +58,8 @@ Tensor decode_image(std::span<const uint8_t> bytes, const std::string& name, con
 Tensor read_image(const std::string& path, const ImageLimits& limits, std::string* note) {
   constexpr int64_t kMost = int64_t{1} << 30;
   const InputFile file(path);
-  check(file.size() <= kMost, ErrorKind::kData, "image", escaped_path(path), ": too large: ", file.size(), " bytes, at most ", kMost);
+  check(file.size() <= kMost, ErrorKind::kData, "image", escaped_path(path), ": too large: ", file.size(), " bytes, at most ",
+        kMost);
   Tensor bytes = empty({file.size()}, Dtype::u8, "image");  // a tensor, so that it counts against the limit of memory
   uint8_t* data = bytes.mutable_data<uint8_t>();
   file.read_at(0, data, file.size());

@@ -95,7 +95,8 @@ Tensor decode_netpbm(std::span<const uint8_t> bytes, const std::string& file, co
   check(rest >= wanted, ErrorKind::kData, "image", file, ": cut off: ", width, " x ", height, " pixels need ", wanted,
         " bytes, there are ", rest);
 
-  check(plain || scan.is_end(wanted), ErrorKind::kData, "image", file, ": ", rest - wanted, " bytes follow the end of the picture");
+  check(plain || scan.is_end(wanted), ErrorKind::kData, "image", file, ": ", rest - wanted,
+        " bytes follow the end of the picture");
 
   Tensor result = empty({channels, height, width}, Dtype::u8, "image");
   uint8_t* out = result.mutable_data<uint8_t>();

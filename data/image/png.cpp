@@ -13,7 +13,7 @@
 namespace vitrail {
 namespace {
 
-constexpr int64_t kMaxExpansion = 1032;  // deflate cannot shrink more than this
+constexpr int64_t kMaxExpansion = 1032;          // deflate cannot shrink more than this
 constexpr int64_t kTrusted = int64_t{32} << 20;  // pixels beyond the file's size before it is decoded twice
 constexpr png_alloc_size_t kMaxChunkMemory = 4'000'000;
 constexpr png_uint_32 kMaxChunks = 128;

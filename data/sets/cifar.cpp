@@ -109,7 +109,8 @@ DatasetPtr read_cifar_folder(const std::string& folder, CifarKind kind, bool tra
   Tensor pixels = empty({count, 3, 32, 32}, Dtype::u8, "cifar"), labels = empty({count}, Dtype::i64, "cifar");
   int64_t done = 0;
   for (const Part& part : parts) {
-    read_part(part, label_bytes, classes, pixels.mutable_data<uint8_t>() + done * kPixels, labels.mutable_data<int64_t>() + done);
+    read_part(part, label_bytes, classes, pixels.mutable_data<uint8_t>() + done * kPixels,
+              labels.mutable_data<int64_t>() + done);
     done += part.records;
   }
   return std::make_shared<MemoryDataset>(std::move(info), pixels, labels);

@@ -91,8 +91,8 @@ GlyphStroke arc(GlyphPoint centre, float rx, float ry, float from, float to) {
   return stroke;
 }
 
-// Commands and numbers of a path. Not a stream: a stream that finds no memory only says that it could not read, and a full memory
-// would be taken for a wrong path.
+// Commands and numbers of a path. Not a stream: a stream that finds no memory only says that it could not read, and a full
+// memory would be taken for a wrong path.
 class PathScanner {
  public:
   explicit PathScanner(const std::string& path) : path_(path), place_(path.data()), end_(path.data() + path.size()) {}

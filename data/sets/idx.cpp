@@ -64,8 +64,8 @@ IdxHeader read_header(const ByteSource& source, UnpackedStream& stream) {
 void check_promise(const ByteSource& source, const IdxHeader& h, bool packed) {
   const int64_t wanted = h.header_bytes + h.data_bytes;
   if (packed) {
-    require(source, wanted / kMaxExpansion <= source.size, "cut off: extents ", h.shape, " need ", wanted,
-            " unpacked bytes, ", source.size, " packed bytes cannot hold so many");
+    require(source, wanted / kMaxExpansion <= source.size, "cut off: extents ", h.shape, " need ", wanted, " unpacked bytes, ",
+            source.size, " packed bytes cannot hold so many");
   } else {
     require(source, source.size >= wanted, "cut off: extents ", h.shape, " need ", wanted, " bytes, there are ", source.size);
     require(source, source.size <= wanted, "extents ", h.shape, " need ", wanted, " bytes, there are more (", source.size, ")");
@@ -163,8 +163,8 @@ Tensor read_idx_picture(const std::string& path, int64_t index) {
   const ByteSource source = source_of(file);
   UnpackedStream stream(source);
   const IdxHeader h = read_header(source, stream);
-  require(source, h.type == IdxType::kU8 && h.shape.size() == 3, "no pictures: they are u8 of rank 3, here is ", name_of(h.type),
-          " of rank ", h.shape.size());
+  require(source, h.type == IdxType::kU8 && h.shape.size() == 3, "no pictures: they are u8 of rank 3, here is ",
+          name_of(h.type), " of rank ", h.shape.size());
   check(index >= 0 && index < h.shape[0], ErrorKind::kValue, "idx", source.name, ": the number of a picture is outside [0, ",
         h.shape[0], "): it is ", index);
   check_promise(source, h, stream.is_packed());

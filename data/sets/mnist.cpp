@@ -55,8 +55,9 @@ void check_labels(const Tensor& labels, int64_t first, const std::string& path, 
   const auto classes = static_cast<int64_t>(info.class_names.size());
   const auto [lowest, highest] = std::minmax_element(label, label + labels.numel());
   for (int64_t i = 0; i < labels.numel(); ++i) {
-    check(label[i] >= first && label[i] < first + classes, ErrorKind::kData, "idx", escaped_path(path), ": label ", label[i], " of image ",
-          i, " is out of range: ", info.name, " has ", classes, " classes.", hint_for_labels(info, *lowest, *highest));
+    check(label[i] >= first && label[i] < first + classes, ErrorKind::kData, "idx", escaped_path(path), ": label ", label[i],
+          " of image ", i, " is out of range: ", info.name, " has ", classes, " classes.",
+          hint_for_labels(info, *lowest, *highest));
   }
 }
 
@@ -66,7 +67,8 @@ DatasetPtr read_folder(const std::string& folder, const Form& form, DatasetInfo 
   const std::string label_path = find_one_of(folder, form.label_names, hint);
   Tensor labels = read_labels(label_path), images = read_idx(image_path, 3);
   const int64_t count = images.size(0);
-  check(images.dtype() == Dtype::u8, ErrorKind::kData, "idx", escaped_path(image_path), ": images must be unsigned bytes (type 8)");
+  check(images.dtype() == Dtype::u8, ErrorKind::kData, "idx", escaped_path(image_path),
+        ": images must be unsigned bytes (type 8)");
   check(count == labels.size(0), ErrorKind::kData, "idx", escaped_path(label_path), ": ", labels.size(0), " labels for ", count,
         " images of ", escaped_path(image_path));
   if (form.transposed) images = contiguous(transpose(images, 1, 2));

@@ -1,5 +1,6 @@
-// The data sets that come as IDX files: MNIST and Fashion-MNIST, EMNIST (G. Cohen, S. Afshar, J. Tapson, A. van Schaik, "EMNIST: an
-// extension of MNIST to handwritten letters", 2017) and QMNIST (C. Yadav, L. Bottou, "Cold Case: The Lost MNIST Digits", 2019).
+// The data sets that come as IDX files: MNIST and Fashion-MNIST, EMNIST (G. Cohen, S. Afshar, J. Tapson, A. van Schaik,
+// "EMNIST: an extension of MNIST to handwritten letters", 2017) and QMNIST (C. Yadav, L. Bottou, "Cold Case: The Lost MNIST
+// Digits", 2019).
 #pragma once
 
 #include <string>

@@ -26,8 +26,8 @@ std::vector<std::string> known_names() {
 
 [[noreturn]] void unknown_name(const std::string& name, const std::vector<std::string>& known) {
   const std::string near = nearest(name, known);
-  fail(ErrorKind::kValue, "data", "unknown data set: it is ", quote(name), ". Hint: ",
-       near.empty() ? "known are " + listed(dataset_specs(), dataset_specs().size()) : "did you mean " + near,
+  fail(ErrorKind::kValue, "data", "unknown data set: it is ", quote(name),
+       ". Hint: ", near.empty() ? "known are " + listed(dataset_specs(), dataset_specs().size()) : "did you mean " + near,
        near.empty() ? "." : "?");
 }
 

@@ -110,7 +110,8 @@ TEST_CASE("file: two writers of one file at a time leave one whole file and noth
     const pid_t child = fork();
     if (child == 0) {
       int failures = 0;
-      for (int i = 0; i < 50; ++i) failures += error_of([&] { write_file_atomically(path, std::string(50'000, letter)); }).has_value();
+      for (int i = 0; i < 50; ++i)
+        failures += error_of([&] { write_file_atomically(path, std::string(50'000, letter)); }).has_value();
       _exit(failures);
     }
     children.push_back(child);

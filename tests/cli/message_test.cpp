@@ -32,8 +32,8 @@ void check_one_line(const std::string& arguments, int code) {
   const std::vector<std::string> lines = lines_of(outcome.text);
   REQUIRE(lines.size() == 1);
   CHECK(lines[0].starts_with("vitrail: "));
-  CHECK(lines[0].size() <= 299);  // 300 with the end of the line
-  CHECK(one_line(lines[0], 400) == lines[0]);                                // nothing left to escape
+  CHECK(lines[0].size() <= 299);                                              // 300 with the end of the line
+  CHECK(one_line(lines[0], 400) == lines[0]);                                 // nothing left to escape
   CHECK(lines[0].find(std::string(kMaxWord + 1, 'A')) == std::string::npos);  // no word longer than 60 bytes
 }
 

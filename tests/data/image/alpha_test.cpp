@@ -40,7 +40,8 @@ Bytes png_16(const std::vector<uint16_t>& samples) {
   add_number(header, samples.size());
   add_number(header, 1);
   header.insert(header.end(), {16, 0, 0, 0, 0});
-  for (const uint16_t sample : samples) row.insert(row.end(), {static_cast<uint8_t>(sample >> 8), static_cast<uint8_t>(sample)});
+  for (const uint16_t sample : samples)
+    row.insert(row.end(), {static_cast<uint8_t>(sample >> 8), static_cast<uint8_t>(sample)});
   uLongf size = packed.size();
   REQUIRE(compress(packed.data(), &size, row.data(), row.size()) == Z_OK);
   packed.resize(size);

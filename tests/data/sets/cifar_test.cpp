@@ -88,5 +88,6 @@ TEST_CASE("a CIFAR file of a wrong size, or missing, or with a label out of rang
   folder.write("data_batch_3.bin", bytes);
   CHECK_SAYS(message(ErrorKind::kData), "multiple of 3073 bytes (one record): it is 6145, 3072 too many");
   std::filesystem::remove(folder.file("data_batch_3.bin"));
-  CHECK_SAYS(message(ErrorKind::kIo), "a file is missing: looked for data_batch_3.bin. It holds data_batch_1.bin, data_batch_2.bin and 2 more.");
+  CHECK_SAYS(message(ErrorKind::kIo),
+             "a file is missing: looked for data_batch_3.bin. It holds data_batch_1.bin, data_batch_2.bin and 2 more.");
 }

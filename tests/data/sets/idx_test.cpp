@@ -138,7 +138,8 @@ TEST_CASE("one picture of an IDX file is the same as in the whole") {
     for (const int64_t index : {0, 3, 4})
       CHECK(bit_equal(read_idx_picture(folder.file(name), index), reshape(contiguous(select(whole, 0, index)), {1, 3, 4})));
     for (const int64_t index : {int64_t{-1}, int64_t{5}, int64_t{1} << 62})
-      CHECK_SAYS(refusal(ErrorKind::kValue, [&] { read_idx_picture(folder.file(name), index); }), cat("outside [0, 5): it is ", index));
+      CHECK_SAYS(refusal(ErrorKind::kValue, [&] { read_idx_picture(folder.file(name), index); }),
+                 cat("outside [0, 5): it is ", index));
   }
   folder.write("labels", idx_bytes({5}));
   CHECK_SAYS(refusal(ErrorKind::kData, [&] { read_idx_picture(folder.file("labels"), 0); }), "no pictures");
