@@ -36,6 +36,13 @@ void accumulate(Tensor& slot, Tensor&& gradient) {
 
 // The grad of a leaf outlives the pass, so it gets memory of its own.
 void accumulate_leaf(Meta& leaf, Tensor&& gradient) {
+  check(gradient.shape() == leaf.value.shape(), ErrorKind::kShape, "backward",
+        "a leaf was given a value of another shape since the forward pass: value is ", leaf.value.shape(), ", gradient is ",
+        gradient.shape());
+  check(!leaf.grad.defined() || leaf.grad.shape() == gradient.shape(), ErrorKind::kShape, "backward",
+        "gradients of another shape have been accumulated in a leaf: grad is ",
+        leaf.grad.defined() ? leaf.grad.shape() : Shape{}, ", the new gradient is ", gradient.shape(),
+        ". Hint: zero_grad() after a value of another shape was set.");
   if (leaf.grad.defined()) {
     accumulate(leaf.grad, std::move(gradient));
   } else {

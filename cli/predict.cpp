@@ -42,6 +42,8 @@ struct Prediction {
 std::vector<Prediction> predict(LoadedModel& loaded, const Tensor& picture, int64_t top) {
   const Tensor input = unsqueeze(preprocess(picture, loaded.card.preprocessing), 0);
   const Tensor probabilities = softmax((*loaded.model)(input).value());
+  check(min(isfinite(probabilities)).item() == 1, ErrorKind::kNumeric, "predict",
+        "the model's answer is not finite. Hint: look at its weights and at mean and std of its preprocessing.");
   const auto [values, classes] = vitrail::topk(probabilities, std::min(top, loaded.model->num_classes()));
   std::vector<Prediction> result;
   for (int64_t i = 0; i < values.size(1); ++i) {

@@ -1,7 +1,10 @@
+#include <cmath>
+
 #include "autograd/node.h"
 #include "autograd/ops.h"
 #include "data/loader.h"
 #include "train/metrics.h"
+#include "train/printable.h"
 #include "train/trainer.h"
 
 namespace vitrail {
@@ -32,6 +35,9 @@ Evaluation evaluate(models::Classifier& model, DatasetPtr dataset, const Preproc
     correct5 += count_top_k(logits.value(), batch.labels, 5);
     loss.add(cross_entropy(logits, batch.labels).item(), static_cast<double>(batch.labels.numel()));
   }
+  check(std::isfinite(loss.mean()), ErrorKind::kNumeric, "evaluate", "the loss is not finite: it is ", printable(loss.mean()),
+        " over ", loader.samples(), " images of ", dataset->name(),
+        ". Hint: look at the model's weights and at mean and std of its preprocessing.");
   const double images = loss.samples();
   return {static_cast<double>(correct1) / images, static_cast<double>(correct5) / images, loss.mean(), loader.samples()};
 }

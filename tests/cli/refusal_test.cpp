@@ -4,6 +4,9 @@
 #include <algorithm>
 
 #include "base/file.h"
+#include "data/image/image.h"
+#include "data/sets/registry.h"
+#include "tensor/safetensors.h"
 #include "tests/support/run_program.h"
 
 using namespace vitrail;
@@ -136,6 +139,35 @@ TEST_CASE("a loss that is not a number ends with 6 and leaves no model") {
   CHECK_MESSAGE(outcome.code == 6, outcome.text);
   CHECK(outcome.says("not finite at step"));
   CHECK(!fs::exists(out + "/model.safetensors"));
+}
+
+TEST_CASE("an update that is not a number ends with 6 and leaves the old model untouched, with every optimiser") {
+  const std::string out = scratch() + "/good";
+  REQUIRE(run("train --data glyphs --max-steps 1 --out " + out + kQuick).code == 0);
+  const auto before = read_file(out + "/model.safetensors");
+  for (const std::string name : {"adamw", "adam", "sgd", "lion", "rmsprop"}) {
+    const Outcome outcome =
+        run("train --data glyphs --max-steps 1 --warmup 0 --lr 1e39 --optimizer " + name + " --out " + out + kQuick);
+    CHECK_MESSAGE(outcome.code == 6, outcome.text);
+    CHECK_MESSAGE(outcome.says("weights are not finite at step 0"), outcome.text);
+    CHECK(!outcome.says("-nan"));
+    CHECK(read_file(out + "/model.safetensors") == before);
+  }
+}
+
+TEST_CASE("results that are not numbers end with 6, of eval and of predict") {
+  const std::string folder = scratch() + "/mean", picture = scratch() + "/shape.png";
+  fs::create_directories(folder);
+  SafetensorsFile file = load_safetensors(trained() + "/model.safetensors");
+  std::string& card = file.metadata.at(0).second;
+  const size_t from = card.find("\"mean\""), open = card.find('[', from), close = card.find(']', from);
+  card.replace(open, close - open + 1, "[1e300]");
+  save_safetensors(folder + "/model.safetensors", file);
+  const Outcome eval = run("eval --data glyphs --limit 10 --json --model " + folder);
+  CHECK_MESSAGE(eval.code == 6, eval.text);
+  CHECK_MESSAGE(eval.says("loss is not finite: it is nan"), eval.text);
+  write_png(picture, open_dataset("glyphs", Split::kTest)->sample(0).image);
+  CHECK(run("predict --model " + folder + " " + picture).code == 6);
 }
 
 TEST_CASE("too little memory ends with 5 and says what to do, before anything is saved") {

@@ -4,6 +4,7 @@
 
 #include "tensor/machine/parallel.h"
 #include "tensor/ops/elementwise.h"
+#include "train/printable.h"
 
 namespace vitrail {
 
@@ -61,7 +62,7 @@ void clip_grad_value(nn::Module& module, double limit) {
 void check_finite(double loss, double norm, int64_t step) {
   const char* what = std::isfinite(loss) ? "gradient norm" : "loss";
   check(std::isfinite(loss) && std::isfinite(norm), ErrorKind::kNumeric, "train", what, " is not finite at step ", step,
-        ": loss is ", loss, ", gradient norm is ", norm,
+        ": loss is ", printable(loss), ", gradient norm is ", printable(norm),
         ". Hint: lower the learning rate or lengthen the warm-up; the weights were not touched.");
 }
 

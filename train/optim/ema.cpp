@@ -50,6 +50,13 @@ void Ema::update() {
   std::vector<Tensor> weights;
   for (const auto& entry : parameters_) weights.push_back(entry.parameter->value());
   for (const auto& entry : buffers_) weights.push_back(*entry.buffer);
+  for (size_t i = 0; i < weights.size(); ++i) {
+    const std::string& path = i < parameters_.size() ? parameters_[i].name : buffers_[i - parameters_.size()].name;
+    check(weights[i].shape() == averages_[i].shape() && weights[i].dtype() == averages_[i].dtype(), ErrorKind::kValue, "ema",
+          "average and weight differ: ", path, " is ", name_of(weights[i].dtype()), " ", weights[i].shape(),
+          ", its average is ", name_of(averages_[i].dtype()), " ", averages_[i].shape(),
+          ". Hint: a value of another shape needs a new Ema.");
+  }
   blend<float>(averages_, weights, decay);
   blend<double>(averages_, weights, decay);
   ++updates_;

@@ -16,7 +16,8 @@ class Ema {
   Ema(nn::Module& module, double decay);
 
   // a = d a + (1 - d) w with d = min(decay, (1 + t) / (10 + t)) for the t-th call, t = 0, 1, ...: the average is not held back
-  // by the first, random weights. Parameters that do not require a gradient are averaged too.
+  // by the first, random weights. Parameters that do not require a gradient are averaged too. Error(kValue) naming the tensor
+  // if its shape or dtype is no longer that of its average; then nothing has been changed.
   void update();
   double decay_at(int64_t update) const;
 

@@ -1,5 +1,6 @@
 #include "train/optim/optim.h"
 
+#include <atomic>
 #include <cmath>
 #include <set>
 
@@ -24,6 +25,15 @@ int64_t bytes_to_move(const std::vector<ParamGroup>& groups, int64_t states) {
   return bytes;
 }
 
+// Whether all n numbers are finite: x * 0 is 0 for a finite x and NaN for any other.
+template <class T>
+bool all_finite(const T* x, int64_t n) {
+  T sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (int64_t i = 0; i < n; ++i) sum += x[i] * T(0);
+  return sum == T(0);
+}
+
 }  // namespace
 
 Optimizer::Optimizer(std::vector<ParamGroup> groups, std::vector<std::string> state_names)
@@ -40,6 +50,8 @@ Optimizer::Optimizer(std::vector<ParamGroup> groups, std::vector<std::string> st
     }
     slots_.emplace_back(group.parameters.size());
   }
+  check(!seen.empty(), ErrorKind::kValue, "optimizer",
+        "there is no parameter to train. Hint: register_parameter() and register_module() make a module's parameters known.");
 }
 
 void Optimizer::zero_grad() {
@@ -47,9 +59,45 @@ void Optimizer::zero_grad() {
     for (auto& [path, parameter] : group.parameters) parameter.zero_grad();
 }
 
+// Everything that could be wrong with one parameter, before any of them is changed.
+void Optimizer::check_parameter(const std::string& path, const Variable& parameter, const Slot& slot) const {
+  const Tensor &value = parameter.value(), &grad = parameter.grad();
+  check(value.is_contiguous(), ErrorKind::kValue, "optimizer", "parameter ", path,
+        " is not contiguous. Hint: parameters must own their memory, use clone().");
+  check(grad.shape() == value.shape() && grad.dtype() == value.dtype(), ErrorKind::kValue, "optimizer",
+        "gradient and parameter differ: ", path, " is ", name_of(value.dtype()), " ", value.shape(), ", its gradient is ",
+        name_of(grad.dtype()), " ", grad.shape(), ".");
+  for (size_t k = 0; k < state_names_.size(); ++k) {
+    const Tensor& state = slot.state[k];
+    if (!state.defined()) continue;
+    check(state.shape() == value.shape() && state.dtype() == value.dtype(), ErrorKind::kValue, "optimizer",
+          "state and parameter differ: ", path, " is ", name_of(value.dtype()), " ", value.shape(), ", its ", state_names_[k],
+          " is ", name_of(state.dtype()), " ", state.shape(), ". Hint: a new value of another shape needs a new optimiser.");
+  }
+}
+
+void Optimizer::check_parameters() const {
+  int64_t moved = 0;
+  for (size_t i = 0; i < groups_.size(); ++i) {
+    check(slots_[i].size() == groups_[i].parameters.size(), ErrorKind::kValue, "optimizer", "group ", groups_[i].label, " had ",
+          slots_[i].size(), " parameters and has ", groups_[i].parameters.size(),
+          ". Hint: make the optimiser after the groups are complete.");
+    for (size_t j = 0; j < slots_[i].size(); ++j) {
+      const auto& [path, parameter] = groups_[i].parameters[j];
+      if (!parameter.requires_grad() || !parameter.grad().defined()) continue;
+      check_parameter(path, parameter, slots_[i][j]);
+      ++moved;
+    }
+  }
+  check(moved > 0, ErrorKind::kValue, "optimizer",
+        "no parameter has a gradient. Hint: call loss.backward() before step(), zero_grad() after it, and leave requires_grad "
+        "on for what is to be trained.");
+}
+
 void Optimizer::step(double lr, double grad_scale) {
   require_rate("lr", lr);
   require_rate("grad_scale", grad_scale);
+  check_parameters();
   ProfileScope scope(name());
   scope.add_bytes(active_profile() ? bytes_to_move(groups_, static_cast<int64_t>(state_names_.size())) : 0);
   for (size_t i = 0; i < groups_.size(); ++i) {
@@ -65,15 +113,11 @@ void Optimizer::step_group(const ParamGroup& group, std::vector<Slot>& slots, do
   std::vector<Tensor> gradients;  // keeps contiguous copies alive
   std::vector<Chunk<T>> wholes;
   std::vector<int64_t> lengths;
+  std::vector<size_t> indices;  // in the group
   for (size_t i = 0; i < slots.size(); ++i) {
-    const auto& [path, parameter] = group.parameters[i];
+    const Variable& parameter = group.parameters[i].second;
     if (parameter.dtype() != dtype_of<T>() || !parameter.requires_grad() || !parameter.grad().defined()) continue;
     Tensor value = parameter.value();
-    check(value.is_contiguous(), ErrorKind::kValue, "optimizer", "parameter ", path,
-          " is not contiguous. Hint: parameters must own their memory, use clone().");
-    check(parameter.grad().shape() == value.shape() && parameter.grad().dtype() == value.dtype(), ErrorKind::kValue,
-          "optimizer", "gradient and parameter differ: ", path, " is ", value.shape(), ", its gradient is ",
-          parameter.grad().shape(), ".");
     gradients.push_back(contiguous(parameter.grad()));
     Slot& slot = slots[i];
     ++slot.steps;
@@ -85,7 +129,10 @@ void Optimizer::step_group(const ParamGroup& group, std::vector<Slot>& slots, do
     }
     wholes.push_back(whole);
     lengths.push_back(whole.n);
+    indices.push_back(i);
   }
+  // The result of an update is looked at while it is still in the cache.
+  std::vector<std::atomic<bool>> broken(wholes.size());
   for_each_stretch(lengths, [&](int64_t i, int64_t begin, int64_t end) {
     Chunk<T> part = wholes[i];
     part.p += begin;
@@ -93,7 +140,14 @@ void Optimizer::step_group(const ParamGroup& group, std::vector<Slot>& slots, do
     for (size_t k = 0; k < state_names_.size(); ++k) part.s[k] += begin;
     part.n = end - begin;
     update(part);
+    bool finite = all_finite(part.p, part.n);
+    for (size_t k = 0; k < state_names_.size(); ++k) finite = finite && all_finite(part.s[k], part.n);
+    if (!finite) broken[static_cast<size_t>(i)].store(true, std::memory_order_relaxed);
   });
+  for (size_t i = 0; i < broken.size(); ++i)
+    check(!broken[i].load(std::memory_order_relaxed), ErrorKind::kNumeric, name(), "weights are not finite at step ", steps_,
+          ": the update of ", group.parameters[indices[i]].first, " gave NaN or infinity (lr is ", lr,
+          "). Hint: lower the learning rate, lengthen the warm-up, or clip the gradient.");
 }
 
 }  // namespace vitrail

@@ -47,7 +47,9 @@ class Optimizer {
 
   // One update of every parameter that requires a gradient and has one; the others do not move, do not decay and do not
   // age. grad_scale multiplies the gradients on the way (clipping without a pass of its own, see clip_scale()).
-  // Error(kValue) for a negative or non-finite lr or grad_scale, or a parameter that is not contiguous.
+  // Error(kValue), before anything has changed, for a negative or non-finite lr or grad_scale, if no parameter has a gradient,
+  // if one is not contiguous, or if its shape or dtype is no longer that of its gradient or state. Error(kNumeric) naming the
+  // parameter if the update made a weight or a state NaN or infinite: then the weights are lost, what was saved is not.
   void step(double lr, double grad_scale = 1);
   // Forgets the gradients of all parameters.
   void zero_grad();
@@ -78,7 +80,7 @@ class Optimizer {
   };
 
   // state_names: what is kept per element ("exp_avg", "exp_avg_sq"); starts at zero.
-  // Error(kValue) if a parameter is named twice, or weight_decay or lr_scale is negative or not finite.
+  // Error(kValue) if there is no parameter, one is named twice, or weight_decay or lr_scale is negative or not finite.
   Optimizer(std::vector<ParamGroup> groups, std::vector<std::string> state_names);
 
   virtual void update(const Chunk<float>& c) const = 0;
@@ -89,6 +91,8 @@ class Optimizer {
     std::array<Tensor, kMaxStates> state;  // undefined until the parameter's first update
     int64_t steps = 0;
   };
+  void check_parameter(const std::string& path, const Variable& parameter, const Slot& slot) const;
+  void check_parameters() const;
   template <class T>
   void step_group(const ParamGroup& group, std::vector<Slot>& slots, double lr, double grad_scale);
   std::pair<Slot*, const Variable*> find(const std::string& path);

@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "base/error.h"
+#include "train/printable.h"
 
 namespace vitrail {
 
@@ -83,12 +84,12 @@ double learning_rate(const Schedule& s, int64_t step) {
 }
 
 double Plateau::update(double metric) {
+  check(std::isfinite(metric), ErrorKind::kNumeric, "plateau", "the metric is not finite: it is ", printable(metric),
+        ". Hint: the run has diverged; lower the learning rate.");
   const double sign = larger_is_better ? 1 : -1;
   if (bad_updates < 0 || sign * metric > sign * best + threshold) {
-    if (std::isfinite(metric)) {
-      best = metric;
-      bad_updates = 0;
-    }
+    best = metric;
+    bad_updates = 0;
   } else if (++bad_updates > patience) {
     scale = std::max(min_scale, scale * factor);
     bad_updates = 0;

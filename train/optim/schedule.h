@@ -55,7 +55,7 @@ struct Plateau {
   double best = 0;
   int64_t bad_updates = -1;  // -1: nothing seen yet
 
-  // Takes the metric of one more epoch; returns the new scale. NaN counts as no improvement.
+  // Takes the metric of one more epoch; returns the new scale. Error(kNumeric) if it is not finite.
   double update(double metric);
 };
 

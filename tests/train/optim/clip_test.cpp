@@ -52,6 +52,9 @@ TEST_CASE("a norm that is not finite changes nothing and is reported") {
                          Error);
   }
   CHECK_THROWS_WITH_AS(check_finite(std::nan(""), 1, 3), doctest::Contains("loss is not finite at step 3"), Error);
+  // A NaN with its sign bit set reads like any other.
+  CHECK_THROWS_WITH_AS(check_finite(std::copysign(std::nan(""), -1), 1, 3), doctest::Contains("loss is nan"), Error);
+  CHECK_THROWS_WITH_AS(check_finite(1, std::copysign(std::nan(""), -1), 3), doctest::Contains("norm is nan"), Error);
   CHECK_NOTHROW(check_finite(1, 1, 3));
 }
 

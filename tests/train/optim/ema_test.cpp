@@ -52,3 +52,12 @@ TEST_CASE("restored averages go on as before; others are refused") {
                        Error);
   CHECK_THROWS_WITH_AS(Ema(a, 1), doctest::Contains("decay must be in [0, 1): it is 1"), Error);
 }
+
+TEST_CASE("an average of another shape than its weight is refused by name, and nothing moves") {
+  TinyModule module({1, 1});
+  Ema ema(module, 0.9);
+  module.bias.set_value(zeros({5000}, Dtype::f64));
+  CHECK_THROWS_WITH_AS(ema.update(), doctest::Contains("bias is f64 [5000], its average is f64 [2]"), Error);
+  CHECK(ema.updates() == 0);
+  CHECK(ema.state()[0].second.at({0, 0}) == 1);
+}

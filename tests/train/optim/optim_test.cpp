@@ -120,16 +120,20 @@ TEST_CASE("the learning rate of a group is scaled by lr_scale") {
 }
 
 TEST_CASE("a frozen parameter and one without a gradient do not move, not even by decay") {
-  TinyModule module;
-  module.set_grads({1, 1, 1, 1}, 1);
-  module.weight.set_requires_grad(false);
-  module.bias.zero_grad();
-  const Tensor weight = clone(module.weight.value()), bias = clone(module.bias.value());
-  AdamW optimizer(single_group(module, 0.5));
-  for (int i = 0; i < 3; ++i) optimizer.step(0.1);
-  CHECK(bit_equal(module.weight.value(), weight));
-  CHECK(bit_equal(module.bias.value(), bias));
-  CHECK(optimizer.state().size() == 1);  // the count of steps alone
+  for (const bool frozen : {true, false}) {
+    TinyModule module;
+    module.set_grads({1, 1, 1, 1}, 1);
+    if (frozen)
+      module.weight.set_requires_grad(false);
+    else
+      module.weight.zero_grad();
+    const Tensor weight = clone(module.weight.value()), bias = clone(module.bias.value());
+    AdamW optimizer(single_group(module, 0.5));
+    for (int i = 0; i < 3; ++i) optimizer.step(0.1);
+    CHECK(bit_equal(module.weight.value(), weight));
+    CHECK(!bit_equal(module.bias.value(), bias));
+    for (const auto& [name, tensor] : optimizer.state()) CHECK(name.find("weight") == std::string::npos);
+  }
 }
 
 TEST_CASE("a parameter that is thawed late starts with the bias correction of a first step") {

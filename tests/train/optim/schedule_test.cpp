@@ -1,5 +1,6 @@
 // Learning rates at the ends, at the joints and between.
 #include <doctest/doctest.h>
+#include "tests/support/scratch_folder.h"
 
 #include <cmath>
 
@@ -87,11 +88,22 @@ TEST_CASE("plateau lowers the rate after more than `patience` updates without im
   CHECK(plateau.update(1.0) == 1);
   CHECK(plateau.update(0.5) == 1);    // better
   CHECK(plateau.update(0.495) == 1);  // not by the threshold: 1
-  CHECK(plateau.update(NAN) == 1);    // 2
+  CHECK(plateau.update(0.5) == 1);    // 2
   CHECK(plateau.update(0.6) == 0.5);  // 3
   CHECK(plateau.best == 0.5);
   CHECK(plateau.update(0.6) == 0.5);
   CHECK(plateau.update(0.1) == 0.5);
+}
+
+TEST_CASE("plateau refuses a metric that is not finite, and keeps its state") {
+  Plateau plateau{.factor = 0.5, .patience = 0};
+  plateau.update(0.5);
+  for (const double bad : {std::nan(""), -std::nan(""), HUGE_VAL, -HUGE_VAL}) {
+    CHECK(testing::refuses([&] { plateau.update(bad); }, ErrorKind::kNumeric, "the metric is not finite: it is "));
+    CHECK(testing::refuses([&] { Plateau{}.update(bad); }, ErrorKind::kNumeric, "not finite"));
+  }
+  CHECK(plateau.scale == 1);
+  CHECK(plateau.best == 0.5);
 }
 
 TEST_CASE("plateau of an accuracy waits for larger values") {
