@@ -5,10 +5,9 @@
 #include "base/json_writer.h"
 #include "cli/command.h"
 #include "data/sets/registry.h"
-#include "models/weights/save.h"
 #include "tensor/machine/parallel.h"
 #include "tensor/product/precision.h"
-#include "train/trainer.h"
+#include "train/evaluate.h"
 
 namespace vitrail::cli {
 
@@ -25,27 +24,23 @@ int run(const Options& o) {
   check(o.split == "test" || o.split == "train", ErrorKind::kValue, "eval", "--split must be test or train: it is ", o.split,
         ".");
   print_machine_notice();
-  const LoadedModel loaded = load_model(o.model);
+  ModelCard card;
+  const std::unique_ptr<Task> task = load_task(o.model, &card);
   DatasetOptions options;
   options.limit = o.limit;
   const DatasetPtr dataset = open_dataset(o.data, o.split == "test" ? Split::kTest : Split::kTrain, options);
   // The same number of classes in another order would give a wrong accuracy without a sign.
-  if (dataset->num_classes() == loaded.model->num_classes() && dataset->class_names() != loaded.card.class_names)
+  if (dataset->class_names().size() == card.class_names.size() && dataset->class_names() != card.class_names)
     std::fprintf(stderr, "note: the class names of %s are not those that the model was trained with\n", o.data.c_str());
   const PrecisionGuard precision(precision_from_name(o.precision));
-  const Evaluation e = evaluate(*loaded.model, dataset, loaded.card.preprocessing);
+  const Evaluation e = evaluate(*task, dataset);
   if (o.json) {
     JsonWriter json;
-    json.begin_object()
-        .field("top1", e.top1)
-        .field("top5", e.top5)
-        .field("loss", e.loss)
-        .field("images", e.images)
-        .end_object();
-    std::printf("%s\n", json.text().c_str());
+    json.begin_object();
+    for (const Score& entry : e.scores) json.field(entry.name, entry.value);
+    std::printf("%s\n", json.field("images", e.images).end_object().text().c_str());
   } else {
-    std::printf("test accuracy %.2f %%, top-5 %.2f %%, loss %.4f, %lld images\n", 100 * e.top1, 100 * e.top5, e.loss,
-                static_cast<long long>(e.images));
+    std::printf("test %s, %lld images\n", task->summary(e.scores).c_str(), static_cast<long long>(e.images));
   }
   return 0;
 }

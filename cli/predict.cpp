@@ -3,14 +3,13 @@
 #include <memory>
 #include <optional>
 
-#include "autograd/node.h"
 #include "base/json_writer.h"
 #include "cli/command.h"
 #include "data/image/image.h"
 #include "data/sets/idx.h"
-#include "models/weights/save.h"
 #include "tensor/ops.h"
 #include "tensor/product/precision.h"
+#include "train/task/task.h"
 
 namespace vitrail::cli {
 
@@ -32,54 +31,20 @@ Tensor read_picture(const std::string& path, const std::optional<int64_t>& index
   return unsqueeze(select(images, 0, *index), 0);
 }
 
-struct Prediction {
-  std::string name;
-  int64_t index = 0;
-  double probability = 0;
-};
-
-// Most probable first.
-std::vector<Prediction> predict(LoadedModel& loaded, const Tensor& picture, int64_t top) {
-  const Tensor input = unsqueeze(preprocess(picture, loaded.card.preprocessing), 0);
-  const Tensor probabilities = softmax((*loaded.model)(input).value());
-  check(min(isfinite(probabilities)).item() == 1, ErrorKind::kNumeric, "predict",
-        "the model's answer is not finite. Hint: look at its weights and at mean and std of its preprocessing.");
-  const auto [values, classes] = vitrail::topk(probabilities, std::min(top, loaded.model->num_classes()));
-  std::vector<Prediction> result;
-  for (int64_t i = 0; i < values.size(1); ++i) {
-    const auto index = static_cast<int64_t>(classes.at({0, i}));
-    result.push_back({loaded.card.class_names[index], index, values.at({0, i})});
-  }
-  return result;
-}
-
-void print_line(const std::string& file, const std::vector<Prediction>& predictions) {
-  std::string line = file + ":";
-  for (const Prediction& p : predictions) {
-    char percent[32];
-    std::snprintf(percent, sizeof percent, " %.1f %%", 100 * p.probability);
-    line += (line.back() == ':' ? " " : ", ") + p.name + percent;
-  }
-  std::printf("%s\n", line.c_str());
-}
-
-// {"file": .., "predictions": [{"class": .., "index": .., "probability": ..}, ...]}
-void add_json(JsonWriter& json, const std::string& file, const std::vector<Prediction>& predictions) {
-  json.begin_object().field("file", file).key("predictions").begin_array();
-  for (const Prediction& p : predictions)
-    json.begin_object().field("class", p.name).field("index", p.index).field("probability", p.probability).end_object();
-  json.end_array().end_object();
-}
-
 int run(const Options& o) {
   const PrecisionGuard precision(precision_from_name(o.precision));
-  LoadedModel loaded = load_model(o.model);
-  const NoGradGuard no_grad;
+  const std::unique_ptr<Task> task = load_task(o.model);
   JsonWriter json(2);
   json.begin_array();
   for (const std::string& file : o.files) {
-    const std::vector<Prediction> predictions = predict(loaded, read_picture(file, o.index), o.top);
-    o.json ? add_json(json, file, predictions) : print_line(file, predictions);
+    const Prediction prediction = predict_one(*task, read_picture(file, o.index));
+    if (o.json) {
+      json.begin_object().field("file", file).key("predictions");
+      task->to_json(json, prediction, o.top);
+      json.end_object();
+    } else {
+      std::printf("%s: %s\n", file.c_str(), task->to_text(prediction, o.top).c_str());
+    }
   }
   if (o.json) std::printf("%s\n", json.end_array().text().c_str());
   return 0;

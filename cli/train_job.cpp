@@ -15,6 +15,7 @@
 #include "nn/summary.h"
 #include "train/interrupt.h"
 #include "train/progress.h"
+#include "train/task/classification.h"
 
 namespace vitrail::cli {
 
@@ -29,15 +30,19 @@ std::unique_ptr<models::Classifier> build(const TrainJob& job) {
   return models::make_model(model_config(job.model, job.train->info()), rng);
 }
 
-ModelCard card_for(const TrainJob& job, const Preprocessing& preprocessing, const EpochReport& report) {
+// The task's card and what the model was trained with. Nothing of the machine: the same file for any number of threads.
+ModelCard card_for(const TrainJob& job, const Task& task, const EpochReport& report) {
   JsonWriter training;
   training.begin_object().field("data", job.train->name()).field("images", job.train->size()).field("steps", report.step);
   if (report.test) {
-    training.key("test").begin_object().field("top1", report.test->top1).field("top5", report.test->top5);
-    training.field("loss", report.test->loss).end_object();
+    training.key("test").begin_object();
+    for (const Score& entry : report.test->scores) training.field(entry.name, entry.value);
+    training.end_object();
   }
   training.key("recipe").raw(recipe_json(job.config)).end_object();
-  return {preprocessing, job.train->class_names(), training.text()};
+  ModelCard card = task.card();
+  card.training = training.text();
+  return card;
 }
 
 void make_folder(const std::string& path) {
@@ -73,28 +78,30 @@ models::ModelConfig model_config(const std::string& model, const DatasetInfo& in
 
 int run_training(const TrainJob& job) {
   const auto model = build(job);
-  const Preprocessing preprocessing = preprocessing_for(*model, job.train->info());
+  ClassificationTask task(
+      *model, classification_options(job.config, preprocessing_for(*model, job.train->info()), job.train->class_names()));
   TrainCallbacks callbacks;
   if (!job.out.empty()) {
     make_folder(job.out);
     callbacks.log_path = job.out + "/log.jsonl";
-    callbacks.on_epoch = [&](const EpochReport& report) { save_model(job.out, *model, card_for(job, preprocessing, report)); };
+    callbacks.on_epoch = [&](const EpochReport& report) {
+      save_model(job.out, task.model(), task.architecture(), card_for(job, task, report));
+    };
   }
   std::fprintf(stderr, "%s: %lld parameters, %lld training and %lld test images\n", job.data.c_str(),
                static_cast<long long>(model->num_parameters()), static_cast<long long>(job.train->size()),
                static_cast<long long>(job.test->size()));
   const double linear = job.baseline ? linear_baseline(job) : 0;
   const InterruptScope interrupts;
-  const TrainResult result = train_model(*model, job.train, job.test, preprocessing, job.config, callbacks);
-  const EpochReport& last = result.history.back();
+  const TrainResult result = Trainer(task, job.train, job.test, job.config, callbacks).run();
   if (result.signal) {
     std::fprintf(stderr, "stopped by signal %d after %lld updates%s%s\n", result.signal, static_cast<long long>(result.steps),
                  job.out.empty() ? "" : "; the model is saved in ", job.out.c_str());
     return 128 + result.signal;
   }
   if (job.baseline) std::printf("linear model: test accuracy %.2f %%\n", 100 * linear);
-  std::printf("test accuracy %.2f %%, top-5 %.2f %%, loss %.4f, %lld images, %s\n", 100 * last.test->top1,
-              100 * last.test->top5, last.test->loss, static_cast<long long>(last.test->images),
+  const Evaluation& last = *result.history.back().test;
+  std::printf("test %s, %lld images, %s\n", task.summary(last.scores).c_str(), static_cast<long long>(last.images),
               format_duration(result.seconds).c_str());
   if (!job.out.empty()) std::printf("saved in %s\n", job.out.c_str());
   return 0;
@@ -111,7 +118,7 @@ double linear_baseline(const TrainJob& job) {
   const auto model = models::make_model("linear", rng, shape_of(job.train->info()));
   const TrainResult result =
       train_model(*model, job.train, job.test, preprocessing_for(*model, job.train->info()), config, {.quiet = true});
-  return result.history.back().test->top1;
+  return result.history.back().test->at("top1");
 }
 
 int print_estimates(const TrainJob& job) {

@@ -1,4 +1,4 @@
-// Labelled images by number: the interface that training, evaluation and examples read, and its simplest forms.
+// Annotated images by number: the interface that training, evaluation and examples read, and its simplest forms.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "data/target.h"
 #include "tensor/tensor.h"
 
 namespace vitrail {
@@ -24,7 +25,7 @@ struct DatasetInfo {
 
 struct Sample {
   Tensor image;  // u8 [C, H, W]
-  int64_t label = 0;
+  Target target;
 };
 
 // sample() and label() may be called from several threads at once.
@@ -38,8 +39,8 @@ class Dataset {
   virtual int64_t size() const = 0;
   // Error(kValue) unless 0 <= index < size().
   virtual Sample sample(int64_t index) const = 0;
-  // sample(index).label, without the image where that is cheaper.
-  virtual int64_t label(int64_t index) const { return sample(index).label; }
+  // sample(index).target.label, without the image where that is cheaper.
+  virtual int64_t label(int64_t index) const { return sample(index).target.label; }
 
   const DatasetInfo& info() const { return info_; }
   const std::string& name() const { return info_.name; }

@@ -1,5 +1,5 @@
-// The fields of TrainConfig in one table: name, member, range and help. JSON, validation and the flags of `vitrail train` follow
-// from it: a new field is a member in train/config.h and a line here.
+// The fields of TrainConfig in one table: name, member, range and help. JSON, validation and the flags of `vitrail train`
+// follow from it: a new field is a member in train/config.h and a line here.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,8 @@ void for_each_recipe_field(Config& c, Fn&& fn) {
   fn("max_steps", c.max_steps, Count{0, int64_t{1} << 40}, "Stop after so many updates; 0: after the epochs", usual);
   fn("batch_size", c.batch_size, Count{1, int64_t{1} << 20}, "Images per update", usual);
   fn("seed", c.seed, Count{0, INT64_MAX}, "The run is a function of it", usual);
-  fn("precision", c.precision, Choice{}, "f32, or bf16: operands of the products of linear layers and attention in bf16", usual);
+  fn("precision", c.precision, Choice{}, "f32, or bf16: operands of the products of linear layers and attention in bf16",
+     usual);
   fn("optimizer", c.optimizer, Choice{}, "adamw, adam, sgd, lion, rmsprop", usual);
   fn("lr", c.lr, Amount{}, "Highest learning rate", usual);
   fn("weight_decay", c.weight_decay, Amount{}, "On matrices only", usual);

@@ -1,25 +1,27 @@
 // The log of a run: one line of JSON per epoch.
 #pragma once
 
-#include <cstdio>
 #include <string>
 
 namespace vitrail {
 
-// Every line is on its way to the disk before append() returns; a full disk is an Error(kIo), not silence.
+// Lines are added at the end of the file; what stands there is never cut off. Every line has been given to the system when
+// append() returns.
 class EpochLog {
  public:
-  // Starts the file anew. An empty path: nothing is written.
+  // Makes the file if it is missing. An empty path: nothing is written. Error(kIo) if it cannot be opened, is a link, or is
+  // no regular file.
   explicit EpochLog(const std::string& path);
   ~EpochLog();
   EpochLog(const EpochLog&) = delete;
   EpochLog& operator=(const EpochLog&) = delete;
 
+  // Error(kIo) if the line cannot be written whole: a full disk is not silence.
   void append(const std::string& line);
 
  private:
   std::string path_;
-  std::FILE* file_ = nullptr;
+  int fd_ = -1;
 };
 
 }  // namespace vitrail

@@ -1,11 +1,10 @@
+#include "train/evaluate.h"
+
 #include <cmath>
 
 #include "autograd/node.h"
-#include "autograd/ops.h"
-#include "data/loader.h"
-#include "train/metrics.h"
 #include "train/printable.h"
-#include "train/trainer.h"
+#include "train/task/classification.h"
 
 namespace vitrail {
 
@@ -19,27 +18,30 @@ Preprocessing preprocessing_for(const models::Classifier& model, const DatasetIn
   return result;
 }
 
+Evaluation evaluate(Task& task, DatasetPtr dataset, int64_t batch_size) {
+  task.check_data(*dataset);
+  const NoGradGuard no_grad;
+  const nn::EvalGuard evaluation(task.model());
+  Loader loader = make_loader(task, dataset, {.batch_size = batch_size, .train = false});
+  const std::unique_ptr<Metric> metric = task.metric();
+  for (int64_t i = 0; i < loader.batches(); ++i) {
+    const Batch batch = loader.batch(0, i);
+    metric->add(batch, task.predict(batch));
+  }
+  Evaluation result{metric->result(), loader.samples(), metric->notes()};
+  for (const Score& entry : result.scores)
+    check(std::isfinite(entry.value), ErrorKind::kNumeric, "evaluate", "the ", entry.label, " is not finite: it is ",
+          printable(entry.value), " over ", loader.samples(), " images of ", dataset->name(),
+          ". Hint: look at the model's weights and at mean and std of its preprocessing.");
+  return result;
+}
+
 Evaluation evaluate(models::Classifier& model, DatasetPtr dataset, const Preprocessing& preprocessing, int64_t batch_size) {
   check(model.num_classes() == dataset->num_classes(), ErrorKind::kValue, "evaluate",
         "model and data have different classes: model has ", model.num_classes(), ", ", dataset->name(), " has ",
         dataset->num_classes(), ".");
-  const NoGradGuard no_grad;
-  const nn::EvalGuard evaluation(model);
-  Loader loader(dataset, Transform{preprocessing, {}}, {.batch_size = batch_size, .train = false});
-  int64_t correct1 = 0, correct5 = 0;
-  RunningMean loss;
-  for (int64_t i = 0; i < loader.batches(); ++i) {
-    const Batch batch = loader.batch(0, i);
-    const Variable logits = model(batch.images);
-    correct1 += count_top_k(logits.value(), batch.labels, 1);
-    correct5 += count_top_k(logits.value(), batch.labels, 5);
-    loss.add(cross_entropy(logits, batch.labels).item(), static_cast<double>(batch.labels.numel()));
-  }
-  check(std::isfinite(loss.mean()), ErrorKind::kNumeric, "evaluate", "the loss is not finite: it is ", printable(loss.mean()),
-        " over ", loader.samples(), " images of ", dataset->name(),
-        ". Hint: look at the model's weights and at mean and std of its preprocessing.");
-  const double images = loss.samples();
-  return {static_cast<double>(correct1) / images, static_cast<double>(correct5) / images, loss.mean(), loader.samples()};
+  ClassificationTask task(model, {preprocessing, dataset->class_names(), {}, 0});
+  return evaluate(task, std::move(dataset), batch_size);
 }
 
 }  // namespace vitrail

@@ -19,11 +19,14 @@ double top_k_accuracy(const Tensor& logits, const Tensor& target, int64_t k = 1)
 // The mean of values that stand for different numbers of samples: the last, smaller batch of an epoch weighs less.
 class RunningMean {
  public:
+  RunningMean() = default;
+  RunningMean(double sum, double samples) : sum_(sum), samples_(samples) {}
   void add(double value, double samples = 1) {
     sum_ += value * samples;
     samples_ += samples;
   }
   double mean() const { return samples_ > 0 ? sum_ / samples_ : 0; }
+  double sum() const { return sum_; }
   double samples() const { return samples_; }
 
  private:

@@ -51,13 +51,13 @@ std::string format_progress(const ProgressState& s, int width) {
   const Part parts[] = {{3, number("epoch %lld/%lld", count(s.epoch), count(s.epochs))},
                         {0, number("step %lld/%lld", count(s.step), count(s.steps))},
                         {1, std::isfinite(s.loss) ? number("loss %.3f", s.loss) : "loss not finite"},
-                        {4, number("top-1 %.1f %%", 100 * s.top1)},
+                        {4, s.scores},
                         {5, number("%.0f images/s", s.images_per_second)},
                         {2, format_duration(s.seconds_left) + " left"}};
   for (int kept = 5; kept >= 0; --kept) {
     std::string line;
     for (const Part& part : parts)
-      if (part.rank <= kept) line += (line.empty() ? "" : "  ") + part.text;
+      if (part.rank <= kept && !part.text.empty()) line += (line.empty() ? "" : "  ") + part.text;
     if (width <= 0 || static_cast<int>(line.size()) < width || kept == 0) return line;
   }
   return "";

@@ -12,7 +12,7 @@ struct ProgressState {
   int64_t epoch = 0, epochs = 0;  // epoch counts from 1 here
   int64_t step = 0, steps = 0;    // updates done and to do in the whole run
   double loss = 0;                // running mean of the epoch
-  double top1 = 0;                // running mean of the epoch, in [0, 1]
+  std::string scores{};           // what the task reports beside the loss: "top-1 81.2 %"
   double images_per_second = 0;
   double seconds_left = 0;
 };

@@ -2,8 +2,6 @@
 
 #include <chrono>
 
-#include "autograd/ops.h"
-#include "data/loader.h"
 #include "nn/norm.h"
 #include "nn/registration.h"
 #include "tensor/product/precision.h"
@@ -14,6 +12,7 @@
 #include "train/optim/clip.h"
 #include "train/optim/ema.h"
 #include "train/progress.h"
+#include "train/task/classification.h"
 
 namespace vitrail {
 
@@ -24,124 +23,262 @@ using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 // A last batch of one image joins the one before it in a model with batch norm, which could not train on it.
-LoaderOptions loader_options(const TrainConfig& config, models::Classifier& model) {
+LoaderOptions loader_options(const TrainConfig& config, nn::Module& model) {
   return {.batch_size = config.batch_size, .seed = config.seed, .train = true, .join_last_one = nn::has_batch_norm(model)};
 }
 
-// One run: what train_model is made of.
-class Run {
+nn::StateDict cloned(const nn::StateDict& state) {
+  nn::StateDict result;
+  for (const auto& [name, tensor] : state) result.emplace_back(name, clone(tensor));
+  return result;
+}
+
+// Means over the images of an epoch: of the loss, and of what the task reports beside it.
+class EpochMeans {
  public:
-  Run(models::Classifier& model, DatasetPtr train, DatasetPtr test, const Preprocessing& preprocessing,
-      const TrainConfig& config, const TrainCallbacks& callbacks)
-      : model_(model),
+  using Sums = std::vector<std::pair<std::string, double>>;
+  EpochMeans() = default;
+  explicit EpochMeans(const Sums& sums) {
+    if (sums.size() < 2) return;
+    const double images = sums[0].second;
+    loss_ = RunningMean(sums[1].second, images);
+    for (size_t i = 2; i < sums.size(); ++i) {
+      parts_.push_back({sums[i].first, sums[i].first});
+      means_.emplace_back(sums[i].second, images);
+    }
+  }
+
+  void add(double loss, const Scores& parts, double images) {
+    loss_.add(loss, images);
+    parts_ = parts;
+    means_.resize(parts.size());
+    for (size_t i = 0; i < parts.size(); ++i) means_[i].add(parts[i].value, images);
+  }
+  double loss() const { return loss_.mean(); }
+  Scores parts() const {
+    Scores result = parts_;
+    for (size_t i = 0; i < result.size(); ++i) result[i].value = means_[i].mean();
+    return result;
+  }
+  Sums sums() const {
+    Sums result{{"images", loss_.samples()}, {"loss", loss_.sum()}};
+    for (size_t i = 0; i < parts_.size(); ++i) result.emplace_back(parts_[i].name, means_[i].sum());
+    return result;
+  }
+
+ private:
+  RunningMean loss_;
+  Scores parts_;  // names and labels
+  std::vector<RunningMean> means_;
+};
+
+}  // namespace
+
+class Trainer::Run {
+ public:
+  Run(Task& task, const DatasetPtr& train, DatasetPtr test, const TrainConfig& config, const TrainCallbacks& callbacks)
+      : task_(task),
+        train_(train),
         test_(std::move(test)),
-        preprocessing_(preprocessing),
         config_(config),
         callbacks_(callbacks),
-        loader_(train, Transform{preprocessing, {config.crop_padding, config.mirror}},
-                loader_options(config, model)),
-        optimizer_(make_optimizer(config, model)),
-        steps_(total_steps(config, train->size(), model)),
+        loader_(make_loader(task, train, loader_options(config, task.model()))),
+        optimizer_(make_optimizer(config, task.model())),
+        steps_(total_steps(config, train->size(), task.model())),
         epochs_((steps_ + loader_.batches() - 1) / loader_.batches()),
         schedule_(make_schedule(config, steps_, loader_.batches())),
         progress_(callbacks.quiet),
         log_(callbacks.log_path) {
-    if (config.ema_decay > 0) ema_.emplace(model, config.ema_decay);
+    if (config.ema_decay > 0) ema_.emplace(task.model(), config.ema_decay);
   }
 
   TrainResult run() {
-    // A part that the caller put into evaluation (a frozen batch norm) stays there; a model that is in evaluation as a whole
-    // (a loaded one) is switched.
-    if (!model_.training()) model_.train();
     progress_.line(describe(optimizer_->groups()) +
                    cat(steps_, " updates in ", epochs_, " epochs of ", loader_.samples(), " images"));
-    for (int64_t epoch = 0; epoch < epochs_ && !result_.signal; ++epoch) train_epoch(epoch);
-    if (ema_) ema_->swap();
-    model_.eval();
+    for (const std::string& note : task_.notes(*train_)) progress_.line("note: " + note);
+    while (!result_.signal && step()) {
+    }
+    if (ema_ && !ema_->swapped()) ema_->swap();
+    task_.model().eval();
+    result_.steps = step_;
     result_.seconds = seconds_since(start_);
+    if (!result_.signal && !result_.history.empty() && result_.history.back().test)
+      for (const std::string& note : result_.history.back().test->notes) progress_.line("note: " + note);
     return std::move(result_);
   }
 
- private:
-  void train_epoch(int64_t epoch) {
-    report_ = {.epoch = epoch + 1};
-    loss_ = top1_ = {};
-    const Clock::time_point start = Clock::now();
-    for (int64_t i = 0; i < loader_.batches() && result_.steps < steps_ && !result_.signal; ++i) {
-      train_step(loader_.batch(epoch, i));
-      report_.images_per_second = loss_.samples() / seconds_since(start);
-      show_progress();
-      result_.signal = interrupt_signal();
-    }
-    finish_epoch();
+  bool step() {
+    if (step_ == steps_) return false;
+    if (ema_ && ema_->swapped()) ema_->swap();
+    // A part that the caller put into evaluation (a frozen batch norm) stays there; a model that is in evaluation as a whole
+    // (a loaded one, or one after run()) is switched.
+    if (!task_.model().training()) task_.model().train();
+    const PrecisionGuard precision(precision_from_name(config_.precision));
+    const int64_t epoch = step_ / loader_.batches(), batch = step_ % loader_.batches();
+    if (batch == 0 || !epoch_started_) start_epoch(epoch, batch);
+    update(loader_.batch(epoch, batch));
+    report_.images_per_second = images_here_ / seconds_since(epoch_start_);
+    show_progress();
+    result_.signal = interrupt_signal();
+    if (step_ % loader_.batches() == 0 || step_ == steps_ || result_.signal) finish_epoch();
+    return true;
   }
 
-  void train_step(const Batch& batch) {
+  RunState state() {
+    RunState s;
+    s.task = task_.name();
+    s.config = config_;
+    s.step = step_;
+    s.epoch = step_ / loader_.batches();
+    s.batch = step_ % loader_.batches();
+    // Inside on_epoch, and after run(), the averages stand in the model, and the weights in the Ema.
+    const bool swapped = ema_ && ema_->swapped();
+    if (swapped) ema_->swap();
+    s.weights = cloned(task_.model().state_dict());
+    s.optimizer = cloned(optimizer_->state());
+    if (ema_) s.average = cloned(ema_->state()), s.average_updates = ema_->updates();
+    if (swapped) ema_->swap();
+    s.sums = means_.sums();
+    s.best = best_;
+    s.best_step = best_step_;
+    return s;
+  }
+
+  void restore(const RunState& s) {
+    check_fits(s);
+    if (ema_ && ema_->swapped()) ema_->swap();
+    optimizer_->load_state(s.optimizer);
+    task_.model().load_state_dict(s.weights);
+    if (ema_) ema_->load_state(s.average), ema_->set_updates(s.average_updates);
+    step_ = s.step;
+    best_ = s.best;
+    best_step_ = s.best_step;
+    means_ = EpochMeans(s.sums);
+    epoch_started_ = false;
+  }
+
+ private:
+  // Only what can be told without changing anything; names and shapes of the tensors are compared here too.
+  void check_fits(const RunState& s) {
+    const RunState own = state();
+    const auto require = [](bool rule, const auto&... parts) { check(rule, ErrorKind::kValue, "restore", parts...); };
+    require(s.task == own.task, "the state is of another task: it is ", s.task, ", this run's is ", own.task, ".");
+    require(recipe_json(s.config) == recipe_json(config_), "the state is of another configuration: it is ",
+            recipe_json(s.config), ", this run's is ", recipe_json(config_), ".");
+    require(s.step >= 0 && s.step <= steps_, "step is outside [0, ", steps_, "]: it is ", s.step, ".");
+    require(s.epoch == s.step / loader_.batches() && s.batch == s.step % loader_.batches(), "step ", s.step, " is not batch ",
+            s.batch, " of epoch ", s.epoch, ": an epoch has ", loader_.batches(), " batches.");
+    for (const auto& [given, mine, what] :
+         {std::tuple(&s.weights, &own.weights, "weights"), {&s.average, &own.average, "average"}}) {
+      require(given->size() == mine->size(), what, " has ", given->size(), " tensors, this run has ", mine->size(), ".");
+      for (size_t i = 0; i < mine->size(); ++i) {
+        const auto& [name, tensor] = (*given)[i];
+        const auto& [own_name, own_tensor] = (*mine)[i];
+        require(name == own_name && tensor.shape() == own_tensor.shape() && tensor.dtype() == own_tensor.dtype(), what,
+                ": given is ", name, " ", tensor.shape(), ", this run has ", own_name, " ", own_tensor.shape(), ".");
+      }
+    }
+  }
+
+  void start_epoch(int64_t epoch, int64_t batch) {
+    report_ = {};
+    report_.epoch = epoch + 1;
+    if (batch == 0) means_ = {};
+    epoch_started_ = true;
+    images_here_ = 0;
+    epoch_start_ = Clock::now();
+  }
+
+  void update(const Batch& batch) {
     // Dropout is a function of (seed, step), whatever was drawn before.
-    default_rng() = Rng(config_.seed).at(static_cast<uint64_t>(result_.steps));
-    const Variable logits = model_(batch.images);
-    CrossEntropyOptions options;
-    options.label_smoothing = config_.label_smoothing;
-    const Variable loss = cross_entropy(logits, batch.labels, options);
-    if (result_.steps == 0) nn::check_registered(loss, model_);
+    default_rng() = Rng(config_.seed).at(static_cast<uint64_t>(step_));
+    const Loss loss = task_.loss(batch);
+    if (step_ == 0) nn::check_registered(loss.total, task_.model());
     optimizer_->zero_grad();
-    loss.backward();
+    loss.total.backward();
     report_.grad_norm = grad_norm(optimizer_->groups());
-    report_.lr = learning_rate(schedule_, result_.steps);
-    check_finite(loss.item(), report_.grad_norm, result_.steps);
+    report_.lr = learning_rate(schedule_, step_);
+    check_finite(loss.total.item(), report_.grad_norm, step_);
     optimizer_->step(report_.lr, clip_scale(report_.grad_norm, config_.clip_norm));
     if (ema_) ema_->update();
-    ++result_.steps;
-    const double images = static_cast<double>(batch.labels.numel());
-    loss_.add(loss.item(), images);
-    top1_.add(top_k_accuracy(logits.value(), batch.labels), images);
-    if (callbacks_.on_step) callbacks_.on_step(result_.steps, loss.item());
+    ++step_;
+    const double images = static_cast<double>(batch.size());
+    images_here_ += images;
+    means_.add(loss.total.item(), loss.parts, images);
+    if (callbacks_.on_step) callbacks_.on_step(step_, loss.total.item());
   }
 
   void show_progress() {
-    const double left = static_cast<double>((steps_ - result_.steps) * config_.batch_size);
-    progress_.update({report_.epoch, epochs_, result_.steps, steps_, loss_.mean(), top1_.mean(), report_.images_per_second,
-                      left / report_.images_per_second});
+    const double left = static_cast<double>((steps_ - step_) * config_.batch_size);
+    progress_.update({report_.epoch, epochs_, step_, steps_, means_.loss(), format_scores(means_.parts()),
+                      report_.images_per_second, left / report_.images_per_second});
   }
 
   void finish_epoch() {
     optimizer_->zero_grad();
-    report_.step = result_.steps;
-    report_.train_loss = loss_.mean();
-    report_.train_top1 = top1_.mean();
-    const EmaScope averaged(ema_ ? &*ema_ : nullptr);
-    const bool last = result_.steps == steps_;
+    report_.step = step_;
+    report_.train_loss = means_.loss();
+    report_.train = means_.parts();
+    const EmaScope averages(ema_ ? &*ema_ : nullptr);
     // Who pressed Ctrl-C does not want to wait for a test.
-    if (test_ && !result_.signal && (last || report_.epoch % config_.eval_every == 0))
-      report_.test = evaluate(model_, test_, preprocessing_);
+    if (test_ && !result_.signal && (step_ == steps_ || report_.epoch % config_.eval_every == 0)) test();
     report_.seconds = seconds_since(start_);
     progress_.line(format_epoch(report_, epochs_));
     log_.append(to_json_line(report_));
+    epoch_started_ = false;
     if (callbacks_.on_epoch) callbacks_.on_epoch(report_);
     result_.history.push_back(report_);
   }
 
-  models::Classifier& model_;
-  DatasetPtr test_;
-  const Preprocessing& preprocessing_;
-  const TrainConfig& config_;
-  const TrainCallbacks& callbacks_;
+  void test() {
+    report_.test = evaluate(task_, test_);
+    if (report_.test->scores.empty()) return;
+    const Score& first = report_.test->scores.front();
+    const double sign = first.larger_is_better ? 1 : -1;
+    if (!best_ || sign * first.value > sign * *best_) best_ = first.value, best_step_ = step_;
+  }
+
+  Task& task_;
+  DatasetPtr train_, test_;
+  const TrainConfig config_;
+  const TrainCallbacks callbacks_;
   Loader loader_;
   std::unique_ptr<Optimizer> optimizer_;
   int64_t steps_, epochs_;
   Schedule schedule_;
   Progress progress_;
   EpochLog log_;
+
+  // The state of the run, with the model's weights.
   std::optional<Ema> ema_;
-  Clock::time_point start_ = Clock::now();
+  int64_t step_ = 0;
+  EpochMeans means_;
+  std::optional<double> best_;
+  int64_t best_step_ = 0;
+
+  // What a resumed run does not need: times, the present report.
+  Clock::time_point start_ = Clock::now(), epoch_start_ = start_;
+  bool epoch_started_ = false;
+  double images_here_ = 0;
   EpochReport report_;
-  RunningMean loss_, top1_;
   TrainResult result_;
 };
 
-}  // namespace
+Trainer::Trainer(Task& task, DatasetPtr train, DatasetPtr test, const TrainConfig& config, const TrainCallbacks& callbacks) {
+  validate(config);
+  check(train != nullptr, ErrorKind::kValue, "train", "there is no training data.");
+  task.check_data(*train);
+  if (test) task.check_data(*test);
+  run_ = std::make_unique<Run>(task, train, std::move(test), config, callbacks);
+}
 
-int64_t total_steps(const TrainConfig& config, int64_t images, models::Classifier& model) {
+Trainer::~Trainer() = default;
+TrainResult Trainer::run() { return run_->run(); }
+bool Trainer::step() { return run_->step(); }
+RunState Trainer::state() const { return run_->state(); }
+void Trainer::restore(const RunState& state) { run_->restore(state); }
+
+int64_t total_steps(const TrainConfig& config, int64_t images, nn::Module& model) {
   const int64_t all = config.epochs * count_batches(images, loader_options(config, model));
   return config.max_steps > 0 ? std::min(all, config.max_steps) : all;
 }
@@ -152,8 +289,9 @@ TrainResult train_model(models::Classifier& model, DatasetPtr train, DatasetPtr 
   check(model.num_classes() == train->num_classes(), ErrorKind::kValue, "train",
         "model and data have different classes: model has ", model.num_classes(), ", ", train->name(), " has ",
         train->num_classes(), ".");
-  const PrecisionGuard precision(precision_from_name(config.precision));
-  return Run(model, std::move(train), std::move(test), preprocessing, config, callbacks).run();
+  ClassificationTask task(model,
+                          {preprocessing, train->class_names(), {config.crop_padding, config.mirror}, config.label_smoothing});
+  return Trainer(task, std::move(train), std::move(test), config, callbacks).run();
 }
 
 }  // namespace vitrail

@@ -192,7 +192,7 @@ int64_t GlyphDataset::label(int64_t index) const {
 
 Sample GlyphDataset::sample(int64_t index) const {
   Sample result{empty({1, kGlyphSize, kGlyphSize}, Dtype::u8, "glyphs"), label(index)};
-  draw_glyph(result.label, drawn_rng(seed_, train_).at(static_cast<uint64_t>(index)),
+  draw_glyph(result.target.label, drawn_rng(seed_, train_).at(static_cast<uint64_t>(index)),
              {result.image.mutable_data<uint8_t>(), kPixels});
   return result;
 }

@@ -156,8 +156,9 @@ SavedModel read_saved_model(const std::string& path) {
   return saved;
 }
 
-LoadedModel load_model(const std::string& path) {
-  SavedModel saved = read_saved_model(path);
+LoadedModel load_model(const std::string& path) { return build_classifier(read_saved_model(path)); }
+
+LoadedModel build_classifier(SavedModel saved) {
   const std::string task = ModelCard{}.task;
   if (saved.card.task != task)
     bad_file(saved.file, "the model's task is ", escaped(saved.card.task, 60), "; this command reads models for ", task, ".");

@@ -56,6 +56,7 @@ SavedModel read_saved_model(const std::string& path);
 // read_saved_model, built. Error(kData) too if the task is not classification, or names or shapes of the weights differ from
 // the architecture's (all of them are listed).
 LoadedModel load_model(const std::string& path);
+LoadedModel build_classifier(SavedModel saved);
 
 // Error(kNumeric) naming the first tensor of `state` that holds NaN or infinity, and `where`.
 void check_finite_weights(const char* op, const nn::StateDict& state, const std::string& where = "");

@@ -32,7 +32,7 @@ TEST_CASE("a data set in memory hands out its images and labels") {
   CHECK(data->num_classes() == 2);
   CHECK(data->sample(3).image.shape() == Shape{1, 1, 2});
   CHECK(data->sample(3).image.at({0, 0, 1}) == 3);
-  CHECK(data->sample(3).label == 1);
+  CHECK(data->sample(3).target.label == 1);
   CHECK_SAYS(refusal(ErrorKind::kValue, [&] { data->sample(8); }), "there is no sample 8: there are 8");
   CHECK_SAYS(refusal(ErrorKind::kValue, [&] { data->label(-1); }), "there is no sample -1");
 }

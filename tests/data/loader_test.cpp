@@ -119,6 +119,46 @@ TEST_CASE("evaluation keeps the order and leaves the images alone") {
   }
 }
 
+TEST_CASE("a batch keeps each sample's target and number beside its picture") {
+  Loader loader = glyph_loader(10, {.batch_size = 4, .seed = 2});
+  const Batch batch = loader.batch(1, 2);  // the short last one
+  REQUIRE(batch.size() == 2);
+  for (int64_t i = 0; i < 2; ++i) {
+    CHECK(batch.targets[i].label == loader.dataset().label(batch.indices[i]));
+    CHECK(batch.labels.at({i}) == static_cast<double>(batch.targets[i].label));
+  }
+}
+
+TEST_CASE("a loader prepares and collates as it is told") {
+  const auto data = std::make_shared<SceneDataset>(1, false, 6, 32);
+  const Prepare prepare = [](const Sample& sample, const Rng* rng) {
+    Target target = sample.target;
+    target.captions = {rng ? "train" : "test"};
+    return Example{ones({1, 2, 2}), std::move(target)};
+  };
+  const Collate collate = [](std::vector<Example> examples) {
+    std::reverse(examples.begin(), examples.end());
+    return collate_examples(std::move(examples));
+  };
+  for (const bool train : {false, true}) {
+    Loader loader(data, prepare, collate, {.batch_size = 3, .train = train});
+    const Batch batch = loader.batch(0, 1);
+    CHECK(batch.images.shape() == Shape{3, 1, 2, 2});
+    CHECK(batch.targets[0].captions[0] == (train ? "train" : "test"));
+    if (!train) CHECK(batch.indices == std::vector<int64_t>{5, 4, 3});
+  }
+}
+
+TEST_CASE("images of different shapes make no batch") {
+  CHECK_SAYS(refusal(ErrorKind::kShape,
+                     [] {
+                       collate_examples({{ones({1, 2, 2}), {}, 7}, {ones({1, 2, 3}), {}, 9}});
+                     }),
+             "image 7 is [1, 2, 2], image 9 is [1, 2, 3]");
+  CHECK_SAYS(refusal(ErrorKind::kValue, [] { collate_examples({{ones({1}, Dtype::f64), {}, 7}}); }), "image 7 is f64");
+  CHECK_SAYS(refusal(ErrorKind::kValue, [] { collate_examples({}); }), "no examples");
+}
+
 TEST_CASE("a loader refuses what cannot be loaded") {
   const auto message = [](LoaderOptions options) { return refusal(ErrorKind::kValue, [&] { glyph_loader(10, options); }); };
   CHECK_SAYS(message({.batch_size = 0}), "batch_size must be in [1, 1048576]: it is 0");

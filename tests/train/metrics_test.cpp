@@ -79,8 +79,10 @@ TEST_CASE("the progress line is shorter than the terminal is wide, and keeps ste
 }
 
 TEST_CASE("progress reads like a sentence") {
-  CHECK(format_progress({3, 10, 1407, 4690, 0.6134, 0.8123, 4120.4, 112}) ==
+  CHECK(format_progress({3, 10, 1407, 4690, 0.6134, "top-1 81.2 %", 4120.4, 112}) ==
         "epoch 3/10  step 1407/4690  loss 0.613  top-1 81.2 %  4120 images/s  1:52 left");
+  // A NaN with its sign bit set reads like any other.
+  CHECK(format_progress({.loss = std::copysign(std::nan(""), -1)}).find("-nan") == std::string::npos);
   CHECK(format_duration(7) == "0:07");
   CHECK(format_duration(11261) == "3:07:41");
   CHECK(format_duration(std::nan("")) == "?");

@@ -63,6 +63,7 @@ void Ema::update() {
 }
 
 void Ema::swap() {
+  swapped_ = !swapped_;
   for (size_t i = 0; i < parameters_.size(); ++i) {
     Tensor mine = averages_[i];
     averages_[i] = parameters_[i].parameter->value();

@@ -23,6 +23,8 @@ class Ema {
 
   // Exchanges the module's weights with the averages, without a copy. Call it again to go back.
   void swap();
+  // True while the averages stand in the module.
+  bool swapped() const { return swapped_; }
 
   int64_t updates() const { return updates_; }
   void set_updates(int64_t updates) { updates_ = updates; }
@@ -37,6 +39,7 @@ class Ema {
   std::vector<Tensor> averages_;  // of parameters_, then of buffers_
   double decay_;
   int64_t updates_ = 0;
+  bool swapped_ = false;
 };
 
 // Swaps the averages in for the length of a scope; does nothing for a null pointer.

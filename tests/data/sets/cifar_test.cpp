@@ -39,7 +39,7 @@ TEST_CASE("the five CIFAR-10 batches are one set, in order") {
   write_batches(folder, 3);
   const DatasetPtr data = read_cifar_folder(folder.path(), CifarKind::k10, true, info_of(10));
   CHECK(data->size() == 15);
-  CHECK(data->sample(4).label == 1);
+  CHECK(data->sample(4).target.label == 1);
   CHECK(data->sample(4).image.at({2, 31, 31}) == 1);
 }
 
@@ -47,7 +47,7 @@ TEST_CASE("CIFAR-100 takes the fine label") {
   const Folder folder;
   folder.write("test.bin", records(60, 2, 100));
   const DatasetPtr data = read_cifar_folder(folder.path(), CifarKind::k100, false, info_of(100));
-  CHECK(data->sample(57).label == 57);
+  CHECK(data->sample(57).target.label == 57);
 }
 
 TEST_CASE("CIFAR class names come from the names file, which must be complete") {

@@ -109,7 +109,7 @@ TEST_CASE("a folder is read under each of the usual names") {
       folder.write(cat("t10k-labels", middle, "idx1-ubyte", end), packed ? gzip_bytes(labels) : labels);
       const DatasetPtr data = read_mnist_folder(folder.path(), "t10k", small_info());
       CHECK(data->size() == 6);
-      CHECK(data->sample(5).label == 2);
+      CHECK(data->sample(5).target.label == 2);
       CHECK(data->sample(5).image.at({0, 0, 0}) == 60);
     }
   }

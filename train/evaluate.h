@@ -1,0 +1,34 @@
+// The test of a model on a data set.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "data/dataset.h"
+#include "data/preprocessing.h"
+#include "models/classifier.h"
+#include "train/task/task.h"
+
+namespace vitrail {
+
+struct Evaluation {
+  Scores scores;
+  int64_t images = 0;
+  std::vector<std::string> notes{};  // Metric::notes()
+
+  // scores by name: at("top1"). Error(kValue) if there is none.
+  double at(const std::string& name) const { return score(scores, name); }
+};
+
+// Runs every image of the data set through the task's model once, in evaluation mode and without gradients; the mode is set
+// back afterwards. The result does not depend on the number of threads. Error(kValue) if the data does not fit the model,
+// Error(kNumeric) if a score is not finite.
+Evaluation evaluate(Task& task, DatasetPtr dataset, int64_t batch_size = 256);
+// Of a classifier: scores top1, top5, loss (cross-entropy without label smoothing).
+Evaluation evaluate(models::Classifier& model, DatasetPtr dataset, const Preprocessing& preprocessing,
+                    int64_t batch_size = 256);
+
+// The data set's own statistics, at the size and with the channels that the model wants.
+Preprocessing preprocessing_for(const models::Classifier& model, const DatasetInfo& info);
+
+}  // namespace vitrail

@@ -1,0 +1,179 @@
+#include "train/task/classification.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "autograd/ops.h"
+#include "base/file.h"
+#include "data/image/image.h"
+#include "tensor/ops.h"
+#include "train/metrics.h"
+
+namespace vitrail {
+
+namespace {
+
+class ClassificationMetric final : public Metric {
+ public:
+  explicit ClassificationMetric(int64_t classes) : truths_(static_cast<size_t>(classes)) {}
+
+  void add(const Batch& batch, const std::vector<Prediction>& predictions) override {
+    std::vector<Tensor> rows;
+    for (const Prediction& prediction : predictions) rows.push_back(prediction.logits);
+    const Tensor logits = stack(rows, 0);
+    correct1_ += count_top_k(logits, batch.labels, 1);
+    correct5_ += count_top_k(logits, batch.labels, 5);
+    loss_.add(cross_entropy(Variable(logits), batch.labels).item(), static_cast<double>(batch.size()));
+    for (const Target& target : batch.targets) ++truths_.at(static_cast<size_t>(target.label));
+  }
+
+  Scores result() const override {
+    const double images = loss_.samples();
+    return {{"top1", "top-1", static_cast<double>(correct1_) / images, ScoreUnit::kPart},
+            {"top5", "top-5", static_cast<double>(correct5_) / images, ScoreUnit::kPart},
+            {"loss", "loss", loss_.mean(), ScoreUnit::kNumber, false}};
+  }
+
+  // Within two standard deviations of what the most frequent class alone would give.
+  std::vector<std::string> notes() const override {
+    const double images = loss_.samples();
+    const double chance = static_cast<double>(*std::max_element(truths_.begin(), truths_.end())) / images;
+    const double accuracy = static_cast<double>(correct1_) / images;
+    if (accuracy > chance + 2 * std::sqrt(chance * (1 - chance) / images)) return {};
+    char text[96];
+    std::snprintf(text, sizeof text, "test accuracy %.1f %% is no better than always naming one class (%.1f %%)",
+                  100 * accuracy, 100 * chance);
+    return {cat(text,
+                ". Usual causes: too few updates, a learning rate that is too high or too low, labels that do not belong "
+                "to the images, images that the preprocessing makes all alike.")};
+  }
+
+ private:
+  int64_t correct1_ = 0, correct5_ = 0;
+  RunningMean loss_;
+  std::vector<int64_t> truths_;  // images of each class
+};
+
+void fill_rectangle(Tensor& picture, int64_t top, int64_t bottom, int64_t right, const uint8_t (&colour)[3]) {
+  const int64_t H = picture.size(1), W = picture.size(2);
+  uint8_t* pixels = picture.mutable_data<uint8_t>();
+  for (int64_t c = 0; c < 3; ++c)
+    for (int64_t y = top; y < bottom; ++y) std::fill_n(pixels + (c * H + y) * W, right, colour[c]);
+}
+
+}  // namespace
+
+ClassificationOptions classification_options(const TrainConfig& config, const Preprocessing& preprocessing,
+                                             std::vector<std::string> class_names) {
+  return {preprocessing, std::move(class_names), {config.crop_padding, config.mirror}, config.label_smoothing};
+}
+
+ClassificationTask::ClassificationTask(models::Classifier& model, ClassificationOptions options)
+    : model_(std::shared_ptr<models::Classifier>(), &model),
+      options_(std::move(options)),
+      prepare_(prepare_with({options_.preprocessing, options_.augmentation})) {
+  const auto names = static_cast<int64_t>(options_.class_names.size());
+  check(names == model.num_classes(), ErrorKind::kValue, kClassification, "class names and model differ: ", names,
+        " names, the model has ", model.num_classes(), " classes.");
+}
+
+ClassificationTask::ClassificationTask(std::unique_ptr<models::Classifier> model, ClassificationOptions options)
+    : ClassificationTask(*model, std::move(options)) {
+  model_ = std::move(model);
+}
+
+void ClassificationTask::check_data(const Dataset& data) const {
+  check(model_->num_classes() == data.num_classes(), ErrorKind::kValue, "train",
+        "model and data have different classes: model has ", model_->num_classes(), ", ", data.name(), " has ",
+        data.num_classes(), ".");
+}
+
+std::vector<std::string> ClassificationTask::notes(const Dataset& train) const {
+  if (train.size() < 2 || train.num_classes() < 2) return {};
+  const int64_t first = train.label(0);
+  for (int64_t i = 1; i < train.size(); ++i)
+    if (train.label(i) != first) return {};
+  return {cat("all ", train.size(), " training images have the label ", escaped(train.class_names().at(first), 60),
+              ": there is nothing to tell apart. Usual causes: a wrong label file, or the first images of a sorted set "
+              "(--limit).")};
+}
+
+Loss ClassificationTask::loss(const Batch& batch) {
+  const Variable logits = (*model_)(batch.images);
+  CrossEntropyOptions options;
+  options.label_smoothing = options_.label_smoothing;
+  return {cross_entropy(logits, batch.labels, options),
+          {{"top1", "top-1", top_k_accuracy(logits.value(), batch.labels), ScoreUnit::kPart}}};
+}
+
+std::vector<Prediction> ClassificationTask::predict(const Batch& batch) {
+  const Tensor logits = (*model_)(batch.images).value();
+  std::vector<Prediction> predictions(static_cast<size_t>(batch.size()));
+  for (int64_t i = 0; i < batch.size(); ++i) predictions[i].logits = select(logits, 0, i);
+  return predictions;
+}
+
+std::unique_ptr<Metric> ClassificationTask::metric() const {
+  return std::make_unique<ClassificationMetric>(model_->num_classes());
+}
+
+std::string ClassificationTask::summary(const Scores& scores) const {
+  Scores renamed = scores;
+  for (Score& entry : renamed)
+    if (entry.name == "top1") entry.label = "accuracy";
+  return format_scores(renamed, 4);
+}
+
+std::vector<ClassificationTask::Answer> ClassificationTask::answers(const Prediction& prediction, int64_t top) const {
+  const Tensor probabilities = softmax(unsqueeze(prediction.logits, 0));
+  const auto [values, classes] = topk(probabilities, std::min(top, model_->num_classes()));
+  std::vector<Answer> result;
+  for (int64_t i = 0; i < values.size(1); ++i) result.push_back({static_cast<int64_t>(classes.at({0, i})), values.at({0, i})});
+  return result;
+}
+
+std::string ClassificationTask::to_text(const Prediction& prediction, int64_t top) const {
+  std::string line;
+  for (const Answer& answer : answers(prediction, top)) {
+    char percent[32];
+    std::snprintf(percent, sizeof percent, " %.1f %%", 100 * answer.probability);
+    line += (line.empty() ? "" : ", ") + options_.class_names[answer.index] + percent;
+  }
+  return line;
+}
+
+void ClassificationTask::to_json(JsonWriter& json, const Prediction& prediction, int64_t top) const {
+  json.begin_array();
+  for (const auto& [index, probability] : answers(prediction, top))
+    json.begin_object()
+        .field("class", options_.class_names[index])
+        .field("index", index)
+        .field("probability", probability)
+        .end_object();
+  json.end_array();
+}
+
+Tensor ClassificationTask::draw(const Sample& sample, const Prediction& prediction) const {
+  constexpr int64_t kBars = 3, kBarHeight = 4, kGap = 1;
+  constexpr uint8_t kGreen[] = {0, 158, 115}, kRed[] = {213, 94, 0}, kGrey[] = {128, 128, 128};
+  const Tensor picture = convert_channels(sample.image, 3);
+  const int64_t H = picture.size(1), W = picture.size(2);
+  const std::vector<Answer> best = answers(prediction, kBars);
+  Tensor result = zeros({3, H + static_cast<int64_t>(best.size()) * (kBarHeight + kGap), W}, Dtype::u8);
+  Tensor place = slice(result, 1, 0, H);
+  copy_(place, picture);
+  for (size_t i = 0; i < best.size(); ++i) {
+    const int64_t top = H + kGap + static_cast<int64_t>(i) * (kBarHeight + kGap);
+    const auto& colour = sample.target.label < 0 ? kGrey : sample.target.label == best[i].index ? kGreen : kRed;
+    fill_rectangle(result, top, top + kBarHeight, std::llround(best[i].probability * static_cast<double>(W)), colour);
+  }
+  return result;
+}
+
+std::unique_ptr<Task> make_classification(SavedModel saved) {
+  LoadedModel loaded = build_classifier(std::move(saved));
+  return std::make_unique<ClassificationTask>(std::move(loaded.model),
+                                              ClassificationOptions{loaded.card.preprocessing, loaded.card.class_names, {}, 0});
+}
+
+}  // namespace vitrail

@@ -1,0 +1,71 @@
+// Classification: one label per picture, cross-entropy, top-k accuracy.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "models/classifier.h"
+#include "train/config.h"
+#include "train/task/task.h"
+
+namespace vitrail {
+
+constexpr const char* kClassification = "classification";
+
+struct ClassificationOptions {
+  Preprocessing preprocessing;
+  std::vector<std::string> class_names;
+  Augmentation augmentation{};
+  double label_smoothing = 0;  // of the training loss; the metric's loss is without
+};
+
+// With the augmentation and the label smoothing of a run's configuration.
+ClassificationOptions classification_options(const TrainConfig& config, const Preprocessing& preprocessing,
+                                             std::vector<std::string> class_names);
+
+// Scores: top1, top5, loss (cross-entropy without label smoothing).
+class ClassificationTask final : public Task {
+ public:
+  // The model must outlive the task. Error(kValue) if the model's size, channels or classes differ from the options'.
+  ClassificationTask(models::Classifier& model, ClassificationOptions options);
+  ClassificationTask(std::unique_ptr<models::Classifier> model, ClassificationOptions options);
+
+  std::string name() const override { return kClassification; }
+  models::Classifier& model() override { return *model_; }
+  std::string architecture() const override { return model_->config_json(); }
+  ModelCard card() const override { return {options_.preprocessing, options_.class_names, "{}", name()}; }
+  const ClassificationOptions& options() const { return options_; }
+
+  void check_data(const Dataset& data) const override;
+  std::vector<std::string> notes(const Dataset& train) const override;
+  Example prepare(const Sample& sample, const Rng* rng) const override { return prepare_(sample, rng); }
+  Loss loss(const Batch& batch) override;
+  std::vector<Prediction> predict(const Batch& batch) override;
+  std::unique_ptr<Metric> metric() const override;
+
+  std::string summary(const Scores& scores) const override;
+  // "shoe 98.1 %, boot 1.2 %"
+  std::string to_text(const Prediction& prediction, int64_t top) const override;
+  // [{"class": .., "index": .., "probability": ..}, ...]
+  void to_json(JsonWriter& json, const Prediction& prediction, int64_t top) const override;
+  // The picture above one bar for each of the most probable classes: green is the truth, red another, grey if none is known.
+  Tensor draw(const Sample& sample, const Prediction& prediction) const override;
+
+ private:
+  struct Answer {
+    int64_t index;
+    double probability;
+  };
+  // Most probable first; of equal ones the lower class.
+  std::vector<Answer> answers(const Prediction& prediction, int64_t top) const;
+
+  std::shared_ptr<models::Classifier> model_;
+  ClassificationOptions options_;
+  Prepare prepare_;
+};
+
+// From a saved model. Error(kData) if it does not fit together.
+std::unique_ptr<Task> make_classification(SavedModel saved);
+
+}  // namespace vitrail

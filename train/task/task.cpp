@@ -1,0 +1,63 @@
+#include "train/task/task.h"
+
+#include "autograd/node.h"
+#include "base/file.h"
+#include "tensor/ops.h"
+#include "train/task/classification.h"
+
+namespace vitrail {
+
+namespace {
+
+using MakeTask = std::unique_ptr<Task> (*)(SavedModel saved);
+
+// The one place that knows the tasks by name.
+struct TaskEntry {
+  const char* name;
+  MakeTask make;
+};
+constexpr TaskEntry kTasks[] = {{kClassification, make_classification}};
+
+void check_finite_prediction(const Tensor& part) {
+  if (!part.defined() || !is_float(part.dtype()) || part.numel() == 0) return;
+  check(min(isfinite(part)).item() == 1, ErrorKind::kNumeric, "predict",
+        "the model's answer is not finite. Hint: look at its weights and at mean and std of its preprocessing.");
+}
+
+}  // namespace
+
+std::vector<std::string> Task::notes(const Dataset&) const { return {}; }
+
+Batch Task::collate(std::vector<Example> examples) const { return collate_examples(std::move(examples)); }
+
+std::string Task::summary(const Scores& scores) const { return format_scores(scores, 4); }
+
+Prediction predict_one(Task& task, const Tensor& picture) {
+  const NoGradGuard no_grad;
+  std::vector<Example> one;
+  one.push_back(task.prepare({picture, {}}, nullptr));
+  Prediction prediction = std::move(task.predict(task.collate(std::move(one))).at(0));
+  for (const Tensor& part : {prediction.logits, prediction.boxes, prediction.box_scores, prediction.embedding})
+    check_finite_prediction(part);
+  return prediction;
+}
+
+Loader make_loader(const Task& task, DatasetPtr data, const LoaderOptions& options) {
+  return Loader(
+      std::move(data), [&task](const Sample& sample, const Rng* rng) { return task.prepare(sample, rng); },
+      [&task](std::vector<Example> examples) { return task.collate(std::move(examples)); }, options);
+}
+
+std::unique_ptr<Task> load_task(const std::string& path, ModelCard* card) {
+  SavedModel saved = read_saved_model(path);
+  if (card) *card = saved.card;
+  std::string names;
+  for (const TaskEntry& entry : kTasks) {
+    if (saved.card.task == entry.name) return entry.make(std::move(saved));
+    names += cat(names.empty() ? "" : ", ", entry.name);
+  }
+  fail(ErrorKind::kData, "load_task", escaped(saved.file, 200), ": the task is unknown: it is ", escaped(saved.card.task, 60),
+       "; this program knows ", names, ".");
+}
+
+}  // namespace vitrail
