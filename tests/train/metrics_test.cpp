@@ -65,7 +65,7 @@ TEST_CASE("the confusion matrix gives recall, precision and accuracy") {
 }
 
 TEST_CASE("the progress line is shorter than the terminal is wide, and keeps step and loss longest") {
-  const ProgressState state{3, 10, 1407, 4690, 0.6134, 0.8123, 4120.4, 112};
+  const ProgressState state{3, 10, 1407, 4690, 0.6134, "top-1 81.2 %", 4120.4, 112};
   for (const int width : {200, 100, 80, 60, 40, 30}) {
     CAPTURE(width);
     CHECK(static_cast<int>(format_progress(state, width).size()) < width);
