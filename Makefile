@@ -191,7 +191,7 @@ $(BUILD)/docs/extend/%: $(BUILD)/docs/extend/%.o $(filter-out $(BUILD)/cli/main.
 
 .PHONY: demo
 demo: $(BUILD)/vitrail
-	$(BUILD)/vitrail demo --out build/demo $(ARGS)
+	$(BUILD)/vitrail demo --force --out build/demo $(ARGS)
 
 # ---- benchmarks ---------------------------------------------------------------------------------------------------------
 

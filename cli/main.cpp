@@ -1,8 +1,10 @@
 // vitrail <command>: reads the arguments, runs the command, turns errors into one line and an exit code.
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <new>
@@ -10,6 +12,7 @@
 #include "base/error.h"
 #include "base/exit_code.h"
 #include "cli/command.h"
+#include "train/interrupt.h"
 
 namespace vitrail::cli {
 namespace {
@@ -25,6 +28,12 @@ void complain(std::string text) {
 bool reader_left() {
   pollfd output{STDOUT_FILENO, POLLOUT, 0};
   return poll(&output, 1, 0) == 1 && (output.revents & POLLERR);
+}
+
+// A descriptor that the caller closed would be given to the next file that is opened, and what is printed would land in it.
+void open_standard_descriptors() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", O_RDWR) != fd) _exit(kExitInternal);
 }
 
 int main_guarded(int argc, char** argv) {
@@ -52,4 +61,8 @@ int main_guarded(int argc, char** argv) {
 }  // namespace
 }  // namespace vitrail::cli
 
-int main(int argc, char** argv) { return vitrail::cli::main_guarded(argc, argv); }
+int main(int argc, char** argv) {
+  vitrail::end_on_signals();
+  vitrail::cli::open_standard_descriptors();
+  return vitrail::cli::main_guarded(argc, argv);
+}

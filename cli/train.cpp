@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/train_job.h"
 #include "tensor/machine/parallel.h"
+#include "train/run_folder.h"
 
 namespace vitrail::cli {
 
@@ -18,7 +19,7 @@ struct Options {
   std::string data, model, out, config, baseline;
   std::map<std::string, std::optional<std::string>> fields;  // of TrainConfig, by key
   int64_t limit = 0, train_size = 0, test_size = 0;
-  bool dry_run = false;
+  bool dry_run = false, force = false;
 };
 
 TrainConfig config_from(const Options& o, const DatasetInfo& info) {
@@ -33,7 +34,10 @@ TrainConfig config_from(const Options& o, const DatasetInfo& info) {
 TrainJob job_from(const Options& o) {
   check(o.baseline.empty() || o.baseline == "linear", ErrorKind::kValue, "train", "unknown baseline: it is \"", o.baseline,
         "\". Hint: --baseline linear.");
+  // Said before anything is loaded.
+  if (!o.dry_run && !o.out.empty()) RunFolder::check_free(o.out, o.force);
   TrainJob job;
+  job.replace = o.force;
   job.model = o.model;
   job.out = o.out;
   job.data = o.data;
@@ -75,6 +79,7 @@ void add_train(CLI::App& app, Action& action) {
   command.option("--config", o->config, "Recipe as JSON; options given here win");
   command.option("--baseline", o->baseline, "linear: train a softmax regression first, to compare with");
   add_recipe(command, *o, {});
+  command.flag("--force", o->force, "Replace the model that the folder holds");
   command.flag("--dry-run", o->dry_run, "Print parameters, memory and time, and leave");
   command.footer(
       "Grey images: 8 epochs and a rate of 0.002 unless told otherwise; crop padding and mirroring follow the data.\n"
@@ -96,6 +101,7 @@ void add_demo(CLI::App& app, Action& action) {
   o->fields["batch_size"] = "64";
   Command command(app, "demo", "Train a small ViT on pictures that the program draws itself");
   command.option("--out", o->out, "Folder for the model (demo)");
+  command.flag("--force", o->force, "Replace the model that the folder holds");
   add_data(command, *o);
   TrainConfig defaults;
   defaults.epochs = 3, defaults.batch_size = 64, defaults.lr = 2e-3;  // of recipe_for() grey images, but these

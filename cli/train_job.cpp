@@ -1,10 +1,11 @@
 #include "cli/train_job.h"
 
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
-#include <filesystem>
+#include <ctime>
+#include <optional>
 
 #include "autograd/ops.h"
 #include "base/file.h"
@@ -13,8 +14,10 @@
 #include "models/weights/save.h"
 #include "nn/norm.h"
 #include "nn/summary.h"
+#include "tensor/machine/parallel.h"
 #include "train/interrupt.h"
 #include "train/progress.h"
+#include "train/run_folder.h"
 #include "train/task/classification.h"
 
 namespace vitrail::cli {
@@ -45,10 +48,17 @@ ModelCard card_for(const TrainJob& job, const Task& task, const EpochReport& rep
   return card;
 }
 
-void make_folder(const std::string& path) {
-  std::error_code error;
-  std::filesystem::create_directories(path, error);
-  check(!error, ErrorKind::kIo, "train", path, " cannot be made: ", error.message(), ".");
+// What describes this run and this machine, beside the model.
+std::string run_json(const TrainJob& job) {
+  char host[256] = "", started[32] = "";
+  gethostname(host, sizeof host - 1);
+  const std::time_t now = std::time(nullptr);
+  std::tm utc{};
+  if (gmtime_r(&now, &utc)) std::strftime(started, sizeof started, "%Y-%m-%dT%H:%M:%SZ", &utc);
+  JsonWriter json(2);
+  json.begin_object().field("started", started).field("host", host).field("process", static_cast<int64_t>(getpid()));
+  json.field("threads", static_cast<int64_t>(num_threads())).field("data", job.data).field("model", job.model);
+  return json.key("config").raw(to_json(job.config)).end_object().text();
 }
 
 // Bytes at the peak of one training step with this many images.
@@ -80,10 +90,12 @@ int run_training(const TrainJob& job) {
   const auto model = build(job);
   ClassificationTask task(
       *model, classification_options(job.config, preprocessing_for(*model, job.train->info()), job.train->class_names()));
+  std::optional<RunFolder> folder;
   TrainCallbacks callbacks;
   if (!job.out.empty()) {
-    make_folder(job.out);
-    callbacks.log_path = job.out + "/log.jsonl";
+    folder.emplace(job.out, job.replace);
+    folder->describe(run_json(job));
+    callbacks.log_path = folder->file("log.jsonl");
     callbacks.on_epoch = [&](const EpochReport& report) {
       save_model(job.out, task.model(), task.architecture(), card_for(job, task, report));
     };
@@ -94,10 +106,10 @@ int run_training(const TrainJob& job) {
   const double linear = job.baseline ? linear_baseline(job) : 0;
   const InterruptScope interrupts;
   const TrainResult result = Trainer(task, job.train, job.test, job.config, callbacks).run();
-  if (result.signal) {
-    std::fprintf(stderr, "stopped by signal %d after %lld updates%s%s\n", result.signal, static_cast<long long>(result.steps),
-                 job.out.empty() ? "" : "; the model is saved in ", job.out.c_str());
-    return 128 + result.signal;
+  if (const int signal = result.signal ? result.signal : interrupt_signal()) {
+    Progress().line(cat("stopped by signal ", signal, " after ", result.steps, " updates",
+                        job.out.empty() ? "" : "; the model is saved in ", job.out));
+    return 128 + signal;
   }
   if (job.baseline) std::printf("linear model: test accuracy %.2f %%\n", 100 * linear);
   const Evaluation& last = *result.history.back().test;

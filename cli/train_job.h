@@ -14,6 +14,7 @@ struct TrainJob {
   std::string out;    // folder; empty: nothing is saved
   std::string data;   // as in data/sets/registry.h
   TrainConfig config;
+  bool replace = false;   // the folder may hold a model already
   bool baseline = false;  // train a softmax regression on the same images first
   DatasetPtr train, test;
 };

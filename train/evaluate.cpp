@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "autograd/node.h"
+#include "train/interrupt.h"
 #include "train/printable.h"
 #include "train/task/classification.h"
 
@@ -27,6 +28,7 @@ Evaluation evaluate(Task& task, DatasetPtr dataset, int64_t batch_size) {
   for (int64_t i = 0; i < loader.batches(); ++i) {
     const Batch batch = loader.batch(0, i);
     metric->add(batch, task.predict(batch));
+    if (interrupt_signal() != 0) throw Interrupted();
   }
   Evaluation result{metric->result(), loader.samples(), metric->notes()};
   for (const Score& entry : result.scores)

@@ -22,7 +22,7 @@ struct Evaluation {
 
 // Runs every image of the data set through the task's model once, in evaluation mode and without gradients; the mode is set
 // back afterwards. The result does not depend on the number of threads. Error(kValue) if the data does not fit the model,
-// Error(kNumeric) if a score is not finite.
+// Error(kNumeric) if a score is not finite. Inside an InterruptScope a signal ends it by throwing Interrupted.
 Evaluation evaluate(Task& task, DatasetPtr dataset, int64_t batch_size = 256);
 // Of a classifier: scores top1, top5, loss (cross-entropy without label smoothing).
 Evaluation evaluate(models::Classifier& model, DatasetPtr dataset, const Preprocessing& preprocessing,

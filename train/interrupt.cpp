@@ -3,43 +3,79 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cmath>
 
 namespace vitrail {
 
 namespace {
 
 constexpr int kSignals[] = {SIGINT, SIGTERM, SIGHUP};
+constexpr unsigned kGrace = 4;  // seconds
 std::atomic<int> first_signal{0};
+std::atomic<unsigned> grace{kGrace};
 static_assert(std::atomic<int>::is_always_lock_free, "a signal handler may only touch lock-free atomics");
-struct sigaction former[3];
+struct sigaction former[3], former_alarm;
+
+void end_at_once(int signal) { _exit(128 + signal); }
+void end_after_grace(int) { _exit(128 + first_signal.load()); }
 
 // A closed terminal sends SIGHUP twice, itself and through its shell: only a person's, or a supervisor's, second word counts.
-void on_signal(int signal) {
+void raise_flag(int signal) {
   int none = 0;
-  if (!first_signal.compare_exchange_strong(none, signal) && signal != SIGHUP) _exit(128 + signal);
+  if (first_signal.compare_exchange_strong(none, signal))
+    alarm(grace.load());
+  else if (signal != SIGHUP)
+    _exit(128 + signal);
+}
+
+struct sigaction calling(void (*handler)(int)) {
+  struct sigaction action = {};
+  action.sa_handler = handler;
+  action.sa_flags = SA_RESTART;
+  sigemptyset(&action.sa_mask);
+  return action;
 }
 
 }  // namespace
 
+void end_on_signals() {
+  const struct sigaction action = calling(end_at_once);
+  for (const int signal : kSignals) {
+    struct sigaction before = {};
+    sigaction(signal, nullptr, &before);
+    if (before.sa_handler != SIG_IGN) sigaction(signal, &action, nullptr);
+  }
+}
+
 InterruptScope::InterruptScope() {
   first_signal = 0;
-  struct sigaction action = {};
-  action.sa_handler = on_signal;
-  action.sa_flags = SA_RESTART;
-  sigemptyset(&action.sa_mask);
+  grace = kGrace;
+  const struct sigaction action = calling(raise_flag), on_alarm = calling(end_after_grace);
+  sigaction(SIGALRM, &on_alarm, &former_alarm);
   for (int i = 0; i < 3; ++i) {
     sigaction(kSignals[i], nullptr, &former[i]);
-    // What was ignored at the start, as under nohup, stays ignored.
     if (former[i].sa_handler != SIG_IGN) sigaction(kSignals[i], &action, nullptr);
   }
 }
 
 InterruptScope::~InterruptScope() {
   for (int i = 0; i < 3; ++i) sigaction(kSignals[i], &former[i], nullptr);
+  alarm(0);
+  sigaction(SIGALRM, &former_alarm, nullptr);
   first_signal = 0;
 }
 
 int interrupt_signal() { return first_signal; }
+
+void set_interrupt_step(double seconds) {
+  const double wanted = std::isfinite(seconds) ? std::ceil(2 * seconds) + 1 : 0;
+  grace = std::max(kGrace, static_cast<unsigned>(std::clamp(wanted, 0.0, 86400.0)));
+}
+
+void interrupt_heard() {
+  if (first_signal != 0) alarm(0);
+}
 
 }  // namespace vitrail

@@ -1,11 +1,18 @@
-// Ctrl-C during a training run: the step is finished, the model saved, and the program leaves with 128 + signal.
+// Signals. Outside a training run SIGINT, SIGTERM and SIGHUP end the program at once: there is nothing to save, and files are
+// written atomically. During a run the step is finished and the model saved first. Either way the exit code is 128 + signal.
 #pragma once
+
+#include <exception>
 
 namespace vitrail {
 
-// While one lives, SIGINT, SIGTERM and SIGHUP only raise a flag; a second SIGINT or SIGTERM ends the program at once with 128 +
-// signal (files are written atomically, so nothing is damaged). A signal that the program was started with ignored, as SIGHUP
-// under nohup, stays ignored. The former handlers come back at the end of the scope. One at a time.
+// For the first line of main(): from here on SIGINT, SIGTERM and SIGHUP end the process with 128 + signal. A signal that the
+// program was started with ignored, as SIGHUP under nohup, stays ignored.
+void end_on_signals();
+
+// While one lives, the three signals only raise a flag; a second SIGINT or SIGTERM ends the program at once with 128 + signal.
+// If the flag is not looked at within the grace time, the program ends as well: something it waits for will never come. The
+// former handlers come back at the end of the scope. One at a time.
 class InterruptScope {
  public:
   InterruptScope();
@@ -16,5 +23,15 @@ class InterruptScope {
 
 // The first signal that arrived in the present scope, 0 if none did or no scope is open.
 int interrupt_signal();
+
+// How long one step takes, in seconds: the grace time is four seconds, or two steps and one second if that is more.
+void set_interrupt_step(double seconds);
+// The signal has been heard and the work that is left is short: the grace time no longer runs.
+void interrupt_heard();
+
+// What ends an evaluation when a signal has arrived.
+struct Interrupted : std::exception {
+  const char* what() const noexcept override { return "interrupted by a signal"; }
+};
 
 }  // namespace vitrail

@@ -1,5 +1,6 @@
 #include "train/progress.h"
 
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -7,6 +8,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+
+#include "train/interrupt.h"
 
 namespace vitrail {
 namespace {
@@ -21,6 +24,13 @@ bool dumb_terminal() {
 int terminal_width() {
   winsize size{};
   return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+// Whether standard error takes a line now or within so many milliseconds. A pipe that nobody reads fills up, and a write into
+// it would wait for ever, deaf to signals.
+bool can_write(int milliseconds) {
+  pollfd output{STDERR_FILENO, POLLOUT, 0};
+  return poll(&output, 1, milliseconds) == 1;
 }
 
 }  // namespace
@@ -70,6 +80,7 @@ void Progress::update(const ProgressState& state) {
   const Clock::time_point now = Clock::now();
   if (now - last_ < (terminal_ ? std::chrono::milliseconds(100) : std::chrono::milliseconds(10000))) return;
   last_ = now;
+  if (!can_write(0)) return;
   // "\x1b[K" clears what a longer line left behind.
   std::fprintf(stderr, terminal_ ? "\r%s\x1b[K" : "%s\n", format_progress(state, terminal_ ? terminal_width() : 0).c_str());
   std::fflush(stderr);
@@ -78,6 +89,8 @@ void Progress::update(const ProgressState& state) {
 
 void Progress::line(const std::string& text) {
   if (quiet_) return;
+  while (!can_write(100))
+    if (interrupt_signal() != 0) return;
   std::fprintf(stderr, "%s%s\n", open_ ? "\r\x1b[K" : "", text.c_str());
   std::fflush(stderr);
   open_ = false;

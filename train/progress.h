@@ -32,7 +32,7 @@ class Progress {
 
   // Terminal: rewrites the line, at most ten times a second. Otherwise: a plain line at most every ten seconds.
   void update(const ProgressState& state);
-  // A whole line that stays; the rewritten line is cleared first.
+  // A whole line that stays; the rewritten line is cleared first. Waits for a reader that is slow, until a signal arrives.
   void line(const std::string& text);
 
  private:

@@ -116,7 +116,9 @@ class Trainer::Run {
     const PrecisionGuard precision(precision_from_name(config_.precision));
     const int64_t epoch = step_ / loader_.batches(), batch = step_ % loader_.batches();
     if (batch == 0 || !epoch_started_) start_epoch(epoch, batch);
+    const Clock::time_point start = Clock::now();
     update(loader_.batch(epoch, batch));
+    set_interrupt_step(seconds_since(start));
     report_.images_per_second = images_here_ / seconds_since(epoch_start_);
     show_progress();
     result_.signal = interrupt_signal();
@@ -219,6 +221,7 @@ class Trainer::Run {
     report_.step = step_;
     report_.train_loss = means_.loss();
     report_.train = means_.parts();
+    if (result_.signal) interrupt_heard();
     const EmaScope averages(ema_ ? &*ema_ : nullptr);
     // Who pressed Ctrl-C does not want to wait for a test.
     if (test_ && !result_.signal && (step_ == steps_ || report_.epoch % config_.eval_every == 0)) test();
@@ -231,7 +234,13 @@ class Trainer::Run {
   }
 
   void test() {
-    report_.test = evaluate(task_, test_);
+    try {
+      report_.test = evaluate(task_, test_);
+    } catch (const Interrupted&) {
+      result_.signal = interrupt_signal();
+      interrupt_heard();
+      return;
+    }
     if (report_.test->scores.empty()) return;
     const Score& first = report_.test->scores.front();
     const double sign = first.larger_is_better ? 1 : -1;

@@ -62,7 +62,7 @@ class Trainer {
   Trainer& operator=(const Trainer&) = delete;
 
   // From where the run stands to its end. Afterwards the model holds the averaged weights if EMA is on, and is in evaluation
-  // mode. Inside an InterruptScope a signal ends the run after the current step.
+  // mode. Inside an InterruptScope a signal ends the run after the current step, or in an evaluation, with the epoch's report.
   // Error(kNumeric) if loss or gradient norm is not finite (found before the update, so the weights are the last good ones), or
   // if an update or an evaluation gives a number that is not finite; Error(kValue) if a parameter in the loss is not registered
   // in the model; Error(kIo) if the log cannot be written.

@@ -65,7 +65,7 @@ TEST_CASE("predict takes one picture out of an IDX file") {
 TEST_CASE("the same seed gives the same weights, whatever the threads; another seed others") {
   const auto weights = [](const std::string& options) {
     const std::string out = scratch() + "/again";
-    REQUIRE(run("train --data glyphs --out " + out + kQuick + options).code == 0);
+    REQUIRE(run("train --force --data glyphs --out " + out + kQuick + options).code == 0);
     return load_safetensors(out + "/model.safetensors").tensors;
   };
   const auto first = load_safetensors(trained() + "/model.safetensors").tensors, same = weights("--threads 3"),

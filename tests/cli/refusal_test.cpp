@@ -141,13 +141,54 @@ TEST_CASE("a loss that is not a number ends with 6 and leaves no model") {
   CHECK(!fs::exists(out + "/model.safetensors"));
 }
 
+TEST_CASE("a folder that holds a model is refused with 2, unless --force is given, and nothing in it changes") {
+  const std::string out = scratch() + "/mine";
+  REQUIRE(run("train --data glyphs --max-steps 1 --out " + out + kQuick).code == 0);
+  const auto model = read_file(out + "/model.safetensors"), log = read_file(out + "/log.jsonl");
+  CHECK(!fs::exists(out + "/run.lock"));
+  const Outcome again = run("train --data glyphs --max-steps 1 --out " + out + kQuick);
+  CHECK(again.code == 2);
+  CHECK_MESSAGE(again.says("holds a model already"), again.text);
+  CHECK(again.says("--force to replace it"));
+  CHECK(read_file(out + "/model.safetensors") == model);
+  CHECK(read_file(out + "/log.jsonl") == log);
+  CHECK(run("train --force --seed 3 --data glyphs --max-steps 1 --out " + out + kQuick).code == 0);
+  CHECK(read_file(out + "/model.safetensors") != model);
+  // The log goes on.
+  const std::string both = read_text_file(out + "/log.jsonl");
+  CHECK(both.starts_with(std::string(log.begin(), log.end())));
+  CHECK(std::count(both.begin(), both.end(), '\n') == 2);
+}
+
+TEST_CASE("a log that is a link or a FIFO ends with 4 at once, and what the link leads to is untouched") {
+  const std::string out = scratch() + "/linked", victim = scratch() + "/victim.txt";
+  fs::create_directories(out);
+  write_file_atomically(victim, std::string("mine"));
+  fs::create_symlink(victim, out + "/log.jsonl");
+  CHECK(run("train --data glyphs --max-steps 1 --out " + out + kQuick).code == 4);
+  CHECK(read_text_file(victim) == "mine");
+  fs::remove(out + "/log.jsonl");
+  REQUIRE(run_command("mkfifo " + out + "/log.jsonl").code == 0);
+  CHECK(run("train --data glyphs --max-steps 1 --out " + out + kQuick).code == 4);
+}
+
+TEST_CASE("with standard descriptors closed nothing that is printed lands in a file of the run") {
+  const std::string out = scratch() + "/closed";
+  CHECK(run_command("sh -c 'exec " + program() + " train --data glyphs --max-steps 1 --out " + out + kQuick + " <&- >&- 2>&-'")
+            .code == 0);
+  const std::string log = read_text_file(out + "/log.jsonl");
+  CHECK(std::count(log.begin(), log.end(), '\n') == 1);
+  CHECK(log.starts_with("{\"epoch\":1"));
+  CHECK(run("info " + out).code == 0);
+}
+
 TEST_CASE("an update that is not a number ends with 6 and leaves the old model untouched, with every optimiser") {
   const std::string out = scratch() + "/good";
   REQUIRE(run("train --data glyphs --max-steps 1 --out " + out + kQuick).code == 0);
   const auto before = read_file(out + "/model.safetensors");
   for (const std::string name : {"adamw", "adam", "sgd", "lion", "rmsprop"}) {
     const Outcome outcome =
-        run("train --data glyphs --max-steps 1 --warmup 0 --lr 1e39 --optimizer " + name + " --out " + out + kQuick);
+        run("train --force --data glyphs --max-steps 1 --warmup 0 --lr 1e39 --optimizer " + name + " --out " + out + kQuick);
     CHECK_MESSAGE(outcome.code == 6, outcome.text);
     CHECK_MESSAGE(outcome.says("weights are not finite at step 0"), outcome.text);
     CHECK(!outcome.says("-nan"));

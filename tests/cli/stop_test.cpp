@@ -86,3 +86,60 @@ TEST_CASE("impatience: signals one after another end the run at once, and what w
   CHECK(exit_code_of(child) == 130);
   CHECK(run("eval --data glyphs --limit 10 --model " + out).code == 0);
 }
+
+TEST_CASE("a second run into the folder of a running one is refused, even with --force; the lock ends with its process") {
+  const std::string out = scratch() + "/locked";
+  const pid_t child = start_training(out);
+  wait_for_model(out);
+  const Outcome second = run("train --force --data glyphs --out " + out + kQuick);
+  CHECK(second.code == 2);
+  CHECK_MESSAGE(second.says("another run is writing into " + out), second.text);
+  kill(child, SIGKILL);
+  CHECK(exit_code_of(child) == -SIGKILL);
+  CHECK(run("train --force --data glyphs --max-steps 1 --out " + out + kQuick).code == 0);
+}
+
+TEST_CASE("signals are heard while data is drawn, in the baseline and in the final evaluation") {
+  for (const auto& [name, arguments, wait] :
+       {std::tuple{"drawing", "train --data scenes --train-size 9000000 --test-size 10", 0.5},
+        {"baseline", "demo --train-size 60000 --test-size 10", 2.5},
+        {"final", "train --data glyphs --train-size 8 --batch-size 8 --epochs 1 --test-size 2000000 --model vit_fashion_p7",
+         3}}) {
+    CAPTURE(name);
+    const std::string out = scratch() + "/heard_" + name;
+    const pid_t child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+      for (const int inherited : {SIGHUP, SIGINT, SIGTERM}) signal(inherited, SIG_DFL);
+      const std::string command =
+          "exec " + program() + " " + arguments + " --out " + out + " > " + out + ".txt 2>&1 < /dev/null";
+      execl("/bin/sh", "sh", "-c", command.c_str(), static_cast<char*>(nullptr));
+      _exit(127);
+    }
+    usleep(static_cast<useconds_t>(wait * 1e6));
+    kill(child, SIGTERM);
+    CHECK(exit_code_of(child) == 143);
+    if (std::string(name) == "final" && fs::exists(out + "/log.jsonl")) CHECK(fs::exists(out + "/model.safetensors"));
+  }
+}
+
+TEST_CASE("a run whose messages nobody reads still hears a signal, and saves") {
+  const std::string out = scratch() + "/unread", pipe = scratch() + "/unread.fifo";
+  REQUIRE(run_command("mkfifo " + pipe).code == 0);
+  const pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    for (const int inherited : {SIGHUP, SIGINT, SIGTERM}) signal(inherited, SIG_DFL);
+    // Open both ways, so that opening does not wait; every epoch is a line, and 64 KiB of them fill the pipe.
+    const std::string command =
+        "exec 3<>" + pipe + "; exec " + program() + " train --data glyphs --out " + out +
+        " --train-size 2 --test-size 2 --batch-size 2 --model linear --epochs 1000000 2>&3 > /dev/null < /dev/null";
+    execl("/bin/sh", "sh", "-c", command.c_str(), static_cast<char*>(nullptr));
+    _exit(127);
+  }
+  wait_for_model(out);
+  sleep(6);
+  kill(child, SIGINT);
+  CHECK(exit_code_of(child) == 130);
+  CHECK(run("info " + out).code == 0);
+}

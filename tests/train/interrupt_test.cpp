@@ -57,6 +57,43 @@ TEST_CASE("a second SIGINT or SIGTERM ends the process at once; a second SIGHUP 
   CHECK(code_after({SIGHUP, SIGHUP}) == kSurvived);
 }
 
+TEST_CASE("outside a run a signal ends the process at once with 128 + signal, before and after a scope") {
+  hear_all_signals();
+  for (const int which : {SIGINT, SIGTERM, SIGHUP}) {
+    for (const bool after_scope : {false, true}) {
+      const pid_t child = fork();
+      if (child == 0) {
+        end_on_signals();
+        if (after_scope) InterruptScope scope;
+        raise(which);
+        _exit(kSurvived);
+      }
+      int status = 0;
+      waitpid(child, &status, 0);
+      CHECK(WIFEXITED(status));
+      CHECK(WEXITSTATUS(status) == 128 + which);
+    }
+  }
+}
+
+TEST_CASE("a process that does not look at the flag ends after the grace time; one that has heard goes on") {
+  hear_all_signals();
+  for (const bool heard : {false, true}) {
+    const pid_t child = fork();
+    if (child == 0) {
+      const InterruptScope scope;
+      raise(SIGTERM);
+      if (heard) interrupt_heard();
+      for (int i = 0; i < 60; ++i) usleep(100000);
+      _exit(kSurvived);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == (heard ? kSurvived : 143));
+  }
+}
+
 TEST_CASE("a signal that is ignored stays ignored") {
   void (*before)(int) = signal(SIGHUP, SIG_IGN);
   {
