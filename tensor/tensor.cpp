@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
+#include <type_traits>
 
 #include "base/convert.h"
 #include "tensor/machine/parallel.h"
@@ -91,18 +93,41 @@ Tensor ones(const Shape& shape, Dtype dtype) { return full(shape, 1, dtype); }
 Tensor ones_like(const Tensor& x) { return ones(x.shape(), x.dtype()); }
 Tensor scalar(double value, Dtype dtype) { return full({}, value, dtype); }
 
+namespace {
+
+// True if integers of type T hold both numbers, fractions cut off.
+template <class T>
+bool holds(double a, double b) {
+  const auto lowest = static_cast<double>(std::numeric_limits<T>::min());
+  const double beyond = static_cast<double>(std::numeric_limits<T>::max() / 2 + 1) * 2;  // max + 1: max itself may round
+  return std::trunc(std::min(a, b)) >= lowest && std::trunc(std::max(a, b)) < beyond;
+}
+
+}  // namespace
+
 Tensor arange(double start, double end, double step, Dtype dtype) {
-  check(step != 0 && std::isfinite((end - start) / step), ErrorKind::kValue, "arange",
-        "step must lead from start to end: start is ", start, ", end is ", end, ", step is ", step);
-  const double count = std::ceil((end - start) / step);
+  check(step != 0 && std::isfinite(start) && std::isfinite(end) && std::isfinite(step) && std::isfinite((end - start) / step),
+        ErrorKind::kValue, "arange", "step must lead from start to end: start is ", start, ", end is ", end, ", step is ", step,
+        ". Hint: all three are finite numbers, and step is not 0.");
+  const double count = std::max(0.0, std::ceil((end - start) / step)), last = start + std::max(0.0, count - 1) * step;
   check(count < 0x1p62, ErrorKind::kShape, "arange", "too many elements: ", count);
-  Tensor x = empty({std::max<int64_t>(0, convert<int64_t>(count))}, dtype, "arange");
-  dispatch(dtype, [&](auto zero) {
+  return dispatch(dtype, [&](auto zero) {
     using T = decltype(zero);
+    if constexpr (std::is_integral_v<T>) {
+      check(count == 0 || holds<T>(start, last), ErrorKind::kValue, "arange", name_of(dtype),
+            " does not hold all numbers: the first is ", start, ", the last ", last);
+    }
+    Tensor x = empty({static_cast<int64_t>(count)}, dtype, "arange");
     T* out = x.mutable_data<T>();
-    for (int64_t i = 0; i < x.numel(); ++i) out[i] = convert<T>(start + static_cast<double>(i) * step);
+    if (std::is_integral_v<T> && start == std::trunc(start) && step == std::trunc(step) && std::abs(step) < 0x1p63) {
+      // In integers, because doubles have gaps beyond 2^53; in unsigned ones, because i step may wrap on the way.
+      const auto first = static_cast<uint64_t>(convert<int64_t>(start)), by = static_cast<uint64_t>(convert<int64_t>(step));
+      for (int64_t i = 0; i < x.numel(); ++i) out[i] = static_cast<T>(first + static_cast<uint64_t>(i) * by);
+    } else {
+      for (int64_t i = 0; i < x.numel(); ++i) out[i] = convert<T>(start + static_cast<double>(i) * step);
+    }
+    return x;
   });
-  return x;
 }
 
 Tensor linspace(double start, double end, int64_t count, Dtype dtype) {

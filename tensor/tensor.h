@@ -53,7 +53,8 @@ class Tensor {
     return static_cast<T*>(storage_->data()) + offset_;
   }
 
-  // The only element of a one-element tensor, as double. Error(kShape) otherwise.
+  // The only element of a one-element tensor, as double (which rounds integers beyond 2^53: to_vector<int64_t>() does not).
+  // Error(kShape) otherwise.
   double item() const;
   // One element, as double; negative indices count from the end. Error(kShape) if out of range.
   double at(const std::vector<int64_t>& index) const;
@@ -81,7 +82,9 @@ Tensor ones(const Shape& shape, Dtype dtype = Dtype::f32);
 Tensor ones_like(const Tensor& x);
 Tensor full(const Shape& shape, double value, Dtype dtype = Dtype::f32);
 Tensor scalar(double value, Dtype dtype = Dtype::f32);  // rank 0
-// start, start + step, ... below end.
+// start, start + step, ...: ceil((end - start) / step) values, none where step leads away from end (NumPy, PyTorch, ONNX).
+// Rounding of the quotient may add a last one that is end itself. Integers are exact beyond 2^53. Error(kValue) unless all
+// three are finite, step is not 0, and the dtype holds the values; Error(kShape) for too many.
 Tensor arange(double start, double end, double step = 1, Dtype dtype = Dtype::f32);
 // `count` values from start to end, both included.
 Tensor linspace(double start, double end, int64_t count, Dtype dtype = Dtype::f32);

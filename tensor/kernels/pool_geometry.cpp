@@ -21,10 +21,12 @@ void check_options(const char* op, const Pool2dOptions& o) {
 int64_t output_extent(const char* op, const char* axis, int64_t extent, int64_t kernel, int64_t stride, int64_t padding,
                       int64_t dilation, bool ceil_mode) {
   const int64_t reach = dilation * (kernel - 1) + 1, room = extent + 2 * padding - reach;
-  check(room >= 0, ErrorKind::kShape, op, "kernel larger than padded input: ", axis, " is ", extent, " + 2 x ", padding,
-        " padding, kernel is ", kernel, " with dilation ", dilation, " (needs ", reach, ").");
-  int64_t out = (room + (ceil_mode ? stride - 1 : 0)) / stride + 1;
-  if ((out - 1) * stride >= extent + padding) --out;
+  const int64_t up = room + (ceil_mode ? stride - 1 : 0);
+  int64_t out = (up >= 0 ? up / stride : -((-up + stride - 1) / stride)) + 1;  // the quotient rounded down
+  if (ceil_mode && (out - 1) * stride >= extent + padding) --out;
+  check(out >= 1, ErrorKind::kShape, op, "kernel larger than padded input: ", axis, " is ", extent, " + 2 x ", padding,
+        " padding, kernel is ", kernel, " with dilation ", dilation, " (needs ", reach, ").",
+        ceil_mode ? "" : " Hint: ceil_mode lets the last window run over the border.");
   return out;
 }
 

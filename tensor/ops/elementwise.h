@@ -1,5 +1,11 @@
 // Elementwise functions. Binary ones broadcast (NumPy rules) and need equal dtypes; unary float functions exist for f32 and
-// f64. Results are new contiguous tensors. NaN inputs give NaN unless said otherwise.
+// f64. Results are new contiguous tensors.
+//
+// NaN and infinity (PyTorch's rules): an element that is NaN gives NaN, in maximum, minimum, relu and clamp too, whatever the
+// other operand is; only comparisons, where and isfinite answer it with 0, 1 or the other side. Infinities give the limit of
+// the function: relu(-inf) = 0, silu(-inf) = 0, 1 / inf = 0. Integers are exact over their whole range: none goes through a
+// float.
+//
 // Errors: Error(kShape) if shapes do not broadcast (both shapes are named), Error(kValue) for a dtype that does not fit.
 #pragma once
 
@@ -13,7 +19,7 @@ Tensor add(const Tensor& a, const Tensor& b);
 Tensor sub(const Tensor& a, const Tensor& b);
 Tensor mul(const Tensor& a, const Tensor& b);
 Tensor div(const Tensor& a, const Tensor& b);
-Tensor pow(const Tensor& a, const Tensor& b);      // a^b
+Tensor pow(const Tensor& a, const Tensor& b);      // a^b; integers wrap, and to a negative power give 0 unless a is 1 or -1
 Tensor maximum(const Tensor& a, const Tensor& b);  // NaN if either is NaN
 Tensor minimum(const Tensor& a, const Tensor& b);  // NaN if either is NaN
 
@@ -76,9 +82,13 @@ Tensor sigmoid(const Tensor& x);   // 1 / (1 + e^-x), stable for any x
 Tensor softplus(const Tensor& x);  // log(1 + e^x), stable for any x
 Tensor relu(const Tensor& x);      // max(x, 0); NaN stays NaN
 Tensor leaky_relu(const Tensor& x, double slope = 0.01);
-Tensor elu(const Tensor& x, double alpha = 1);           // x > 0 ? x : alpha (e^x - 1)
-Tensor silu(const Tensor& x);                            // x sigmoid(x)
-Tensor clamp(const Tensor& x, double low, double high);  // min(max(x, low), high); Error(kValue) if low > high
+Tensor elu(const Tensor& x, double alpha = 1);  // x > 0 ? x : alpha (e^x - 1)
+Tensor silu(const Tensor& x);                   // x sigmoid(x)
+// min(max(x, low), high), so high where low > high; NaN for a bound that is NaN, which integers refuse with Error(kValue).
+// Integers stay between bounds that are none: clamp(x, 0.5, 2.5) is 1 or 2.
+Tensor clamp(const Tensor& x, double low, double high);
+// The same with bounds of x's dtype that broadcast, exact for every integer; an undefined one is no bound.
+Tensor clamp(const Tensor& x, const Tensor& low, const Tensor& high);
 
 // GELU(x) = x Phi(x) (Hendrycks and Gimpel, arXiv:1606.08415); Phi is the normal distribution function.
 enum class Gelu {

@@ -68,7 +68,10 @@ T wrapping(T x, T y, Fn fn) {
 
 template <class T>
 T integer_power(T base, T exponent) {
-  if (exponent < 0) return base == 1 ? T{1} : T{0};
+  if (exponent < 0) {  // 1 / a^-b, truncated
+    if (base == 1) return T{1};
+    return base == static_cast<T>(-1) && std::is_signed_v<T> ? static_cast<T>(exponent % 2 != 0 ? -1 : 1) : T{0};
+  }
   T result = 1;
   for (; exponent > 0; exponent = static_cast<T>(exponent / 2)) {
     if (exponent % 2) result = wrapping(result, base, [](auto p, auto q) { return p * q; });

@@ -3,6 +3,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "base/convert.h"
 #include "tensor/kernels/elementwise_loop.h"
 #include "tensor/machine/vector_math.h"
 #include "tensor/ops/elementwise.h"
@@ -71,14 +72,6 @@ T rounded(T v) {
   } else {
     return std::nearbyint(v);
   }
-}
-
-// The bound as an integer of type T, or the nearest that T has.
-template <class T>
-T nearest_integer(double bound) {
-  using Limits = std::numeric_limits<T>;
-  if (bound <= static_cast<double>(Limits::min())) return Limits::min();
-  return bound >= static_cast<double>(Limits::max()) ? Limits::max() : static_cast<T>(bound);
 }
 
 }  // namespace
@@ -191,22 +184,35 @@ Tensor silu(const Tensor& x) {
       [](double v) { return reference::silu(v); });
 }
 Tensor clamp(const Tensor& x, double low, double high) {
-  check(low <= high, ErrorKind::kValue, "clamp", "low must not be above high: low is ", low, ", high is ", high);
+  const bool nan = low != low || high != high;
+  check(!nan || is_float(x.dtype()), ErrorKind::kValue, "clamp", "a bound of integers is a number: low is ", low, ", high is ",
+        high);
+  if (nan) return full(x.shape(), std::numeric_limits<double>::quiet_NaN(), x.dtype());
   return dispatch(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    const Tensor in = contiguous(x);
-    Tensor out = empty(x.shape(), x.dtype(), "clamp");
-    unary_loop<T, T>(in, out, [low, high](T v) {
-      if constexpr (std::is_floating_point_v<T>) {
-        const T a = static_cast<T>(low), b = static_cast<T>(high);
-        return v < a ? a : (v > b ? b : v);
-      } else {
-        const T a = nearest_integer<T>(low), b = nearest_integer<T>(high);
-        return v < a ? a : (v > b ? b : v);
-      }
+    T a, b;
+    if constexpr (std::is_floating_point_v<T>) {
+      a = static_cast<T>(low), b = static_cast<T>(high);
+    } else {
+      a = convert<T>(std::ceil(low)), b = convert<T>(std::floor(high));  // the nearest integers between them
+    }
+    return unary<T, T>("clamp", x, [a, b](T v) {
+      const T raised = v < a ? a : v;
+      return raised > b ? b : raised;
     });
-    return out;
   });
+}
+
+Tensor clamp(const Tensor& x, const Tensor& low, const Tensor& high) {
+  const auto check_bound = [&](const char* name, const Tensor& bound) {
+    check(!bound.defined() || bound.dtype() == x.dtype(), ErrorKind::kValue, "clamp", "bounds are of x's dtype: x is ",
+          name_of(x.dtype()), ", ", name, " is ", name_of(bound.dtype()));
+  };
+  check_bound("low", low);
+  check_bound("high", high);
+  const Tensor raised = low.defined() ? maximum(x, low) : x;
+  const Tensor result = high.defined() ? minimum(raised, high) : raised;
+  return result.storage() == x.storage() ? clone(x) : result;
 }
 
 }  // namespace vitrail

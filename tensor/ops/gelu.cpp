@@ -1,4 +1,5 @@
 // GELU and its derivative, one pass each. The exact form shares one exponential between Phi(x) and its density.
+#include "tensor/reference/gelu.h"
 #include "tensor/kernels/elementwise_loop.h"
 #include "tensor/machine/gelu_exact.h"
 #include "tensor/machine/parallel.h"
@@ -6,7 +7,6 @@
 #include "tensor/ops/elementwise.h"
 #include "tensor/plain.h"
 #include "tensor/reference/elementwise.h"
-#include "tensor/reference/gelu.h"
 
 namespace vitrail {
 namespace {

@@ -37,11 +37,16 @@ std::vector<Tensor> chunk(const Tensor& x, int64_t count, int axis);
 
 enum class PadMode { kConstant, kReflect, kEdge };
 // before[i], after[i] elements added on both sides of axis i (one entry per axis of x; negative crops, kConstant only).
-// kReflect mirrors without repeating the border, by at most extent - 1; kEdge repeats the border.
+// kReflect mirrors without repeating the border, by at most extent - 1; kEdge repeats the border. Error(kShape) for a result
+// with a negative or too large extent, before any memory is asked for.
 Tensor pad(const Tensor& x, const std::vector<int64_t>& before, const std::vector<int64_t>& after,
            PadMode mode = PadMode::kConstant, double value = 0);
+// Filled with `value`, one element of x's dtype: exact for integers that a double cannot hold.
+Tensor pad(const Tensor& x, const std::vector<int64_t>& before, const std::vector<int64_t>& after, const Tensor& value);
 Tensor tile(const Tensor& x, const std::vector<int64_t>& repeats);  // one entry per axis
 Tensor flip(const Tensor& x, const std::vector<int>& axes);
+// Element i comes to (i + shift) mod extent, for any shift; a scalar stays what it is. Error(kShape) for an
+// axis out of range.
 Tensor roll(const Tensor& x, int64_t shift, int axis);
 // Keep on and below (above) the k-th diagonal of the last two axes, zeros elsewhere.
 Tensor tril(const Tensor& x, int64_t k = 0);

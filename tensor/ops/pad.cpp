@@ -6,19 +6,31 @@
 namespace vitrail {
 namespace {
 
-Tensor pad_constant(const Tensor& x, const std::vector<int64_t>& before, const std::vector<int64_t>& after, double value) {
+// x's shape with both sides added; its bytes are checked before anything is allocated.
+Shape padded_shape(const Tensor& x, const std::vector<int64_t>& before, const std::vector<int64_t>& after) {
+  const auto rank = static_cast<size_t>(x.dim());
+  check(before.size() == rank && after.size() == rank, ErrorKind::kShape, "pad", "one entry per axis: before has ",
+        before.size(), ", after has ", after.size(), ", x is ", x.shape());
   Shape shape = x.shape();
   for (int i = 0; i < x.dim(); ++i) {
+    const auto axis = static_cast<size_t>(i);
     const bool overflow =
-        __builtin_add_overflow(shape[i], before[i], &shape[i]) || __builtin_add_overflow(shape[i], after[i], &shape[i]);
+        __builtin_add_overflow(shape[i], before[axis], &shape[i]) || __builtin_add_overflow(shape[i], after[axis], &shape[i]);
     check(!overflow && shape[i] >= 0, ErrorKind::kShape, "pad", "the result would have a negative or too large extent: x is ",
-          x.shape(), ", axis ", i, " gets ", before[i], " before and ", after[i], " after");
+          x.shape(), ", axis ", i, " gets ", before[axis], " before and ", after[axis], " after");
   }
-  Tensor out = full(shape, value, x.dtype());
+  checked_bytes(shape, size_of(x.dtype()), "pad");
+  return shape;
+}
+
+// Writes what is left of x into `out`, which is filled already.
+Tensor placed(const Tensor& x, const std::vector<int64_t>& before, const std::vector<int64_t>& after, const Tensor& out) {
   Tensor from = x, to = out;
   for (int i = 0; i < x.dim(); ++i) {
-    const int64_t crop = before[i] < 0 ? -before[i] : 0, skip = before[i] > 0 ? before[i] : 0;
-    const int64_t length = x.size(i) - crop - (after[i] < 0 ? -after[i] : 0);
+    const int64_t front = before[static_cast<size_t>(i)], back = after[static_cast<size_t>(i)], extent = x.size(i);
+    if (front <= -extent || back <= -extent) return out;  // cropped away
+    const int64_t crop = front < 0 ? -front : 0, skip = front > 0 ? front : 0;
+    const int64_t length = extent - crop - (back < 0 ? -back : 0);
     if (length <= 0) return out;
     from = slice(from, i, crop, crop + length);
     to = slice(to, i, skip, skip + length);
@@ -27,39 +39,50 @@ Tensor pad_constant(const Tensor& x, const std::vector<int64_t>& before, const s
   return out;
 }
 
-// Position of x that fills position i (counted from x's first element, so negative in front).
-int64_t source_of(int64_t i, int64_t extent, PadMode mode) {
-  if (i >= 0 && i < extent) return i;
-  if (mode == PadMode::kEdge) return i < 0 ? 0 : extent - 1;
-  return i < 0 ? -i : 2 * (extent - 1) - i;
-}
-
+// One axis mirrored at its borders, or its borders repeated.
 Tensor pad_axis(const Tensor& x, int axis, int64_t before, int64_t after, PadMode mode) {
   const int64_t extent = x.size(axis);
-  const int64_t limit = mode == PadMode::kReflect ? extent - 1 : (int64_t{1} << 40);
+  const bool reflect = mode == PadMode::kReflect;
   check(before >= 0 && after >= 0, ErrorKind::kValue, "pad", "only constant padding may crop: axis ", axis, " gets ", before,
         " before and ", after, " after");
-  check(extent > 0 && before <= limit && after <= limit, ErrorKind::kShape, "pad", "nothing to ",
-        mode == PadMode::kReflect ? "reflect" : "repeat", ": x is ", x.shape(), ", axis ", axis, " gets ", before,
-        " before and ", after, " after (at most ", extent > 0 ? limit : 0, ")");
-  std::vector<int64_t> index;
-  for (int64_t i = -before; i < extent + after; ++i) index.push_back(source_of(i, extent, mode));
-  const auto count = static_cast<int64_t>(index.size());
-  return index_select(x, axis, from_vector(index, {count}));
+  check(extent > 0 && (!reflect || (before < extent && after < extent)), ErrorKind::kShape, "pad", "nothing to ",
+        reflect ? "reflect" : "repeat", ": x is ", x.shape(), ", axis ", axis, " gets ", before, " before and ", after,
+        " after (at most ", extent > 0 ? extent - 1 : 0, ")");
+  Shape shape = x.shape();
+  shape[axis] = extent + before + after;  // padded_shape() has checked the sum
+  const Tensor out = empty(shape, x.dtype(), "pad");
+  copy_(slice(out, axis, before, before + extent), x);
+  const auto border = [&](int64_t to, int64_t count, int64_t repeated, int64_t mirrored) {
+    if (count == 0) return;
+    copy_(slice(out, axis, to, to + count),
+          reflect ? flip(slice(x, axis, mirrored, mirrored + count), {axis}) : slice(x, axis, repeated, repeated + 1));
+  };
+  border(0, before, 0, 1);
+  border(before + extent, after, extent - 1, extent - 1 - after);
+  return out;
 }
 
 }  // namespace
 
 Tensor pad(const Tensor& x, const std::vector<int64_t>& before, const std::vector<int64_t>& after, PadMode mode, double value) {
-  const auto rank = static_cast<size_t>(x.dim());
-  check(before.size() == rank && after.size() == rank, ErrorKind::kShape, "pad", "one entry per axis: before has ",
-        before.size(), ", after has ", after.size(), ", x is ", x.shape());
-  if (mode == PadMode::kConstant) return pad_constant(x, before, after, value);
+  const Shape shape = padded_shape(x, before, after);
+  if (mode == PadMode::kConstant) return placed(x, before, after, full(shape, value, x.dtype()));
   Tensor out = x;
   for (int i = 0; i < x.dim(); ++i) {
-    if (before[i] != 0 || after[i] != 0) out = pad_axis(out, i, before[i], after[i], mode);
+    const int64_t front = before[static_cast<size_t>(i)], back = after[static_cast<size_t>(i)];
+    if (front != 0 || back != 0) out = pad_axis(out, i, front, back, mode);
   }
   return out.storage() == x.storage() ? clone(x) : out;
+}
+
+Tensor pad(const Tensor& x, const std::vector<int64_t>& before, const std::vector<int64_t>& after, const Tensor& value) {
+  check(value.numel() == 1 && value.dtype() == x.dtype(), ErrorKind::kValue, "pad",
+        "value is one element of x's dtype: value is ", name_of(value.dtype()), " ", value.shape(), ", x is ",
+        name_of(x.dtype()));
+  const Shape shape = padded_shape(x, before, after);
+  const Tensor out = empty(shape, x.dtype(), "pad");
+  copy_(out, expand(reshape(value, {}), shape));
+  return placed(x, before, after, out);
 }
 
 Tensor tile(const Tensor& x, const std::vector<int64_t>& repeats) {

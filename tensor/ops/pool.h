@@ -1,7 +1,8 @@
 // Pooling over the last two axes of [B, C, H, W]. Output height (ONNX, PyTorch): with m = dilation (kernel - 1) + 1,
 // H' = floor((H + 2 padding - m) / stride) + 1, or with ceil_mode ceil(...) + 1, less a last window that would start beyond
-// the input and its left padding. Error(kShape) if the kernel is larger than the padded input; Error(kValue) for kernels,
-// strides or dilations < 1, padding outside [0, kernel / 2], and dilation in an average. No images or channels are legal.
+// the input and its left padding. So with ceil_mode one window may be larger than the padded input. Error(kShape) where H' < 1:
+// the kernel is larger than the padded input (with ceil_mode: by a stride or more). Error(kValue) for kernels, strides or
+// dilations < 1, padding outside [0, kernel / 2], and dilation in an average. No images or channels are legal.
 #pragma once
 
 #include <utility>

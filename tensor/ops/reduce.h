@@ -1,7 +1,9 @@
 // Reductions over any axes. An empty list of axes means all of them. With keepdim the reduced axes stay with extent one.
 // Sums are accumulated in double over fixed blocks that are combined in order: accurate, and the same for any number of
 // threads.
-// Errors: Error(kShape) for an axis out of range or named twice; Error(kValue) for an empty range where no value exists.
+// NaN (PyTorch's rules): a range that holds one has the sum, mean, product, variance, maximum, minimum and logsumexp NaN;
+// argmax and argmin name its place. Errors: Error(kShape) for an axis out of range or named twice; Error(kValue) for an empty
+// range where no value exists.
 #pragma once
 
 #include <utility>
@@ -16,9 +18,12 @@ using Axes = std::vector<int>;
 Tensor sum(const Tensor& x, const Axes& axes = {}, bool keepdim = false);   // of nothing: 0; i64 stays i64, u8 gives i64
 Tensor mean(const Tensor& x, const Axes& axes = {}, bool keepdim = false);  // float only; of nothing: NaN
 Tensor prod(const Tensor& x, const Axes& axes = {}, bool keepdim = false);  // of nothing: 1; integers give i64
-Tensor max(const Tensor& x, const Axes& axes = {}, bool keepdim = false);   // NaN if any is NaN; of nothing: Error(kValue)
-Tensor min(const Tensor& x, const Axes& axes = {}, bool keepdim = false);   // NaN if any is NaN; of nothing: Error(kValue)
-// sum (x - mean)^2 / (n - correction), two passes in double.
+// Largest and smallest. Of nothing: Error(kValue), whether or not a result was asked for (max of [0, 0] over axis 1 is refused,
+// over axis 1 of [0, 2] it is [0]).
+Tensor max(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
+Tensor min(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
+// sum (x - mean)^2 / (n - correction), two passes in double; NaN or infinite where n <= correction. Error(kValue) unless
+// correction is finite.
 Tensor var(const Tensor& x, const Axes& axes = {}, bool keepdim = false, double correction = 1);
 // log sum e^x, shifted by the maximum; a range of -inf only gives -inf.
 Tensor logsumexp(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
@@ -36,7 +41,7 @@ Tensor argmin(const Tensor& x, int axis = -1, bool keepdim = false, bool select_
 std::pair<Tensor, Tensor> topk(const Tensor& x, int64_t k, int axis = -1, bool largest = true);
 // Sorted along an axis, stable, NaN last: {values, i64 indices}.
 std::pair<Tensor, Tensor> sort(const Tensor& x, int axis = -1, bool descending = false);
-// Running sum along an axis.
+// Running sum along an axis; u8 gives i64, as sum does.
 Tensor cumsum(const Tensor& x, int axis);
 
 }  // namespace vitrail

@@ -41,7 +41,7 @@ template <class Order>
 Tensor extremum(const char* op, const Tensor& x, const Axes& axes, bool keepdim) {
   const ReduceLayout layout = reduce_layout(x, axes, keepdim, op, true);
   const int64_t n = layout.reduced();
-  check(n > 0 || layout.kept() == 0, ErrorKind::kValue, op, "nothing has no ", op, ": shape is ", x.shape());
+  check(n > 0, ErrorKind::kValue, op, "nothing has no ", op, ": shape is ", x.shape());
   Tensor out = empty(layout.result, x.dtype(), op);
   if (runs_plain(PlainOp::kReduce)) {
     reference::extremum(reduced_axes_last(x, axes, op), n, Order::kLargest, out);
@@ -74,8 +74,7 @@ template <class Order>
 Tensor arg_extremum(const char* op, const Tensor& x, int axis, bool keepdim, bool select_last) {
   const ReduceLayout layout = reduce_layout(x, {axis}, keepdim, op, true);
   const int64_t n = layout.reduced();
-  check(n > 0 || layout.kept() == 0, ErrorKind::kValue, op, "an axis without elements has no ", op, ": axis is ", axis,
-        ", shape is ", x.shape());
+  check(n > 0, ErrorKind::kValue, op, "an axis without elements has no ", op, ": axis is ", axis, ", shape is ", x.shape());
   Tensor out = empty(layout.result, Dtype::i64, op);
   if (runs_plain(PlainOp::kReduce)) {
     reference::arg_extremum(reduced_axes_last(x, {axis}, op), n, Order::kLargest, select_last, out);

@@ -187,6 +187,7 @@ Tensor prod(const Tensor& x, const Axes& axes, bool keepdim) {
 }
 
 Tensor var(const Tensor& x, const Axes& axes, bool keepdim, double correction) {
+  check(std::isfinite(correction), ErrorKind::kValue, "var", "correction must be a finite number: it is ", correction);
   const ReduceLayout layout = reduce_layout(x, axes, keepdim, "var", true);
   Tensor out = empty(layout.result, x.dtype(), "var");
   if (runs_plain(PlainOp::kReduce)) {

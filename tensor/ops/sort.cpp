@@ -87,18 +87,20 @@ std::pair<Tensor, Tensor> topk(const Tensor& x, int64_t k, int axis, bool larges
 Tensor cumsum(const Tensor& x, int axis) {
   const Rows rows = rows_along(x, axis, "cumsum");
   const int64_t n = rows.matrix.size(1);
-  Tensor out = empty_like(rows.matrix);
+  Tensor out = empty(rows.matrix.shape(), is_float(x.dtype()) ? x.dtype() : Dtype::i64, "cumsum");
   if (out.numel() == 0) return restored(out, rows);
   dispatch(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     using A = std::conditional_t<std::is_integral_v<T>, uint64_t, double>;
+    using Out = std::conditional_t<std::is_integral_v<T>, int64_t, T>;
     const T* in = rows.matrix.data<T>();
-    T* result = out.mutable_data<T>();
+    Out* result = out.mutable_data<Out>();
     parallel_for(rows.matrix.size(0), std::max<int64_t>(1, kElementwiseGrain / std::max<int64_t>(n, 1)),
                  [&](int64_t begin, int64_t end) {
                    for (int64_t i = begin; i < end; ++i) {
                      A total = 0;
-                     for (int64_t j = 0; j < n; ++j) result[i * n + j] = static_cast<T>(total += static_cast<A>(in[i * n + j]));
+                     for (int64_t j = 0; j < n; ++j)
+                       result[i * n + j] = static_cast<Out>(total += static_cast<A>(in[i * n + j]));
                    }
                  });
   });

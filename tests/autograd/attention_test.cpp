@@ -1,6 +1,8 @@
 // What the attention ops keep between forward and backward.
 #include <doctest/doctest.h>
 
+#include <limits>
+
 #include "autograd/node.h"
 #include "autograd/ops.h"
 #include "tensor/ops.h"
@@ -61,4 +63,16 @@ TEST_CASE("a mask changed in place between forward and backward is noticed") {
   const Variable y = qkv_attention(qkv, 2, mask);
   fill_(mask, 1);
   CHECK_THROWS_WITH_AS(y.backward(ones(y.shape())), doctest::Contains("changed in place"), Error);
+}
+
+TEST_CASE("qkv_attention checks its rank and its heads, also where three times their number overflows") {
+  const Variable qkv(random({1, 5, 12}, 1));
+  const int64_t high = std::numeric_limits<int64_t>::max();
+  for (const int64_t heads : {int64_t{0}, int64_t{-1}, int64_t{3}, int64_t{5}, high, high / 3 + 1, (int64_t{1} << 62) + 1}) {
+    CAPTURE(heads);
+    CHECK_THROWS_WITH_AS(qkv_attention(qkv, heads), doctest::Contains("[qkv_attention] qkv is [B, N, 3 * heads * K]"), Error);
+  }
+  CHECK_THROWS_AS(qkv_attention(Variable(random({5, 12}, 1)), 2), Error);
+  CHECK(qkv_attention(Variable(zeros({3, 1, 0})), (int64_t{1} << 32) + 1).shape() == Shape{3, 1, 0});  // no loop over the heads
+  CHECK(qkv_attention(qkv, 4).shape() == Shape{1, 5, 4});
 }

@@ -54,6 +54,25 @@ TEST_CASE("shape: broadcasting aligns from the right") {
   CHECK(refuses([] { broadcast_shapes({2}, {0}, "op"); }, ErrorKind::kShape, "do not broadcast"));
 }
 
+TEST_CASE("shape: two extents broadcast only if they are equal or one of them is one") {
+  for (int64_t a = 0; a <= 7; ++a) {
+    for (int64_t b = 0; b <= 7; ++b) {
+      CAPTURE(a);
+      CAPTURE(b);
+      if (a == b || a == 1 || b == 1) {
+        const int64_t both = a == 1 ? b : a;
+        CHECK(broadcast_shapes({a}, {b}, "op") == Shape{both});
+        CHECK(broadcast_shapes({2, a}, {b}, "op") == Shape{2, both});
+      } else {  // 6 against 3 among them: a multiple is no broadcast
+        for (const Shape& other : {Shape{b}, Shape{1, b}, Shape{5, 1, b}}) {
+          CHECK(refuses([&] { broadcast_shapes({a}, other, "op"); }, ErrorKind::kShape, "do not broadcast"));
+          CHECK(refuses([&] { broadcast_shapes(other, {a}, "op"); }, ErrorKind::kShape, "do not broadcast"));
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("shape: reduced axes disappear or stay as one") {
   CHECK(reduced_shape({2, 3, 4}, {0, 2}, false) == Shape{3});
   CHECK(reduced_shape({2, 3, 4}, {0, 2}, true) == Shape{1, 3, 1});

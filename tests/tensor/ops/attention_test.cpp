@@ -92,3 +92,13 @@ TEST_CASE("shapes that do not fit are all named") {
   CHECK_THROWS_WITH_AS(attention_forward(zeros({1, 1, 2, 4}), zeros({1, 1, 3, 4}), zeros({1, 1, 3, 4}), zeros({4})),
                        doctest::Contains("shapes do not broadcast"), Error);
 }
+
+TEST_CASE("many heads without a number cost nothing") {
+  const Shape shape{1, int64_t{1} << 50, 0, 4};
+  const Tensor q = zeros(shape);
+  for (const AttentionKeep keep : {AttentionKeep::kNothing, AttentionKeep::kProbabilities, AttentionKeep::kStatistics}) {
+    const AttentionResult r = attention_forward(q, q, q, {}, 0, keep);
+    CHECK(r.output.shape() == shape);
+    if (keep == AttentionKeep::kProbabilities) CHECK(attention_backward(q, q, q, q, {}, r).dv.shape() == shape);
+  }
+}

@@ -202,6 +202,41 @@ TEST_CASE("pad fills, mirrors or repeats the border, and crops with negative num
   CHECK(pad(zeros({0, 2}), {1, 0}, {1, 0}).shape() == Shape{2, 2});
 }
 
+TEST_CASE("pad checks the size of its result before it asks for memory, and survives any numbers") {
+  const Tensor x = from_vector(std::vector<float>{1, 2, 3}, {3});
+  constexpr int64_t kHigh = std::numeric_limits<int64_t>::max(), kLow = std::numeric_limits<int64_t>::min();
+  for (const PadMode mode : {PadMode::kConstant, PadMode::kEdge}) {
+    for (const auto& [before, after] : {std::pair{kHigh, int64_t{0}}, {kHigh / 2, kHigh / 2}, {int64_t{1} << 61, int64_t{0}}}) {
+      CHECK(message_of([&, b = before, a = after] { pad(x, {b}, {a}, mode); }) != "");
+    }
+    const Tensor wide = zeros({1, 1});
+    CHECK(contains(message_of([&] { pad(wide, {int64_t{1} << 32, int64_t{1} << 32}, {0, 0}, mode); }), "[pad] too many"));
+  }
+  CHECK(contains(message_of([&] { pad(x, {kLow}, {0}); }), "negative or too large extent"));
+  CHECK(to_vector<float>(pad(x, {kLow}, {kHigh})) == std::vector<float>{0, 0});  // all of x is cropped
+  CHECK(to_vector<float>(pad(x, {-4}, {3})) == std::vector<float>{0, 0});
+  CHECK(contains(message_of([&] { pad(x, {-1}, {2}, PadMode::kEdge); }), "only constant padding may crop"));
+  CHECK(contains(message_of([&] { pad(zeros({0}), {1}, {0}, PadMode::kEdge); }), "nothing to repeat"));
+  const Tensor grid = reshape(arange(0, 12), {3, 4});
+  const Tensor mirrored = pad(transpose(grid), {1, 2}, {3, 0}, PadMode::kReflect);
+  CHECK(mirrored.shape() == Shape{8, 5});
+  CHECK(mirrored.at({0, 0}) == grid.at({2, 1}));
+  CHECK(mirrored.at({7, 4}) == grid.at({2, 0}));
+}
+
+TEST_CASE("roll takes any shift and checks its axis") {
+  const Tensor x = from_vector(std::vector<int64_t>{1, 2, 3}, {3});
+  constexpr int64_t kHigh = std::numeric_limits<int64_t>::max(), kLow = std::numeric_limits<int64_t>::min();
+  CHECK(to_vector<int64_t>(roll(x, kHigh, 0)) == to_vector<int64_t>(roll(x, kHigh % 3, 0)));
+  CHECK(to_vector<int64_t>(roll(x, kLow, -1)) == to_vector<int64_t>(roll(x, kLow % 3, 0)));
+  CHECK(to_vector<int64_t>(roll(x, -1, 0)) == std::vector<int64_t>{2, 3, 1});
+  CHECK(roll(scalar(2), 5, 0).item() == 2);
+  CHECK(roll(zeros({0}), 5, 0).numel() == 0);
+  CHECK(contains(message_of([&] { roll(x, 1, 1); }), "[roll] axis out of range: axis is 1, rank is 1"));
+  CHECK(contains(message_of([&] { roll(scalar(2), 1, 1); }), "[roll] axis out of range"));
+  CHECK(message_of([&] { roll(Tensor(), 1, 0); }) != "");
+}
+
 TEST_CASE("tile, flip and roll agree with index arithmetic") {
   for (uint64_t seed = 0; seed < 20; ++seed) {
     const Tensor x = sample(random_shape(seed, 3), kAll[seed % 4], seed);

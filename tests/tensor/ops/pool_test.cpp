@@ -103,6 +103,56 @@ TEST_CASE("avg_pool2d in ceil mode never counts what lies beyond the right paddi
   CHECK(max_difference(avg_pool2d(x, o), {6, 7.5, 12, 13.5}) < 1e-6);
 }
 
+// torch.nn.functional.max_pool2d(torch.ones(1, 1, 1, 2), (1, 3), (1, 2), ceil_mode=True) has the shape [1, 1, 1, 1].
+TEST_CASE("in ceil mode one window may be larger than the padded input") {
+  const Tensor x = from_vector(std::vector<float>{1, 3}, {1, 1, 1, 2});
+  const Pool2dOptions o{.kernel_h = 1, .kernel_w = 3, .stride_h = 1, .stride_w = 2, .ceil_mode = true};
+  const auto [y, index] = max_pool2d_forward(x, o);
+  CHECK(y.shape() == Shape{1, 1, 1, 1});
+  CHECK(y.item() == 3);
+  CHECK(max_difference(max_pool2d_backward(ones({1, 1, 1, 1}), index, x.shape()), {0, 1}) == 0);
+  CHECK(avg_pool2d(x, o).item() == 2);
+  CHECK(max_difference(avg_pool2d_backward(ones({1, 1, 1, 1}), x.shape(), o), {0.5, 0.5}) == 0);
+  // By a stride or more, there is none: floor((2 - 5 + 1) / 2) + 1 = 0.
+  CHECK_THROWS_WITH_AS(avg_pool2d(x, {.kernel_h = 1, .kernel_w = 5, .stride_h = 1, .ceil_mode = true}),
+                       doctest::Contains("width is 2 + 2 x 0 padding, kernel is 5"), Error);
+}
+
+// PyTorch's pooling_output_shape: floor((H + 2 p - d (k - 1) - 1 + (ceil ? s - 1 : 0)) / s) + 1, one less where the last window
+// would start at H + p or behind it.
+TEST_CASE("the output extent of a pooling is PyTorch's for every small combination") {
+  for (int64_t extent = 1; extent <= 6; ++extent) {
+    for (int64_t i = 0; i < 6 * 4 * 2 * 2; ++i) {
+      const int64_t kernel = i % 6 + 1, stride = i / 6 % 4 + 1, dilation = i / 24 % 2 + 1;
+      const bool ceil = i / 48 == 1;
+      for (int64_t padding = 0; padding <= kernel / 2; ++padding) {
+        const auto room = static_cast<double>(extent + 2 * padding - dilation * (kernel - 1) - 1 + (ceil ? stride - 1 : 0));
+        auto expected = static_cast<int64_t>(std::floor(room / static_cast<double>(stride))) + 1;
+        if (ceil && (expected - 1) * stride >= extent + padding) --expected;
+        const Pool2dOptions o{.kernel_h = 1,
+                              .kernel_w = kernel,
+                              .stride_h = 1,
+                              .stride_w = stride,
+                              .padding_w = padding,
+                              .dilation_w = dilation,
+                              .ceil_mode = ceil};
+        CAPTURE(extent);
+        CAPTURE(kernel);
+        CAPTURE(stride);
+        CAPTURE(padding);
+        CAPTURE(dilation);
+        CAPTURE(ceil);
+        const Tensor x = ones({1, 1, 1, extent});
+        if (expected < 1) {
+          CHECK_THROWS_WITH_AS(max_pool2d_forward(x, o), doctest::Contains("kernel larger than padded input"), Error);
+        } else {
+          CHECK(max_pool2d_forward(x, o).first.size(3) == expected);
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("adaptive_avg_pool2d averages overlapping cells, and its gradient is the transpose") {
   const Tensor x = reshape(arange(0, 15, 1, Dtype::f64), {1, 1, 3, 5});
   // Rows {0, 1} and {1, 2}; columns {0, 1}, {1, 2, 3}, {3, 4}.

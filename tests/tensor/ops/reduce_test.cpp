@@ -160,7 +160,25 @@ TEST_CASE("empty ranges have a sum, a product, no mean and no maximum") {
   CHECK_THROWS_AS(max(x, {1}), Error);
   CHECK_THROWS_AS(argmin(x, 1), Error);
   CHECK(max(x, {0}).shape() == Shape{0, 3});  // no results are asked for
+  for (const Shape& nothing : {Shape{0, 0}, Shape{2, 0}, Shape{0, 1, 0}}) {
+    CHECK_THROWS_WITH_AS(max(zeros(nothing), {-1}), doctest::Contains("[max] nothing has no max"), Error);
+    CHECK_THROWS_WITH_AS(argmin(zeros(nothing), -1), doctest::Contains("an axis without elements has no argmin"), Error);
+  }
+  CHECK(min(zeros({0, 2, 1}), {1}).shape() == Shape{0, 1});  // of two elements, but of no rows
+  CHECK_THROWS_AS(max(zeros({0})), Error);
   CHECK(sum(x, {0}).shape() == Shape{0, 3});
+}
+
+TEST_CASE("var refuses a correction that is no number, and axes that are not there") {
+  const Tensor x = testing::random_tensor({3, 4}, Dtype::f32, 1);
+  for (const double correction : {std::nan(""), kInfinity}) {
+    CHECK_THROWS_WITH_AS(var(x, {}, false, correction), doctest::Contains("[var] correction must be a finite number"), Error);
+  }
+  CHECK_THROWS_WITH_AS(var(x, {2}), doctest::Contains("[var] axis out of range: axis is 2, rank is 2"), Error);
+  CHECK_THROWS_WITH_AS(var(x, {0, -2}), doctest::Contains("named twice"), Error);
+  CHECK_THROWS_AS(var(Tensor()), Error);
+  CHECK(std::isnan(var(scalar(3)).item()));
+  CHECK(var(scalar(3), {0}, false, 0).item() == 0);
 }
 
 TEST_CASE("integers sum to i64 without overflowing their own type") {
