@@ -73,7 +73,6 @@ TEST_CASE("qkv_attention checks its rank and its heads, also where three times t
     CHECK_THROWS_WITH_AS(qkv_attention(qkv, heads), doctest::Contains("[qkv_attention] qkv is [B, N, 3 * heads * K]"), Error);
   }
   CHECK_THROWS_AS(qkv_attention(Variable(random({5, 12}, 1)), 2), Error);
-  CHECK_THROWS_AS(qkv_attention(Variable(zeros({3, 1, 0})), (int64_t{1} << 32) + 1),
-                  Error);  // heads of width 0 would be walked
+  CHECK(qkv_attention(Variable(zeros({3, 1, 0})), (int64_t{1} << 32) + 1).shape() == Shape{3, 1, 0});  // no loop over the heads
   CHECK(qkv_attention(qkv, 4).shape() == Shape{1, 5, 4});
 }

@@ -14,6 +14,8 @@
 #include "tests/support/scratch_folder.h"
 
 using namespace vitrail;
+using vitrail::testing::case_path;
+using vitrail::testing::put_content;
 using vitrail::testing::content_of;
 using vitrail::testing::refuses;
 using vitrail::testing::ScratchFolder;
