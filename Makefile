@@ -139,9 +139,10 @@ FUZZERS       := $(filter-out random_ops,$(patsubst tests/fuzz/%.cpp,%,$(sort $(
 OPTIMISE_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 FUZZ_SUPPORT  := $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard tests/fuzz/support/*.cpp)))
 FUZZ_MAIN     := $(if $(filter fuzz,$(CONFIG)),,$(FUZZ_SUPPORT))
-FUZZ_CLANG    := $(notdir $(firstword $(shell command -v clang++ clang++-14)))
-FUZZ_SETTINGS := $(if $(FUZZ_CLANG),CONFIG=fuzz CXX=$(FUZZ_CLANG),CONFIG=asan)
-FUZZ_BUILD    := $(if $(FUZZ_CLANG),build/fuzz-$(FUZZ_CLANG),build/asan)
+# A clang that can link both libFuzzer and OpenMP; looked for when a fuzz rule runs.
+FUZZ_CLANG     = $(firstword $(foreach c,clang++ clang++-14,$(shell echo 'extern "C" int LLVMFuzzerTestOneInput(const char*, long) { return 0; }' | $(c) -fsanitize=fuzzer -fopenmp -x c++ - -o /dev/null 2>/dev/null && echo $(c))))
+FUZZ_SETTINGS  = $(if $(FUZZ_CLANG),CONFIG=fuzz CXX=$(FUZZ_CLANG),CONFIG=asan)
+FUZZ_BUILD     = $(if $(FUZZ_CLANG),build/fuzz-$(FUZZ_CLANG),build/asan)
 FUZZ_SECONDS  ?= 60
 
 $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(FUZZ_MAIN) $(RUNOP_OBJ) $(LIB)
