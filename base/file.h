@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "base/text.h"
+
 namespace vitrail {
 
 // An open file of known size. Only regular files: a FIFO or a device would block or never end.
@@ -37,8 +39,5 @@ std::string read_text_file(const std::string& path, int64_t max_bytes = int64_t{
 // is removed and the old content stays: Error(kIo) naming path and the system's reason.
 void write_file_atomically(const std::string& path, const std::vector<std::span<const uint8_t>>& pieces);
 void write_file_atomically(const std::string& path, const std::string& text);
-
-// Text from outside, made fit for a one-line message: control bytes and broken UTF-8 escaped, long text cut.
-std::string escaped(const std::string& text, size_t max_length = 100);
 
 }  // namespace vitrail

@@ -3,79 +3,118 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "base/error.h"
-#include "base/file.h"
 
 namespace vitrail {
 namespace {
 
 constexpr int kGzipOnly = 16 + MAX_WBITS;  // inflateInit2: gzip header and checksum, no raw or zlib streams
-constexpr int64_t kMaxPiece = int64_t{1} << 24;
+constexpr int64_t kPiece = int64_t{1} << 16;
 
-class Inflater {
+}  // namespace
+
+bool is_gzip(const ByteSource& source) {
+  uint8_t magic[2] = {};
+  if (source.size < 2) return false;
+  source.read_at(0, magic, 2);
+  return magic[0] == 0x1f && magic[1] == 0x8b;
+}
+
+class UnpackedStream::Inflater {
  public:
-  explicit Inflater(const std::vector<uint8_t>& bytes) {
+  explicit Inflater(const ByteSource& source) : source_(source), input_(kPiece) {
     check(inflateInit2(&stream_, kGzipOnly) == Z_OK, ErrorKind::kMemory, "gzip", "zlib has no memory");
-    stream_.next_in = const_cast<Bytef*>(bytes.data());  // zlib does not write through it
-    rest_ = static_cast<int64_t>(bytes.size());
   }
   ~Inflater() { inflateEnd(&stream_); }
   Inflater(const Inflater&) = delete;
   Inflater& operator=(const Inflater&) = delete;
 
-  // Writes up to `room` bytes; how many is in *written. The result is zlib's.
-  int step(uint8_t* out, int64_t room, int64_t* written) {
-    const auto given = static_cast<uInt>(std::min(rest_, kMaxPiece));  // zlib counts in 32 bits
-    stream_.avail_in = given;
-    stream_.next_out = out;
-    stream_.avail_out = static_cast<uInt>(room);
-    const int result = inflate(&stream_, Z_NO_FLUSH);
-    rest_ -= given - stream_.avail_in;
-    *written = room - stream_.avail_out;
-    return result;
+  int64_t read(uint8_t* to, int64_t bytes) {
+    int64_t filled = 0;
+    while (filled < bytes && !ended_) {
+      const int64_t room = std::min(bytes - filled, int64_t{1} << 30);  // zlib counts in 32 bits
+      refill();
+      stream_.next_out = to + filled;
+      stream_.avail_out = static_cast<uInt>(room);
+      const int result = inflate(&stream_, Z_NO_FLUSH);
+      const int64_t written = room - stream_.avail_out;
+      filled += written, total_ += written;
+      if (result == Z_STREAM_END) {
+        next_member();
+        continue;
+      }
+      require(result == Z_OK || result == Z_BUF_ERROR, ": the gzip stream is damaged after ", total_, " unpacked bytes (",
+              stream_.msg != nullptr ? stream_.msg : "bad stream", ")");
+      require(rest() > 0 || written == room, ": the gzip stream ends early: ", source_.size, " bytes unpack to ", total_,
+              " and then it stops");
+    }
+    return filled;
   }
-
-  int next_member() { return inflateReset(&stream_); }
-  int64_t rest() const { return rest_; }
-  uint8_t next_byte(int64_t ahead) const { return stream_.next_in[ahead]; }
-  const char* reason() const { return stream_.msg != nullptr ? stream_.msg : "bad stream"; }
 
  private:
+  template <class... Parts>
+  void require(bool rule, const Parts&... parts) const {
+    check(rule, ErrorKind::kData, "gzip", source_.name, parts...);
+  }
+
+  int64_t rest() const { return source_.size - taken_ + stream_.avail_in; }  // packed bytes that zlib has not used
+
+  void refill() {
+    if (stream_.avail_in > 0) return;
+    const int64_t count = std::min(kPiece, source_.size - taken_);
+    source_.read_at(taken_, input_.data(), count);
+    taken_ += count;
+    stream_.next_in = input_.data();
+    stream_.avail_in = static_cast<uInt>(count);
+  }
+
+  // A member has ended: another one follows, or nothing.
+  void next_member() {
+    ended_ = rest() == 0;
+    if (ended_) return;
+    uint8_t magic[2] = {};
+    const int64_t at = source_.size - rest();
+    if (rest() >= 2) source_.read_at(at, magic, 2);
+    require(magic[0] == 0x1f && magic[1] == 0x8b && inflateReset(&stream_) == Z_OK, ": ", rest(),
+            " bytes follow the end of the gzip stream");
+  }
+
+  const ByteSource& source_;
+  std::vector<uint8_t> input_;
   z_stream stream_{};
-  int64_t rest_ = 0;
+  int64_t taken_ = 0, total_ = 0;
+  bool ended_ = false;
 };
 
-}  // namespace
+UnpackedStream::UnpackedStream(const ByteSource& source) : source_(source) {
+  if (is_gzip(source)) inflater_ = std::make_unique<Inflater>(source);
+}
+UnpackedStream::~UnpackedStream() = default;
 
-bool is_gzip(const std::vector<uint8_t>& bytes) { return bytes.size() >= 2 && bytes[0] == 0x1f && bytes[1] == 0x8b; }
+int64_t UnpackedStream::read(void* to, int64_t bytes) {
+  if (inflater_) return inflater_->read(static_cast<uint8_t*>(to), bytes);
+  const int64_t count = std::min(bytes, source_.size - position_);
+  source_.read_at(position_, to, count);
+  position_ += count;
+  return count;
+}
 
-std::vector<uint8_t> gunzip(const std::vector<uint8_t>& bytes, const std::string& name, int64_t limit) {
-  const std::string file = escaped(name);
-  check(is_gzip(bytes), ErrorKind::kData, "gzip", file, ": not a gzip file");
-  Inflater inflater(bytes);
-  std::vector<uint8_t> out;
-  int64_t filled = 0;
-  while (filled < limit) {
-    const int64_t room = std::min({limit - filled, std::max<int64_t>(filled, 4096), kMaxPiece});
-    out.resize(filled + room);
-    int64_t written = 0;
-    const int result = inflater.step(out.data() + filled, room, &written);
-    filled += written;
-    if (result == Z_STREAM_END) {
-      if (inflater.rest() == 0) break;
-      const bool member = inflater.rest() >= 2 && inflater.next_byte(0) == 0x1f && inflater.next_byte(1) == 0x8b;
-      check(member && inflater.next_member() == Z_OK, ErrorKind::kData, "gzip", file, ": ", inflater.rest(),
-            " bytes follow the end of the gzip stream");
-      continue;
-    }
-    check(result == Z_OK || result == Z_BUF_ERROR, ErrorKind::kData, "gzip", file, ": the gzip stream is damaged after ",
-          filled, " unpacked bytes (", inflater.reason(), ")");
-    check(inflater.rest() > 0 || written == room, ErrorKind::kData, "gzip", file,
-          ": the gzip stream ends early: ", bytes.size(), " bytes unpack to ", filled, " and then it stops");
+int64_t UnpackedStream::skip(int64_t bytes) {
+  if (!inflater_) {
+    const int64_t count = std::min(bytes, source_.size - position_);
+    position_ += count;
+    return count;
   }
-  out.resize(filled);
-  return out;
+  std::vector<uint8_t> dropped(static_cast<size_t>(std::min(bytes, kPiece)));
+  int64_t passed = 0;
+  while (passed < bytes) {
+    const int64_t count = inflater_->read(dropped.data(), std::min(bytes - passed, kPiece));
+    if (count == 0) break;
+    passed += count;
+  }
+  return passed;
 }
 
 }  // namespace vitrail

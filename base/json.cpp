@@ -15,24 +15,24 @@ using nlohmann::json;
 // Looks at a text without building anything: depth, duplicate keys, syntax. The first complaint ends the walk.
 class StrictWalk : public json::json_sax_t {
  public:
-  explicit StrictWalk(int max_depth) : max_depth_(max_depth) {}
+  explicit StrictWalk(const JsonLimits& limits) : max_depth_(limits.max_depth), values_left_(limits.max_values) {}
   std::string complaint;
 
-  bool null() override { return true; }
-  bool boolean(bool) override { return true; }
-  bool number_integer(json::number_integer_t) override { return true; }
-  bool number_unsigned(json::number_unsigned_t) override { return true; }
+  bool null() override { return another(); }
+  bool boolean(bool) override { return another(); }
+  bool number_integer(json::number_integer_t) override { return another(); }
+  bool number_unsigned(json::number_unsigned_t) override { return another(); }
   bool number_float(json::number_float_t value, const std::string& text) override {
-    return std::isfinite(value) || complain("a number out of range: " + escaped(text, 30));
+    return std::isfinite(value) ? another() : complain("a number out of range: " + escaped(text, 30));
   }
-  bool string(std::string&) override { return true; }
+  bool string(std::string&) override { return another(); }
   bool binary(json::binary_t&) override { return complain("binary data"); }
   bool start_object(std::size_t) override {
     keys_.emplace_back();
     return deeper();
   }
   bool key(std::string& name) override {
-    return keys_.back().insert(name).second || complain("the key " + escaped(name, 60) + " stands twice");
+    return keys_.back().insert(name).second || complain("the key " + escaped(name) + " stands twice");
   }
   bool end_object() override {
     keys_.pop_back();
@@ -53,22 +53,27 @@ class StrictWalk : public json::json_sax_t {
     if (complaint.empty()) complaint = text;
     return false;
   }
-  bool deeper() { return ++depth_ <= max_depth_ || complain("nested deeper than " + std::to_string(max_depth_)); }
+  bool another() { return --values_left_ >= 0 || complain("too many values"); }
+  bool deeper() { return another() && deeper_by_one(); }
+  bool deeper_by_one() { return ++depth_ <= max_depth_ || complain("nested deeper than " + std::to_string(max_depth_)); }
 
   int max_depth_, depth_ = 0;
+  int64_t values_left_;
   std::vector<std::unordered_set<std::string>> keys_;
 };
 
 }  // namespace
 
 json parse_json(const std::string& text, const std::string& source, ErrorKind kind, const JsonLimits& limits) {
-  const std::string name = escaped(source, 120);
+  const std::string name = escaped_path(source);
   const auto require = [&](bool rule, const auto&... parts) { check(rule, kind, "json", name, ": ", parts...); };
   require(static_cast<int64_t>(text.size()) <= limits.max_bytes, "too long: ", text.size(), " bytes, at most ",
           limits.max_bytes);
   require(text.find('\0') == std::string::npos, "a NUL byte at byte ", text.find('\0'));
   require(text.compare(0, 3, "\xef\xbb\xbf") != 0, "starts with a byte order mark. Hint: save it as plain UTF-8.");
-  StrictWalk walk(limits.max_depth);
+  const int64_t longest = longest_text(text);
+  require(longest <= limits.max_text, "a text or key of ", longest, " bytes, at most ", limits.max_text);
+  StrictWalk walk(limits);
   bool valid = false;
   try {
     valid = json::sax_parse(text, &walk);
@@ -92,12 +97,12 @@ std::string tidy_json(const std::string& text, const std::string& source, ErrorK
 }
 
 JsonObject::JsonObject(const json& object, std::string source, std::string path, ErrorKind kind)
-    : object_(object), source_(escaped(source, 120)), path_(std::move(path)), kind_(kind) {
+    : object_(object), source_(escaped_path(source)), path_(std::move(path)), kind_(kind) {
   check(object.is_object(), kind, "json", source_, ": ", path_.empty() ? "the whole" : path_, " must be an object {...}");
 }
 
 void JsonObject::refuse(const std::string& key, const std::string& rule) const {
-  fail(kind_, "config", source_, ": ", path_.empty() ? "" : path_ + ".", escaped(key, 60), " ", rule);
+  fail(kind_, "config", source_, ": ", path_.empty() ? "" : path_ + ".", escaped(key), " ", rule);
 }
 
 bool JsonObject::has(const std::string& key) const { return object_.contains(key); }
@@ -216,20 +221,49 @@ void JsonObject::finish() const {
   }
 }
 
+int64_t longest_text(const std::string& text) {
+  int64_t longest = 0;
+  for (size_t at = text.find('"'); at != std::string::npos; at = text.find('"', at)) {
+    const size_t start = ++at;
+    while (at < text.size() && text[at] != '"') at += text[at] == '\\' ? 2 : 1;
+    longest = std::max(longest, static_cast<int64_t>(std::min(at, text.size()) - start));
+    if (at >= text.size()) break;
+    ++at;
+  }
+  return longest;
+}
+
+namespace {
+
+// Steps of inserting, deleting, replacing one character or exchanging two neighbours that turn a into b (optimal string
+// alignment). Three rows of the table at a time.
+size_t edit_distance(const std::string& a, const std::string& b) {
+  std::vector<size_t> before(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
+  for (size_t j = 0; j < row.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    before.swap(last);
+    last.swap(row);
+    row[0] = i;
+    for (size_t j = 1; j < row.size(); ++j) {
+      row[j] = std::min({last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1), last[j] + 1, row[j - 1] + 1});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) row[j] = std::min(row[j], before[j - 2] + 1);
+    }
+  }
+  return row.back();
+}
+
+}  // namespace
+
 std::string nearest(const std::string& word, const std::vector<std::string>& candidates) {
-  size_t best = std::max<size_t>(2, word.size() / 3) + 1;
+  constexpr size_t kMostBytes = 64, kMostSteps = 3;
+  if (word.size() > kMostBytes) return "";
+  size_t best = std::clamp<size_t>(word.size() / 3, 1, kMostSteps) + 1;
+  if (word.size() < 2) best = 0;
   std::string result;
   for (const std::string& other : candidates) {
-    std::vector<size_t> row(other.size() + 1);  // Levenshtein, one row at a time
-    for (size_t j = 0; j < row.size(); ++j) row[j] = j;
-    for (size_t i = 1; i <= word.size(); ++i) {
-      size_t diagonal = std::exchange(row[0], i);
-      for (size_t j = 1; j < row.size(); ++j) {
-        const size_t change = diagonal + (word[i - 1] == other[j - 1] ? 0 : 1);
-        diagonal = std::exchange(row[j], std::min({change, row[j] + 1, row[j - 1] + 1}));
-      }
-    }
-    if (row.back() < best) best = row.back(), result = other;
+    if (other.size() > kMostBytes) continue;
+    const size_t distance = edit_distance(word, other);
+    if (distance < best) best = distance, result = other;
   }
   if (!result.empty() || word.size() < 3) return result;
   const auto longer = std::find_if(candidates.begin(), candidates.end(), [&](const auto& c) { return c.starts_with(word); });

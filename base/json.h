@@ -15,13 +15,19 @@
 
 namespace vitrail {
 
+// What a text costs in memory is a hundred times its length at worst ([],[],[],...): the number of values bounds it.
 struct JsonLimits {
   int64_t max_bytes = int64_t{16} << 20;
   int max_depth = 64;
+  int64_t max_values = 400'000;
+  int64_t max_text = int64_t{1} << 20;  // bytes of one text or key
 };
 
+// The bytes of the longest "..." of a JSON text, as written: known without storing it.
+int64_t longest_text(const std::string& text);
+
 // Error(kind) naming source and what is wrong: syntax with its place, a duplicate key, nesting too deep, a NUL byte, a byte
-// order mark, bytes after the value, broken UTF-8, a number out of range, a text too long.
+// order mark, bytes after the value, broken UTF-8, a number out of range, too many values, a text too long.
 nlohmann::json parse_json(const std::string& text, const std::string& source, ErrorKind kind = ErrorKind::kData,
                           const JsonLimits& limits = {});
 
@@ -87,8 +93,9 @@ class JsonObject {
   std::set<std::string> known_;
 };
 
-// The candidate nearest to `word` by edit distance, or else the first that begins with it, "" if there is none: for "did you
-// mean".
+// For "did you mean": the candidate nearest to `word` by edit distance, if it is near (at most a third of the word and three
+// characters differ), or else the first that begins with it; "" if there is none. Words and candidates of more than 64 bytes
+// are near to nothing: what the search costs does not grow with them.
 std::string nearest(const std::string& word, const std::vector<std::string>& candidates);
 
 }  // namespace vitrail

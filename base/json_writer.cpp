@@ -3,51 +3,26 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/text.h"
+
 namespace vitrail {
-namespace {
-
-// Length of the UTF-8 sequence that starts at `at`, 0 if there is none.
-size_t sequence_at(const std::string& text, size_t at) {
-  const auto byte = [&](size_t i) { return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0u; };
-  const unsigned first = byte(0);
-  if (first < 0x80) return 1;
-  const size_t length = first >= 0xc2 && first < 0xe0   ? 2
-                        : first >= 0xe0 && first < 0xf0 ? 3
-                        : first >= 0xf0 && first < 0xf5 ? 4
-                                                        : 0;
-  for (size_t i = 1; i < length; ++i)
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  const unsigned second = byte(1);
-  const bool overlong = (first == 0xe0 && second < 0xa0) || (first == 0xf0 && second < 0x90);
-  const bool surrogate = first == 0xed && second > 0x9f, too_high = first == 0xf4 && second > 0x8f;
-  return overlong || surrogate || too_high ? 0 : length;
-}
-
-}  // namespace
-
-bool is_utf8(const std::string& text) {
-  for (size_t at = 0; at < text.size();) {
-    const size_t length = sequence_at(text, at);
-    if (length == 0) return false;
-    at += length;
-  }
-  return true;
-}
-
 std::string json_quoted(const std::string& text) {
   constexpr const char* kHex = "0123456789abcdef";
   std::string result = "\"";
   for (size_t at = 0; at < text.size();) {
     const char c = text[at];
-    const size_t length = sequence_at(text, at);
+    const size_t length = utf8_length(text, at);
     if (c == '"' || c == '\\') {
       result += '\\', result += c;
     } else if (c == '\n') {
       result += "\\n";
     } else if (c == '\t') {
       result += "\\t";
-    } else if (static_cast<unsigned char>(c) < 32) {
+    } else if (static_cast<unsigned char>(c) < 32 || c == 0x7f) {
       result += "\\u00", result += kHex[c >> 4], result += kHex[c & 15];
+    } else if (length == 2 && c == '\xc2' && static_cast<unsigned char>(text[at + 1]) < 0xa0) {
+      // C1, U+0080 to U+009F: some terminals obey them.
+      result += "\\u00", result += kHex[(text[at + 1] >> 4) & 15], result += kHex[text[at + 1] & 15];
     } else if (length == 0) {
       result += "\xef\xbf\xbd";
     } else {

@@ -62,9 +62,7 @@ class JsonWriter {
   bool first_ = true, after_key_ = false;
 };
 
-// "text" with quotes and escapes.
+// "text" with quotes and escapes; control characters (DEL and C1 too) as \u00NN, so that JSON may be shown on a terminal.
 std::string json_quoted(const std::string& text);
-// Whether the bytes are UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing above U+10FFFF.
-bool is_utf8(const std::string& text);
 
 }  // namespace vitrail

@@ -28,7 +28,7 @@ struct Options {
 
 void validate(const Options& o) {
   check(o.mode == "train" || o.mode == "infer", ErrorKind::kValue, "bench", "--mode must be train or infer: it is ",
-        escaped(o.mode), ".");
+        quote(o.mode), ".");
   precision_from_name(o.precision);
 }
 

@@ -5,9 +5,9 @@
 #include <cstdio>
 
 #include "base/error.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "base/number.h"
+#include "base/text.h"
 
 namespace vitrail::cli {
 namespace {
@@ -54,8 +54,8 @@ void check_options(const CLI::App& app, int argc, char** argv) {
   const std::string name = text.substr(0, text.find(':')), rest = text.substr(std::min(text.size(), text.find(": ") + 2));
   if (dynamic_cast<const CLI::ArgumentMismatch*>(&e)) fail(ErrorKind::kValue, command, escaped(name, 60), " needs a value.", help);
   if (dynamic_cast<const CLI::ExtrasError*>(&e)) fail(ErrorKind::kValue, command, "not expected: ", escaped(rest, 60), ".", help);
-  if (dynamic_cast<const CLI::RequiredError*>(&e)) fail(ErrorKind::kValue, command, escaped(text, 100), ".", help);
-  fail(ErrorKind::kValue, command, "cannot read the options: ", escaped(text, 100), ".", help);
+  if (dynamic_cast<const CLI::RequiredError*>(&e)) fail(ErrorKind::kValue, command, escaped(text), ".", help);
+  fail(ErrorKind::kValue, command, "cannot read the options: ", escaped(text), ".", help);
 }
 
 }  // namespace

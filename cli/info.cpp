@@ -63,34 +63,35 @@ Report about_dataset(const std::string& spec) {
                                 " test images ", image, ", ", train->num_classes(), " classes\n"));
   report.json.field("name", train->name()).field("train_images", train->size()).field("test_images", test->size());
   report.json.field("image", extents(image)).field("class_names", train->class_names());
-  for (const std::string& name : train->class_names()) report.text += "  " + name + "\n";
+  for (const std::string& name : train->class_names()) report.text += "  " + escaped(name) + "\n";
   return report;
 }
 
 Report about_safetensors(const std::string& path) {
-  const SafetensorsFile file = load_safetensors(path);
+  const SafetensorsHeader file = read_safetensors_info(path);
   for (const auto& [key, value] : file.metadata)
     if (key == "vitrail") return about_saved(path);
-  Report report("safetensors", cat("safetensors file with ", file.tensors.size(), " tensors\n"));
+  Report report("safetensors", cat("safetensors file with ", file.entries.size(), " tensors\n"));
   report.json.key("tensors").begin_object();
-  for (const auto& [name, tensor] : file.tensors) {
-    report.text += cat("  ", escaped(name), " ", name_of(tensor.dtype()), " ", tensor.shape(), "\n");
-    report.json.key(escaped(name)).begin_object().field("dtype", name_of(tensor.dtype()));
-    report.json.field("shape", extents(tensor.shape())).end_object();
+  for (const SafetensorsEntry& e : file.entries) {  // in the file's own dtypes, not in those that they are read as
+    report.text += cat("  ", escaped(e.name), " ", e.type, " ", e.shape, "\n");
+    report.json.key(e.name).begin_object().field("dtype", e.type).field("shape", extents(e.shape)).end_object();
   }
   report.json.end_object();
   return report;
 }
 
-Report about_idx(const std::string& path, int rank) {
-  const Tensor x = read_idx(path, rank);
-  Report report("idx", cat("IDX file of bytes ", x.shape(), "\n"));
-  report.json.field("shape", extents(x.shape()));
+Report about_idx(const ByteSource& source) {
+  const IdxHeader h = check_idx(source);
+  Report report("idx", cat("IDX file of ", h.type == IdxType::kU8 ? "bytes" : name_of(h.type), " ", h.shape, "\n"));
+  report.json.field("shape", extents(h.shape)).field("dtype", name_of(h.type));
   return report;
 }
 
 Report about_image(const std::string& path) {
-  const Tensor x = read_image(path);
+  std::string note;
+  const Tensor x = read_image(path, {}, &note);
+  if (!note.empty()) complain(cat("note: ", escaped_path(path), ": ", note));
   Report report("picture", cat("picture, ", x.size(2), " x ", x.size(1), ", ", x.size(0), " channels\n"));
   report.json.field("shape", extents(x.shape()));
   return report;
@@ -103,7 +104,7 @@ Report about_file(const std::string& path) {
   const int64_t length = std::min<int64_t>(file.size(), 9);
   file.read_at(0, head, length);
   if (length == 9 && head[8] == '{' && head[7] == 0) return about_safetensors(path);
-  if (length >= 4 && head[0] == 0 && head[1] == 0 && head[2] == 8) return about_idx(path, head[3]);
+  if (length >= 4 && head[0] == 0 && head[1] == 0) return about_idx(source_of(file));
   if (length >= 1 && head[0] == '{') {
     const models::ModelConfig config = models::config_from_json(read_text_file(path), path);
     return about_config(config, "model configuration");
@@ -111,20 +112,23 @@ Report about_file(const std::string& path) {
   const bool png = head[0] == 0x89 && head[1] == 'P', netpbm = head[0] == 'P' && head[1] >= '1' && head[1] <= '6';
   if (png || netpbm) return about_image(path);
   if (head[0] == 0x1f && head[1] == 0x8b) {
-    const std::vector<uint8_t> bytes = gunzip(read_file(path), path, int64_t{1} << 30);
-    if (bytes.size() >= 4 && bytes[0] == 0 && bytes[1] == 0) return about_idx(path, bytes[3]);
+    const ByteSource source = source_of(file);
+    uint8_t magic[2] = {};
+    if (UnpackedStream(source).read(magic, 2) == 2 && magic[0] == 0 && magic[1] == 0) return about_idx(source);
   }
-  fail(ErrorKind::kData, "info", escaped(path), ": not a kind of file that vitrail knows (", file.size(),
+  fail(ErrorKind::kData, "info", escaped_path(path), ": not a kind of file that vitrail knows (", file.size(),
        " bytes). Hint: safetensors, IDX, PNG, PGM, PPM, a folder that train wrote, or config.json.");
 }
 
 Report about(const std::string& what) {
-  if (fs::is_directory(what)) return about_saved(what);
-  if (fs::exists(what)) return about_file(what);
+  std::error_code error;
+  const fs::file_status status = fs::status(what, error);  // of a name that is too long, or of links in a circle: unknown
+  if (fs::is_directory(status)) return about_saved(what);
+  if (fs::exists(status)) return about_file(what);
   for (const models::Preset& preset : models::presets())
     if (preset.name == what) return about_config(preset.config, "preset " + preset.name + ": " + preset.description);
   if (what.find(':') != std::string::npos || what == "glyphs" || what == "scenes") return about_dataset(what);
-  check(what.find('/') == std::string::npos && what.find('.') == std::string::npos, ErrorKind::kIo, "info", escaped(what),
+  check(what.find('/') == std::string::npos && what.find('.') == std::string::npos, ErrorKind::kIo, "info", escaped_path(what),
         ": there is no such file.");
   return about_config(models::find_preset(what).config, what);  // throws, with the nearest name
 }

@@ -9,17 +9,11 @@
 
 #include "base/error.h"
 #include "base/exit_code.h"
+#include "base/text.h"
 #include "cli/command.h"
 
 namespace vitrail::cli {
 namespace {
-
-// A file name may hold anything: control bytes never reach the terminal.
-void complain(std::string text) {
-  for (char& c : text)
-    if (static_cast<unsigned char>(c) < 32 && c != '\n') c = '?';
-  std::fprintf(stderr, "vitrail: %s\n", text.c_str());
-}
 
 // Whether standard output is a pipe that nobody reads any more: `vitrail ... | head` has what it wanted.
 bool reader_left() {

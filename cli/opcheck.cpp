@@ -56,7 +56,7 @@ void check_names(const std::vector<std::string>& wanted) {
   for (const std::string& name : wanted) {
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
     const std::string near = nearest(name, known);
-    fail(ErrorKind::kValue, "opcheck", "no differentiable operation has this name: it is ", escaped(name),
+    fail(ErrorKind::kValue, "opcheck", "no differentiable operation has this name: it is ", quote(name),
          ". Hint: ", near.empty() ? "vitrail opcheck lists them all." : cat("did you mean ", near, "?"));
   }
 }

@@ -5,6 +5,7 @@
 
 #include "autograd/node.h"
 #include "base/json_writer.h"
+#include "base/text.h"
 #include "cli/command.h"
 #include "data/image/image.h"
 #include "data/sets/idx.h"
@@ -25,11 +26,11 @@ struct Options {
 };
 
 Tensor read_picture(const std::string& path, const std::optional<int64_t>& index) {
-  if (!index) return read_image(path);
-  const Tensor images = read_idx(path, 3);  // [N, H, W]
-  check(*index >= 0 && *index < images.size(0), ErrorKind::kValue, "predict", "--index outside [0, ", images.size(0),
-        "): it is ", *index, ".");
-  return unsqueeze(select(images, 0, *index), 0);
+  if (index) return read_idx_picture(path, *index);
+  std::string note;
+  const Tensor picture = read_image(path, {}, &note);
+  if (!note.empty()) complain(cat("note: ", escaped_path(path), ": ", note));
+  return picture;
 }
 
 struct Prediction {
@@ -52,11 +53,11 @@ std::vector<Prediction> predict(LoadedModel& loaded, const Tensor& picture, int6
 }
 
 void print_line(const std::string& file, const std::vector<Prediction>& predictions) {
-  std::string line = file + ":";
+  std::string line = escaped_path(file) + ":";
   for (const Prediction& p : predictions) {
     char percent[32];
     std::snprintf(percent, sizeof percent, " %.1f %%", 100 * p.probability);
-    line += (line.back() == ':' ? " " : ", ") + p.name + percent;
+    line += (line.back() == ':' ? " " : ", ") + escaped(p.name) + percent;
   }
   std::printf("%s\n", line.c_str());
 }

@@ -43,7 +43,7 @@ ModelCard card_for(const TrainJob& job, const Preprocessing& preprocessing, cons
 void make_folder(const std::string& path) {
   std::error_code error;
   std::filesystem::create_directories(path, error);
-  check(!error, ErrorKind::kIo, "train", path, " cannot be made: ", error.message(), ".");
+  check(!error, ErrorKind::kIo, "train", escaped_path(path), " cannot be made: ", error.message(), ".");
 }
 
 // Bytes at the peak of one training step with this many images.
@@ -80,7 +80,7 @@ int run_training(const TrainJob& job) {
     callbacks.log_path = job.out + "/log.jsonl";
     callbacks.on_epoch = [&](const EpochReport& report) { save_model(job.out, *model, card_for(job, preprocessing, report)); };
   }
-  std::fprintf(stderr, "%s: %lld parameters, %lld training and %lld test images\n", job.data.c_str(),
+  std::fprintf(stderr, "%s: %lld parameters, %lld training and %lld test images\n", escaped(job.data, kMaxPath).c_str(),
                static_cast<long long>(model->num_parameters()), static_cast<long long>(job.train->size()),
                static_cast<long long>(job.test->size()));
   const double linear = job.baseline ? linear_baseline(job) : 0;
@@ -89,14 +89,14 @@ int run_training(const TrainJob& job) {
   const EpochReport& last = result.history.back();
   if (result.signal) {
     std::fprintf(stderr, "stopped by signal %d after %lld updates%s%s\n", result.signal, static_cast<long long>(result.steps),
-                 job.out.empty() ? "" : "; the model is saved in ", job.out.c_str());
+                 job.out.empty() ? "" : "; the model is saved in ", escaped_path(job.out).c_str());
     return 128 + result.signal;
   }
   if (job.baseline) std::printf("linear model: test accuracy %.2f %%\n", 100 * linear);
   std::printf("test accuracy %.2f %%, top-5 %.2f %%, loss %.4f, %lld images, %s\n", 100 * last.test->top1,
               100 * last.test->top5, last.test->loss, static_cast<long long>(last.test->images),
               format_duration(result.seconds).c_str());
-  if (!job.out.empty()) std::printf("saved in %s\n", job.out.c_str());
+  if (!job.out.empty()) std::printf("saved in %s\n", escaped_path(job.out).c_str());
   return 0;
 }
 

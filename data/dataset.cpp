@@ -25,6 +25,11 @@ void Dataset::check_index(int64_t index) const {
         size());
 }
 
+const Dataset& given(const DatasetPtr& dataset, const char* op) {
+  check(dataset != nullptr, ErrorKind::kValue, op, "there is no data set: the pointer is null");
+  return *dataset;
+}
+
 MemoryDataset::MemoryDataset(DatasetInfo info, Tensor images, Tensor labels)
     : Dataset(std::move(info)), images_(contiguous(images)), labels_(contiguous(labels)) {
   const Shape& s = images_.shape();
@@ -52,7 +57,7 @@ int64_t MemoryDataset::label(int64_t index) const {
 }
 
 SubsetDataset::SubsetDataset(DatasetPtr whole, std::vector<int64_t> indices)
-    : Dataset(whole->info()), whole_(std::move(whole)), indices_(std::move(indices)) {
+    : Dataset(given(whole, "subset").info()), whole_(std::move(whole)), indices_(std::move(indices)) {
   for (int64_t index : indices_) {
     check(index >= 0 && index < whole_->size(), ErrorKind::kValue, "subset", name(), ": there is no sample ", index,
           ": there are ", whole_->size());
@@ -71,13 +76,14 @@ int64_t SubsetDataset::label(int64_t index) const {
 
 DatasetPtr first_n(DatasetPtr whole, int64_t n) {
   check(n >= 1, ErrorKind::kValue, "first_n", "n must be at least 1: it is ", n);
-  if (n >= whole->size()) return whole;
+  if (n >= given(whole, "first_n").size()) return whole;
   std::vector<int64_t> indices(n);
   std::iota(indices.begin(), indices.end(), int64_t{0});
   return std::make_shared<SubsetDataset>(std::move(whole), std::move(indices));
 }
 
 std::pair<DatasetPtr, DatasetPtr> stratified_split(const DatasetPtr& whole, double fraction, uint64_t seed) {
+  given(whole, "stratified_split");
   check(fraction >= 0 && fraction <= 1, ErrorKind::kValue, "stratified_split", "fraction must lie in [0, 1]: it is ", fraction);
   std::vector<std::vector<int64_t>> by_class(whole->num_classes());
   for (int64_t i = 0; i < whole->size(); ++i) by_class[whole->label(i)].push_back(i);

@@ -58,6 +58,9 @@ class Dataset {
 
 using DatasetPtr = std::shared_ptr<const Dataset>;
 
+// *dataset. Error(kValue) naming op if the pointer is null.
+const Dataset& given(const DatasetPtr& dataset, const char* op);
+
 // All images in one tensor.
 class MemoryDataset : public Dataset {
  public:
@@ -78,7 +81,7 @@ class MemoryDataset : public Dataset {
 // Some samples of another data set, in the order of `indices`.
 class SubsetDataset : public Dataset {
  public:
-  // Error(kValue) if an index lies outside `whole`.
+  // Error(kValue) if `whole` is null or an index lies outside it.
   SubsetDataset(DatasetPtr whole, std::vector<int64_t> indices);
 
   int64_t size() const override { return static_cast<int64_t>(indices_.size()); }
@@ -90,7 +93,7 @@ class SubsetDataset : public Dataset {
   std::vector<int64_t> indices_;
 };
 
-// The first min(n, size) samples; n >= 1, else Error(kValue).
+// The first min(n, size) samples; n >= 1 and a data set, else Error(kValue).
 DatasetPtr first_n(DatasetPtr whole, int64_t n);
 
 // Two disjoint parts that together are the whole. From each class, round(fraction * its size) samples drawn by seed go to

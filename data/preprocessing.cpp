@@ -40,7 +40,7 @@ Enum value_of(const Name<Enum> (&names)[N], const char* key, JsonObject& object,
     if (text == n.text) return n.value;
     known += cat(known.empty() ? "" : ", ", n.text);
   }
-  object.refuse(key, cat("must be one of ", known, ": it is ", escaped(text, 40)));
+  object.refuse(key, cat("must be one of ", known, ": it is ", escaped(text)));
 }
 
 // f32 [C, H, W] of bytes resized as PIL does: with a filter widened by the down-scaling factor.

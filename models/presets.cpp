@@ -1,6 +1,7 @@
 #include "models/presets.h"
 
 #include "base/json.h"
+#include "base/text.h"
 
 namespace vitrail::models {
 namespace {
@@ -111,7 +112,7 @@ const Preset& find_preset(const std::string& name) {
     list += (list.empty() ? "" : ", ") + preset.name;
   }
   const std::string near = nearest(name, names);
-  fail(ErrorKind::kValue, "presets", "no model has this name: it is ", name.substr(0, 80),
+  fail(ErrorKind::kValue, "presets", "no model has this name: it is ", quote(name),
        ". Hint: ", near.empty() ? "" : cat("did you mean ", near, "? "), "There are ", list, ".");
 }
 

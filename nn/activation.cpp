@@ -1,5 +1,7 @@
 #include "nn/activation.h"
 
+#include "base/text.h"
+
 #include <array>
 
 namespace vitrail::nn {
@@ -36,7 +38,7 @@ ActivationKind activation_from_name(const std::string& name) {
     if (name == entry.name) return entry.kind;
     known += (known.empty() ? "" : ", ") + std::string(entry.name);
   }
-  fail(ErrorKind::kValue, "activation", "unknown activation: ", name, ". Hint: one of ", known);
+  fail(ErrorKind::kValue, "activation", "unknown activation: ", quote(name), ". Hint: one of ", known);
 }
 
 Variable Activation::forward(const Variable& x) {

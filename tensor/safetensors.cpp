@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
-#include <functional>
 #include <set>
 
-#include "base/file.h"
+#include "base/byte_source.h"
 #include "base/json_writer.h"
 #include "tensor/machine/bf16.h"
 #include "tensor/safetensors_header.h"
@@ -18,28 +17,29 @@ static_assert(std::endian::native == std::endian::little, "the data of a file is
 
 constexpr int64_t kMaxHeader = 100'000'000;
 constexpr size_t kMaxName = 1024;
-constexpr size_t kMaxMessage = 300;
-
-// Gives `bytes` bytes from `offset`.
-using Source = std::function<void(int64_t offset, void* to, int64_t bytes)>;
 
 struct StoredType {
   const char* name;
   int64_t bytes;
 };
-constexpr StoredType kTypes[] = {{"F32", 4},  {"F64", 8}, {"I64", 8}, {"U8", 1}, {"BOOL", 1}, {"F16", 2},
-                                 {"BF16", 2}, {"I32", 4}, {"I16", 2}, {"I8", 1}, {"U16", 2},  {"U32", 4}};
+constexpr StoredType kTypes[] = {{"F32", 4}, {"F64", 8}, {"I64", 8}, {"U8", 1},  {"BOOL", 1}, {"F16", 2}, {"BF16", 2},
+                                 {"I32", 4}, {"I16", 2}, {"I8", 1},  {"U16", 2}, {"U32", 4},  {"U64", 8}};
 
 using Entry = SafetensorsEntry;
 
 class Reader {
  public:
-  Reader(std::string source, int64_t size, Source read) : source_(escaped(source, 120)), size_(size), read_(std::move(read)) {}
+  explicit Reader(const ByteSource& source) : source_(source), size_(source.size) {}
 
-  SafetensorsFile load() {
+  SafetensorsHeader info() {
     SafetensorsHeader header = read_header();
     for (const Entry& e : header.entries) check_span(e);
     check_tiling(header.entries);
+    return header;
+  }
+
+  SafetensorsFile load() {
+    SafetensorsHeader header = info();
     SafetensorsFile file;
     file.metadata = std::move(header.metadata);
     for (const Entry& e : header.entries) file.tensors.emplace_back(e.name, tensor(e));
@@ -50,22 +50,20 @@ class Reader {
   template <class... Parts>
   void require(bool rule, const Parts&... parts) const {
     if (rule) return;
-    std::string text = cat("[safetensors] ", source_, ": ", parts...);
-    if (text.size() > kMaxMessage) text = text.substr(0, kMaxMessage - 3) + "...";  // a shape alone may have 170 digits
-    throw Error(ErrorKind::kData, text);
+    fail(ErrorKind::kData, "safetensors", source_.name, ": ", parts...);
   }
 
   SafetensorsHeader read_header() {
     require(size_ >= 8, "too short for a safetensors file: ", size_, " bytes");
     uint64_t length = 0;
-    read_(0, &length, 8);
+    source_.read_at(0, &length, 8);
     refuse_other_formats(length);
     require(length <= static_cast<uint64_t>(kMaxHeader), "the header claims ", length, " bytes, at most ", kMaxHeader,
             " are allowed");
     require(static_cast<int64_t>(length) <= size_ - 8, "truncated: the header wants ", length, " bytes, the file has ",
             size_ - 8, " behind its length");
     std::string text(static_cast<size_t>(length), '\0');
-    read_(8, text.data(), static_cast<int64_t>(length));
+    source_.read_at(8, text.data(), static_cast<int64_t>(length));
     require(!text.empty() && text.front() == '{', "the header must start with {");
     data_start_ = 8 + static_cast<int64_t>(length);
     SafetensorsHeader header = read_safetensors_header(text);
@@ -85,7 +83,7 @@ class Reader {
   }
 
   void check_span(const Entry& e) const {
-    const std::string name = escaped(e.name, 60);
+    const std::string name = escaped(e.name);
     require(e.begin <= e.end && e.end <= size_ - data_start_, "tensor ", name, ": bytes ", e.begin, " to ", e.end, " of ",
             size_ - data_start_);
     check_size(e, name);
@@ -111,8 +109,7 @@ class Reader {
                      [](const Entry& a, const Entry& b) { return a.begin != b.begin ? a.begin < b.begin : a.end < b.end; });
     int64_t place = 0;
     for (const Entry& e : entries) {
-      require(e.begin == place, "tensor ", escaped(e.name, 60), " starts at byte ", e.begin, ", the one before ends at ",
-              place);
+      require(e.begin == place, "tensor ", escaped(e.name), " starts at byte ", e.begin, ", the one before ends at ", place);
       place = e.end;
     }
     require(place == size_ - data_start_, "the tensors end at byte ", place, " of the data, the file at ", size_ - data_start_);
@@ -129,6 +126,7 @@ class Reader {
     if (e.type == "I8") return converted<int8_t, int64_t>(e, [](int8_t x) { return int64_t{x}; });
     if (e.type == "U16") return converted<uint16_t, int64_t>(e, [](uint16_t x) { return int64_t{x}; });
     if (e.type == "U32") return converted<uint32_t, int64_t>(e, [](uint32_t x) { return int64_t{x}; });
+    if (e.type == "U64") return unsigned_64(e);
     if (e.type == "BF16") return converted<Bf16, float>(e, detail::value_of);
     return converted<uint16_t, float>(e, half_to_float);
   }
@@ -136,16 +134,30 @@ class Reader {
   template <class T>
   Tensor filled(const Entry& e) const {
     Tensor x = empty(e.shape, dtype_of<T>(), "safetensors");
-    if (x.numel() > 0) read_(data_start_ + e.begin, x.mutable_data<T>(), e.end - e.begin);
+    if (x.numel() > 0) source_.read_at(data_start_ + e.begin, x.mutable_data<T>(), e.end - e.begin);
     return x;
   }
 
   template <class Stored, class T, class Fn>
   Tensor converted(const Entry& e, Fn convert) const {
+    constexpr int64_t kPiece = int64_t{1} << 14;  // elements: the stored form of the whole is never in memory
     Tensor x = empty(e.shape, dtype_of<T>(), "safetensors");
-    std::vector<Stored> values(static_cast<size_t>(x.numel()));
-    if (x.numel() > 0) read_(data_start_ + e.begin, values.data(), e.end - e.begin);
-    std::transform(values.begin(), values.end(), x.mutable_data<T>(), convert);
+    std::vector<Stored> values(static_cast<size_t>(std::min(kPiece, x.numel())));
+    T* out = x.numel() > 0 ? x.mutable_data<T>() : nullptr;
+    for (int64_t i = 0; i < x.numel(); i += kPiece) {
+      const int64_t count = std::min(kPiece, x.numel() - i), bytes = int64_t{sizeof(Stored)};
+      source_.read_at(data_start_ + e.begin + i * bytes, values.data(), count * bytes);
+      std::transform(values.begin(), values.begin() + count, out + i, convert);
+    }
+    return x;
+  }
+
+  Tensor unsigned_64(const Entry& e) const {
+    const Tensor x = filled<int64_t>(e);
+    const int64_t* value = x.data<int64_t>();
+    for (int64_t i = 0; i < x.numel(); ++i)  // the highest bit of an unsigned number is the sign of ours
+      require(value[i] >= 0, "tensor ", escaped(e.name), ": element ", i, " is ", static_cast<uint64_t>(value[i]),
+              ", above 2^63 - 1");
     return x;
   }
 
@@ -157,9 +169,8 @@ class Reader {
     return std::bit_cast<float>(sign | (exponent + 112) << 23 | fraction << 13);
   }
 
-  std::string source_;
+  const ByteSource& source_;
   int64_t size_, data_start_ = 0;
-  Source read_;
 };
 
 const char* stored_name(Dtype dtype) {
@@ -176,15 +187,15 @@ const char* stored_name(Dtype dtype) {
 // Only what the strict reader will accept again is written.
 void check_text(const std::string& text, size_t max_bytes) {
   check(text.size() <= max_bytes, ErrorKind::kValue, "safetensors", "a name may have at most ", max_bytes,
-        " bytes: ", escaped(text, 60));
-  check(is_utf8(text), ErrorKind::kValue, "safetensors", "not UTF-8: ", escaped(text, 60));
+        " bytes: ", escaped(text));
+  check(is_utf8(text), ErrorKind::kValue, "safetensors", "not UTF-8: ", escaped(text));
 }
 
 void write_metadata(JsonWriter& json, const SafetensorsFile& file) {
   std::set<std::string> keys;
   json.key("__metadata__").begin_object();
   for (const auto& [key, value] : file.metadata) {
-    check(keys.insert(key).second, ErrorKind::kValue, "safetensors", "the metadata key ", escaped(key, 60), " stands twice");
+    check(keys.insert(key).second, ErrorKind::kValue, "safetensors", "the metadata key ", escaped(key), " stands twice");
     check_text(key, kMaxName);
     check_text(value, value.size());
     json.field(key, value);
@@ -200,9 +211,9 @@ std::string header_text(const SafetensorsFile& file) {
   int64_t place = 0;
   for (const auto& [name, tensor] : file.tensors) {
     check(!name.empty() && name != "__metadata__" && names.insert(name).second, ErrorKind::kValue, "safetensors",
-          "tensor names must be unique and not empty: ", escaped(name, 60));
+          "tensor names must be unique and not empty: ", escaped(name));
     check_text(name, kMaxName);
-    check(tensor.defined(), ErrorKind::kValue, "safetensors", escaped(name, 60), " is undefined");
+    check(tensor.defined(), ErrorKind::kValue, "safetensors", escaped(name), " is undefined");
     const int64_t bytes = checked_bytes(tensor.shape(), size_of(tensor.dtype()));
     json.key(name).begin_object().field("dtype", stored_name(tensor.dtype()));
     json.field("shape", std::vector<int64_t>(tensor.shape().begin(), tensor.shape().end()));
@@ -218,16 +229,19 @@ std::string header_text(const SafetensorsFile& file) {
 
 SafetensorsFile load_safetensors(const std::string& path) {
   const InputFile file(path);
-  return Reader(path, file.size(), [&file](int64_t offset, void* to, int64_t bytes) { file.read_at(offset, to, bytes); })
-      .load();
+  const ByteSource source = source_of(file);
+  return Reader(source).load();
 }
 
-SafetensorsFile parse_safetensors(std::span<const uint8_t> bytes, const std::string& source) {
-  return Reader(source, static_cast<int64_t>(bytes.size()),
-                [bytes](int64_t offset, void* to, int64_t count) {
-                  std::memcpy(to, bytes.data() + offset, static_cast<size_t>(count));
-                })
-      .load();
+SafetensorsFile parse_safetensors(std::span<const uint8_t> bytes, const std::string& name) {
+  const ByteSource source = source_of(bytes, name);
+  return Reader(source).load();
+}
+
+SafetensorsHeader read_safetensors_info(const std::string& path) {
+  const InputFile file(path);
+  const ByteSource source = source_of(file);
+  return Reader(source).info();
 }
 
 void save_safetensors(const std::string& path, const SafetensorsFile& file) {

@@ -5,13 +5,15 @@
 #include <unordered_set>
 
 #include "base/error.h"
-#include "base/file.h"
+#include "base/json.h"
+#include "base/text.h"
 
 namespace vitrail {
 namespace {
 
 using nlohmann::json;
 
+constexpr size_t kMaxMetadataBytes = size_t{1} << 24;
 constexpr size_t kMaxTensors = 200'000, kMaxMetadata = 1000, kMaxName = 1024;
 constexpr uint64_t kMaxNumber = uint64_t{1} << 62;
 
@@ -37,6 +39,8 @@ class HeaderWalk : public json::json_sax_t {
   bool string(std::string& text) override {
     if (in_list_) return bad_number();
     if (depth_ == 2 && in_metadata_) {
+      metadata_bytes_ += field_.size() + text.size();
+      if (metadata_bytes_ > kMaxMetadataBytes) return complain(cat("__metadata__ has more than ", kMaxMetadataBytes, " bytes"));
       result.metadata.emplace_back(field_, text);
       return true;
     }
@@ -99,14 +103,14 @@ class HeaderWalk : public json::json_sax_t {
     if (depth_ == 0) return complain("the header must be an object");
     if (in_metadata_) {
       return complain(depth_ == 1 ? "__metadata__ must be an object of texts"
-                                  : cat("__metadata__.", escaped(field_, 60), " must be a text"));
+                                  : cat("__metadata__.", escaped(field_), " must be a text"));
     }
     if (depth_ == 1) return wrong_fields();
     if (field_ == "dtype") return complain(cat("tensor ", tensor(), ": dtype must be a text"));
     return field_ == "shape" ? complain(cat("tensor ", tensor(), ": shape must be a list of at most ", kMaxDims, " sizes"))
                              : bad_offsets();
   }
-  std::string tensor() const { return escaped(entry_.name, 60); }
+  std::string tensor() const { return escaped(entry_.name); }
 
   bool tensor_name(std::string& name) {
     in_metadata_ = name == "__metadata__";
@@ -128,10 +132,11 @@ class HeaderWalk : public json::json_sax_t {
     if (name != "dtype" && name != "shape" && name != "data_offsets") return wrong_fields();
     return fields_.insert(name).second || twice(name);
   }
-  bool twice(const std::string& name) { return complain(cat("the key ", escaped(name, 60), " stands twice")); }
+  bool twice(const std::string& name) { return complain(cat("the key ", escaped(name), " stands twice")); }
 
   int depth_ = 0;  // of objects
   bool in_list_ = false, in_metadata_ = false, metadata_seen_ = false;
+  size_t metadata_bytes_ = 0;
   std::string field_;  // the present key of an inner object
   SafetensorsEntry entry_;
   std::vector<int64_t> numbers_;
@@ -145,6 +150,11 @@ SafetensorsHeader read_safetensors_header(const std::string& text) {
   const size_t nul = text.find('\0');
   if (nul != std::string::npos) {
     walk.result.complaint = cat("a NUL byte at byte ", nul);
+    return std::move(walk.result);
+  }
+  const int64_t longest = longest_text(text);  // before the parser stores it
+  if (longest > static_cast<int64_t>(kMaxMetadataBytes)) {
+    walk.result.complaint = cat("a text of ", longest, " bytes, at most ", kMaxMetadataBytes);
     return std::move(walk.result);
   }
   bool valid = false;

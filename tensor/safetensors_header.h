@@ -23,7 +23,8 @@ struct SafetensorsHeader {
   std::string complaint;                                      // empty if the text is a header
 };
 
-// Reads the text. Limits: 200,000 tensors, 1000 metadata keys, names of 1 to 1024 bytes, 8 sizes of at most 2^62 per shape.
+// Reads the text. Limits: 200,000 tensors, 1000 metadata keys, 16 MiB of metadata, names of 1 to 1024 bytes, 8 sizes of at most
+// 2^62 per shape.
 // Whether sizes, offsets and the file agree is the caller's to check.
 SafetensorsHeader read_safetensors_header(const std::string& text);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/text.h"
 #include "tensor/product/precision.h"
 #include "train/config_fields.h"
 
@@ -39,8 +40,8 @@ void validate(const TrainConfig& c) {
   for_each_field(c, [](const char* key, const auto& value, auto rule, auto&&...) { keep(key, value, rule); });
   precision_from_name(c.precision);
   const bool known = std::find(std::begin(kOptimizers), std::end(kOptimizers), c.optimizer) != std::end(kOptimizers);
-  check(known, ErrorKind::kValue, "train config", "unknown optimizer: it is \"", c.optimizer,
-        "\". Hint: one of adamw, adam, sgd, lion, rmsprop.");
+  check(known, ErrorKind::kValue, "train config", "unknown optimizer: it is ", quote(c.optimizer),
+        ". Hint: one of adamw, adam, sgd, lion, rmsprop.");
   check(!c.nesterov || c.momentum > 0 || c.optimizer != "sgd", ErrorKind::kValue, "train config",
         "nesterov needs momentum > 0: momentum is 0.");
   validate(make_schedule(c, 1, 1));  // the kind, gamma, power, the order of the milestones
@@ -63,7 +64,7 @@ std::unique_ptr<Optimizer> make_optimizer(const TrainConfig& c, nn::Module& modu
   if (c.optimizer == "adam") return std::make_unique<Adam>(std::move(groups), AdamOptions{c.beta1, c.beta2});
   if (c.optimizer == "lion") return std::make_unique<Lion>(std::move(groups), LionOptions{c.beta1, c.beta2});
   if (c.optimizer == "rmsprop") return std::make_unique<Rmsprop>(std::move(groups), RmspropOptions{.momentum = c.momentum});
-  check(c.optimizer == "sgd", ErrorKind::kValue, "train config", "unknown optimizer: it is \"", c.optimizer, "\".");
+  check(c.optimizer == "sgd", ErrorKind::kValue, "train config", "unknown optimizer: it is ", quote(c.optimizer), ".");
   return std::make_unique<Sgd>(std::move(groups), SgdOptions{.momentum = c.momentum, .nesterov = c.nesterov});
 }
 

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/json_writer.h"
+#include "base/text.h"
 #include "train/progress.h"
 #include "train/trainer.h"
 
@@ -26,7 +27,7 @@ void add_number(JsonWriter& json, const char* key, double value) {
 EpochLog::EpochLog(const std::string& path) : path_(path) {
   if (path.empty()) return;
   file_ = std::fopen(path.c_str(), "w");
-  check(file_ != nullptr, ErrorKind::kIo, "log", path_, " cannot be opened for writing: ", std::strerror(errno), ".");
+  check(file_ != nullptr, ErrorKind::kIo, "log", escaped_path(path_), " cannot be opened for writing: ", std::strerror(errno), ".");
 }
 
 EpochLog::~EpochLog() {
@@ -36,7 +37,7 @@ EpochLog::~EpochLog() {
 void EpochLog::append(const std::string& line) {
   if (!file_) return;
   const bool written = std::fprintf(file_, "%s\n", line.c_str()) >= 0 && std::fflush(file_) == 0;
-  check(written, ErrorKind::kIo, "log", path_, " cannot be written: ", std::strerror(errno), ".");
+  check(written, ErrorKind::kIo, "log", escaped_path(path_), " cannot be written: ", std::strerror(errno), ".");
 }
 
 std::string to_json_line(const EpochReport& r) {

@@ -40,20 +40,13 @@ void check_image_size(int64_t width, int64_t height, const std::string& file, co
         ", the limit is ", limits.max_pixels);
 }
 
-Tensor from_interleaved(const uint8_t* samples, int64_t channels, int64_t height, int64_t width) {
-  Tensor result = empty({channels, height, width}, Dtype::u8, "image");
-  uint8_t* out = result.mutable_data<uint8_t>();
-  const int64_t pixels = height * width;
-  for (int64_t c = 0; c < channels; ++c) {
-    for (int64_t i = 0; i < pixels; ++i) out[c * pixels + i] = samples[i * channels + c];
-  }
-  return result;
-}
-
-Tensor decode_image(std::span<const uint8_t> bytes, const std::string& name, const ImageLimits& limits) {
-  const std::string file = escaped(name);
+Tensor decode_image(std::span<const uint8_t> bytes, const std::string& name, const ImageLimits& limits, std::string* note) {
+  std::string unread;
+  note = note ? note : &unread;
+  note->clear();
+  const std::string file = escaped_path(name);
   check(!bytes.empty(), ErrorKind::kData, "image", file, ": the file is empty");
-  if (is_png(bytes)) return decode_png(bytes, file, limits);
+  if (is_png(bytes)) return decode_png(bytes, file, limits, note);
   if (is_netpbm(bytes)) return decode_netpbm(bytes, file, limits);
   const char* format = foreign_format(bytes);
   check(*format == 0, ErrorKind::kData, "image", file, ": this is a ", format,
@@ -62,8 +55,15 @@ Tensor decode_image(std::span<const uint8_t> bytes, const std::string& name, con
        escaped(std::string(bytes.begin(), bytes.begin() + std::min<size_t>(bytes.size(), 8))), "'");
 }
 
-Tensor read_image(const std::string& path, const ImageLimits& limits) {
-  return decode_image(read_file(path, int64_t{1} << 30), path, limits);
+Tensor read_image(const std::string& path, const ImageLimits& limits, std::string* note) {
+  constexpr int64_t kMost = int64_t{1} << 30;
+  const InputFile file(path);
+  check(file.size() <= kMost, ErrorKind::kData, "image", escaped_path(path), ": too large: ", file.size(), " bytes, at most ",
+        kMost);
+  Tensor bytes = empty({file.size()}, Dtype::u8, "image");  // a tensor, so that it counts against the limit of memory
+  uint8_t* data = bytes.mutable_data<uint8_t>();
+  file.read_at(0, data, file.size());
+  return decode_image({data, static_cast<size_t>(file.size())}, path, limits, note);
 }
 
 void write_png(const std::string& path, const Tensor& image) {

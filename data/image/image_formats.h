@@ -13,12 +13,12 @@ namespace vitrail {
 void check_image_size(int64_t width, int64_t height, const std::string& file, const ImageLimits& limits);
 
 bool is_png(std::span<const uint8_t> bytes);
-Tensor decode_png(std::span<const uint8_t> bytes, const std::string& file, const ImageLimits& limits);
+Tensor decode_png(std::span<const uint8_t> bytes, const std::string& file, const ImageLimits& limits, std::string* note);
 
 bool is_netpbm(std::span<const uint8_t> bytes);
 Tensor decode_netpbm(std::span<const uint8_t> bytes, const std::string& file, const ImageLimits& limits);
 
-// u8 [C, H, W] from samples in the order of pixels (H, W, C).
-Tensor from_interleaved(const uint8_t* samples, int64_t channels, int64_t height, int64_t width);
+// u8 [1 or 3, H, W] from u8 [H, W, C]: grey, grey and alpha, RGB, or RGB and alpha. Alpha is composited as image.h says.
+Tensor flattened(const Tensor& interleaved, std::string* note);
 
 }  // namespace vitrail

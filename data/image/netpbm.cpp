@@ -12,18 +12,10 @@ class Scanner {
   Scanner(std::span<const uint8_t> bytes, const std::string& file) : bytes_(bytes), file_(file) {}
 
   size_t position() const { return position_; }
-  void skip(size_t count) { position_ += count; }
 
   // The next number, after white space and comments (from # to the end of the line).
   int64_t number(const char* what) {
-    for (; position_ < bytes_.size(); ++position_) {
-      if (bytes_[position_] == '#') {
-        while (position_ < bytes_.size() && bytes_[position_] != '\n' && bytes_[position_] != '\r') ++position_;
-        if (position_ == bytes_.size()) break;
-      } else if (!is_space(bytes_[position_])) {
-        break;
-      }
-    }
+    skip_space();
     const size_t start = position_;
     int64_t value = 0;
     for (; position_ < bytes_.size() && bytes_[position_] >= '0' && bytes_[position_] <= '9' && value < 1'000'000;
@@ -43,7 +35,38 @@ class Scanner {
     ++position_;
   }
 
+  // A header written with line ends CR LF has a second byte there: taken as such if the samples end where the file, or the
+  // image before the next one, ends only then.
+  void line_feed(int64_t sample_bytes) {
+    const bool crlf = position_ < bytes_.size() && bytes_[position_ - 1] == '\r' && bytes_[position_] == '\n';
+    if (crlf && !is_end(sample_bytes) && is_end(sample_bytes + 1)) ++position_;
+  }
+
+  // Whether the image ends `count` bytes further on: at the end of the file, or where another image begins.
+  bool is_end(int64_t count) const {
+    const size_t rest = bytes_.size() - position_, here = static_cast<size_t>(count);
+    return rest == here || (rest > here && is_netpbm(bytes_.subspan(position_ + here)));
+  }
+
+  // Nothing but white space and comments may follow the samples of a plain file.
+  void end_of_text() {
+    skip_space();
+    check(position_ >= bytes_.size(), ErrorKind::kData, "image", file_, ": ", bytes_.size() - position_,
+          " bytes follow the end of the picture");
+  }
+
  private:
+  void skip_space() {
+    for (; position_ < bytes_.size(); ++position_) {
+      if (bytes_[position_] == '#') {
+        while (position_ < bytes_.size() && bytes_[position_] != '\n' && bytes_[position_] != '\r') ++position_;
+        if (position_ == bytes_.size()) break;
+      } else if (!is_space(bytes_[position_])) {
+        break;
+      }
+    }
+  }
+
   std::span<const uint8_t> bytes_;
   const std::string& file_;
   size_t position_ = 2;
@@ -65,20 +88,27 @@ Tensor decode_netpbm(std::span<const uint8_t> bytes, const std::string& file, co
   check(maxval >= 1 && maxval <= 65535, ErrorKind::kData, "image", file, ": maxval must be in [1, 65535]: it is ", maxval);
   const int64_t count = checked_numel({channels, height, width}, "image"), sample_bytes = plain || maxval > 255 ? 2 : 1;
   scan.separator();
+  if (!plain) scan.line_feed(sample_bytes * count);
   const int64_t rest = static_cast<int64_t>(bytes.size() - scan.position());
   // A sample as text takes a digit and a space, the last one a digit.
   const int64_t wanted = plain ? 2 * count - 1 : sample_bytes * count;
   check(rest >= wanted, ErrorKind::kData, "image", file, ": cut off: ", width, " x ", height, " pixels need ", wanted,
         " bytes, there are ", rest);
 
-  std::vector<uint8_t> samples(count);
+  check(plain || scan.is_end(wanted), ErrorKind::kData, "image", file, ": ", rest - wanted,
+        " bytes follow the end of the picture");
+
+  Tensor result = empty({channels, height, width}, Dtype::u8, "image");
+  uint8_t* out = result.mutable_data<uint8_t>();
   const uint8_t* raw = bytes.data() + scan.position();
+  const int64_t pixels = height * width;
   for (int64_t i = 0; i < count; ++i) {
     const int64_t value = plain ? scan.number("all samples") : sample_bytes == 2 ? raw[2 * i] << 8 | raw[2 * i + 1] : raw[i];
     check(value <= maxval, ErrorKind::kData, "image", file, ": sample ", i, " is ", value, ", above maxval ", maxval);
-    samples[i] = static_cast<uint8_t>((value * 255 + maxval / 2) / maxval);
+    out[i % channels * pixels + i / channels] = static_cast<uint8_t>((value * 255 + maxval / 2) / maxval);
   }
-  return from_interleaved(samples.data(), channels, height, width);
+  if (plain) scan.end_of_text();
+  return result;
 }
 
 }  // namespace vitrail

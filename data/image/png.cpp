@@ -2,6 +2,7 @@
 // left half destroyed; what must be freed belongs to PngReader, in the frame above.
 #include <png.h>
 
+#include <algorithm>
 #include <csetjmp>
 #include <cstring>
 #include <vector>
@@ -12,7 +13,8 @@
 namespace vitrail {
 namespace {
 
-constexpr int64_t kMaxExpansion = 1032;  // deflate cannot shrink more than this
+constexpr int64_t kMaxExpansion = 1032;          // deflate cannot shrink more than this
+constexpr int64_t kTrusted = int64_t{32} << 20;  // pixels beyond the file's size before it is decoded twice
 constexpr png_alloc_size_t kMaxChunkMemory = 4'000'000;
 constexpr png_uint_32 kMaxChunks = 128;
 
@@ -21,6 +23,7 @@ struct PngReader {
   png_infop info = nullptr;
   const uint8_t* bytes = nullptr;
   size_t size = 0, position = 0;
+  int passes = 1;
   char message[160] = "";
 
   ~PngReader() { png_destroy_read_struct(&png, &info, nullptr); }
@@ -56,53 +59,92 @@ bool read_header(PngReader& reader, png_uint_32 max_side) {
   png_set_read_fn(reader.png, nullptr, on_read);
   png_read_info(reader.png, reader.info);
   png_set_strip_16(reader.png);
-  png_set_palette_to_rgb(reader.png);  // also widens 1, 2 and 4 bits of grey
-  png_set_strip_alpha(reader.png);
-  png_set_interlace_handling(reader.png);
+  png_set_expand(reader.png);  // palettes to RGB, 1, 2 and 4 bits to 8, transparent colours to alpha
+  reader.passes = png_set_interlace_handling(reader.png);
   png_read_update_info(reader.png, reader.info);
   return true;
 }
 
-// All rows, and the chunks after them: a file that ends before its end mark is damaged.
-bool read_rows(PngReader& reader, png_bytepp rows) {
+// All rows, row y to rows + y * stride (a stride of 0 keeps none of them), and the chunks after them: a file that ends before
+// its end mark is damaged.
+bool read_rows(PngReader& reader, png_bytep rows, size_t stride, png_uint_32 height) {
   if (setjmp(png_jmpbuf(reader.png))) return false;
-  png_read_image(reader.png, rows);
+  for (int pass = 0; pass < reader.passes; ++pass) {
+    for (png_uint_32 y = 0; y < height; ++y) png_read_row(reader.png, rows + y * stride, nullptr);
+  }
   png_read_end(reader.png, nullptr);
   return true;
+}
+
+struct Layout {
+  int64_t width = 0, height = 0, channels = 0;
+};
+
+// Starts reading: the layout of the rows that read_rows will give.
+Layout open_png(PngReader& reader, std::span<const uint8_t> bytes, const std::string& file, const ImageLimits& limits) {
+  reader.bytes = bytes.data();
+  reader.size = bytes.size();
+  reader.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reader, on_error, on_warning);
+  if (reader.png != nullptr) reader.info = png_create_info_struct(reader.png);
+  check(reader.info != nullptr, ErrorKind::kMemory, "image", "libpng has no memory");
+  check(read_header(reader, static_cast<png_uint_32>(limits.max_side)), ErrorKind::kData, "image", file,
+        ": damaged PNG: ", reader.message);
+  const Layout p{png_get_image_width(reader.png, reader.info), png_get_image_height(reader.png, reader.info),
+                 png_get_channels(reader.png, reader.info)};
+  check_image_size(p.width, p.height, file, limits);
+  check(p.channels >= 1 && p.channels <= 4 &&
+            static_cast<int64_t>(png_get_rowbytes(reader.png, reader.info)) == p.width * p.channels,
+        ErrorKind::kData, "image", file, ": PNG rows of an unexpected size: ", p.channels, " channels, ", p.width, " pixels");
+  // One bit per pixel is the least that a file can store; a header that promises more than the bytes can hold is a lie.
+  check(p.width * p.height / 8 <= kMaxExpansion * static_cast<int64_t>(bytes.size()), ErrorKind::kData, "image", file, ": ",
+        bytes.size(), " bytes cannot hold ", p.width, " x ", p.height, " pixels: the file ends early");
+  return p;
+}
+
+// Reads all rows, into `rows` or nowhere, and makes sure that the file ends with the picture.
+void finish_png(PngReader& reader, const Layout& p, uint8_t* rows, const std::string& file) {
+  std::vector<uint8_t> dropped(rows ? 0 : static_cast<size_t>(p.width * p.channels));
+  const size_t stride = rows ? static_cast<size_t>(p.width * p.channels) : 0;
+  check(read_rows(reader, rows ? rows : dropped.data(), stride, static_cast<png_uint_32>(p.height)), ErrorKind::kData, "image",
+        file, ": damaged PNG: ", reader.message);
+  check(reader.position == reader.size, ErrorKind::kData, "image", file, ": ", reader.size - reader.position,
+        " bytes follow the end of the picture");
+}
+
+// What is known from the first bytes: the form that Apple's tools give to PNG files, and sides over the limits (libpng's own
+// refusal does not say the numbers).
+void check_first_chunk(std::span<const uint8_t> bytes, const std::string& file, const ImageLimits& limits) {
+  if (bytes.size() < 24) return;
+  const char* type = reinterpret_cast<const char*>(bytes.data()) + 12;
+  check(std::strncmp(type, "CgBI", 4) != 0, ErrorKind::kData, "image", file,
+        ": this is a CgBI file, a PNG that Apple's tools changed for iPhones, which is not supported. Hint: convert it with "
+        "pngcrush -revert-iphone-optimizations.");
+  if (std::strncmp(type, "IHDR", 4) != 0) return;
+  check_image_size(png_get_uint_32(bytes.data() + 16), png_get_uint_32(bytes.data() + 20), file, limits);
 }
 
 }  // namespace
 
 bool is_png(std::span<const uint8_t> bytes) { return bytes.size() >= 8 && png_sig_cmp(bytes.data(), 0, 8) == 0; }
 
-Tensor decode_png(std::span<const uint8_t> bytes, const std::string& file, const ImageLimits& limits) {
+Tensor decode_png(std::span<const uint8_t> bytes, const std::string& file, const ImageLimits& limits, std::string* note) {
+  check_first_chunk(bytes, file, limits);
   PngReader reader;
-  reader.bytes = bytes.data();
-  reader.size = bytes.size();
-  reader.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reader, on_error, on_warning);
-  if (reader.png != nullptr) reader.info = png_create_info_struct(reader.png);
-  check(reader.info != nullptr, ErrorKind::kMemory, "image", "libpng has no memory");
-  // libpng's own refusal of a large side does not say the numbers; ours does.
-  if (bytes.size() >= 24)
-    check_image_size(png_get_uint_32(bytes.data() + 16), png_get_uint_32(bytes.data() + 20), file, limits);
-  check(read_header(reader, static_cast<png_uint_32>(limits.max_side)), ErrorKind::kData, "image", file,
-        ": damaged PNG: ", reader.message);
-
-  const int64_t width = png_get_image_width(reader.png, reader.info), height = png_get_image_height(reader.png, reader.info);
-  check_image_size(width, height, file, limits);
-  const int64_t channels = png_get_channels(reader.png, reader.info);
-  const int64_t row_bytes = checked_numel({width, channels}, "image"), total = checked_numel({height, row_bytes}, "image");
-  check((channels == 1 || channels == 3) && static_cast<int64_t>(png_get_rowbytes(reader.png, reader.info)) == row_bytes,
-        ErrorKind::kData, "image", file, ": PNG rows of an unexpected size: ", channels, " channels, ", width, " pixels");
-  // One bit per pixel is the least that a file can store; a header that promises more than the bytes can hold is a lie.
-  check(total / channels / 8 <= kMaxExpansion * static_cast<int64_t>(bytes.size()), ErrorKind::kData, "image", file, ": ",
-        bytes.size(), " bytes cannot hold ", width, " x ", height, " pixels: the file ends early");
-
-  std::vector<uint8_t> samples(total);
-  std::vector<png_bytep> rows(height);
-  for (int64_t y = 0; y < height; ++y) rows[y] = samples.data() + y * row_bytes;
-  check(read_rows(reader, rows.data()), ErrorKind::kData, "image", file, ": damaged PNG: ", reader.message);
-  return from_interleaved(samples.data(), channels, height, width);
+  const Layout p = open_png(reader, bytes, file, limits);
+  if (p.width * p.height * p.channels > static_cast<int64_t>(bytes.size()) + kTrusted) {
+    // A small file of a large picture: whether it is whole is seen before memory is taken for the pixels.
+    PngReader trial;
+    open_png(trial, bytes, file, limits);
+    finish_png(trial, p, nullptr, file);
+  }
+  Tensor interleaved = empty({p.height, p.width, p.channels}, Dtype::u8, "image");
+  uint8_t* samples = interleaved.mutable_data<uint8_t>();
+  finish_png(reader, p, samples, file);
+  const Tensor image = flattened(interleaved, note);
+  constexpr size_t kDepthAt = 24;
+  const bool dark = bytes[kDepthAt] == 16 && *std::max_element(samples, samples + interleaved.numel()) < 16;
+  if (dark && note->empty()) *note = "a 16-bit picture that keeps to the darkest sixteenth: it is nearly black";
+  return image;
 }
 
 std::vector<uint8_t> encode_png(const Tensor& image) {

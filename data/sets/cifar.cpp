@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <sstream>
 
 #include "base/file.h"
+#include "data/sets/find_file.h"
 
 namespace vitrail {
 namespace {
@@ -13,50 +13,74 @@ constexpr int64_t kPixels = 3 * 32 * 32;
 
 namespace fs = std::filesystem;
 
+// What lies there instead, if it is another form of the set.
+std::string other_form(const std::string& folder) {
+  for (const std::string& name : names_in(folder)) {
+    const bool python = name == "data_batch_1" || name == "test_batch" || name == "cifar-10-batches-py" || name == "meta" ||
+                        name == "cifar-100-python" || name == "batches.meta";
+    if (python)
+      return "this is the Python version of CIFAR (pickled arrays). The binary version is read: cifar-10-binary.tar.gz or "
+             "cifar-100-binary.tar.gz.";
+    if (name.ends_with(".mat")) return "this is the Matlab version of CIFAR. The binary version is read.";
+    if (name.ends_with(".tar.gz") || name.ends_with(".tgz")) return "unpack the archive first.";
+  }
+  return "";
+}
+
 // The folder itself, or the sub-folder that the archive unpacks to.
-fs::path find_folder(const std::string& folder, const char* usual, const char* probe) {
+std::string root_folder(const std::string& folder, const char* usual, const std::string& probe) {
+  check_folder(folder);
   std::error_code ignored;
-  check(fs::is_directory(folder, ignored), ErrorKind::kIo, "data", escaped(folder), ": there is no such folder");
-  const fs::path direct(folder);
-  return !fs::exists(direct / probe, ignored) && fs::is_directory(direct / usual, ignored) ? direct / usual : direct;
+  const fs::path inner = fs::path(folder) / usual;
+  return find_file(folder, probe).empty() && fs::is_directory(inner, ignored) ? inner.string() : folder;
 }
 
 // The lines of a name file, or nothing if there is no such file.
-std::vector<std::string> read_names(const fs::path& path, size_t classes) {
-  std::error_code ignored;
-  if (!fs::exists(path, ignored)) return {};
-  std::istringstream text(read_text_file(path.string(), 1 << 20));
+std::vector<std::string> read_names(const std::string& path, size_t classes) {
+  if (path.empty()) return {};
+  const std::string text = read_text_file(path, 1 << 20);
   std::vector<std::string> names;
-  for (std::string line; std::getline(text, line);) {
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = std::min(text.find('\n', at), text.size());
+    std::string line = text.substr(at, end - at);
+    at = end + 1;
     while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
-    if (!line.empty()) names.push_back(escaped(line));
+    if (!line.empty()) names.push_back(line);
   }
-  check(names.size() == classes, ErrorKind::kData, "cifar", escaped(path.string()), ": it names ", names.size(),
+  check(names.size() == classes, ErrorKind::kData, "cifar", escaped_path(path), ": it names ", names.size(),
         " classes, there are ", classes);
   return names;
 }
 
-struct Records {
-  std::vector<uint8_t> pixels;
-  std::vector<int64_t> labels;
+// One file of the set, whose size has been looked at.
+struct Part {
+  std::string path;
+  int64_t records = 0;
 };
 
-// Appends the records of one file: `label_bytes` labels, of which the last counts, then the pixels.
-void append_records(const fs::path& path, int64_t label_bytes, int64_t classes, Records& records) {
-  const std::string file = escaped(path.string());
-  std::error_code ignored;
-  check(fs::exists(path, ignored), ErrorKind::kIo, "cifar", file, ": this file of the set is missing");
-  const std::vector<uint8_t> bytes = read_file(path.string());
-  const auto size = static_cast<int64_t>(bytes.size());
-  const int64_t record = label_bytes + kPixels;
-  check(size > 0 && size % record == 0, ErrorKind::kData, "cifar", file, ": the size must be a multiple of ", record,
-        " bytes (one record): it is ", size, ", ", size % record, " too many");
-  for (int64_t at = 0; at < size; at += record) {
-    const int64_t label = bytes[at + label_bytes - 1];
-    check(label < classes, ErrorKind::kData, "cifar", file, ": label ", label, " of image ", at / record,
+Part find_part(const std::string& folder, const std::string& name, int64_t record) {
+  Part part{find_file(folder, name), 0};
+  const std::string form = other_form(folder);
+  check(!part.path.empty(), ErrorKind::kIo, "cifar", escaped_path(folder), ": a file is missing: looked for ", name, ". ",
+        holds(folder), form.empty() ? "" : " Hint: ", form);
+  const int64_t size = InputFile(part.path).size();
+  check(size > 0 && size % record == 0, ErrorKind::kData, "cifar", escaped_path(part.path), ": the size must be a multiple of ",
+        record, " bytes (one record): it is ", size, ", ", size % record, " too many");
+  part.records = size / record;
+  return part;
+}
+
+// Reads one file: of each record `label_bytes` labels, of which the last counts, then the pixels.
+void read_part(const Part& part, int64_t label_bytes, int64_t classes, uint8_t* pixels, int64_t* labels) {
+  const InputFile file(part.path);
+  for (int64_t i = 0; i < part.records; ++i) {
+    uint8_t marks[2] = {};
+    const int64_t at = i * (label_bytes + kPixels);
+    file.read_at(at, marks, label_bytes);
+    file.read_at(at + label_bytes, pixels + i * kPixels, kPixels);
+    labels[i] = marks[label_bytes - 1];
+    check(labels[i] < classes, ErrorKind::kData, "cifar", escaped_path(part.path), ": label ", labels[i], " of image ", i,
           " is out of range: there are ", classes, " classes");
-    records.labels.push_back(label);
-    records.pixels.insert(records.pixels.end(), bytes.begin() + at + label_bytes, bytes.begin() + at + record);
   }
 }
 
@@ -71,16 +95,25 @@ std::vector<std::string> file_names(CifarKind kind, bool train) {
 DatasetPtr read_cifar_folder(const std::string& folder, CifarKind kind, bool train, DatasetInfo info) {
   const bool ten = kind == CifarKind::k10;
   const auto files = file_names(kind, train);
-  const fs::path root = find_folder(folder, ten ? "cifar-10-batches-bin" : "cifar-100-binary", files[0].c_str());
-  auto names = read_names(root / (ten ? "batches.meta.txt" : "fine_label_names.txt"), info.class_names.size());
+  const std::string root = root_folder(folder, ten ? "cifar-10-batches-bin" : "cifar-100-binary", files[0]);
+  auto names = read_names(find_file(root, ten ? "batches.meta.txt" : "fine_label_names.txt"), info.class_names.size());
   if (!names.empty()) info.class_names = std::move(names);
 
-  Records records;
-  for (const auto& file : files)
-    append_records(root / file, ten ? 1 : 2, static_cast<int64_t>(info.class_names.size()), records);
-  const auto count = static_cast<int64_t>(records.labels.size());
-  return std::make_shared<MemoryDataset>(std::move(info), from_vector(records.pixels, {count, 3, 32, 32}),
-                                         from_vector(records.labels, {count}));
+  const int64_t label_bytes = ten ? 1 : 2, classes = static_cast<int64_t>(info.class_names.size());
+  std::vector<Part> parts;
+  int64_t count = 0;
+  for (const auto& file : files) {
+    parts.push_back(find_part(root, file, label_bytes + kPixels));
+    count += parts.back().records;
+  }
+  Tensor pixels = empty({count, 3, 32, 32}, Dtype::u8, "cifar"), labels = empty({count}, Dtype::i64, "cifar");
+  int64_t done = 0;
+  for (const Part& part : parts) {
+    read_part(part, label_bytes, classes, pixels.mutable_data<uint8_t>() + done * kPixels,
+              labels.mutable_data<int64_t>() + done);
+    done += part.records;
+  }
+  return std::make_shared<MemoryDataset>(std::move(info), pixels, labels);
 }
 
 }  // namespace vitrail

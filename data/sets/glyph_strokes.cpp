@@ -1,11 +1,12 @@
 #include "data/sets/glyph_strokes.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <numbers>
-#include <sstream>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "data/sets/glyphs.h"
 
 namespace vitrail {
@@ -90,35 +91,61 @@ GlyphStroke arc(GlyphPoint centre, float rx, float ry, float from, float to) {
   return stroke;
 }
 
+// Commands and numbers of a path. Not a stream: a stream that finds no memory only says that it could not read, and a full
+// memory would be taken for a wrong path.
+class PathScanner {
+ public:
+  explicit PathScanner(const std::string& path) : path_(path), place_(path.data()), end_(path.data() + path.size()) {}
+
+  // The next character that is no space; false at the end.
+  bool command(char& c) {
+    skip_space();
+    if (place_ == end_) return false;
+    c = *place_++;
+    return true;
+  }
+  GlyphPoint point() {
+    const float x = number();
+    return {x, number()};
+  }
+
+ private:
+  void skip_space() {
+    while (place_ != end_ && (*place_ == ' ' || *place_ == '\n')) ++place_;
+  }
+  float number() {
+    skip_space();
+    float value = 0;
+    const auto [stop, error] = std::from_chars(place_, end_, value);
+    check(error == std::errc(), ErrorKind::kValue, "glyph", "a number is missing in the path ", quote(path_));
+    place_ = stop;
+    return value;
+  }
+
+  const std::string& path_;
+  const char *place_, *end_;
+};
+
 }  // namespace
 
 GlyphTemplate parse_glyph(const std::string& path) {
   GlyphTemplate strokes;
-  std::istringstream in(path);
-  const auto number = [&] {
-    float value = 0;
-    check(static_cast<bool>(in >> value), ErrorKind::kValue, "glyph", "a number is missing in the path '", path, "'");
-    return value;
-  };
-  const auto point = [&] {
-    const float x = number();
-    return GlyphPoint{x, number()};
-  };
-  for (char command = 0; in >> command;) {
+  PathScanner scan(path);
+  for (char command = 0; scan.command(command);) {
     const bool goes_on = command == 'L' || command == 'C';
-    check(!goes_on || !strokes.empty(), ErrorKind::kValue, "glyph", "the path '", path, "' must start with M or E");
+    check(!goes_on || !strokes.empty(), ErrorKind::kValue, "glyph", "the path ", quote(path), " must start with M or E");
     if (command == 'M') {
-      strokes.push_back({point()});
+      strokes.push_back({scan.point()});
     } else if (command == 'L') {
-      line_to(strokes.back(), point());
+      line_to(strokes.back(), scan.point());
     } else if (command == 'C') {
-      const GlyphPoint b = point(), c = point();
-      curve_to(strokes.back(), b, c, point());
+      const GlyphPoint b = scan.point(), c = scan.point();
+      curve_to(strokes.back(), b, c, scan.point());
     } else if (command == 'E') {
-      const GlyphPoint centre = point(), radius = point(), range = point();
+      const GlyphPoint centre = scan.point(), radius = scan.point(), range = scan.point();
       strokes.push_back(arc(centre, radius.x, radius.y, range.x, range.y));
     } else {
-      fail(ErrorKind::kValue, "glyph", "unknown command '", command, "' in the path '", path, "'");
+      fail(ErrorKind::kValue, "glyph", "unknown command '", escaped(std::string(1, command)), "' in the path ", quote(path));
     }
   }
   return strokes;

@@ -1,110 +1,185 @@
 #include "data/sets/idx.h"
 
 #include <algorithm>
-#include <filesystem>
 
-#include "base/file.h"
 #include "base/gzip.h"
 #include "tensor/view.h"
 
 namespace vitrail {
 namespace {
 
-constexpr uint8_t kUnsignedByte = 0x08;
+// What a packed file may unpack to beyond its own size before that is done twice: once to see whether it is whole, once into
+// the tensor.
+constexpr int64_t kTrusted = int64_t{32} << 20;
+// Pictures shrink to a tenth, not to a thousandth: unpacking more than this is work for nothing, and it takes seconds.
+constexpr int64_t kMaxRatio = 200, kAlwaysUnpacked = int64_t{64} << 20;
+constexpr int64_t kPiece = int64_t{1} << 16;
 
-struct IdxHeader {
-  Shape shape;
-  int64_t header_bytes = 0, element_bytes = 0;
-};
+int64_t size_of(IdxType type) {
+  switch (type) {
+    case IdxType::kU8:
+    case IdxType::kI8: return 1;
+    case IdxType::kI16: return 2;
+    case IdxType::kI32:
+    case IdxType::kF32: return 4;
+    case IdxType::kF64: return 8;
+  }
+  return 0;
+}
 
-// `head` is the beginning of the file, at least 4 + 4 * rank bytes of it if there are so many.
-IdxHeader parse_header(const std::vector<uint8_t>& head, const std::string& file, int rank) {
-  const auto have = static_cast<int64_t>(head.size());
-  check(have >= 4, ErrorKind::kData, "idx", file, ": too short for a magic number: it has ", have, " of 4 bytes");
-  check(head[0] == 0 && head[1] == 0, ErrorKind::kData, "idx", file, ": not an IDX file: it begins with bytes ", int{head[0]},
-        " ", int{head[1]}, ", not 0 0");
-  check(head[2] == kUnsignedByte, ErrorKind::kData, "idx", file, ": elements must be unsigned bytes (type 8): their type is ",
-        int{head[2]});
-  check(head[3] == rank, ErrorKind::kData, "idx", file, ": rank must be ", rank, rank == 3 ? " (images)" : "",
-        rank == 1 ? " (labels)" : "", ": it is ", int{head[3]});
+template <class... Parts>
+void require(const ByteSource& source, bool rule, const Parts&... parts) {
+  check(rule, ErrorKind::kData, "idx", source.name, ": ", parts...);
+}
+
+// The header at the beginning of `stream`.
+IdxHeader read_header(const ByteSource& source, UnpackedStream& stream) {
+  uint8_t magic[4] = {};
+  const int64_t have = stream.read(magic, 4);
+  require(source, have == 4, "too short for a magic number: it has ", have, " of 4 bytes");
+  require(source, magic[0] == 0 && magic[1] == 0, "not an IDX file: it begins with bytes ", int{magic[0]}, " ", int{magic[1]},
+          ", not 0 0");
   IdxHeader h;
+  h.type = static_cast<IdxType>(magic[2]);
+  require(source, size_of(h.type) > 0, "unknown type of elements: ", int{magic[2]}, ". Hint: 8 is unsigned bytes.");
+  const int rank = magic[3];
+  require(source, rank >= 1 && rank <= kMaxDims, "rank must be in [1, ", kMaxDims, "]: it is ", rank);
+  uint8_t extents[4 * kMaxDims] = {};
   h.header_bytes = 4 + 4 * int64_t{rank};
-  check(have >= h.header_bytes, ErrorKind::kData, "idx", file, ": the header is cut off: it has ", have, " of ", h.header_bytes,
-        " bytes");
+  const int64_t more = stream.read(extents, 4 * int64_t{rank});
+  require(source, more == 4 * rank, "the header is cut off: it has ", 4 + more, " of ", h.header_bytes, " bytes");
   for (int i = 0; i < rank; ++i) {
-    const uint8_t* b = head.data() + 4 + 4 * i;
+    const uint8_t* b = extents + 4 * i;
     const int64_t extent = int64_t{b[0]} << 24 | b[1] << 16 | b[2] << 8 | b[3];
-    check(extent >= 1, ErrorKind::kData, "idx", file, ": extent ", i, " must be positive: it is 0");
+    require(source, extent >= 1, "extent ", i, " must be positive: it is 0");
     h.shape.push_back(extent);
   }
   try {
-    h.element_bytes = checked_bytes(h.shape, 1, "idx");
-  } catch (const Error& error) {
-    fail(ErrorKind::kData, "idx", file, ": the extents ", h.shape, " are too large");
+    h.data_bytes = checked_bytes(h.shape, size_of(h.type), "idx");
+  } catch (const Error&) {
+    require(source, false, "the extents ", h.shape, " are too large");
   }
   return h;
 }
 
-void check_size(const IdxHeader& h, int64_t have, bool packed, const std::string& file) {
-  const int64_t wanted = h.header_bytes + h.element_bytes;
-  const char* what = packed ? " unpacked bytes" : " bytes";
-  check(have >= wanted, ErrorKind::kData, "idx", file, ": cut off: extents ", h.shape, " need ", wanted, what, ", there are ",
-        have);
-  check(have <= wanted, ErrorKind::kData, "idx", file, ": extents ", h.shape, " need ", wanted, what, ", there are more",
-        packed ? std::string() : cat(" (", have, ")"));
+// What the file cannot hold is refused from its size alone.
+void check_promise(const ByteSource& source, const IdxHeader& h, bool packed) {
+  const int64_t wanted = h.header_bytes + h.data_bytes;
+  if (packed) {
+    require(source, wanted / kMaxExpansion <= source.size, "cut off: extents ", h.shape, " need ", wanted, " unpacked bytes, ",
+            source.size, " packed bytes cannot hold so many");
+    require(source, wanted <= std::max(kAlwaysUnpacked, kMaxRatio * source.size), "extents ", h.shape, " need ", wanted,
+            " unpacked bytes, more than ", kMaxRatio, " times the file's ", source.size, ": no pictures are packed so tightly");
+  } else {
+    require(source, source.size >= wanted, "cut off: extents ", h.shape, " need ", wanted, " bytes, there are ", source.size);
+    require(source, source.size <= wanted, "extents ", h.shape, " need ", wanted, " bytes, there are more (", source.size, ")");
+  }
 }
 
-// The first of the usual names that exists.
-std::string find_file(const std::string& folder, const std::string& split, const std::string& kind) {
-  std::error_code ignored;
-  check(std::filesystem::is_directory(folder, ignored), ErrorKind::kIo, "data", escaped(folder), ": there is no such folder");
-  std::string tried;
-  for (const char* dot : {"-", "."}) {
-    for (const char* packing : {"", ".gz"}) {
-      const std::string name = cat(split, "-", kind, dot, "idx", kind == "images" ? 3 : 1, "-ubyte", packing);
-      const std::string path = (std::filesystem::path(folder) / name).string();
-      if (std::filesystem::exists(path, ignored)) return path;
-      tried += cat(tried.empty() ? "" : ", ", name);
+void check_count(const ByteSource& source, const IdxHeader& h, int64_t have) {
+  require(source, have == h.data_bytes, "cut off: extents ", h.shape, " need ", h.header_bytes + h.data_bytes,
+          " unpacked bytes, there are ", h.header_bytes + have);
+}
+
+void check_end(const ByteSource& source, const IdxHeader& h, UnpackedStream& stream) {
+  uint8_t more = 0;
+  require(source, stream.read(&more, 1) == 0, "extents ", h.shape, " need ", h.header_bytes + h.data_bytes,
+          " unpacked bytes, there are more");
+}
+
+// Elements of four bytes to i64, piece by piece.
+Tensor read_integers(const ByteSource& source, const IdxHeader& h, UnpackedStream& stream) {
+  Tensor result = empty(h.shape, Dtype::i64, "idx");
+  int64_t* out = result.mutable_data<int64_t>();
+  std::vector<uint8_t> piece(static_cast<size_t>(kPiece));
+  for (int64_t done = 0; done < h.data_bytes;) {
+    const int64_t count = stream.read(piece.data(), std::min(kPiece, h.data_bytes - done));
+    if (count == 0 || count % 4 != 0) check_count(source, h, done + count);
+    for (int64_t i = 0; i < count; i += 4) {
+      const uint8_t* b = piece.data() + i;
+      *out++ = static_cast<int32_t>(uint32_t{b[0]} << 24 | uint32_t{b[1]} << 16 | uint32_t{b[2]} << 8 | b[3]);
     }
+    done += count;
   }
-  fail(ErrorKind::kIo, "data", escaped(folder), ": a file is missing: looked for ", tried);
+  return result;
+}
+
+Tensor read_bytes(const ByteSource& source, const IdxHeader& h, UnpackedStream& stream) {
+  Tensor result = empty(h.shape, Dtype::u8, "idx");
+  check_count(source, h, stream.read(result.mutable_data<uint8_t>(), h.data_bytes));
+  return result;
 }
 
 }  // namespace
 
-Tensor decode_idx(const std::vector<uint8_t>& bytes, const std::string& name, int rank) {
+const char* name_of(IdxType type) {
+  switch (type) {
+    case IdxType::kU8: return "u8";
+    case IdxType::kI8: return "i8";
+    case IdxType::kI16: return "i16";
+    case IdxType::kI32: return "i32";
+    case IdxType::kF32: return "f32";
+    case IdxType::kF64: return "f64";
+  }
+  return "?";
+}
+
+IdxHeader check_idx(const ByteSource& source) {
+  UnpackedStream stream(source);
+  const IdxHeader h = read_header(source, stream);
+  check_promise(source, h, stream.is_packed());
+  check_count(source, h, stream.skip(h.data_bytes));
+  check_end(source, h, stream);
+  return h;
+}
+
+IdxHeader check_idx(const std::string& path) {
+  const InputFile file(path);
+  return check_idx(source_of(file));
+}
+
+Tensor decode_idx(const ByteSource& source, int rank) {
   check(rank >= 1 && rank <= kMaxDims, ErrorKind::kValue, "idx", "rank must be in [1, ", kMaxDims, "]: it is ", rank);
-  const std::string file = escaped(name);
-  const bool packed = is_gzip(bytes);
-  const IdxHeader h = parse_header(packed ? gunzip(bytes, name, 4 + 4 * int64_t{rank}) : bytes, file, rank);
-  // One byte more than wanted: then a packed file that holds too much is noticed without unpacking all of it.
-  std::vector<uint8_t> unpacked;
-  if (packed) unpacked = gunzip(bytes, name, h.header_bytes + h.element_bytes + 1);
-  const std::vector<uint8_t>& plain = packed ? unpacked : bytes;
-  check_size(h, static_cast<int64_t>(plain.size()), packed, file);
-  Tensor result = empty(h.shape, Dtype::u8, "idx");
-  std::copy(plain.begin() + h.header_bytes, plain.end(), result.mutable_data<uint8_t>());
+  UnpackedStream stream(source);
+  const IdxHeader h = read_header(source, stream);
+  require(source, h.type == IdxType::kU8 || h.type == IdxType::kI32,
+          "elements must be unsigned bytes (type 8) or 32-bit integers (type 12): their type is ", static_cast<int>(h.type));
+  require(source, static_cast<int>(h.shape.size()) == rank, "rank must be ", rank, rank == 3 ? " (images)" : "",
+          rank == 1 ? " (labels)" : "", ": it is ", h.shape.size());
+  check_promise(source, h, stream.is_packed());
+  if (stream.is_packed() && h.data_bytes > source.size + kTrusted) check_idx(source);
+  Tensor result = h.type == IdxType::kU8 ? read_bytes(source, h, stream) : read_integers(source, h, stream);
+  check_end(source, h, stream);
   return result;
 }
 
-Tensor read_idx(const std::string& path, int rank) { return decode_idx(read_file(path), path, rank); }
+Tensor decode_idx(const std::vector<uint8_t>& bytes, const std::string& name, int rank) {
+  return decode_idx(source_of(bytes, name), rank);
+}
 
-DatasetPtr read_mnist_folder(const std::string& folder, const std::string& split, DatasetInfo info) {
-  const std::string image_path = find_file(folder, split, "images");
-  const std::string label_path = find_file(folder, split, "labels");
-  const Tensor images = read_idx(image_path, 3), labels = read_idx(label_path, 1);
-  const int64_t count = images.size(0);
-  check(count == labels.size(0), ErrorKind::kData, "idx", escaped(label_path), ": ", labels.size(0), " labels for ", count,
-        " images of ", escaped(image_path));
-  check(images.size(1) == info.height && images.size(2) == info.width, ErrorKind::kData, "idx", escaped(image_path),
-        ": images are ", images.size(1), " x ", images.size(2), ": ", info.name, " has ", info.height, " x ", info.width);
-  const uint8_t* label = labels.data<uint8_t>();
-  for (int64_t i = 0; i < count; ++i) {
-    check(label[i] < info.class_names.size(), ErrorKind::kData, "idx", escaped(label_path), ": label ", int{label[i]},
-          " of image ", i, " is out of range: ", info.name, " has ", info.class_names.size(), " classes");
-  }
-  const Shape shape{count, 1, info.height, info.width};
-  return std::make_shared<MemoryDataset>(std::move(info), reshape(images, shape), to(labels, Dtype::i64));
+Tensor read_idx(const std::string& path, int rank) {
+  const InputFile file(path);
+  return decode_idx(source_of(file), rank);
+}
+
+Tensor read_idx_picture(const std::string& path, int64_t index) {
+  const InputFile file(path);
+  const ByteSource source = source_of(file);
+  UnpackedStream stream(source);
+  const IdxHeader h = read_header(source, stream);
+  require(source, h.type == IdxType::kU8 && h.shape.size() == 3, "no pictures: they are u8 of rank 3, here is ",
+          name_of(h.type), " of rank ", h.shape.size());
+  check(index >= 0 && index < h.shape[0], ErrorKind::kValue, "idx", source.name, ": the number of a picture is outside [0, ",
+        h.shape[0], "): it is ", index);
+  check_promise(source, h, stream.is_packed());
+  const int64_t bytes = h.shape[1] * h.shape[2];
+  if (stream.is_packed() && bytes > source.size + kTrusted) check_idx(source);
+  const int64_t before = stream.skip(index * bytes);
+  Tensor picture = empty({1, h.shape[1], h.shape[2]}, Dtype::u8, "idx");
+  const int64_t own = stream.read(picture.mutable_data<uint8_t>(), bytes);
+  check_count(source, h, before + own + stream.skip(h.data_bytes - before - own));
+  check_end(source, h, stream);
+  return picture;
 }
 
 }  // namespace vitrail

@@ -1,29 +1,46 @@
 // IDX, the format of the MNIST family: a magic number (two zero bytes, element type, rank), the extents as big-endian
-// 32-bit numbers, then the elements in row-major order. Y. LeCun, C. Cortes, C. Burges, "The MNIST database of
-// handwritten digits", section "The IDX file format". The files come plain or packed by gzip.
+// 32-bit numbers, then the elements in row-major order, big-endian too. Y. LeCun, C. Cortes, C. Burges, "The MNIST database
+// of handwritten digits", section "The IDX file format". The files come plain or packed by gzip, told apart by content.
+//
+// A file is read in pieces: a header that the file cannot fill is refused before anything is unpacked, and a packed file that
+// ends early or late is noticed without keeping what it unpacks to.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
-#include "data/dataset.h"
+#include "base/byte_source.h"
+#include "tensor/tensor.h"
 
 namespace vitrail {
 
-// The bytes of an IDX file, plain or gzip (told apart by content, not by name), as a u8 tensor of its extents. `name`
-// stands in the messages. Error(kData) if the magic is wrong, the elements are not unsigned bytes, the rank is not
-// `rank`, an extent is not positive, the size differs from what the extents say (bytes too few or too many), or the gzip
-// stream is damaged or ends early.
-Tensor decode_idx(const std::vector<uint8_t>& bytes, const std::string& name, int rank);
+enum class IdxType : uint8_t { kU8 = 0x08, kI8 = 0x09, kI16 = 0x0b, kI32 = 0x0c, kF32 = 0x0d, kF64 = 0x0e };
 
-// The same from a file. Error(kIo) if it cannot be read.
+struct IdxHeader {
+  IdxType type = IdxType::kU8;
+  Shape shape;
+  int64_t header_bytes = 0, data_bytes = 0;
+};
+
+// "u8", "i32", ...
+const char* name_of(IdxType type);
+
+// Reads the header and makes sure that exactly the promised bytes follow; keeps none of them. All functions here throw
+// Error(kData) if the magic is wrong, the rank is not in [1, 8], an extent is not positive, the size differs from what the
+// extents say (bytes too few or too many), a packed file claims more than 64 MiB and 200 times its size, or the gzip stream is
+// damaged or ends early; Error(kIo) if the file cannot be read.
+IdxHeader check_idx(const ByteSource& source);
+IdxHeader check_idx(const std::string& path);
+
+// All elements as a tensor of the file's extents: u8 as they are, i32 as i64. Error(kData) for other types, or if the rank is
+// not `rank`.
+Tensor decode_idx(const ByteSource& source, int rank);
+Tensor decode_idx(const std::vector<uint8_t>& bytes, const std::string& name, int rank);
 Tensor read_idx(const std::string& path, int rank);
 
-// Reads `split` ("train" or "t10k") of an MNIST-like folder: SPLIT-images-idx3-ubyte and SPLIT-labels-idx1-ubyte, also with
-// '.' in place of the '-' before idx, with or without .gz. Images become [N, 1, H, W]. Error(kIo) if a file is missing (with
-// the names looked for); Error(kData) if the counts of images and labels differ, a label is not below the number of classes,
-// or the images are not info.height x info.width.
-DatasetPtr read_mnist_folder(const std::string& folder, const std::string& split, DatasetInfo info);
+// Picture `index` of a file of pictures (u8, rank 3): u8 [1, H, W]. The other pictures are checked for presence, not kept.
+// Error(kValue) if there is no such picture.
+Tensor read_idx_picture(const std::string& path, int64_t index);
 
 }  // namespace vitrail

@@ -1,43 +1,34 @@
 #include "data/sets/registry.h"
 
 #include <algorithm>
-#include <numeric>
 
+#include "base/json.h"
+#include "base/text.h"
 #include "data/sets/cifar.h"
 #include "data/sets/glyphs.h"
-#include "data/sets/idx.h"
+#include "data/sets/mnist.h"
 #include "data/sets/scenes.h"
 
 namespace vitrail {
 namespace {
 
 constexpr int64_t kDefaultTrain = 20000, kDefaultTest = 4000;
-const char* const kNames[] = {"mnist", "fashion-mnist", "cifar10", "cifar100", "glyphs", "scenes"};
+constexpr int64_t kMostDrawn = 1'000'000'000;  // more than anyone sees; the order of an epoch is held in memory
 
-// Steps of inserting, deleting or replacing one character that turn a into b (Levenshtein).
-size_t edit_distance(const std::string& a, const std::string& b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
-  for (size_t i = 0; i < a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i + 1;
-    for (size_t j = 0; j < b.size(); ++j) {
-      const size_t above = row[j + 1];
-      row[j + 1] = std::min({above + 1, row[j] + 1, diagonal + (a[i] == b[j] ? 0 : 1)});
-      diagonal = above;
-    }
-  }
-  return row.back();
+// A data set that is read from a folder, or drawn.
+bool is_drawn(const std::string& name) { return name == "glyphs" || name == "scenes"; }
+
+std::vector<std::string> known_names() {
+  std::vector<std::string> names;
+  for (const std::string& spec : dataset_specs()) names.push_back(spec.substr(0, spec.find(':')));
+  return names;
 }
 
-[[noreturn]] void unknown_name(const std::string& name) {
-  const std::string start = name.substr(0, 64);
-  const auto nearest = *std::min_element(std::begin(kNames), std::end(kNames), [&](const char* a, const char* b) {
-    return edit_distance(start, a) < edit_distance(start, b);
-  });
-  std::string known;
-  for (const auto& spec : dataset_specs()) known += cat(known.empty() ? "" : ", ", spec);
-  fail(ErrorKind::kValue, "data", "unknown data set '", start, "': known are ", known, ". Hint: did you mean ", nearest, "?");
+[[noreturn]] void unknown_name(const std::string& name, const std::vector<std::string>& known) {
+  const std::string near = nearest(name, known);
+  fail(ErrorKind::kValue, "data", "unknown data set: it is ", quote(name),
+       ". Hint: ", near.empty() ? "known are " + listed(dataset_specs(), dataset_specs().size()) : "did you mean " + near,
+       near.empty() ? "." : "?");
 }
 
 std::vector<std::string> numbered(const char* prefix, int count) {
@@ -55,6 +46,16 @@ DatasetInfo mnist_info() {
           .mean = {0.1307},
           .std = {0.3081},
           .mirror_keeps_class = false};
+}
+
+// Mean and std as measured on the training images of "balanced".
+DatasetInfo emnist_info(const std::string& split) {
+  DatasetInfo info = mnist_info();
+  info.name = "emnist-" + split;
+  info.class_names = emnist_classes(split);
+  info.mean = {0.1751};
+  info.std = {0.3332};
+  return info;
 }
 
 DatasetInfo fashion_info() {
@@ -90,8 +91,10 @@ DatasetInfo cifar_info(CifarKind kind) {
 }
 
 DatasetPtr open_drawn(const std::string& name, bool train, const DatasetOptions& options) {
-  check(options.train_size >= 0 && options.test_size >= 0, ErrorKind::kValue, "data",
-        "train_size and test_size must not be negative: they are ", options.train_size, ", ", options.test_size);
+  for (const int64_t size : {options.train_size, options.test_size}) {
+    check(size >= 0 && size <= kMostDrawn, ErrorKind::kValue, "data", "train_size and test_size must be in [0, ", kMostDrawn,
+          "]: they are ", options.train_size, ", ", options.test_size);
+  }
   const int64_t wanted = train ? options.train_size : options.test_size;
   const int64_t size = wanted > 0 ? wanted : train ? kDefaultTrain : kDefaultTest;
   if (name == "glyphs") return std::make_shared<GlyphDataset>(options.seed, train, size);
@@ -99,7 +102,15 @@ DatasetPtr open_drawn(const std::string& name, bool train, const DatasetOptions&
 }
 
 DatasetPtr open_folder(const std::string& name, const std::string& folder, bool train) {
+  constexpr size_t kEmnist = 7;  // characters of "emnist-"
   const char* split = train ? "train" : "t10k";
+  if (name.starts_with("emnist-"))
+    return read_emnist_folder(folder, name.substr(kEmnist), train, emnist_info(name.substr(kEmnist)));
+  if (name == "qmnist") {
+    DatasetInfo info = mnist_info();
+    info.name = name;
+    return read_qmnist_folder(folder, train, std::move(info));
+  }
   if (name == "mnist") return read_mnist_folder(folder, split, mnist_info());
   if (name == "fashion-mnist") return read_mnist_folder(folder, split, fashion_info());
   const CifarKind kind = name == "cifar10" ? CifarKind::k10 : CifarKind::k100;
@@ -109,8 +120,12 @@ DatasetPtr open_folder(const std::string& name, const std::string& folder, bool 
 }  // namespace
 
 const std::vector<std::string>& dataset_specs() {
-  static const std::vector<std::string> specs = {"mnist:DIR", "fashion-mnist:DIR", "cifar10:DIR", "cifar100:DIR", "glyphs",
-                                                 "scenes"};
+  static const std::vector<std::string> specs = [] {
+    std::vector<std::string> all = {"mnist:DIR", "fashion-mnist:DIR", "qmnist:DIR"};
+    for (const std::string& split : emnist_names()) all.push_back("emnist-" + split + ":DIR");
+    for (const char* other : {"cifar10:DIR", "cifar100:DIR", "glyphs", "scenes"}) all.emplace_back(other);
+    return all;
+  }();
   return specs;
 }
 
@@ -118,10 +133,11 @@ DatasetPtr open_dataset(const std::string& spec, Split split, const DatasetOptio
   const size_t colon = spec.find(':');
   const std::string name = spec.substr(0, colon);
   const std::string folder = colon == std::string::npos ? "" : spec.substr(colon + 1);
-  if (std::find(std::begin(kNames), std::end(kNames), name) == std::end(kNames)) unknown_name(name);
-  const bool drawn = name == "glyphs" || name == "scenes", train = split == Split::kTrain;
+  const std::vector<std::string> known = known_names();
+  if (std::find(known.begin(), known.end(), name) == known.end()) unknown_name(name, known);
+  const bool drawn = is_drawn(name), train = split == Split::kTrain;
   check(!drawn || colon == std::string::npos, ErrorKind::kValue, "data", name,
-        " is drawn by the program and takes no folder: '", spec, "'");
+        " is drawn by the program and takes no folder: it is ", quote(spec));
   check(drawn || !folder.empty(), ErrorKind::kValue, "data", name, " is read from files. Hint: say where they are, as in ",
         name, ":DIR.");
   check(options.limit >= 0, ErrorKind::kValue, "data", "limit must not be negative: it is ", options.limit);

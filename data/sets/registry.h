@@ -13,13 +13,14 @@ enum class Split { kTrain, kTest };
 
 struct DatasetOptions {
   uint64_t seed = 0;        // of the drawn sets
-  int64_t train_size = 0;   // of the drawn sets; 0 = 20,000
-  int64_t test_size = 0;    // of the drawn sets; 0 = 4,000
+  int64_t train_size = 0;   // of the drawn sets, at most 10^9; 0 = 20,000
+  int64_t test_size = 0;    // of the drawn sets, at most 10^9; 0 = 4,000
   int64_t image_size = 64;  // of scenes
   int64_t limit = 0;        // only the first `limit` samples; 0 = all
 };
 
-// "mnist:DIR", "fashion-mnist:DIR", "cifar10:DIR", "cifar100:DIR", "glyphs" or "scenes".
+// "mnist:DIR", "fashion-mnist:DIR", "qmnist:DIR", "emnist-balanced:DIR" and the other parts of EMNIST (data/sets/mnist.h),
+// "cifar10:DIR", "cifar100:DIR", "glyphs" or "scenes".
 // Error(kValue) for an unknown name (with the known ones and the nearest), a missing or superfluous folder, or options out
 // of range; Error(kIo) and Error(kData) as the readers throw them.
 DatasetPtr open_dataset(const std::string& spec, Split split, const DatasetOptions& options = {});

@@ -22,7 +22,7 @@ constexpr int kFormat = 2, kOldFormat = 1;
 
 template <class... Parts>
 [[noreturn]] void bad_file(const std::string& path, const Parts&... parts) {
-  fail(ErrorKind::kData, "load_model", escaped(path, 200), ": ", parts...);
+  fail(ErrorKind::kData, "load_model", escaped_path(path), ": ", parts...);
 }
 
 std::string card_text(const std::string& architecture, const ModelCard& card) {
@@ -116,6 +116,14 @@ void remove_old_config(const std::string& dir) {
   }
 }
 
+// Integers narrower than ours would take eight times the file's size, only to be refused afterwards.
+void check_weight_types(const std::string& path) {
+  for (const SafetensorsEntry& e : read_safetensors_info(path).entries) {
+    const bool narrow = e.type == "I8" || e.type == "I16" || e.type == "I32" || e.type == "U16" || e.type == "U32";
+    if (narrow) bad_file(path, "weights are floats: ", escaped(e.name), " is ", e.type, ".");
+  }
+}
+
 }  // namespace
 
 void check_finite_weights(const char* op, const nn::StateDict& state, const std::string& where) {
@@ -130,7 +138,7 @@ void save_model(const std::string& dir, nn::Module& model, const std::string& ar
   file.metadata.emplace_back(kCard, card_text(architecture, card));
   std::error_code error;
   fs::create_directories(dir, error);
-  check(!error, ErrorKind::kIo, "save_model", escaped(dir, 200), " cannot be made: ", error.message(), ".");
+  check(!error, ErrorKind::kIo, "save_model", escaped_path(dir), " cannot be made: ", error.message(), ".");
   save_safetensors((fs::path(dir) / kModelFile).string(), file);
   remove_old_config(dir);
 }
@@ -145,6 +153,7 @@ SavedModel read_saved_model(const std::string& path) {
   std::error_code ignored;  // what cannot be looked at is refused by the open below, with the system's reason
   const bool folder = fs::is_directory(path, ignored);
   const std::string weights_path = folder ? (fs::path(path) / kModelFile).string() : path;
+  check_weight_types(weights_path);
   SafetensorsFile weights = load_safetensors(weights_path);
   SavedModel saved;
   const auto [text, where] = find_card(path, folder, weights_path, weights);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "tensor/product/micro_kernel.h"
 
 namespace vitrail {
@@ -16,7 +17,7 @@ const char* precision_name(Precision precision) { return precision == Precision:
 
 Precision precision_from_name(const std::string& name) {
   if (name == "f32") return Precision::kF32;
-  check(name == "bf16", ErrorKind::kValue, "precision", "unknown precision: it is \"", name, "\". Hint: f32 or bf16.");
+  check(name == "bf16", ErrorKind::kValue, "precision", "unknown precision: it is ", quote(name), ". Hint: f32 or bf16.");
   return Precision::kBf16;
 }
 

@@ -1,8 +1,12 @@
 #include "base/file.h"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <csignal>
 
@@ -10,6 +14,7 @@
 
 using namespace vitrail;
 using vitrail::testing::content_of;
+using vitrail::testing::error_of;
 using vitrail::testing::put_content;
 using vitrail::testing::refuses;
 using vitrail::testing::ScratchFolder;
@@ -63,6 +68,73 @@ TEST_CASE("file: a write that fails halfway keeps the old file and leaves no tem
   CHECK(folder.entries() == 1);
 }
 
+TEST_CASE("file: leftovers of killed writers are removed, what lives or belongs to others is not") {
+  ScratchFolder folder;
+  const std::string path = folder.file("a");
+  // A writer that dies in the middle of its work.
+  const pid_t child = fork();
+  if (child == 0) {
+    const FileSizeLimit limit(100'000);
+    const rlimit no_core{0, 0};
+    setrlimit(RLIMIT_CORE, &no_core);
+    std::signal(SIGXFSZ, SIG_DFL);  // the write beyond the limit ends the process in the middle of it
+    write_file_atomically(path, std::string(200'000, 'x'));
+    _exit(0);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  REQUIRE(WIFSIGNALED(status));
+  REQUIRE(folder.entries() == 1);
+  const std::string left = std::filesystem::directory_iterator(folder.path())->path().filename().string();
+  CHECK(left.starts_with("a.tmp-"));
+  // Another file's, another machine's, and one that is locked by a living writer.
+  const size_t dash = std::string("a.tmp-").size();
+  std::string foreign = left, living = left + "0";
+  foreign[dash] = foreign[dash] == '0' ? '1' : '0';
+  for (const std::string& name : {"b" + left.substr(1), foreign, living}) put_content(folder.file(name), "keep");
+  REQUIRE(symlink("/etc/passwd", folder.file(left + "1").c_str()) == 0);
+  const int lock = open(folder.file(living).c_str(), O_RDONLY);
+  REQUIRE(flock(lock, LOCK_EX) == 0);
+  write_file_atomically(path, std::string("new"));
+  close(lock);
+  CHECK(content_of(path) == "new");
+  CHECK(!std::filesystem::exists(folder.file(left)));
+  CHECK(folder.entries() == 5);
+}
+
+TEST_CASE("file: two writers of one file at a time leave one whole file and nothing else") {
+  ScratchFolder folder;
+  const std::string path = folder.file("a");
+  std::vector<pid_t> children;
+  for (const char letter : {'x', 'y', 'z'}) {
+    const pid_t child = fork();
+    if (child == 0) {
+      int failures = 0;
+      for (int i = 0; i < 50; ++i)
+        failures += error_of([&] { write_file_atomically(path, std::string(50'000, letter)); }).has_value();
+      _exit(failures);
+    }
+    children.push_back(child);
+  }
+  for (const pid_t child : children) {
+    int status = 0;
+    waitpid(child, &status, 0);
+    CHECK(status == 0);
+  }
+  const std::string content = content_of(path);
+  CHECK(content == std::string(50'000, content.at(0)));
+  CHECK(folder.entries() == 1);
+}
+
+TEST_CASE("file: a name as long as the system allows can be written") {
+  ScratchFolder folder;
+  const std::string path = folder.file(std::string(255, 'n'));
+  write_file_atomically(path, std::string("x"));
+  CHECK(content_of(path) == "x");
+  CHECK(refuses([&] { write_file_atomically(path + "n", std::string("x")); }, ErrorKind::kIo, "File name too long"));
+  CHECK(folder.entries() == 1);
+}
+
 TEST_CASE("file: where nothing can be created, the path and the reason are named") {
   ScratchFolder folder;
   const std::string path = folder.file("no/such/folder");
@@ -102,10 +174,4 @@ TEST_CASE("file: reading behind the end says how much is missing") {
   CHECK(std::string(two, 2) == "45");
   char four[4];
   CHECK(refuses([&] { file.read_at(3, four, 4); }, ErrorKind::kData, "2 bytes are missing at byte 5"));
-}
-
-TEST_CASE("file: text for messages has no control bytes and a bounded length") {
-  CHECK(escaped("plain") == "plain");
-  CHECK(escaped("a\nb\x1b[2J\xff") == "a\\x0ab\\x1b[2J\\xff");
-  CHECK(escaped(std::string(500, 'x'), 10) == "xxxxxxxxxx...");
 }

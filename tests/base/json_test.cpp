@@ -93,6 +93,39 @@ TEST_CASE("json: a wrong type is refused with the path of its key") {
   CHECK(refuses([] { JsonObject(parse_json("[1]", "c"), "c"); }, ErrorKind::kValue, "must be an object"));
 }
 
+TEST_CASE("json: the number of values and the length of a text have an end") {
+  const auto refused_text = [](const std::string& text, const std::string& part) {
+    return refuses([&] { parse_json(text, "c"); }, ErrorKind::kData, part);
+  };
+  std::string lists = "[";
+  for (int i = 0; i < 500'000; ++i) lists += "[],";
+  CHECK(refused_text(lists + "0]", "too many values"));
+  CHECK(refused_text("{\"" + std::string(15'000'000, 'k') + "\":1}", "a text or key of 15000000 bytes, at most 1048576"));
+  CHECK_NOTHROW(parse_json("[\"" + std::string(1 << 20, 'k') + "\"]", "c"));
+}
+
+TEST_CASE("json: the longest text is known without reading the JSON") {
+  CHECK(longest_text("") == 0);
+  CHECK(longest_text(R"({"ab":"c"})") == 2);
+  CHECK(longest_text(R"(["a\"b", "\\", ""])") == 4);
+  CHECK(longest_text(R"(["a)") == 1);
+  CHECK(longest_text("[\"a\\") == 2);
+}
+
+TEST_CASE("json: only what is near is suggested, and nothing for a long word") {
+  const std::vector<std::string> known = {"depth", "embed_dim", "vit_tiny_patch16_224"};
+  CHECK(nearest("dept", known) == "depth");
+  CHECK(nearest("emebd_dim", known) == "embed_dim");
+  CHECK(nearest("vit_tiny", known) == "vit_tiny_patch16_224");  // its beginning
+  CHECK(nearest("trian", {"eval", "train"}) == "train");
+  CHECK(nearest("foo", known) == "");
+  CHECK(nearest("colour", known) == "");
+  CHECK(nearest("", known) == "");
+  CHECK(nearest("x", {"y"}) == "");
+  CHECK(nearest(std::string(65, 'a'), {std::string(64, 'a')}) == "");
+  CHECK(nearest(std::string(20'000'000, 'a'), known) == "");
+}
+
 TEST_CASE("json: a key that nobody asked for is refused, with the nearest known one") {
   const auto read = [](JsonObject& o) {
     o.integer_or("depth", 0, 9, 1);

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "base/json.h"
+#include "base/text.h"
 
 using namespace vitrail;
 

@@ -69,6 +69,12 @@ TEST_CASE("the first n samples are the first n, and more than there are is all")
   CHECK_SAYS(refusal(ErrorKind::kValue, [] { first_n(toy(8), 0); }), "n must be at least 1: it is 0");
 }
 
+TEST_CASE("no data set is an error, not a crash") {
+  CHECK_SAYS(refusal(ErrorKind::kValue, [] { first_n(nullptr, 3); }), "there is no data set");
+  CHECK_SAYS(refusal(ErrorKind::kValue, [] { SubsetDataset(nullptr, {}); }), "there is no data set");
+  CHECK_SAYS(refusal(ErrorKind::kValue, [] { stratified_split(nullptr, 0.5, 1); }), "there is no data set");
+}
+
 TEST_CASE("a stratified split is a partition with the same share of each class") {
   const DatasetPtr whole = toy(80);  // 50 of class a, 30 of class b
   const auto [first, second] = stratified_split(whole, 0.2, 5);

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "tensor/rng.h"
 #include "tensor/view.h"
+#include "tests/support/cases.h"
 #include "tests/support/scratch_folder.h"
 
 using namespace vitrail;
@@ -107,6 +108,52 @@ TEST_CASE("safetensors: narrow integers, booleans and half floats are widened") 
   const std::vector<double> bool_u8 = values_of("U8", raw<uint8_t>({255}), 1);
   CHECK(bool_u8 == std::vector<double>{255});
   CHECK(parse(file_of(one("I16", "[0]", "[0,0]"))).tensors[0].second.dtype() == Dtype::i64);
+}
+
+TEST_CASE("safetensors: unsigned 64-bit integers are read as far as ours reach") {
+  CHECK(values_of("U64", raw<uint64_t>({0, 5, uint64_t{1} << 52}), 3) == std::vector<double>{0, 5, 4503599627370496.0});
+  const std::string most = raw<uint64_t>({3, INT64_MAX});
+  CHECK(to_vector<int64_t>(parse(file_of(one("U64", "[2]", "[0,16]"), most)).tensors[0].second).back() == INT64_MAX);
+  const std::string above = raw<uint64_t>({3, uint64_t{1} << 63});
+  CHECK(refused(file_of(one("U64", "[2]", "[0,16]"), above), "tensor w: element 1 is 9223372036854775808, above 2^63 - 1"));
+}
+
+TEST_CASE("safetensors: widening piece by piece gives every element") {
+  std::vector<int16_t> values(50'001);  // more than one piece, and a last one that is short
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<int16_t>(i * 7919);
+  const std::vector<double> read = values_of("I16", raw(values), 50'001);
+  CHECK(std::equal(read.begin(), read.end(), values.begin(), values.end()));
+}
+
+TEST_CASE("safetensors: a file's own dtypes are told without reading its tensors") {
+  ScratchFolder folder;
+  for (const std::string dtype : {"BF16", "F16", "BOOL", "I32", "U64", "F32"}) {
+    const int64_t size = dtype == "U64" ? 8 : dtype == "BOOL" ? 1 : dtype.ends_with("16") ? 2 : 4;
+    put_content(folder.file("a"), file_of(one(dtype, "[2]", cat("[0,", 2 * size, "]")), std::string(2 * size, '\xff')));
+    const SafetensorsHeader info = read_safetensors_info(folder.file("a"));
+    REQUIRE(info.entries.size() == 1);
+    CHECK(info.entries[0].type == dtype);
+    CHECK(info.entries[0].shape == Shape{2});
+  }
+  put_content(folder.file("a"), file_of(one("F32", "[2]", "[0,8]"), "1234"));
+  CHECK(refuses([&] { read_safetensors_info(folder.file("a")); }, ErrorKind::kData, "bytes 0 to 8 of 4"));
+}
+
+TEST_CASE("safetensors: metadata has an end") {
+  const std::string text(9'000'000, 'x');
+  CHECK(parse(file_of(R"({"__metadata__":{"a":")" + text + "\"}}")).metadata.size() == 1);
+  CHECK(refused(file_of(R"({"__metadata__":{"a":")" + text + R"(","b":")" + text + "\"}}"), "__metadata__ has more than"));
+  CHECK(refused(file_of(R"({"__metadata__":{"a":")" + text + text + "\"}}"), "a text of 18000000 bytes"));
+}
+
+TEST_CASE("safetensors: cases: the dtypes of others") {
+  const std::pair<const char*, const char*> cases[] = {{"bf16", "BF16"}, {"bool", "BOOL"}, {"f16", "F16"}, {"i32", "I32"}};
+  for (const auto& [name, dtype] : cases) {
+    const auto path = case_path(cat("public/safetensors/v_", name, ".safetensors"));
+    if (path.empty()) return;
+    CHECK(read_safetensors_info(path.string()).entries.at(0).type == dtype);
+    CHECK(load_safetensors(path.string()).tensors.at(0).second.numel() == 2);
+  }
 }
 
 TEST_CASE("safetensors: every half float becomes the number that its bits mean") {

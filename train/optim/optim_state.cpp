@@ -1,6 +1,7 @@
 // Saving and restoring the state of an optimiser as named tensors.
 #include <map>
 
+#include "base/text.h"
 #include "train/optim/optim.h"
 
 namespace vitrail {
@@ -37,7 +38,7 @@ std::pair<Optimizer::Slot*, const Variable*> Optimizer::find(const std::string& 
 void Optimizer::load_state(const nn::StateDict& state) {
   int64_t steps = -1;
   std::map<Slot*, Slot> loaded;
-  std::string problems;
+  std::vector<std::string> problems;
   for (const auto& [key, tensor] : state) {
     const size_t dot = key.find('.');
     const std::string kind = key.substr(0, dot), path = dot == std::string::npos ? "" : key.substr(dot + 1);
@@ -50,24 +51,24 @@ void Optimizer::load_state(const nn::StateDict& state) {
     while (k < state_names_.size() && state_names_[k] != kind) ++k;
     const bool is_step = kind == "step";
     if (!slot || (!is_step && k == state_names_.size())) {
-      problems += cat("\n  unknown: ", key);
+      problems.push_back(cat("unknown: ", key));
     } else if (is_step ? tensor.dtype() != Dtype::i64 || tensor.numel() != 1
                        : tensor.dtype() != parameter->dtype() || tensor.shape() != parameter->shape()) {
-      problems += cat("\n  differs: ", key, " is ", name_of(tensor.dtype()), " ", tensor.shape());
+      problems.push_back(cat("differs: ", key, " is ", name_of(tensor.dtype()), " ", tensor.shape()));
     } else if (is_step) {
       loaded[slot].steps = static_cast<int64_t>(tensor.item());
     } else {
       loaded[slot].state[k] = clone(tensor);
     }
   }
-  if (steps < 0) problems += "\n  missing: step";
+  if (steps < 0) problems.push_back("missing: step");
   for (const auto& [slot, values] : loaded) {
     bool whole = values.steps > 0;
     for (size_t k = 0; k < state_names_.size(); ++k) whole = whole && values.state[k].defined();
-    if (!whole) problems += "\n  a parameter has only a part of its state";
+    if (!whole) problems.push_back(cat("a parameter has only a part of its state"));
   }
-  check(problems.empty(), ErrorKind::kValue, "optimizer", "state does not fit this ", name(), ":", problems,
-        "\nHint: it must come from the same optimiser over the same model.");
+  check(problems.empty(), ErrorKind::kValue, "optimizer", "state does not fit this ", name(), ": ", listed(problems, 3, 100),
+        ". Hint: it must come from the same optimiser over the same model.");
   steps_ = steps;
   for (auto& slots : slots_)
     for (Slot& slot : slots) slot = loaded.count(&slot) ? loaded[&slot] : Slot{};

@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "base/error.h"
+#include "base/text.h"
 
 namespace vitrail {
 
@@ -59,7 +60,7 @@ ScheduleKind schedule_kind(const std::string& name) {
     if (name == entry.name) return entry.kind;
     names += cat(names.empty() ? "" : ", ", entry.name);
   }
-  fail(ErrorKind::kValue, "schedule", "unknown schedule: it is \"", name, "\". Hint: one of ", names, ".");
+  fail(ErrorKind::kValue, "schedule", "unknown schedule: it is ", quote(name), ". Hint: one of ", names, ".");
 }
 
 void validate(const Schedule& s) {

@@ -94,6 +94,25 @@ TEST_CASE("formats that are not decoded are called by their name") {
   CHECK_SAYS(image_refusal({}), "the file is empty");
 }
 
+TEST_CASE("a Netpbm header with line ends CR LF costs no byte of the picture") {
+  CHECK(to_vector<uint8_t>(decode("P5\r\n3 2\r\n255\r\nabcdef")) == Bytes{'a', 'b', 'c', 'd', 'e', 'f'});
+  CHECK(to_vector<uint8_t>(decode("P6\r\n1 2\r\n255\r\nabcdef")) == Bytes{'a', 'd', 'b', 'e', 'c', 'f'});
+  // A carriage return alone is the one white space; the line feed after it is a sample.
+  CHECK(to_vector<uint8_t>(decode("P5 3 2 255\r\nbcdef")) == Bytes{'\n', 'b', 'c', 'd', 'e', 'f'});
+  CHECK(to_vector<uint8_t>(decode("P5 3 1 255\r\nabcP5 1 1 255 x")) == Bytes{'a', 'b', 'c'});
+}
+
+TEST_CASE("bytes behind a picture are refused, unless the format puts another image there") {
+  CHECK_SAYS(image_refusal(text_bytes("P5 3 2 255\nabcdefg")), "1 bytes follow the end of the picture");
+  CHECK_SAYS(image_refusal(text_bytes("P6 1 1 255\r\n\nabcd")), "bytes follow the end of the picture");
+  CHECK(decode("P5 3 2 255\nabcdefP5 1 1 255 x").shape() == Shape{1, 2, 3});
+  CHECK_SAYS(image_refusal(text_bytes("P2 2 1 9 1 2 3")), "1 bytes follow the end of the picture");
+  CHECK(decode("P2 2 1 9 1 2\n# the end\n").shape() == Shape{1, 1, 2});
+  Bytes png = encode_png(noise_image(1, 4, 4));
+  png.push_back(0);
+  CHECK_SAYS(image_refusal(png), "1 bytes follow the end of the picture");
+}
+
 TEST_CASE("grey becomes colour by repetition, colour becomes grey by luma") {
   const Tensor colour = from_vector(Bytes{255, 0, 0, 10, 0, 255, 0, 20, 0, 0, 255, 30}, {3, 2, 2});
   CHECK(to_vector<uint8_t>(convert_channels(colour, 1)) == Bytes{76, 150, 29, 18});

@@ -62,6 +62,18 @@ TEST_CASE("CIFAR class names come from the names file, which must be complete") 
              "it names 1 classes, there are 10");
 }
 
+TEST_CASE("other versions of CIFAR are called by their names") {
+  const auto message = [](const std::string& name, CifarKind kind) {
+    const Folder folder;
+    folder.write(name, {1});
+    return refusal(ErrorKind::kIo, [&] { read_cifar_folder(folder.path(), kind, true, info_of(10)); });
+  };
+  CHECK_SAYS(message("data_batch_1", CifarKind::k10), "Hint: this is the Python version of CIFAR");
+  CHECK_SAYS(message("meta", CifarKind::k100), "this is the Python version");
+  CHECK_SAYS(message("test_batch.mat", CifarKind::k10), "this is the Matlab version");
+  CHECK_SAYS(message("cifar-10-binary.tar.gz", CifarKind::k10), "unpack the archive first");
+}
+
 TEST_CASE("a CIFAR file of a wrong size, or missing, or with a label out of range is named") {
   const Folder folder;
   write_batches(folder, 2);
@@ -76,5 +88,6 @@ TEST_CASE("a CIFAR file of a wrong size, or missing, or with a label out of rang
   folder.write("data_batch_3.bin", bytes);
   CHECK_SAYS(message(ErrorKind::kData), "multiple of 3073 bytes (one record): it is 6145, 3072 too many");
   std::filesystem::remove(folder.file("data_batch_3.bin"));
-  CHECK_SAYS(message(ErrorKind::kIo), "data_batch_3.bin: this file of the set is missing");
+  CHECK_SAYS(message(ErrorKind::kIo),
+             "a file is missing: looked for data_batch_3.bin. It holds data_batch_1.bin, data_batch_2.bin and 2 more.");
 }

@@ -1,6 +1,8 @@
 #include "data/sets/idx.h"
 
 #include "base/gzip.h"
+#include "data/sets/mnist.h"
+#include "tensor/view.h"
 #include "tests/support/data_test.h"
 
 using namespace vitrail;
@@ -25,6 +27,14 @@ std::string folder_refusal(const Bytes& images, const Bytes& labels) {
 
 std::string idx_refusal(const Bytes& bytes, int rank = 3) {
   return refusal(ErrorKind::kData, [&] { decode_idx(bytes, "some/file", rank); });
+}
+
+Bytes unpacked(const Bytes& packed, int64_t limit) {
+  const ByteSource source = source_of(packed, "x");
+  Bytes result(static_cast<size_t>(limit));
+  UnpackedStream stream(source);
+  result.resize(static_cast<size_t>(stream.read(result.data(), limit)));
+  return result;
 }
 
 }  // namespace
@@ -64,7 +74,9 @@ TEST_CASE("a wrong magic number says which part is wrong") {
   CHECK_SAYS(idx_refusal(bytes), "not an IDX file: it begins with bytes 137 0");
   bytes = idx_bytes({2, 3, 4});
   bytes[2] = 0x0D;
-  CHECK_SAYS(idx_refusal(bytes), "elements must be unsigned bytes (type 8): their type is 13");
+  CHECK_SAYS(idx_refusal(bytes), "elements must be unsigned bytes (type 8) or 32-bit integers (type 12): their type is 13");
+  bytes[2] = 0x0A;
+  CHECK_SAYS(idx_refusal(bytes), "unknown type of elements: 10");
   CHECK_SAYS(idx_refusal(idx_bytes({4}), 3), "rank must be 3 (images): it is 1");
 }
 
@@ -89,8 +101,55 @@ TEST_CASE("several gzip members are one file, and a limit stops unpacking") {
   Bytes packed = gzip_bytes({1, 2, 3});
   const Bytes second = gzip_bytes({4, 5});
   packed.insert(packed.end(), second.begin(), second.end());
-  CHECK(gunzip(packed, "x", 100) == Bytes{1, 2, 3, 4, 5});
-  CHECK(gunzip(packed, "x", 4) == Bytes{1, 2, 3, 4});
+  CHECK(unpacked(packed, 100) == Bytes{1, 2, 3, 4, 5});
+  CHECK(unpacked(packed, 4) == Bytes{1, 2, 3, 4});
+}
+
+TEST_CASE("the header and the size of an IDX file are checked without keeping its content") {
+  const Bytes plain = idx_bytes({5, 3, 4});
+  const auto header = [](const Bytes& bytes) { return check_idx(source_of(bytes, "some/file")); };
+  CHECK(header(plain).shape == Shape{5, 3, 4});
+  CHECK(header(gzip_bytes(plain)).shape == Shape{5, 3, 4});
+  CHECK(header({0, 0, 0x0c, 1, 0, 0, 0, 1, 0, 0, 0, 9}).type == IdxType::kI32);
+  CHECK(std::string(name_of(IdxType::kF32)) == "f32");
+  for (const int rank : {0, 9, 200}) {
+    Bytes bytes = plain;
+    bytes[3] = static_cast<uint8_t>(rank);
+    CHECK_SAYS(refusal(ErrorKind::kData, [&] { header(bytes); }), cat("rank must be in [1, 8]: it is ", rank));
+  }
+  Bytes more = plain;
+  more.push_back(0);
+  CHECK_SAYS(refusal(ErrorKind::kData, [&] { header(gzip_bytes(more)); }), "need 76 unpacked bytes, there are more");
+}
+
+TEST_CASE("a packed file that cannot hold what its header promises is refused by its size") {
+  Bytes bytes = idx_bytes({1, 1, 1});
+  bytes[5] = 1;  // 65537 pictures of one pixel; the packed file has about 30 bytes
+  CHECK_SAYS(idx_refusal(gzip_bytes(bytes)), "packed bytes cannot hold so many");
+  // 100 MiB of zeros, packed to a thousandth, and the header that fits them.
+  Bytes packed = gzip_bytes({0, 0, 8, 1, 6, 0x40, 0, 0});
+  const Bytes zeros = gzip_bytes(Bytes(size_t{1} << 20));
+  for (int i = 0; i < 100; ++i) packed.insert(packed.end(), zeros.begin(), zeros.end());
+  CHECK_SAYS(idx_refusal(packed, 1), "more than 200 times the file's");
+}
+
+TEST_CASE("one picture of an IDX file is the same as in the whole") {
+  const Folder folder;
+  const Bytes plain = idx_bytes({5, 3, 4}, 251);
+  folder.write("plain", plain);
+  folder.write("packed", gzip_bytes(plain));
+  const Tensor whole = decode_idx(plain, "x", 3);
+  for (const char* name : {"plain", "packed"}) {
+    for (const int64_t index : {0, 3, 4})
+      CHECK(bit_equal(read_idx_picture(folder.file(name), index), reshape(contiguous(select(whole, 0, index)), {1, 3, 4})));
+    for (const int64_t index : {int64_t{-1}, int64_t{5}, int64_t{1} << 62})
+      CHECK_SAYS(refusal(ErrorKind::kValue, [&] { read_idx_picture(folder.file(name), index); }),
+                 cat("outside [0, 5): it is ", index));
+  }
+  folder.write("labels", idx_bytes({5}));
+  CHECK_SAYS(refusal(ErrorKind::kData, [&] { read_idx_picture(folder.file("labels"), 0); }), "no pictures");
+  folder.write("packed", gzip_bytes(Bytes(plain.begin(), plain.end() - 1)));
+  CHECK_SAYS(refusal(ErrorKind::kData, [&] { read_idx_picture(folder.file("packed"), 0); }), "cut off");
 }
 
 TEST_CASE("images and labels of a folder belong together") {
@@ -118,7 +177,9 @@ TEST_CASE("a folder is read under each of the usual names") {
 TEST_CASE("what is missing in a folder is named") {
   const Folder folder;
   const auto message = refusal(ErrorKind::kIo, [&] { read_mnist_folder(folder.path(), "train", small_info()); });
-  CHECK_SAYS(message, "looked for train-images-idx3-ubyte, train-images-idx3-ubyte.gz, train-images.idx3-ubyte");
+  CHECK_SAYS(message, "looked for train-images-idx3-ubyte, train-images.idx3-ubyte, plain or .gz. It is empty.");
+  folder.write("some.txt", {1});
+  CHECK_SAYS(refusal(ErrorKind::kIo, [&] { read_mnist_folder(folder.path(), "train", small_info()); }), "It holds some.txt.");
   CHECK_SAYS(refusal(ErrorKind::kIo, [&] { read_mnist_folder(folder.file("no"), "train", small_info()); }),
              "there is no such folder");
 }

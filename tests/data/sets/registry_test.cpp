@@ -13,12 +13,12 @@ std::string spec_refusal(const std::string& spec, ErrorKind kind = ErrorKind::kV
 
 }  // namespace
 
-TEST_CASE("an unknown data set lists the known ones and the nearest") {
-  const std::string message = spec_refusal("fashon-mnist:x");
-  CHECK_SAYS(message, "unknown data set 'fashon-mnist'");
-  CHECK_SAYS(message, "mnist:DIR, fashion-mnist:DIR, cifar10:DIR, cifar100:DIR, glyphs, scenes");
-  CHECK_SAYS(message, "did you mean fashion-mnist?");
-  CHECK_SAYS(spec_refusal(""), "unknown data set ''");
+TEST_CASE("an unknown data set is answered with the nearest known one, or else with all") {
+  CHECK_SAYS(spec_refusal("fashon-mnist:x"), "unknown data set: it is \"fashon-mnist\". Hint: did you mean fashion-mnist?");
+  const std::string message = spec_refusal("photographs");
+  CHECK_SAYS(message, "Hint: known are mnist:DIR, fashion-mnist:DIR, qmnist:DIR, emnist-balanced:DIR");
+  CHECK_SAYS(message, "cifar10:DIR, cifar100:DIR, glyphs, scenes.");
+  CHECK_SAYS(spec_refusal(""), "unknown data set: it is \"\"");
 }
 
 TEST_CASE("a folder is asked for where files are read, and refused where the program draws") {
@@ -34,6 +34,7 @@ TEST_CASE("options reach the drawn sets") {
   CHECK(open_dataset("scenes", Split::kTrain, {.image_size = 96})->height() == 96);
   CHECK(open_dataset("glyphs", Split::kTrain, {.limit = 7})->size() == 7);
   CHECK_SAYS(spec_refusal("scenes", ErrorKind::kValue, {.image_size = 16}), "image_size must be in [32, 224]: it is 16");
-  CHECK_SAYS(spec_refusal("glyphs", ErrorKind::kValue, {.train_size = -1}), "must not be negative");
+  CHECK_SAYS(spec_refusal("glyphs", ErrorKind::kValue, {.train_size = -1}), "must be in [0, 1000000000]");
+  CHECK_SAYS(spec_refusal("glyphs", ErrorKind::kValue, {.test_size = int64_t{1} << 60}), "must be in [0, 1000000000]");
   CHECK_SAYS(spec_refusal("glyphs", ErrorKind::kValue, {.limit = -1}), "limit must not be negative: it is -1");
 }

@@ -1,0 +1,172 @@
+// write_file_atomically (base/file.h).
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+#include <utility>
+
+#include "base/error.h"
+#include "base/file.h"
+
+namespace vitrail {
+namespace {
+
+constexpr int kAttempts = 8;
+constexpr size_t kMaxStem = 190;  // of a name of at most 255 bytes
+
+[[noreturn]] void fail_io(const char* what, const std::string& path, int error) {
+  fail(ErrorKind::kIo, "file", "cannot ", what, " ", escaped_path(path), ": ", std::strerror(error));
+}
+
+std::string folder_of(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+std::string hexadecimal(uint64_t value) {
+  char digits[17];
+  std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(value));
+  return digits;
+}
+
+// The same for all processes of one machine, or of one container: host name and machine-id (machine-id(5)), hashed by FNV-1a.
+const std::string& host_id() {
+  static const std::string id = [] {
+    char name[256] = "";
+    ::gethostname(name, sizeof name - 1);
+    std::string text = name;
+    if (FILE* file = std::fopen("/etc/machine-id", "re")) {
+      char machine[64] = "";
+      if (std::fgets(machine, sizeof machine, file)) text += machine;
+      std::fclose(file);
+    }
+    uint64_t hash = 14695981039346656037u;
+    for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
+    return hexadecimal(hash).substr(0, 8);
+  }();
+  return id;
+}
+
+uint64_t random_number() {
+  uint64_t number = 0;
+  if (::getrandom(&number, sizeof number, GRND_NONBLOCK) == sizeof number) return number;
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return static_cast<uint64_t>(now.tv_nsec) << 32 ^ static_cast<uint64_t>(now.tv_sec) ^ reinterpret_cast<uintptr_t>(&number);
+}
+
+// The beginning of the names of temporary files for `path`: TARGET.tmp-HOST-, then PID-RANDOM. Two processes share no name, on
+// one machine or on several that see one disk.
+std::string temporary_stem(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
+  return name.substr(0, kMaxStem) + ".tmp-" + host_id() + "-";
+}
+
+// Removes what a run of this machine left when it was killed. Each temporary file is locked (flock) while it is written: one
+// that can be locked belongs to nobody any more. Where locks are not supported nothing is removed, nor what is of another
+// machine, whose locks may not be seen here.
+void remove_leftovers(const std::string& folder, const std::string& stem) {
+  DIR* listing = ::opendir(folder.c_str());
+  if (!listing) return;
+  const int at = ::dirfd(listing);
+  while (const dirent* entry = ::readdir(listing)) {
+    if (std::strncmp(entry->d_name, stem.c_str(), stem.size()) != 0) continue;
+    const int fd = ::openat(at, entry->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) continue;
+    struct stat status {};
+    const bool ours = ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == ::geteuid();
+    if (ours && ::flock(fd, LOCK_EX | LOCK_NB) == 0) ::unlinkat(at, entry->d_name, 0);
+    ::close(fd);
+  }
+  ::closedir(listing);
+}
+
+// A new file beside its target; removed when it goes, unless it was renamed.
+class TemporaryFile {
+ public:
+  explicit TemporaryFile(const std::string& target) : target_(target) {
+    const std::string stem = folder_of(target) + "/" + temporary_stem(target) + std::to_string(::getpid()) + "-";
+    for (int attempt = 0; fd_ < 0 && attempt < kAttempts; ++attempt) {
+      path_ = stem + hexadecimal(random_number());
+      fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+      if (fd_ < 0 && errno != EEXIST && errno != EINTR) fail_io("create a file beside", target, errno);
+      if (fd_ >= 0 && !lock()) ::close(std::exchange(fd_, -1));
+    }
+    if (fd_ < 0) fail_io("create a file beside", target, EEXIST);
+  }
+  ~TemporaryFile() {
+    if (!renamed_) ::unlink(path_.c_str());
+    ::close(fd_);
+  }
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+
+  void write(std::span<const uint8_t> bytes) {
+    while (!bytes.empty()) {
+      const ssize_t written = ::write(fd_, bytes.data(), bytes.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written <= 0) fail_io("write", target_, written == 0 ? ENOSPC : errno);
+      bytes = bytes.subspan(static_cast<size_t>(written));
+    }
+  }
+
+  // Brings the content to the disk and gives it the target's name. A failed fsync is not tried again: the kernel may have
+  // dropped the pages, and a second one would report success. Some file systems report a failed write only when a descriptor is
+  // closed: a copy is closed first, since the lock must last until the file has its name.
+  void commit() {
+    if (::fsync(fd_) != 0) fail_io("bring to the disk", target_, errno);
+    const int copy = ::fcntl(fd_, F_DUPFD_CLOEXEC, 0);
+    if (copy < 0 || (::close(copy) != 0 && errno != EINTR)) fail_io("close", target_, errno);
+    if (::rename(path_.c_str(), target_.c_str()) != 0) fail_io("replace", target_, errno);
+    renamed_ = true;
+  }
+
+ private:
+  // False if another process took the new file for a leftover before it was locked.
+  bool lock() {
+    if (::flock(fd_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) return false;
+    struct stat status {};
+    return ::fstat(fd_, &status) == 0 && status.st_nlink > 0;
+  }
+
+  std::string target_, path_;
+  int fd_ = -1;
+  bool renamed_ = false;
+};
+
+void sync_folder(const std::string& path) {
+  const int fd = ::open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool synced = fd >= 0 && (::fsync(fd) == 0 || errno == EINVAL);
+  const int error = errno;
+  if (fd >= 0) ::close(fd);
+  if (!synced) fail_io("bring to the disk the folder of", path, error);
+}
+
+}  // namespace
+
+void write_file_atomically(const std::string& path, const std::vector<std::span<const uint8_t>>& pieces) {
+  struct stat status {};
+  // Renaming over a device would take it from the system: /dev/null is a path that people do give.
+  check(::stat(path.c_str(), &status) != 0 || S_ISREG(status.st_mode), ErrorKind::kIo, "file", "cannot replace ",
+        escaped_path(path), ": it is no regular file");
+  remove_leftovers(folder_of(path), temporary_stem(path));
+  TemporaryFile file(path);
+  for (const auto& piece : pieces) file.write(piece);
+  file.commit();
+  sync_folder(path);
+}
+
+void write_file_atomically(const std::string& path, const std::string& text) {
+  write_file_atomically(path, {std::span(reinterpret_cast<const uint8_t*>(text.data()), text.size())});
+}
+
+}  // namespace vitrail
