@@ -11,6 +11,8 @@ namespace {
 // What a packed file may unpack to beyond its own size before that is done twice: once to see whether it is whole, once into
 // the tensor.
 constexpr int64_t kTrusted = int64_t{32} << 20;
+// Pictures shrink to a tenth, not to a thousandth: unpacking more than this is work for nothing, and it takes seconds.
+constexpr int64_t kMaxRatio = 200, kAlwaysUnpacked = int64_t{64} << 20;
 constexpr int64_t kPiece = int64_t{1} << 16;
 
 int64_t size_of(IdxType type) {
@@ -66,6 +68,8 @@ void check_promise(const ByteSource& source, const IdxHeader& h, bool packed) {
   if (packed) {
     require(source, wanted / kMaxExpansion <= source.size, "cut off: extents ", h.shape, " need ", wanted, " unpacked bytes, ",
             source.size, " packed bytes cannot hold so many");
+    require(source, wanted <= std::max(kAlwaysUnpacked, kMaxRatio * source.size), "extents ", h.shape, " need ", wanted,
+            " unpacked bytes, more than ", kMaxRatio, " times the file's ", source.size, ": no pictures are packed so tightly");
   } else {
     require(source, source.size >= wanted, "cut off: extents ", h.shape, " need ", wanted, " bytes, there are ", source.size);
     require(source, source.size <= wanted, "extents ", h.shape, " need ", wanted, " bytes, there are more (", source.size, ")");

@@ -28,7 +28,8 @@ const char* name_of(IdxType type);
 
 // Reads the header and makes sure that exactly the promised bytes follow; keeps none of them. All functions here throw
 // Error(kData) if the magic is wrong, the rank is not in [1, 8], an extent is not positive, the size differs from what the
-// extents say (bytes too few or too many), or the gzip stream is damaged or ends early; Error(kIo) if the file cannot be read.
+// extents say (bytes too few or too many), a packed file claims more than 64 MiB and 200 times its size, or the gzip stream is
+// damaged or ends early; Error(kIo) if the file cannot be read.
 IdxHeader check_idx(const ByteSource& source);
 IdxHeader check_idx(const std::string& path);
 

@@ -79,6 +79,15 @@ void add_chunk(Bytes& out, const std::string& type, const Bytes& content) {
   add_number(out, crc32(0, out.data() + start, static_cast<uInt>(out.size() - start)));
 }
 
+// Pictures of 28 x 28: a header that promises one more than so many megabytes hold.
+Bytes picture_header(size_t megabytes) {
+  Bytes header{0, 0, 8, 3};
+  add_number(header, (megabytes << 20) / 784 + 1);
+  add_number(header, 28);
+  add_number(header, 28);
+  return header;
+}
+
 // A black PNG of side x side RGB pixels whose last byte of pixels is damaged.
 Bytes damaged_png(size_t side) {
   z_stream stream{};
@@ -112,11 +121,9 @@ std::string written(const std::string& name, const Bytes& bytes) {
 TEST_CASE("a packed file that would unpack to a gigabyte costs its own size") {
   const std::string zeros = written("zeros.gz", gzip_of_zeros({}, 400));
   check_cost({"info", zeros}, zeros, 3);
-  // Pictures of 28 x 28: a header that promises one more than the file unpacks to.
-  Bytes header{0, 0, 8, 3};
-  add_number(header, (400u << 20) / 784 + 1);
-  for (int i = 0; i < 2; ++i) add_number(header, 28);
-  const std::string pictures = written("pictures.gz", gzip_of_zeros(header, 400));
+  const std::string huge = written("huge.gz", gzip_of_zeros(picture_header(400), 400));
+  check_cost({"info", huge}, huge, 3);
+  const std::string pictures = written("pictures.gz", gzip_of_zeros(picture_header(60), 60));
   check_cost({"info", pictures}, pictures, 3);
   check_cost({"predict", "--model", trained(), "--index", "3", pictures}, pictures, 3);
   const std::string folder = scratch() + "/packed_set";

@@ -6,7 +6,6 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "train/printable.h"
 
 namespace vitrail {
 

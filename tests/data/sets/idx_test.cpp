@@ -126,6 +126,11 @@ TEST_CASE("a packed file that cannot hold what its header promises is refused by
   Bytes bytes = idx_bytes({1, 1, 1});
   bytes[5] = 1;  // 65537 pictures of one pixel; the packed file has about 30 bytes
   CHECK_SAYS(idx_refusal(gzip_bytes(bytes)), "packed bytes cannot hold so many");
+  // 100 MiB of zeros, packed to a thousandth, and the header that fits them.
+  Bytes packed = gzip_bytes({0, 0, 8, 1, 6, 0x40, 0, 0});
+  const Bytes zeros = gzip_bytes(Bytes(size_t{1} << 20));
+  for (int i = 0; i < 100; ++i) packed.insert(packed.end(), zeros.begin(), zeros.end());
+  CHECK_SAYS(idx_refusal(packed, 1), "more than 200 times the file's");
 }
 
 TEST_CASE("one picture of an IDX file is the same as in the whole") {
