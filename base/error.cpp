@@ -1,9 +1,51 @@
 #include "base/error.h"
 
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <iostream>
+
+#include "base/exit_code.h"
 #include "base/text.h"
 
 namespace vitrail {
+namespace {
 
-Error::Error(ErrorKind kind, const std::string& message) : std::runtime_error(one_line(message)), kind_(kind) {}
+std::terminate_handler handler_before = nullptr;
+
+// Without this, the text still in the buffers of stdout would be lost, and the message would be called "what()".
+[[noreturn]] void report_uncaught() {
+  try {
+    if (const std::exception_ptr thrown = std::current_exception()) std::rethrow_exception(thrown);
+  } catch (const Error& error) {
+    std::cout.flush();
+    std::fflush(stdout);
+    std::fprintf(stderr, "vitrail: %s\n", error.what());
+    std::_Exit(exit_code(error.kind()));
+  } catch (...) {  // somebody else's exception: their handler reports it
+  }
+  if (handler_before) handler_before();
+  std::abort();
+}
+
+// Once, when the first Error is made: so a program needs no call for it, and a handler set before that by the program itself
+// can be told apart from the one of the C++ library.
+void report_uncaught_errors() {
+  static const bool done = [] {
+    handler_before = std::get_terminate();
+#ifdef __GLIBCXX__
+    if (handler_before && handler_before != __gnu_cxx::__verbose_terminate_handler) return true;
+#endif
+    std::set_terminate(report_uncaught);
+    return true;
+  }();
+  static_cast<void>(done);
+}
+
+}  // namespace
+
+Error::Error(ErrorKind kind, const std::string& message) : std::runtime_error(one_line(message)), kind_(kind) {
+  report_uncaught_errors();
+}
 
 }  // namespace vitrail

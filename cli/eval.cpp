@@ -22,8 +22,8 @@ struct Options {
 
 int run(const Options& o) {
   if (o.threads != 0) set_num_threads(static_cast<int>(o.threads));
-  check(o.split == "test" || o.split == "train", ErrorKind::kValue, "eval", "--split must be test or train: it is ",
-        quote(o.split), ".");
+  check(o.split == "test" || o.split == "train", ErrorKind::kValue, "eval", "--split must be test or train: it is ", quote(o.split),
+        ".");
   print_machine_notice();
   ModelCard card;
   const std::unique_ptr<Task> task = load_task(o.model, &card);
@@ -31,7 +31,7 @@ int run(const Options& o) {
   options.limit = o.limit;
   const DatasetPtr dataset = open_dataset(o.data, o.split == "test" ? Split::kTest : Split::kTrain, options);
   // The same number of classes in another order would give a wrong accuracy without a sign.
-  if (dataset->num_classes() == loaded.model->num_classes() && dataset->class_names() != loaded.card.class_names)
+  if (dataset->class_names().size() == card.class_names.size() && dataset->class_names() != card.class_names)
     complain(cat("note: the class names of ", quote(o.data), " are not those that the model was trained with"));
   const PrecisionGuard precision(precision_from_name(o.precision));
   const Evaluation e = evaluate(*task, dataset);
@@ -51,10 +51,7 @@ int run(const Options& o) {
 void add_eval(CLI::App& app, Action& action) {
   auto o = std::make_shared<Options>();
   Command command(app, "eval", "Test a saved model on a data set");
-  command
-      .option("--data", o->data,
-              "fashion-mnist:DIR, mnist:DIR, qmnist:DIR, emnist-balanced:DIR, cifar10:DIR, cifar100:DIR, glyphs, scenes")
-      .required();
+  command.option("--data", o->data, "fashion-mnist:DIR, mnist:DIR, cifar10:DIR, cifar100:DIR, glyphs, scenes").required();
   command.option("--model", o->model, "Folder that train wrote, or its model.safetensors").required();
   command.option("--split", o->split, "test or train (test)");
   command.option("--precision", o->precision,

@@ -5,6 +5,7 @@
 
 #include "autograd/modes.h"
 #include "base/json_writer.h"
+#include "base/exit_code.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "data/image/image.h"
@@ -39,25 +40,9 @@ void predict_file(Task& task, const Options& o, const std::string& file, JsonWri
     std::printf("%s: %s\n", escaped_path(file).c_str(), task.to_text(prediction, o.top).c_str());
     return;
   }
-  return result;
-}
-
-void print_line(const std::string& file, const std::vector<Prediction>& predictions) {
-  std::string line = escaped_path(file) + ":";
-  for (const Prediction& p : predictions) {
-    char percent[32];
-    std::snprintf(percent, sizeof percent, " %.1f %%", 100 * p.probability);
-    line += (line.back() == ':' ? " " : ", ") + escaped(p.name) + percent;
-  }
-  std::printf("%s\n", line.c_str());
-}
-
-// {"file": .., "predictions": [{"class": .., "index": .., "probability": ..}, ...]}
-void add_json(JsonWriter& json, const std::string& file, const std::vector<Prediction>& predictions) {
-  json.begin_object().field("file", file).key("predictions").begin_array();
-  for (const Prediction& p : predictions)
-    json.begin_object().field("class", p.name).field("index", p.index).field("probability", p.probability).end_object();
-  json.end_array().end_object();
+  json.begin_object().field("file", file).key("predictions");
+  task.to_json(json, prediction, o.top);
+  json.end_object();
 }
 
 // One bad file among many must not cost the others: it is named, in JSON too, and the exit code is that of the first one.

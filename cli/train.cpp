@@ -34,6 +34,8 @@ TrainConfig config_from(const Options& o, const DatasetInfo& info) {
 TrainJob job_from(const Options& o) {
   check(o.baseline.empty() || o.baseline == "linear", ErrorKind::kValue, "train", "unknown baseline: it is ", quote(o.baseline),
         ". Hint: --baseline linear.");
+  // Said before anything is loaded.
+  if (!o.dry_run && !o.out.empty()) RunFolder::check_free(o.out, o.force);
   TrainJob job;
   job.replace = o.force;
   job.model = o.model;
@@ -70,10 +72,7 @@ void add_recipe(Command& command, Options& o, const TrainConfig& defaults, const
 void add_train(CLI::App& app, Action& action) {
   auto o = std::make_shared<Options>();
   Command command(app, "train", "Train a model on a data set and save it");
-  command
-      .option("--data", o->data,
-              "fashion-mnist:DIR, mnist:DIR, qmnist:DIR, emnist-balanced:DIR, cifar10:DIR, cifar100:DIR, glyphs, scenes")
-      .required();
+  command.option("--data", o->data, "fashion-mnist:DIR, mnist:DIR, cifar10:DIR, cifar100:DIR, glyphs, scenes").required();
   command.option("--out", o->out, "Folder for model.safetensors and log.jsonl");
   add_data(command, *o);
   command.option("--limit", o->limit, "Only the first N training images", 0, kMaxImages);

@@ -48,10 +48,17 @@ ModelCard card_for(const TrainJob& job, const Task& task, const EpochReport& rep
   return card;
 }
 
-void make_folder(const std::string& path) {
-  std::error_code error;
-  std::filesystem::create_directories(path, error);
-  check(!error, ErrorKind::kIo, "train", escaped_path(path), " cannot be made: ", error.message(), ".");
+// What describes this run and this machine, beside the model.
+std::string run_json(const TrainJob& job) {
+  char host[256] = "", started[32] = "";
+  gethostname(host, sizeof host - 1);
+  const std::time_t now = std::time(nullptr);
+  std::tm utc{};
+  if (gmtime_r(&now, &utc)) std::strftime(started, sizeof started, "%Y-%m-%dT%H:%M:%SZ", &utc);
+  JsonWriter json(2);
+  json.begin_object().field("started", started).field("host", host).field("process", static_cast<int64_t>(getpid()));
+  json.field("threads", static_cast<int64_t>(num_threads())).field("data", job.data).field("model", job.model);
+  return json.key("config").raw(to_json(job.config)).end_object().text();
 }
 
 // Bytes at the peak of one training step with this many images.
@@ -98,12 +105,11 @@ int run_training(const TrainJob& job) {
                static_cast<long long>(job.test->size()));
   const double linear = job.baseline ? linear_baseline(job) : 0;
   const InterruptScope interrupts;
-  const TrainResult result = train_model(*model, job.train, job.test, preprocessing, job.config, callbacks);
-  const EpochReport& last = result.history.back();
-  if (result.signal) {
-    std::fprintf(stderr, "stopped by signal %d after %lld updates%s%s\n", result.signal, static_cast<long long>(result.steps),
-                 job.out.empty() ? "" : "; the model is saved in ", escaped_path(job.out).c_str());
-    return 128 + result.signal;
+  const TrainResult result = Trainer(task, job.train, job.test, job.config, callbacks).run();
+  if (const int signal = result.signal ? result.signal : interrupt_signal()) {
+    Progress().line(cat("stopped by signal ", signal, " after ", result.steps, " updates",
+                        job.out.empty() ? "" : "; the model is saved in ", job.out));
+    return 128 + signal;
   }
   if (job.baseline) std::printf("linear model: test accuracy %.2f %%\n", 100 * linear);
   const Evaluation& last = *result.history.back().test;

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/json_writer.h"
 #include "base/text.h"
+#include "train/printable.h"
 #include "train/progress.h"
 #include "train/trainer.h"
 
@@ -65,8 +66,8 @@ bool ends_within_line(int fd) {
 
 EpochLog::EpochLog(const std::string& path) : path_(path) {
   if (path.empty()) return;
-  file_ = std::fopen(path.c_str(), "w");
-  check(file_ != nullptr, ErrorKind::kIo, "log", escaped_path(path_), " cannot be opened for writing: ", std::strerror(errno), ".");
+  fd_ = open_log(path);
+  if (ends_within_line(fd_)) append("");
 }
 
 EpochLog::~EpochLog() {
@@ -74,9 +75,14 @@ EpochLog::~EpochLog() {
 }
 
 void EpochLog::append(const std::string& line) {
-  if (!file_) return;
-  const bool written = std::fprintf(file_, "%s\n", line.c_str()) >= 0 && std::fflush(file_) == 0;
-  check(written, ErrorKind::kIo, "log", escaped_path(path_), " cannot be written: ", std::strerror(errno), ".");
+  if (fd_ < 0) return;
+  const std::string text = line + "\n";
+  for (size_t done = 0; done < text.size();) {
+    const ssize_t written = ::write(fd_, text.data() + done, text.size() - done);
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) fail_log(path_, "cannot be written", written < 0 ? errno : ENOSPC);
+    done += static_cast<size_t>(written);
+  }
 }
 
 std::string to_json_line(const EpochReport& r) {
