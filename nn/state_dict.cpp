@@ -102,9 +102,22 @@ std::string to_string(const LoadReport& report, size_t most) {
   return text;
 }
 
+namespace {
+
+// With as many keys of each kind as fit into one message, at most three.
+std::string message_of(const LoadReport& differences) {
+  std::string text;
+  for (size_t most = 3; most >= 1; --most) {
+    text = cat("[load_state_dict] the weights do not fit the model, nothing was changed: ", to_string(differences, most));
+    if (text.size() <= kMaxMessage) break;
+  }
+  return text;
+}
+
+}  // namespace
+
 LoadError::LoadError(LoadReport differences)
-    : Error(ErrorKind::kValue,
-            cat("[load_state_dict] the weights do not fit the model, nothing was changed: ", to_string(differences))),
+    : Error(ErrorKind::kValue, message_of(differences)),
       report(std::move(differences)) {}
 
 StateDict Module::state_dict() {

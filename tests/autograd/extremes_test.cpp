@@ -118,6 +118,7 @@ TEST_CASE("gradients in f32 agree with f64 at large, tiny, equal and saturated a
         }
         if (!all_finite(single.value) || !all_finite(wide.value)) continue;  // the value itself is out of range
         double floor = cancels ? 1 : 0;
+        if (sample.label == "width 1") floor = 1000;  // a difference that is 0 but for rounding, times rstd = 1 / sqrt(eps)
         for (const Tensor& g : wide.gradients) {
           if (cancels && g.defined() && g.numel() > 0) floor = std::max(floor, max(abs(g)).item());
         }

@@ -116,8 +116,8 @@ Variable padded_with(const Call& c, const std::vector<int64_t>& before, const st
 
 Outputs padded(const Call& c) {
   const Variable& x = c.in(0);
-  Axes axes(x.dim());
-  for (int i = 0; i < x.dim(); ++i) axes[i] = i;
+  Axes axes;
+  for (int i = 0; i < x.dim(); ++i) axes.push_back(i);
   if (c.has(3)) axes = c.axes(3, x.dim());
   check(x.dim() > 0 || axes.empty(), ErrorKind::kData, "Pad", "a scalar has no axes to pad");
   const std::vector<int64_t> pads = c.integers(1, 2 * axes.size(), -kMaxExtent, kMaxExtent);

@@ -137,7 +137,7 @@ std::string ClassificationTask::to_text(const Prediction& prediction, int64_t to
   for (const Answer& answer : answers(prediction, top)) {
     char percent[32];
     std::snprintf(percent, sizeof percent, " %.1f %%", 100 * answer.probability);
-    line += (line.empty() ? "" : ", ") + options_.class_names[answer.index] + percent;
+    line += (line.empty() ? "" : ", ") + escaped(options_.class_names[answer.index]) + percent;
   }
   return line;
 }
