@@ -68,18 +68,6 @@ Hidden hidden_layer(const Tensor& x, const Tensor& weight, const Tensor& bias, P
 
 }  // namespace
 
-// y = x W^T + b, rounded to bf16 as it is written
-Variable linear_rounded(const Variable& x, const Variable& weight, const Variable& bias) {
-  const Precision precision = product_precision();
-  const Tensor operand = linear_operand(x, weight, precision, grad_enabled() && weight.requires_grad());
-  check(rounds_operands(operand, weight.size(0), precision), ErrorKind::kValue, "linear",
-        "an output in bf16 needs a product that rounds: precision is ", precision_name(precision), ", x is ", x.shape(),
-        ", weight is ", weight.shape(), ". Hint: ask rounds_operands() first.");
-  return record("linear", linear_rounded(operand, weight.value(), value_or_none(bias), !grad_enabled()), {x, weight, bias},
-                [xv = Saved(weight.requires_grad() ? operand : Tensor()), wv = Saved(x.requires_grad() ? weight : Variable()),
-                 precision](const Tensor& dy, Grads& d) { linear_backward(dy, xv, wv, precision, d); });
-}
-
 // y = residual + samples gamma (x W^T + b); with d = samples dy: dx = d (gamma W), dW = gamma d^T x, db = gamma sum of d,
 // dgamma = sum of d (x W^T + b), which linear_backward_scale() takes from d^T x
 Variable linear_add(const Variable& x, const Variable& weight, const Variable& bias, const Variable& residual,

@@ -1,4 +1,5 @@
 // Products: of matrices, and of activations with the weights of a linear layer.
+#include "autograd/ops/fused.h"
 #include "autograd/ops/layers.h"
 #include "autograd/ops/linear_backward.h"
 #include "autograd/ops/shape.h"
@@ -47,6 +48,18 @@ Variable linear(const Variable& x, const Variable& weight, const Variable& bias)
   const Tensor operand = linear_operand(x, weight, precision, grad_enabled() && weight.requires_grad());
   const LinearOptions options{.precision = precision, .keep_packed = !grad_enabled()};
   return record("linear", linear(operand, weight.value(), value_or_none(bias), options), {x, weight, bias},
+                [xv = Saved(weight.requires_grad() ? operand : Tensor()), wv = Saved(x.requires_grad() ? weight : Variable()),
+                 precision](const Tensor& dy, Grads& d) { linear_backward(dy, xv, wv, precision, d); });
+}
+
+// y = x W^T + b, rounded to bf16 as it is written
+Variable linear_rounded(const Variable& x, const Variable& weight, const Variable& bias) {
+  const Precision precision = product_precision();
+  const Tensor operand = linear_operand(x, weight, precision, grad_enabled() && weight.requires_grad());
+  check(rounds_operands(operand, weight.size(0), precision), ErrorKind::kValue, "linear",
+        "an output in bf16 needs a product that rounds: precision is ", precision_name(precision), ", x is ", x.shape(),
+        ", weight is ", weight.shape(), ". Hint: ask rounds_operands() first.");
+  return record("linear", linear_rounded(operand, weight.value(), value_or_none(bias), !grad_enabled()), {x, weight, bias},
                 [xv = Saved(weight.requires_grad() ? operand : Tensor()), wv = Saved(x.requires_grad() ? weight : Variable()),
                  precision](const Tensor& dy, Grads& d) { linear_backward(dy, xv, wv, precision, d); });
 }
