@@ -44,6 +44,7 @@ int64_t count_parameters(const CctConfig& config);
 class Cct : public ConfiguredClassifier<CctConfig> {
  public:
   Cct(const CctConfig& config, Rng& rng);
+  Cct(const CctConfig& config, Rng&& rng) : Cct(config, rng) {}
   Variable forward(const Variable& images) override;
   // [B, C, H, W] -> [B, N, D]
   Variable forward_features(const Variable& images);

@@ -31,6 +31,7 @@ int64_t count_parameters(const CnnConfig& config);
 class SimpleCnn : public ConfiguredClassifier<CnnConfig> {
  public:
   SimpleCnn(const CnnConfig& config, Rng& rng);
+  SimpleCnn(const CnnConfig& config, Rng&& rng) : SimpleCnn(config, rng) {}
   Variable forward(const Variable& images) override;
 
   nn::Sequential features;  // [B, C, H, W] -> [B, widths.back()]

@@ -31,6 +31,7 @@ int64_t count_parameters(const MlpConfig& config);
 class MlpClassifier : public ConfiguredClassifier<MlpConfig> {
  public:
   MlpClassifier(const MlpConfig& config, Rng& rng);
+  MlpClassifier(const MlpConfig& config, Rng&& rng) : MlpClassifier(config, rng) {}
   Variable forward(const Variable& images) override;
 
   nn::Sequential layers;

@@ -55,5 +55,10 @@ std::unique_ptr<Classifier> make_model(const ModelConfig& config, Rng& rng);
 // The name of a preset, or JSON text (anything that starts with '{').
 ModelConfig parse_config(const std::string& preset_or_json);
 std::unique_ptr<Classifier> make_model(const std::string& preset_or_json, Rng& rng, const DataShape& data = {});
+// The same from a temporary: make_model("vit_fashion", Rng(1)).
+inline std::unique_ptr<Classifier> make_model(const ModelConfig& config, Rng&& rng) { return make_model(config, rng); }
+inline std::unique_ptr<Classifier> make_model(const std::string& preset_or_json, Rng&& rng, const DataShape& data = {}) {
+  return make_model(preset_or_json, rng, data);
+}
 
 }  // namespace vitrail::models

@@ -55,6 +55,7 @@ class BasicBlock : public nn::Layer {
 class ResNet : public ConfiguredClassifier<ResNetConfig> {
  public:
   ResNet(const ResNetConfig& config, Rng& rng);
+  ResNet(const ResNetConfig& config, Rng&& rng) : ResNet(config, rng) {}
   Variable forward(const Variable& images) override;
 
   ResNetConv conv1;

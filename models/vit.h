@@ -68,6 +68,7 @@ int64_t count_parameters(const ViTConfig& config);
 class ViT : public ConfiguredClassifier<ViTConfig> {
  public:
   ViT(const ViTConfig& config, Rng& rng);
+  ViT(const ViTConfig& config, Rng&& rng) : ViT(config, rng) {}
 
   // forward_head(forward_features(images)): [B, C, H, W] -> [B, K], or [B, D] where num_classes is 0.
   Variable forward(const Variable& images) override;

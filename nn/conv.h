@@ -11,6 +11,9 @@ class Conv2d : public Layer {
  public:
   Conv2d(int64_t in_channels, int64_t out_channels, int64_t kernel_h, int64_t kernel_w, Rng& rng,
          const Conv2dOptions& options = {}, bool with_bias = true);
+  Conv2d(int64_t in_channels, int64_t out_channels, int64_t kernel_h, int64_t kernel_w, Rng&& rng,
+         const Conv2dOptions& conv = {}, bool with_bias = true)
+      : Conv2d(in_channels, out_channels, kernel_h, kernel_w, rng, conv, with_bias) {}
   Variable forward(const Variable& x) override { return conv2d(x, weight, bias, options); }
   int64_t macs(const Shape& input, const Shape& output) const override;
 

@@ -24,6 +24,8 @@ struct BlockOptions {
 class EncoderBlock : public Layer {
  public:
   EncoderBlock(int64_t dim, int64_t num_heads, Rng& rng, const BlockOptions& options = {});
+  EncoderBlock(int64_t dim, int64_t num_heads, Rng&& rng, const BlockOptions& options = {})
+      : EncoderBlock(dim, num_heads, rng, options) {}
   Variable forward(const Variable& x) override;
 
   bool post_norm;

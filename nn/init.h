@@ -24,6 +24,16 @@ Tensor lecun_normal(const Shape& shape, Rng& rng);
 // Uniform in +-1 / sqrt(fan_in): the default of torch.nn.Linear and Conv2d, for weight and bias.
 Tensor fan_in_uniform(const Shape& shape, int64_t fan_in, Rng& rng);
 
+// The same from a temporary: kaiming_normal({8, 4}, Rng(1)).
+inline Tensor trunc_normal(const Shape& shape, double stddev, Rng&& rng) { return trunc_normal(shape, stddev, rng); }
+inline Tensor normal(const Shape& shape, double stddev, Rng&& rng) { return normal(shape, stddev, rng); }
+inline Tensor xavier_uniform(const Shape& shape, Rng&& rng) { return xavier_uniform(shape, rng); }
+inline Tensor xavier_normal(const Shape& shape, Rng&& rng) { return xavier_normal(shape, rng); }
+inline Tensor kaiming_uniform(const Shape& shape, Rng&& rng) { return kaiming_uniform(shape, rng); }
+inline Tensor kaiming_normal(const Shape& shape, Rng&& rng) { return kaiming_normal(shape, rng); }
+inline Tensor lecun_normal(const Shape& shape, Rng&& rng) { return lecun_normal(shape, rng); }
+inline Tensor fan_in_uniform(const Shape& shape, int64_t fan_in, Rng&& rng) { return fan_in_uniform(shape, fan_in, rng); }
+
 // Extents behind axis 0, multiplied. Error(kShape) for rank below 2.
 int64_t fan_in(const Shape& weight);
 int64_t fan_out(const Shape& weight);

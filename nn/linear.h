@@ -18,6 +18,8 @@ struct LinearValues {
 class Linear : public Layer {
  public:
   Linear(int64_t in_features, int64_t out_features, Rng& rng, bool with_bias = true);
+  Linear(int64_t in_features, int64_t out_features, Rng&& rng, bool with_bias = true)
+      : Linear(in_features, out_features, rng, with_bias) {}
   // With these values.
   explicit Linear(LinearValues values);
   Variable forward(const Variable& x) override { return linear(x, matrix(), bias); }
@@ -35,6 +37,7 @@ class Linear : public Layer {
 class Embedding : public Module {
  public:
   Embedding(int64_t count, int64_t dim, Rng& rng);
+  Embedding(int64_t count, int64_t dim, Rng&& rng) : Embedding(count, dim, rng) {}
   Variable operator()(const Tensor& index) { return embedding(weight, index); }
 
   Variable weight;

@@ -10,6 +10,9 @@ class Mlp : public Layer {
  public:
   Mlp(int64_t dim, int64_t hidden, Rng& rng, ActivationKind activation = ActivationKind::kGelu, double drop = 0,
       bool with_bias = true);
+  Mlp(int64_t dim, int64_t hidden, Rng&& rng, ActivationKind activation = ActivationKind::kGelu, double drop = 0,
+      bool with_bias = true)
+      : Mlp(dim, hidden, rng, activation, drop, with_bias) {}
   Variable forward(const Variable& x) override { return drop2(fc2(drop1(act(fc1(x))))); }
 
   Linear fc1;
