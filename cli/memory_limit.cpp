@@ -23,19 +23,28 @@ int64_t memory_of_machine() {
   return allowed > 0 ? std::min(physical, allowed) : physical;
 }
 
+int64_t limit = 0;
+
+void set_limit(int64_t bytes) {
+  limit = bytes;
+  set_memory_limit(bytes);
+}
+
 }  // namespace
+
+int64_t memory_limit() { return limit; }
 
 void limit_memory() {
   const char* wish = std::getenv("VITRAIL_MEMORY_MB");
   if (!wish) {
-    set_memory_limit(memory_of_machine());
+    set_limit(memory_of_machine());
     return;
   }
   char* end = nullptr;
   const long megabytes = std::strtol(wish, &end, 10);
   check(end != wish && *end == '\0' && megabytes >= 0 && megabytes <= (1L << 30), ErrorKind::kValue, "vitrail",
         "VITRAIL_MEMORY_MB must be a whole number from 0 (no limit) to ", 1L << 30, ": it is ", escaped(wish), ".");
-  set_memory_limit(megabytes * kMebibyte);
+  set_limit(megabytes * kMebibyte);
 }
 
 }  // namespace vitrail::cli

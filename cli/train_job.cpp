@@ -10,12 +10,14 @@
 #include "autograd/ops/layers.h"
 #include "base/file.h"
 #include "base/json_writer.h"
+#include "cli/memory_limit.h"
 #include "data/loader.h"
 #include "models/weights/save.h"
 #include "nn/norm.h"
 #include "nn/summary.h"
 #include "tensor/machine/parallel.h"
 #include "train/interrupt.h"
+#include "train/memory.h"
 #include "train/progress.h"
 #include "train/run_folder.h"
 #include "train/task/classification.h"
@@ -90,6 +92,7 @@ int run_training(const TrainJob& job) {
   const auto model = build(job);
   ClassificationTask task(
       *model, classification_options(job.config, preprocessing_for(*model, job.train->info()), job.train->class_names()));
+  check_memory(task, job.train, job.config, memory_limit());
   std::optional<RunFolder> folder;
   TrainCallbacks callbacks;
   if (!job.out.empty()) {

@@ -218,6 +218,8 @@ TEST_CASE("too little memory ends with 5 and says what to do, before anything is
   const Outcome outcome = run_command("VITRAIL_MEMORY_MB=600 " + program() + train + out);
   CHECK_MESSAGE(outcome.code == 5, outcome.text);
   CHECK(outcome.says("limit is 629145600"));
+  CHECK_MESSAGE(outcome.says("training needs more memory than there is: about "), outcome.text);
+  CHECK(!fs::exists(out));  // before the folder is made
   CHECK(outcome.says("Hint: a smaller batch"));
   CHECK(!fs::exists(out + "/model.safetensors"));
   CHECK(run_command("VITRAIL_MEMORY_MB=lots " + program() + " info linear").code == 2);

@@ -1,0 +1,27 @@
+// How much memory a training run will need, before it starts.
+#pragma once
+
+#include <cstdint>
+
+#include "data/dataset.h"
+#include "train/config.h"
+#include "train/task/task.h"
+
+namespace vitrail {
+
+struct MemoryEstimate {
+  int64_t fixed = 0;      // bytes: data set, weights, gradients, moments, averages
+  int64_t per_image = 0;  // bytes of activations that one more image of a batch takes
+  int64_t batch_size = 0;
+
+  int64_t total() const { return fixed + per_image * batch_size; }
+};
+
+// Measured on forward and backward passes of two and of four images (fewer if the batches are smaller); what the optimiser and
+// the average of the weights will keep is added. Weights and running statistics are left as they were.
+MemoryEstimate estimate_memory(Task& task, const DatasetPtr& train, const TrainConfig& config);
+
+// Error(kMemory) with the numbers if the estimate is more than a tenth above `limit` bytes (0: no limit, nothing is measured).
+void check_memory(Task& task, const DatasetPtr& train, const TrainConfig& config, int64_t limit);
+
+}  // namespace vitrail
