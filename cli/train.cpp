@@ -1,12 +1,15 @@
 // vitrail train, vitrail demo.
+#include <cstdio>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "cli/command.h"
 #include "cli/train_job.h"
+#include "data/image/image.h"
 #include "tensor/machine/parallel.h"
 #include "train/run_folder.h"
 
@@ -67,6 +70,18 @@ void add_recipe(Command& command, Options& o, const TrainConfig& defaults, const
   }
 }
 
+// A picture to try the model on, and the commands for it.
+void print_next_steps(const TrainJob& job) {
+  const std::string picture = job.out + "/picture.png";
+  const Sample sample = job.test->sample(0);
+  write_png(picture, sample.image);
+  const std::string out = escaped_path(job.out);
+  std::printf("\nWhat next? %s/picture.png shows %s, which the model has not been trained on:\n", out.c_str(),
+              escaped(job.test->class_names()[sample.target.label]).c_str());
+  std::printf("  vitrail predict --model %s %s/picture.png\n  vitrail info %s\n  vitrail train --help\n", out.c_str(), out.c_str(),
+              out.c_str());
+}
+
 }  // namespace
 
 void add_train(CLI::App& app, Action& action) {
@@ -111,7 +126,10 @@ void add_demo(CLI::App& app, Action& action) {
       "--out demo");
   command.runs(action, [o] {
     print_machine_notice();
-    return run_training(job_from(*o));
+    const TrainJob job = job_from(*o);
+    const int code = run_training(job);
+    if (code == 0) print_next_steps(job);
+    return code;
   });
 }
 

@@ -73,6 +73,8 @@ check "layers" tools/check_layers.sh
 for example in "$build"/docs/extend/*; do
   case "$example" in *.o | *.d | *'*') ;; *) check "example $(basename "$example") of docs/extend.md" "$example" ;; esac
 done
+check "documents are up to date" tools/write_docs.sh --check
+check "a broken rule of the house is noticed" tools/test_check_layers.sh
 check "ops have gradient checks" tools/check_ops.sh
 case "$build" in
 build/release) check "installed: pkg-config, CMake, shared library, uninstall" tools/test_install.sh "$build" ;;
