@@ -26,8 +26,8 @@ class MultiHeadAttention : public Layer {
  public:
   // Error(kValue) unless num_heads divides dim, or head_dim is given.
   MultiHeadAttention(int64_t dim, int64_t num_heads, Rng& rng, const AttentionOptions& options = {});
-  MultiHeadAttention(int64_t dim, int64_t num_heads, Rng&& rng, const AttentionOptions& options = {})
-      : MultiHeadAttention(dim, num_heads, rng, options) {}
+  MultiHeadAttention(int64_t dim, int64_t heads, Rng&& rng, const AttentionOptions& options = {})
+      : MultiHeadAttention(dim, heads, rng, options) {}
 
   // Self-attention.
   Variable forward(const Variable& x) override { return self(x, {}); }

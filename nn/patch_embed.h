@@ -14,8 +14,8 @@ Variable patchify(const Variable& images, int64_t patch_h, int64_t patch_w);
 class PatchEmbed : public Layer {
  public:
   PatchEmbed(int64_t patch_h, int64_t patch_w, int64_t in_chans, int64_t embed_dim, Rng& rng, bool with_bias = true);
-  PatchEmbed(int64_t patch_h, int64_t patch_w, int64_t in_chans, int64_t embed_dim, Rng&& rng, bool with_bias = true)
-      : PatchEmbed(patch_h, patch_w, in_chans, embed_dim, rng, with_bias) {}
+  PatchEmbed(int64_t height, int64_t width, int64_t in_chans, int64_t embed_dim, Rng&& rng, bool with_bias = true)
+      : PatchEmbed(height, width, in_chans, embed_dim, rng, with_bias) {}
   // Error(kShape) unless the patch divides the image.
   Variable forward(const Variable& images) override;
 

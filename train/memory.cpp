@@ -47,8 +47,8 @@ int64_t kept_per_weight(const TrainConfig& c) {
 MemoryEstimate estimate_memory(Task& task, const DatasetPtr& train, const TrainConfig& config) {
   const PrecisionGuard precision(precision_from_name(config.precision));
   const KeepBuffers buffers(task.model());
-  const int64_t largest = std::min(config.batch_size, train->size()), few = std::min<int64_t>(2, largest),
-                more = std::min<int64_t>(4, largest);
+  const int64_t largest = std::min(config.batch_size, train->size()), few = std::min<int64_t>(4, largest),
+                more = std::min<int64_t>(8, largest);
   peak_of_step(task, train, few);  // what is made once, such as packed weights, is there from now on
   const int64_t peak_few = peak_of_step(task, train, few), peak_more = more > few ? peak_of_step(task, train, more) : peak_few;
   MemoryEstimate estimate;

@@ -17,7 +17,7 @@ struct MemoryEstimate {
   int64_t total() const { return fixed + per_image * batch_size; }
 };
 
-// Measured on forward and backward passes of two and of four images (fewer if the batches are smaller); what the optimiser and
+// Measured on forward and backward passes of four and of eight images (fewer if the batches are smaller); what the optimiser and
 // the average of the weights will keep is added. Weights and running statistics are left as they were.
 MemoryEstimate estimate_memory(Task& task, const DatasetPtr& train, const TrainConfig& config);
 
