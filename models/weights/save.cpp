@@ -55,9 +55,22 @@ int format_of(const std::string& text, const std::string& where) {
   return format_of(object, where);
 }
 
+// What a person writes beside weights that this program did not save: {"model": {...}}, and if he wants to preprocessing and
+// class_names. What he leaves out gets its default from the model (build_classifier).
+void read_written_card(JsonObject& object, const std::string& where, SavedModel& saved) {
+  if (!object.has("model"))
+    bad_file(where, "the field \"model\" is missing. Hint: {\"model\": {\"architecture\": \"vit\", \"img_size\": 224, ...}}; ",
+             "preprocessing and class_names have defaults.");
+  saved.architecture = object.json_text("model");
+  if (object.has("preprocessing")) saved.card.preprocessing = preprocessing_from_json(object.json_text("preprocessing"));
+  saved.card.class_names = object.texts_or("class_names", {});
+  object.finish();
+}
+
 void read_card(const std::string& text, const std::string& where, SavedModel& saved) {
   const JsonDocument json(text, where);
   JsonObject object(json.root(), where, "", ErrorKind::kData);
+  if (!object.has("format")) return read_written_card(object, where, saved);
   const int format = format_of(object, where);
   saved.architecture = object.json_text("model");
   saved.card.preprocessing = preprocessing_from_json(object.json_text("preprocessing"));
@@ -93,13 +106,14 @@ std::pair<std::string, std::string> find_card(const std::string& path, bool fold
   const auto own =
       std::find_if(weights.metadata.begin(), weights.metadata.end(), [](const auto& entry) { return entry.first == kCard; });
   const bool has_own = own != weights.metadata.end();
-  const std::string config_path = folder ? (fs::path(path) / kOldConfig).string() : "";
+  if (has_own && !folder) return {own->second, weights_path};
+  const std::string config_path = ((folder ? fs::path(path) : fs::path(path).parent_path()) / kOldConfig).string();
   std::error_code ignored;
-  const bool has_config = folder && fs::exists(config_path, ignored);
+  const bool has_config = fs::exists(config_path, ignored);
   if (has_own && (!has_config || format_of(own->second, weights_path) != kOldFormat)) return {own->second, weights_path};
   if (!has_config)
-    bad_file(weights_path, "the header says nothing of the architecture, and there is no ", kOldConfig,
-             " beside it. Hint: a folder that train wrote.");
+    bad_file(weights_path, weights.tensors.size(), " tensors without a description of the model. Hint: write ", kOldConfig,
+             " beside it, {\"model\": {\"architecture\": \"vit\", \"img_size\": 224, ...}}.");
   const std::string text = read_text_file(config_path);
   if (has_own) check_same_card(text, config_path, own->second, weights_path);
   return {text, config_path};
@@ -167,6 +181,23 @@ SavedModel read_saved_model(const std::string& path) {
 
 LoadedModel load_model(const std::string& path) { return build_classifier(read_saved_model(path)); }
 
+namespace {
+
+// Defaults for what a configuration written by hand leaves out: the model's own image size, mean and deviation of a half (as
+// timm's ViTs), classes by number.
+void complete(ModelCard& card, const models::Classifier& model) {
+  if (card.preprocessing.height == 0) {
+    card.preprocessing.height = model.img_height(), card.preprocessing.width = model.img_width();
+    card.preprocessing.channels = model.in_chans();
+    card.preprocessing.mean.assign(static_cast<size_t>(model.in_chans()), 0.5);
+    card.preprocessing.std = card.preprocessing.mean;
+  }
+  if (card.class_names.empty())
+    for (int64_t i = 0; i < model.num_classes(); ++i) card.class_names.push_back(cat("class ", i));
+}
+
+}  // namespace
+
 LoadedModel build_classifier(SavedModel saved) {
   const std::string task = ModelCard{}.task;
   if (saved.card.task != task)
@@ -175,6 +206,7 @@ LoadedModel build_classifier(SavedModel saved) {
   as_file_error(saved.file, [&] {
     Rng rng(0);
     loaded.model = models::make_model(models::config_from_json(saved.architecture, saved.file), rng);
+    complete(saved.card, *loaded.model);
     const int64_t names = static_cast<int64_t>(saved.card.class_names.size()), classes = loaded.model->num_classes();
     if (names != classes)
       bad_file(saved.file, "class names and model differ: ", names, " names, the model has ", classes, " classes.");

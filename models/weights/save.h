@@ -50,7 +50,9 @@ void save_model(const std::string& dir, nn::Module& model, const std::string& ar
 
 // Reads such a folder, or its model.safetensors alone, without building the model. The folders of older versions, with a
 // config.json beside the weights, are read too. Error(kIo) if a file is missing; Error(kData) naming the file if it is
-// damaged, if config.json and the weights do not belong together, or if a weight is not finite.
+// damaged, if config.json and the weights do not belong together, or if a weight is not finite. Weights of another program are
+// read if a person describes them in config.json in their folder: {"model": {...}}, with the fields of `vitrail info PRESET
+// --json`; "preprocessing" and "class_names" have defaults.
 SavedModel read_saved_model(const std::string& path);
 
 // read_saved_model, built. Error(kData) too if the task is not classification, or names or shapes of the weights differ from

@@ -84,6 +84,32 @@ TEST_CASE("the same seed gives the same weights, whatever the threads; another s
   CHECK(differs);
 }
 
+TEST_CASE("predict goes on after a bad file, names it, and says so with its exit code") {
+  const std::string picture = scratch() + "/good.png", bad = scratch() + "/bad.png";
+  write_png(picture, open_dataset("glyphs", Split::kTest)->sample(0).image);
+  write_file_atomically(bad, std::string("no picture"));
+  const Outcome text = run("predict --model " + trained() + " " + bad + " " + picture);
+  CHECK(text.code == 3);
+  CHECK(text.says("bad.png: not a picture"));
+  CHECK(text.says("good.png: "));
+  const Outcome json = run("predict --json --model " + trained() + " " + bad + " " + picture, "2>/dev/null");
+  CHECK(json.code == 3);
+  CHECK(json.says("\"error\": "));
+  CHECK(json.says("\"predictions\": "));
+  CHECK(run("predict --model " + trained() + " " + picture + " /nowhere.png").code == 4);
+}
+
+TEST_CASE("demo shows its own defaults, and ends with what to do next") {
+  const Outcome help = run("demo --help");
+  CHECK(help.says("Times that every image is seen (3)"));
+  CHECK(help.says("Images per update (64)"));
+  const std::string out = scratch() + "/demo";
+  const Outcome demo = run("demo --out " + out + kQuick + "--epochs 1", "2>/dev/null");
+  CHECK_MESSAGE(demo.code == 0, demo.text);
+  CHECK(demo.says("vitrail predict --model " + out + " " + out + "/picture.png"));
+  CHECK(run("predict --model " + out + " " + out + "/picture.png").code == 0);
+}
+
 TEST_CASE("info counts the parameters of a preset") {
   const Outcome preset = run("info --json vit_fashion", "2>/dev/null");
   CHECK(preset.code == 0);
