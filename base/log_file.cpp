@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/text.h"
 
 namespace vitrail {
@@ -18,20 +19,42 @@ namespace {
        error == ELOOP ? "it is a link, which is not followed" : std::strerror(error));
 }
 
+// A run that was killed may have left half a line.
+bool ends_within_line(const std::string& path) {
+  const InputFile file(path);
+  char last = '\n';
+  if (file.size() > 0) file.read_at(file.size() - 1, &last, 1);
+  return last != '\n';
+}
+
+// A second name elsewhere is as good as a link.
+bool regular_with_one_name(int fd) {
+  struct stat status {};
+  return ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_nlink == 1;
+}
+
 }  // namespace
 
 LogFile::LogFile(const std::string& path) : path_(path) {
   // O_NONBLOCK: a FIFO that nobody reads must not hang.
-  const int opened = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
+  int opened = -1;
+  do opened = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
+  while (opened < 0 && errno == EINTR);
   if (opened < 0) fail_log("open", path, errno);
   fd_ = opened > 2 ? opened : ::fcntl(opened, F_DUPFD_CLOEXEC, 3);
   const int error = errno;
   if (opened <= 2) ::close(opened);
   if (fd_ < 0) fail_log("open", path, error);
-  struct stat status {};
-  if (::fstat(fd_, &status) == 0 && S_ISREG(status.st_mode)) return;
-  ::close(fd_);
-  fail(ErrorKind::kIo, "log", "is no regular file: ", escaped_path(path));
+  if (!regular_with_one_name(fd_)) {
+    ::close(fd_);
+    fail(ErrorKind::kIo, "log", "is no regular file of one name: ", escaped_path(path));
+  }
+  try {
+    if (ends_within_line(path)) append("");
+  } catch (...) {
+    ::close(fd_);
+    throw;
+  }
 }
 
 LogFile::~LogFile() { ::close(fd_); }

@@ -10,7 +10,8 @@ namespace vitrail {
 // descriptor is above 2: with standard error closed, messages must not land in the log.
 class LogFile {
  public:
-  // Creates the file if it is not there. Error(kIo) naming path and reason.
+  // Creates the file if it is not there; half a line that a killed process left is ended first. Error(kIo) naming path and
+  // reason.
   explicit LogFile(const std::string& path);
   ~LogFile();
   LogFile(const LogFile&) = delete;

@@ -1,16 +1,8 @@
 #include "train/epoch_log.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <cmath>
-#include <cstring>
 
-#include "base/file.h"
 #include "base/json_writer.h"
-#include "base/text.h"
 #include "train/printable.h"
 #include "train/progress.h"
 #include "train/trainer.h"
@@ -28,61 +20,14 @@ void add_number(JsonWriter& json, const std::string& key, double value) {
   }
 }
 
-[[noreturn]] void fail_log(const std::string& path, const char* what, int error) {
-  fail(ErrorKind::kIo, "log", escaped(path, 200), " ", what, ": ", std::strerror(error), ".");
-}
-
-// Never through a link: it would write into a file of somewhere else. O_NONBLOCK: opening a FIFO that nobody reads must not
-// hang. Never as descriptor 0, 1 or 2: what is printed would end in the log.
-int open_log(const std::string& path) {
-  int fd = -1;
-  do fd = ::open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
-  while (fd < 0 && errno == EINTR);
-  if (fd < 0)
-    fail_log(path, errno == ELOOP ? "is a link; the log is not written through one" : "cannot be opened for writing", errno);
-  if (fd <= STDERR_FILENO) {
-    const int higher = ::fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1), error = errno;
-    ::close(fd);
-    if (higher < 0) fail_log(path, "cannot be opened for writing", error);
-    fd = higher;
-  }
-  struct stat status {};
-  if (::fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_nlink != 1) {
-    ::close(fd);
-    fail(ErrorKind::kIo, "log", escaped(path, 200), " is no regular file of one name. Hint: another --out.");
-  }
-  return fd;
-}
-
-// A run that was killed may have left half a line.
-bool ends_within_line(int fd) {
-  struct stat status {};
-  char last = '\n';
-  if (::fstat(fd, &status) != 0 || status.st_size == 0) return false;
-  return ::pread(fd, &last, 1, status.st_size - 1) == 1 && last != '\n';
-}
-
 }  // namespace
 
-EpochLog::EpochLog(const std::string& path) : path_(path) {
-  if (path.empty()) return;
-  fd_ = open_log(path);
-  if (ends_within_line(fd_)) append("");
-}
-
-EpochLog::~EpochLog() {
-  if (fd_ >= 0) ::close(fd_);
+EpochLog::EpochLog(const std::string& path) {
+  if (!path.empty()) file_.emplace(path);
 }
 
 void EpochLog::append(const std::string& line) {
-  if (fd_ < 0) return;
-  const std::string text = line + "\n";
-  for (size_t done = 0; done < text.size();) {
-    const ssize_t written = ::write(fd_, text.data() + done, text.size() - done);
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) fail_log(path_, "cannot be written", written < 0 ? errno : ENOSPC);
-    done += static_cast<size_t>(written);
-  }
+  if (file_) file_->append(line);
 }
 
 std::string to_json_line(const EpochReport& r) {

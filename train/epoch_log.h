@@ -1,7 +1,10 @@
 // The log of a run: one line of JSON per epoch.
 #pragma once
 
+#include <optional>
 #include <string>
+
+#include "base/log_file.h"
 
 namespace vitrail {
 
@@ -12,16 +15,12 @@ class EpochLog {
   // Makes the file if it is missing. An empty path: nothing is written. Error(kIo) if it cannot be opened, is a link, or is
   // no regular file.
   explicit EpochLog(const std::string& path);
-  ~EpochLog();
-  EpochLog(const EpochLog&) = delete;
-  EpochLog& operator=(const EpochLog&) = delete;
 
   // Error(kIo) if the line cannot be written whole: a full disk is not silence.
   void append(const std::string& line);
 
  private:
-  std::string path_;
-  int fd_ = -1;
+  std::optional<LogFile> file_;
 };
 
 }  // namespace vitrail

@@ -28,6 +28,13 @@ TEST_CASE("log file: lines are added to what is there") {
   CHECK(content_of(path) == "one\ntwo\nthree\n\n");
 }
 
+TEST_CASE("log file: half a line of a killed process is ended before the next one") {
+  ScratchFolder folder;
+  put_content(folder.file("log"), "whole\nhal");
+  LogFile(folder.file("log")).append("next");
+  CHECK(content_of(folder.file("log")) == "whole\nhal\nnext\n");
+}
+
 TEST_CASE("log file: links, pipes and folders are refused, at once") {
   ScratchFolder folder;
   put_content(folder.file("precious"), "keep");

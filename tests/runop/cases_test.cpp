@@ -65,6 +65,7 @@ TEST_CASE("calls that once went wrong are refused, or give the right value") {
       {"cumsum", "numerics/cumsum_u8.safetensors", "[2] i64: 200 300"},
       {"clamp", "numerics/clamp_low_high.safetensors", "[3] f32: 1 1 1"},
       {"MaxPool", "numerics/ceil_kernel.safetensors", "[1, 1, 1, 1] f32: 1"},
+      {"logsumexp", "numerics/logsumexp_inf.safetensors", "[2] f32: 1 0", "grad_input.0"},
       {"max", "numerics/max_empty_grad.safetensors", "[0, 2, 1] f32:", "grad_input.0"},
       {"Attention", "reliability/attention_rank0.st", "refused"},
       {"BatchNormalization", "reliability/bn_c0.st", "[2, 0, 3] f32:"},
