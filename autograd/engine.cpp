@@ -22,7 +22,7 @@ struct RunningOp {
   const char* before;
 };
 
-// True if nobody else can see this memory: then it may be written to.
+// True if no other tensor shares this memory: then it may be written to.
 bool sole_owner(const Tensor& x) { return x.storage().use_count() == 1 && x.is_contiguous(); }
 
 // Adds a gradient to a slot. The first is held by reference and never written to while anyone else holds it: in (a + b) + a,

@@ -37,7 +37,7 @@ class Grads {
   explicit Grads(const Node& node);
   bool needs(int i) const;
   Tensor& operator[](int i);
-  // The gradient that leaf i has already, if it may be added to in place (contiguous, and nobody else's memory); else
+  // The gradient that leaf i has already, if it may be added to in place (contiguous, and its memory not shared); else
   // undefined. Who adds to it leaves d[i] undefined. In anomaly mode always undefined, so that every gradient is looked at.
   Tensor leaf_grad(int i) const;
   int size() const { return static_cast<int>(slots_.size()); }

@@ -1,6 +1,6 @@
 // One exception type for every mistake a user can make. The message has the form
 //   [op] rule that failed: name is shape, name is shape (the numbers). Hint: what to do.
-// so that a reader learns the rule, sees his own numbers, and knows what to try next.
+// so that a reader learns the rule, sees the numbers of the call, and knows what to try next.
 #pragma once
 
 #include <sstream>

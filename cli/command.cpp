@@ -30,7 +30,7 @@ void check_command(const CLI::App& app, int argc, char** argv) {
        ". Hint: ", near.empty() ? "one of " + all + "." : "did you mean " + near + "?");
 }
 
-// CLI11 would list what it did not expect, from the back; the user wants to know what he mistyped.
+// CLI11 would list what it did not expect, in reverse order; the user wants to know which option is mistyped.
 void check_options(const CLI::App& app, int argc, char** argv) {
   if (argc < 2) return;
   const auto named = app.get_subcommands([&](const CLI::App* candidate) { return candidate->get_name() == argv[1]; });

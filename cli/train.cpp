@@ -17,7 +17,7 @@ namespace vitrail::cli {
 
 namespace {
 
-// What the user may say; what he does not say comes from the data set's recipe.
+// The options that may be given; the rest comes from the data set's recipe.
 struct Options {
   std::string data, model, out, config, baseline;
   std::map<std::string, std::optional<std::string>> fields;  // of TrainConfig, by key

@@ -66,7 +66,7 @@ Variable clamp(const Variable& x, double low, double high);
 // ---- reductions ----
 Variable sum(const Variable& x, const Axes& axes = {}, bool keepdim = false);
 Variable mean(const Variable& x, const Axes& axes = {}, bool keepdim = false);
-// Its gradient is exact with zeros in x, and neither overflows nor underflows on the way.
+// Its gradient is exact with zeros in x, and neither overflows nor underflows where the result does not.
 Variable prod(const Variable& x, const Axes& axes = {}, bool keepdim = false);
 Variable max(const Variable& x, const Axes& axes = {}, bool keepdim = false);   // equal maxima share dy, or the NaN elements
 Variable min(const Variable& x, const Axes& axes = {}, bool keepdim = false);

@@ -30,7 +30,7 @@ struct AttentionResult {
 // mask: undefined, or float (added; -inf forbids) or u8 (0 forbids), broadcasting to [B, H, N, M].
 // A row in which every key is forbidden gives zeros, not NaN. scale <= 0 means 1 / sqrt(K).
 // What is kept changes no bit of the output. With Precision::kBf16 the operands of all products are rounded to bf16, Q, K, V
-// and P here and also dO and dS on the way back; the softmax and all sums stay f32. The plain path (f64, or a build for
+// and P here and also dO and dS in the backward pass; the softmax and all sums stay f32. The plain path (f64, or a build for
 // processors without FMA) multiplies them as they are.
 //
 // Errors: Error(kShape) naming all shapes; Error(kValue) for rounded ones unless attention_takes_rounded().

@@ -1,4 +1,4 @@
-// In bf16, q, k, v, their gradient and the heads' results may be kept rounded: nobody but products reads them.
+// In bf16, q, k, v, their gradient and the heads' results may be stored in bf16: only products read them.
 #include <doctest/doctest.h>
 
 #include "autograd/node.h"

@@ -46,7 +46,7 @@ class Optimizer {
   Optimizer& operator=(const Optimizer&) = delete;
 
   // One update of every parameter that requires a gradient and has one; the others do not move, do not decay and do not
-  // age. grad_scale multiplies the gradients on the way (clipping without a pass of its own, see clip_scale()).
+  // age. grad_scale multiplies the gradients as they are read (clipping without a pass of its own, see clip_scale()).
   // Error(kValue), before anything has changed, for a negative or non-finite lr or grad_scale, if no parameter has a gradient,
   // if one is not contiguous, or if its shape or dtype is no longer that of its gradient or state. Error(kNumeric) naming the
   // parameter if the update made a weight or a state NaN or infinite: then the weights are lost, what was saved is not.

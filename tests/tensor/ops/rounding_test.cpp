@@ -1,4 +1,4 @@
-// Numbers rounded to bf16 before the products that read them: the same bits as numbers rounded on the way.
+// Numbers rounded to bf16 before the products that read them: the same bits as numbers rounded while packing.
 #include "tensor/ops/rounding.h"
 
 #include <doctest/doctest.h>
