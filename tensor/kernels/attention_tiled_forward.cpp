@@ -12,8 +12,8 @@
 namespace vitrail::detail {
 namespace {
 
-// Few heads (batch 1) are cut into pieces of their queries: as many as finish first, where a thread computes one piece after the
-// other and each packs K and V for itself. Changes no bit: every query is computed by itself.
+// Few heads (batch 1) are cut into pieces of their queries, so that all threads have work: the number of pieces with which they
+// finish first, since each piece packs K and V for itself. Changes no bit: every query is computed by itself.
 int64_t pieces_per_head(const AttentionCall& c) {
   constexpr int64_t kPacking = 16;  // queries that take as long as packing
   const int64_t heads = c.batch * c.heads, threads = num_threads();

@@ -7,8 +7,8 @@ namespace vitrail {
 
 // kBf16: only the two operands of the products of linear layers and attention are rounded, to 8 significant bits (bfloat16).
 // Weights, the residual stream, gradients of weights, products themselves, sums, softmax, norms, losses and updates are f32.
-// An operand that only products read, and more than one of them, is rounded once and stored in bf16: what a norm hands to a linear layer, the
-// hidden layer of an MLP with the slope of its GELU, q, k and v, the heads' results, the gradient of a linear layer's output.
+// An operand that only products read, and more than one of them, is rounded once and stored in bf16: what a norm hands to a
+// linear layer, the hidden layer of an MLP with the slope of its GELU, q, k and v, the heads' results, the gradient of a linear layer's output.
 enum class Precision { kF32, kBf16 };
 
 const char* precision_name(Precision precision);  // "f32", "bf16"
