@@ -114,7 +114,8 @@ void Witnesses::see(const Tensor& x) {
 void Witnesses::close() {
   std::erase_if(memory_, [](const Memory& m) { return m.storage.expired(); });
   std::erase_if(leaves_, [](const Leaf& l) { return l.meta.expired(); });
-  for (Memory& m : memory_) m.version = m.storage.lock()->version();
+  for (Memory& m : memory_)
+    if (const std::shared_ptr<Storage> storage = m.storage.lock()) m.version = storage->version();
 }
 
 void Witnesses::check_unchanged() const {

@@ -1,12 +1,18 @@
 // How much memory the program lets itself have. Without a limit of its own the system would promise more than there is and kill
 // the program when it comes to using it: without a word, and without an exit code that says why.
+#include <cxxabi.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
+#include <exception>
+#include <new>
 #include <string>
+#include <string_view>
+#include <typeinfo>
 
 #include "base/error.h"
+#include "base/exit_code.h"
 #include "base/file.h"
 #include "cli/memory_limit.h"
 #include "tensor/machine/container.h"
@@ -29,6 +35,19 @@ void set_limit(int64_t bytes) {
   limit = bytes;
   set_memory_limit(bytes);
 }
+
+// Memory may end where no exception can be caught: in a static initialiser, in a destructor, or while a message about it is put
+// together. Nothing here allocates.
+[[noreturn]] void end_without_memory() {
+  const std::type_info* thrown = abi::__cxa_current_exception_type();
+  if (!thrown || *thrown != typeid(std::bad_alloc)) std::abort();
+  constexpr std::string_view kMessage = "vitrail: out of memory. Hint: a smaller --batch-size or model.\n";
+  if (write(STDERR_FILENO, kMessage.data(), kMessage.size()) < 0) _exit(exit_code(ErrorKind::kMemory));
+  _exit(exit_code(ErrorKind::kMemory));
+}
+
+// Before the static initialisers of the program.
+__attribute__((constructor(102))) void set_handler() { std::set_terminate(end_without_memory); }
 
 }  // namespace
 
