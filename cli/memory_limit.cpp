@@ -39,15 +39,24 @@ void set_limit(int64_t bytes) {
 // Memory may end where no exception can be caught: in a static initialiser, in a destructor, or while a message about it is put
 // together. Nothing here allocates.
 [[noreturn]] void end_without_memory() {
+  // No exception at all: there was no memory for the exception itself, not even the C++ library's reserve.
   const std::type_info* thrown = abi::__cxa_current_exception_type();
-  if (!thrown || *thrown != typeid(std::bad_alloc)) std::abort();
+  if (thrown && *thrown != typeid(std::bad_alloc)) std::abort();
   constexpr std::string_view kMessage = "vitrail: out of memory. Hint: a smaller --batch-size or model.\n";
   if (write(STDERR_FILENO, kMessage.data(), kMessage.size()) < 0) _exit(exit_code(ErrorKind::kMemory));
   _exit(exit_code(ErrorKind::kMemory));
 }
 
-// Before the static initialisers of the program.
-__attribute__((constructor(102))) void set_handler() { std::set_terminate(end_without_memory); }
+// libgomp ends the process with 1, which is none of our exit codes, when its own memory ends, also before main().
+void after_exit(int code, void*) {
+  if (code == 1) _exit(exit_code(ErrorKind::kMemory));
+}
+
+// Before the static initialisers of the program, and of libgomp.
+__attribute__((constructor(102))) void set_handlers() {
+  std::set_terminate(end_without_memory);
+  on_exit(after_exit, nullptr);
+}
 
 }  // namespace
 
