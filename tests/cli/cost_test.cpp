@@ -58,9 +58,9 @@ Bytes packed(const Bytes& plain, int window) {
   stream.next_in = in.data(), stream.avail_in = static_cast<uInt>(in.size());
   stream.next_out = out.data(), stream.avail_out = static_cast<uInt>(out.size());
   REQUIRE(deflate(&stream, Z_FINISH) == Z_STREAM_END);
-  out.resize(out.size() - stream.avail_out);
+  const auto end = out.begin() + static_cast<std::ptrdiff_t>(stream.total_out);
   deflateEnd(&stream);
-  return out;
+  return Bytes(out.begin(), end);
 }
 
 // `start`, then `megabytes` of zeros, as a gzip file of many members.
@@ -102,7 +102,7 @@ Bytes damaged_png(size_t side) {
     stream.next_in = row.data(), stream.avail_in = static_cast<uInt>(row.size());
     REQUIRE(deflate(&stream, y + 1 < side ? Z_NO_FLUSH : Z_FINISH) >= Z_OK);
   }
-  pixels.resize(pixels.size() - stream.avail_out);
+  pixels.erase(pixels.begin() + static_cast<std::ptrdiff_t>(stream.total_out), pixels.end());
   deflateEnd(&stream);
   pixels.back() ^= 1;
   add_number(header, side);
