@@ -1,6 +1,8 @@
 // Batch norm with few values a channel, and what becomes of the running statistics.
 #include <doctest/doctest.h>
 
+#include <cmath>
+
 #include "autograd/ops.h"
 #include "tensor/safetensors.h"
 #include "tests/support/cases.h"

@@ -2,6 +2,7 @@
 // needs: printing, one axis, tensor ops beside the differentiable ones.
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <sstream>
 
 #include "autograd/checkpoint.h"

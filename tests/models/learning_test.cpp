@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <cmath>
+
 #include "models/presets.h"
 #include "tensor/machine/parallel.h"
 #include "tensor/ops.h"

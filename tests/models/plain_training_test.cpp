@@ -2,6 +2,8 @@
 // operation that a ViT is made of, drives the two apart.
 #include <doctest/doctest.h>
 
+#include <cmath>
+
 #include "models/presets.h"
 #include "tensor/ops.h"
 #include "tensor/plain.h"

@@ -1,6 +1,8 @@
 // The initialisation schemes, each against the distribution that its source names.
 #include <doctest/doctest.h>
 
+#include <cmath>
+
 #include "tensor/ops.h"
 #include "tests/support/model_test.h"
 

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <cmath>
+
 #include "nn/init.h"
 #include "tensor/machine/parallel.h"
 #include "tensor/ops.h"

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <cmath>
+
 #include "nn/nn.h"
 #include "tensor/ops.h"
 #include "tests/support/model_test.h"

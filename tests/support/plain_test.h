@@ -1,6 +1,7 @@
 // Helpers of the tests that hold fast forms against plain ones.
 #pragma once
 
+#include <cmath>
 #include <cstdlib>
 
 #include "tensor/plain.h"

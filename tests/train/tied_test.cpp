@@ -1,6 +1,8 @@
 // A parameter with two names is stepped once, clipped once and averaged once.
 #include <doctest/doctest.h>
 
+#include <cmath>
+
 #include "autograd/ops.h"
 #include "nn/linear.h"
 #include "train/optim/clip.h"
