@@ -1,6 +1,8 @@
 #include "autograd/ops/fused.h"
 
 #include "autograd/ops/linear_backward.h"
+#include "tensor/ops/elementwise.h"
+#include "tensor/view.h"
 
 namespace vitrail {
 namespace {
