@@ -100,11 +100,12 @@ TEST_CASE("a second run into the folder of a running one is refused, even with -
 }
 
 TEST_CASE("signals are heard while data is drawn, in the baseline and in the final evaluation") {
-  for (const auto& [name, arguments, wait] :
+  for (const auto& [title, arguments, wait] :
        {std::tuple{"drawing", "train --data scenes --train-size 9000000 --test-size 10", 0.5},
         {"baseline", "demo --train-size 60000 --test-size 10", 2.5},
         {"final", "train --data glyphs --train-size 8 --batch-size 8 --epochs 1 --test-size 2000000 --model vit_fashion_p7",
          3}}) {
+    const std::string name = title;  // a lambda of C++20 in clang 14 cannot capture a structured binding
     CAPTURE(name);
     const std::string out = scratch() + "/heard_" + name;
     const pid_t child = fork();
