@@ -34,11 +34,12 @@ bool contains(const std::string& text, const std::string& part) { return text.fi
 // For each operator and its sample.
 template <class Check>
 void for_all_operators(Check check) {
-  for (const auto& [name, op] : onnx::operators()) {
+  for (const auto& entry : onnx::operators()) {
+    const std::string& name = entry.first;  // clang 14 captures no structured binding
     const auto found = onnx::sample_calls().find(name);
     REQUIRE_MESSAGE(found != onnx::sample_calls().end(), name << " has no sample call");
     CAPTURE(name);
-    check(name, op, found->second);
+    check(name, entry.second, found->second);
   }
 }
 

@@ -95,8 +95,9 @@ TEST_CASE("functions of one tensor equal the C++ library's at 32 special values"
                                                      {"softplus", softplus}, {"silu", silu}};
   for (const Dtype dtype : {Dtype::f32, Dtype::f64}) {
     const Tensor x = special_tensor(dtype);
-    for (const auto& [name, fn] : functions) {
-      CAPTURE(std::string(name));
+    for (const auto& [title, fn] : functions) {
+      const std::string name = title;  // clang 14 captures no structured binding
+      CAPTURE(name);
       const Tensor fast = fn(x);
       const PlainGuard guard("elementwise");
       check_alike(fast, fn(x));
