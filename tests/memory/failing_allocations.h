@@ -5,7 +5,8 @@
 
 namespace vitrail::testing {
 
-// Whether this program can refuse memory: not under a sanitizer, which has a malloc of its own.
+// Whether this program can refuse memory: not under a sanitizer, which has a malloc of its own, nor with clang's OpenMP runtime,
+// which ends the process by itself.
 bool can_refuse_memory();
 
 enum class Refuse { kOne, kEveryLater };

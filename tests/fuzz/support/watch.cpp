@@ -5,6 +5,7 @@
 
 #include <csignal>
 #include <cstring>
+#include <initializer_list>
 
 // Present where a sanitizer is linked in.
 extern "C" void __sanitizer_set_death_callback(void (*callback)()) __attribute__((weak));
