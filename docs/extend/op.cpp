@@ -17,7 +17,7 @@ Variable softsign(const Variable& x) {
   });
 }
 
-// 3. One declaration in autograd/ops.h:  Variable softsign(const Variable& x);
+// 3. One declaration in the header of its family, here autograd/ops/math.h:  Variable softsign(const Variable& x);
 // 4. One row in tests/op_cases_elementwise.cpp; without it the library does not build. It does what main() does here.
 
 }  // namespace vitrail
