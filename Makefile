@@ -167,6 +167,11 @@ fuzz-%:
 fuzz-minute:
 	@for name in $(FUZZERS); do $(MAKE) --no-print-directory fuzz-$$name ARGS=-max_total_time=$(FUZZ_SECONDS) || exit 1; done
 
+# For scripts that link a program of their own.
+.PHONY: print-libs
+print-libs:
+	@echo $(LIBS)
+
 # ---- examples ---------------------------------------------------------------------------------------------------------
 
 EXAMPLES := $(patsubst examples/%.cpp,%,$(sort $(wildcard examples/*.cpp)))

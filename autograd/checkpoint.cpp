@@ -6,7 +6,8 @@
 
 #include "autograd/node.h"
 #include "tensor/machine/parallel.h"
-#include "tensor/product/precision.h"
+#include "tensor/plain.h"
+#include "tensor/precision.h"
 #include "tensor/rng.h"
 
 namespace vitrail {
@@ -58,6 +59,7 @@ struct Part {
   std::function<Variable(const Variable&)> fn;
   Rng rng;
   Precision precision;
+  uint32_t plain_ops;
   detail::ModeTape modes;
   detail::Witnesses witnesses;
   uint64_t value_fingerprint = 0;
@@ -81,7 +83,11 @@ struct Part {
     const PrecisionGuard as_before(precision);
     const EnableGradGuard enable_grad;
     const detail::TapeScope replaying(modes, /*replaying=*/true);
-    const Variable y = fn(x);
+    Variable y;
+    {
+      const PlainGuard plain_as_before(plain_ops);
+      y = fn(x);
+    }
     check(fingerprint(y.value()) == value_fingerprint, ErrorKind::kValue, "checkpoint",
           "the recomputation gave other bits than the forward pass: the value is ", y.shape(),
           ". Hint: its function must depend on nothing but its argument, parameters and default_rng(), ",
@@ -96,7 +102,7 @@ Variable checkpoint(const std::function<Variable(const Variable&)>& fn, const Va
   check(static_cast<bool>(fn), ErrorKind::kValue, "checkpoint", "the function is empty");
   const Deeper deeper;
   if (!grad_enabled()) return fn(x);
-  const auto part = std::make_shared<Part>(Part{fn, default_rng(), product_precision(), {}, {}});
+  const auto part = std::make_shared<Part>(Part{fn, default_rng(), product_precision(), guarded_plain_ops(), {}, {}});
   const Tensor value = part->forward(x);
   // The second input makes the op part of the graph although x may need no gradient: the parameters inside fn do.
   const Variable anchor(zeros({}, value.dtype()), true);

@@ -11,7 +11,7 @@
 #include "tensor/machine/flops.h"
 #include "tensor/machine/parallel.h"
 #include "tensor/machine/probe.h"
-#include "tensor/product/precision.h"
+#include "tensor/precision.h"
 #include "train/optim/optim.h"
 
 namespace vitrail::cli {

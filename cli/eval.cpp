@@ -7,7 +7,7 @@
 #include "cli/command.h"
 #include "data/sets/registry.h"
 #include "tensor/machine/parallel.h"
-#include "tensor/product/precision.h"
+#include "tensor/precision.h"
 #include "train/evaluate.h"
 
 namespace vitrail::cli {

@@ -11,7 +11,7 @@
 #include "data/image/image.h"
 #include "data/sets/idx.h"
 #include "tensor/ops.h"
-#include "tensor/product/precision.h"
+#include "tensor/precision.h"
 #include "train/task/task.h"
 
 namespace vitrail::cli {

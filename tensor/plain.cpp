@@ -61,9 +61,10 @@ bool runs_plain(PlainOp op) {
   return plain;
 }
 
-PlainGuard::PlainGuard(std::string_view names) : before_(guarded), runs_before_(counts) {
-  guarded |= plain_ops_from_names(names);
-}
+uint32_t guarded_plain_ops() { return guarded; }
+
+PlainGuard::PlainGuard(std::string_view names) : PlainGuard(plain_ops_from_names(names)) {}
+PlainGuard::PlainGuard(uint32_t set) : before_(guarded), runs_before_(counts) { guarded |= set; }
 PlainGuard::~PlainGuard() { guarded = before_; }
 
 int64_t PlainGuard::runs(PlainOp op) const {

@@ -41,11 +41,15 @@ uint32_t plain_ops_from_names(std::string_view names);
 // name. The variable is read once, at the first call in the program.
 bool runs_plain(PlainOp op);
 
+// The operations that the guards of this thread name now, as a set of bits: for what is computed again later.
+uint32_t guarded_plain_ops();
+
 // While it lives, the named operations run their plain form on the thread that made it, in addition to those of guards around
 // it. Work that the thread shares out among others by parallel_for belongs to it, since operations choose before they share.
 class PlainGuard {
  public:
   explicit PlainGuard(std::string_view names);  // "softmax,matmul" or "all"
+  explicit PlainGuard(uint32_t set);            // of guarded_plain_ops()
   ~PlainGuard();
   PlainGuard(const PlainGuard&) = delete;
   PlainGuard& operator=(const PlainGuard&) = delete;

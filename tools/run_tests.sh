@@ -77,7 +77,10 @@ check "documents are up to date" tools/write_docs.sh --check
 check "a broken rule of the house is noticed" tools/test_check_layers.sh
 check "ops have gradient checks" tools/check_ops.sh
 case "$build" in
-build/release) check "installed: pkg-config, CMake, shared library, uninstall" tools/test_install.sh "$build" ;;
+build/release)
+  check "installed: pkg-config, CMake, shared library, uninstall" tools/test_install.sh "$build"
+  check "programs that once failed" tests/fault/case_programs.sh "$build" "${CXX:-g++}"
+  ;;
 esac
 case "$build" in
 *asan*|*tsan*) ;;  # the sanitizers' own frames do not fit a small stack

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "base/text.h"
-#include "tensor/product/precision.h"
+#include "tensor/precision.h"
 #include "train/config_fields.h"
 
 namespace vitrail {

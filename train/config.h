@@ -19,7 +19,7 @@ struct TrainConfig {
   uint64_t seed = 0;    // initial weights, order of the images, augmentation, dropout: the run is a function of it
   int64_t threads = 0;  // 0: all processors that the process may use; no effect on the result
 
-  std::string precision = "f32";  // f32, or bf16: operands of products rounded (tensor/product/precision.h)
+  std::string precision = "f32";  // f32, or bf16: operands of products rounded (tensor/precision.h)
 
   std::string optimizer = "adamw";  // adamw, adam, sgd, lion, rmsprop
   double lr = 1e-3;

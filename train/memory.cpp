@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "tensor/product/precision.h"
+#include "tensor/precision.h"
 #include "tensor/storage.h"
 
 namespace vitrail {

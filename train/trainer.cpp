@@ -6,7 +6,7 @@
 #include "data/loader.h"
 #include "nn/norm.h"
 #include "nn/registration.h"
-#include "tensor/product/precision.h"
+#include "tensor/precision.h"
 #include "tensor/rng.h"
 #include "train/epoch_log.h"
 #include "train/interrupt.h"

@@ -2,7 +2,7 @@
 // is in the cache.
 #pragma once
 
-#include "tensor/product/precision.h"
+#include "tensor/precision.h"
 #include "tensor/tensor.h"
 
 namespace vitrail {

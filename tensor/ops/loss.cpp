@@ -6,15 +6,14 @@
 #include <string>
 #include <vector>
 
-#include "tensor/machine/parallel.h"
+#include "tensor/kernels/class_loss.h"
+#include "tensor/ops/elementwise.h"
 #include "tensor/plain.h"
 #include "tensor/reference/loss.h"
 #include "tensor/view.h"
 
 namespace vitrail {
 namespace {
-
-constexpr int64_t kRowWork = 4096;  // elements of logits worth one chunk
 
 // [B, C, d1, ...] -> [B, d1, ..., C], a view.
 Tensor class_axis_last(const Tensor& x) {
@@ -24,24 +23,11 @@ Tensor class_axis_last(const Tensor& x) {
   return permute(x, order);
 }
 
-// [B, C, d1, ...] -> rows [B * d1 * ..., C], contiguous: a view for plain [B, C] logits, else one transposing copy.
-Tensor class_last(const Tensor& x) {
-  const int64_t classes = x.size(1);
-  Shape rows = x.shape();
-  rows.erase(1);
-  return reshape(contiguous(class_axis_last(x)), {checked_numel(rows), classes});
-}
-
-// The inverse, as a view: rows [..., C] -> [B, C, d1, ...].
-Tensor class_second(const Tensor& rows, const Shape& shape) {
-  Shape last;
-  std::vector<int> order{0, shape.size() - 1};
-  for (int axis = 0; axis < shape.size(); ++axis) {
-    if (axis != 1) last.push_back(shape[axis]);
-    if (axis >= 2) order.push_back(axis - 1);
-  }
-  last.push_back(shape[1]);
-  return permute(reshape(rows, last), order);
+// The inverse, as a view: [B, d1, ..., C] -> [B, C, d1, ...].
+Tensor class_axis_second(const Tensor& x) {
+  std::vector<int> order{0, x.dim() - 1};
+  for (int axis = 1; axis < x.dim() - 1; ++axis) order.push_back(axis);
+  return permute(x, order);
 }
 
 bool is_soft(const Tensor& target) { return is_float(target.dtype()); }
@@ -88,78 +74,6 @@ void check_arguments(const char* op, const Tensor& x, const Tensor& target, cons
   check_indices(op, target, x.size(1), options.ignore_index);
 }
 
-// Rows of logits and their targets in the layout of the kernels.
-template <class T>
-struct Rows {
-  int64_t count, classes;
-  Tensor logits, target, weights;  // kept alive for the pointers below
-  const T* x;
-  const T* soft = nullptr;         // [count, classes], or
-  const int64_t* index = nullptr;  // [count]
-  const double* w = nullptr;       // [classes], or null: all 1
-  double smoothing, spread;        // 1 - spread * classes is the mass left at the target
-  int64_t ignore;
-
-  Rows(const Tensor& input, const Tensor& wanted, const CrossEntropyOptions& options)
-      : classes(input.size(1)), logits(class_last(input)), smoothing(options.label_smoothing), ignore(options.ignore_index) {
-    count = logits.size(0);
-    x = logits.data<T>();
-    spread = classes > 0 ? smoothing / static_cast<double>(classes) : 0;
-    target = is_soft(wanted) ? class_last(wanted) : contiguous(wanted);
-    if (is_soft(wanted)) soft = target.data<T>();
-    if (!is_soft(wanted)) index = target.data<int64_t>();
-    if (!options.class_weights.defined()) return;
-    weights = contiguous(to(options.class_weights, Dtype::f64));
-    w = weights.data<double>();
-  }
-
-  bool ignored(int64_t row) const { return index && index[row] == ignore; }
-  double weight(int64_t c) const { return w ? w[c] : 1; }
-  // The coefficient w_c t'_c of class c in this row's loss.
-  double coefficient(int64_t row, int64_t c) const {
-    const double t = soft ? static_cast<double>(soft[row * classes + c]) : static_cast<double>(index[row] == c);
-    return weight(c) * ((1 - smoothing) * t + spread);
-  }
-  // Classes that carry target mass: all of them, or the index alone.
-  int64_t first(int64_t row) const { return soft || smoothing > 0 ? 0 : index[row]; }
-  int64_t last(int64_t row) const { return soft || smoothing > 0 ? classes : index[row] + 1; }
-  int64_t grain() const { return std::max<int64_t>(1, kRowWork / std::max<int64_t>(1, classes)); }
-};
-
-// log sum e^x as two numbers, maximum + log_total: added up, a large maximum would swallow the logarithm.
-struct LogSum {
-  double maximum = 0, log_total = 0;
-};
-
-// e^(x - shift - log_total), bounded where e^d is 0 anyway. In double throughout: no two f32 overflow there, and the gradient
-// p - 1 of a class that the model is sure of keeps its digits.
-template <class T>
-double exp_shifted(T x, const LogSum& by) {
-  const double d = (static_cast<double>(x) - by.maximum) - by.log_total;
-  return std::exp(std::max(d, -1e4));
-}
-
-template <class T>
-LogSum log_sum_exp(const T* x, int64_t n) {
-  T largest = -std::numeric_limits<T>::infinity();
-  for (int64_t c = 0; c < n; ++c) largest = x[c] > largest ? x[c] : largest;
-  const LogSum shift{std::isinf(largest) ? 0 : static_cast<double>(largest), 0};
-  double total = 0;
-  for (int64_t c = 0; c < n; ++c) total += exp_shifted(x[c], shift);
-  return {shift.maximum, std::log(total)};
-}
-
-template <class T>
-double row_loss(const Rows<T>& rows, int64_t row, const LogSum& log_sum) {
-  const T* x = rows.x + row * rows.classes;
-  double loss = 0;
-  for (int64_t c = rows.first(row); c < rows.last(row); ++c) {
-    const double coefficient = rows.coefficient(row, c);
-    if (coefficient != 0) loss += coefficient * (log_sum.log_total + (log_sum.maximum - static_cast<double>(x[c])));
-  }
-  return loss;
-}
-
 // A finite loss that T cannot hold becomes the largest T, so that a training run sees a number and not an infinity.
 template <class T>
 T narrow(double value) {
@@ -167,105 +81,45 @@ T narrow(double value) {
   return static_cast<T>(std::isfinite(value) ? std::min(value, kLargest) : value);
 }
 
-template <class T>
-double mean_divisor(const Rows<T>& rows) {
-  if (rows.soft) return static_cast<double>(rows.count);
+// What the mean divides by: the weights of the targets (indices), or the rows (soft targets).
+double mean_divisor(const ClassLossInput& in, int64_t rows) {
+  if (is_soft(in.target)) return static_cast<double>(rows);
+  const Tensor target = contiguous(in.target);
+  const int64_t* index = target.data<int64_t>();
+  const double* w = in.class_weights.defined() ? in.class_weights.data<double>() : nullptr;
   double total = 0;
-  for (int64_t row = 0; row < rows.count; ++row) total += rows.ignored(row) ? 0 : rows.weight(rows.index[row]);
+  for (int64_t row = 0; row < rows; ++row) {
+    if (index[row] != in.ignore_index) total += w ? w[index[row]] : 1;
+  }
   return total;
 }
 
-reference::ClassLossInput plain_input(const Tensor& x, const Tensor& target, const CrossEntropyOptions& options,
-                                      bool log_probabilities) {
+// In the layout that the forms take; the kernel's is contiguous.
+ClassLossInput input_of(const Tensor& x, const Tensor& target, const CrossEntropyOptions& options, bool log_probabilities) {
   const Tensor& weights = options.class_weights;
-  return {class_axis_last(x),
-          is_soft(target) ? class_axis_last(target) : target,
-          weights.defined() ? to(weights, Dtype::f64) : weights,
-          options.label_smoothing,
-          options.ignore_index,
-          log_probabilities};
+  ClassLossInput in{class_axis_last(x),
+                    is_soft(target) ? class_axis_last(target) : target,
+                    weights.defined() ? contiguous(to(weights, Dtype::f64)) : weights,
+                    options.label_smoothing,
+                    options.ignore_index,
+                    log_probabilities};
+  if (!runs_plain(PlainOp::kCrossEntropy)) in.x = contiguous(in.x), in.target = contiguous(in.target);
+  return in;
 }
 
 template <class T>
-ClassLossResult forward(const Tensor& input, const Tensor& target, const CrossEntropyOptions& options, bool log_probabilities) {
-  const Rows<T> rows(input, target, options);
-  ClassLossResult result;
-  result.log_sums = zeros({rows.count, 2}, Dtype::f64);
-  double* log_sums = result.log_sums.mutable_data<double>();
-  std::vector<double> losses(rows.count, 0.0);
-  const bool plain = runs_plain(PlainOp::kCrossEntropy);
-  if (plain) {
-    const Tensor row_losses = empty({rows.count}, Dtype::f64);
-    reference::class_loss(plain_input(input, target, options, log_probabilities), row_losses, result.log_sums);
-    losses = to_vector<double>(row_losses);
-  }
-  parallel_for(plain ? 0 : rows.count, rows.grain(), [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      if (rows.ignored(row)) continue;
-      LogSum log_sum;
-      if (!log_probabilities) log_sum = log_sum_exp(rows.x + row * rows.classes, rows.classes);
-      losses[row] = row_loss(rows, row, log_sum);
-      log_sums[row * 2] = log_sum.maximum;
-      log_sums[row * 2 + 1] = log_sum.log_total;
-    }
-  });
-  if (options.reduction == Reduction::kNone) {
-    Shape shape = input.shape();
-    shape.erase(1);
-    result.output = empty(shape, input.dtype());
-    T* out = result.output.mutable_data<T>();
-    for (int64_t row = 0; row < rows.count; ++row) out[row] = narrow<T>(losses[row]);
+Tensor reduced_loss(const Tensor& losses, const Shape& rows, Reduction reduction, double divisor, Dtype dtype) {
+  const double* loss = losses.data<double>();
+  if (reduction == Reduction::kNone) {
+    Tensor result = empty(rows, dtype);
+    T* out = result.mutable_data<T>();
+    for (int64_t row = 0; row < losses.numel(); ++row) out[row] = narrow<T>(loss[row]);
     return result;
   }
   double total = 0;
-  for (double loss : losses) total += loss;
-  if (options.reduction == Reduction::kMean) {
-    result.divisor = mean_divisor(rows);
-    total = result.divisor == 0 ? 0 : total / result.divisor;
-  }
-  result.output = scalar(static_cast<double>(narrow<T>(total)), input.dtype());
-  return result;
-}
-
-template <class T>
-void row_gradient(const Rows<T>& rows, int64_t row, const LogSum& log_sum, bool log_probabilities, double scale, T* dx) {
-  const T* x = rows.x + row * rows.classes;
-  double mass = 0;  // w' of the header
-  for (int64_t c = rows.first(row); c < rows.last(row); ++c) mass += rows.coefficient(row, c);
-  const int64_t first = rows.first(row), last = rows.last(row);
-  for (int64_t c = 0; c < rows.classes; ++c) {
-    double gradient = log_probabilities ? 0 : mass * exp_shifted(x[c], log_sum);
-    if (c >= first && c < last) gradient -= rows.coefficient(row, c);
-    dx[c] = static_cast<T>(scale * gradient);
-  }
-}
-
-template <class T>
-Tensor backward(const Tensor& dy, const Tensor& input, const Tensor& target, const ClassLossResult& saved,
-                const CrossEntropyOptions& options, bool log_probabilities) {
-  const Rows<T> rows(input, target, options);
-  const Tensor upstream = contiguous(dy), log_sums = saved.log_sums;
-  const T* g = upstream.data<T>();
-  const double* sums = log_sums.data<double>();
-  const bool per_row = options.reduction == Reduction::kNone;
-  const double share = saved.divisor == 0 ? 0 : 1 / saved.divisor;  // divisor is 1 unless kMean
-  Tensor out = zeros({rows.count, rows.classes}, input.dtype());
-  if (runs_plain(PlainOp::kCrossEntropy)) {
-    std::vector<double> scales;
-    for (int64_t row = 0; row < rows.count; ++row) scales.push_back(share * static_cast<double>(g[per_row ? row : 0]));
-    reference::class_loss_backward(plain_input(input, target, options, log_probabilities), from_vector(scales, {rows.count}),
-                                   out);
-    return class_second(out, input.shape());
-  }
-  T* dx = out.mutable_data<T>();
-  parallel_for(rows.count, rows.grain(), [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      if (rows.ignored(row)) continue;
-      const double scale = share * static_cast<double>(g[per_row ? row : 0]);
-      row_gradient(rows, row, {sums[row * 2], sums[row * 2 + 1]}, log_probabilities, scale, dx + row * rows.classes);
-    }
-  });
-  return class_second(out, input.shape());
+  for (int64_t row = 0; row < losses.numel(); ++row) total += loss[row];
+  if (reduction == Reduction::kMean) total = divisor == 0 ? 0 : total / divisor;
+  return scalar(static_cast<double>(narrow<T>(total)), dtype);
 }
 
 }  // namespace
@@ -273,14 +127,39 @@ Tensor backward(const Tensor& dy, const Tensor& input, const Tensor& target, con
 ClassLossResult class_loss_forward(const char* op, const Tensor& x, const Tensor& target, const CrossEntropyOptions& options,
                                    bool log_probabilities) {
   check_arguments(op, x, target, options);
-  return dispatch_float(op, x.dtype(),
-                        [&](auto zero) { return forward<decltype(zero)>(x, target, options, log_probabilities); });
+  const ClassLossInput in = input_of(x, target, options, log_probabilities);
+  Shape rows = x.shape();
+  rows.erase(1);
+  const int64_t count = checked_numel(rows);
+  const Tensor losses = zeros({count}, Dtype::f64);
+  ClassLossResult result;
+  result.log_sums = zeros({count, 2}, Dtype::f64);
+  if (runs_plain(PlainOp::kCrossEntropy)) {
+    reference::class_loss(in, losses, result.log_sums);
+  } else {
+    kernels::class_loss(in, losses, result.log_sums);
+  }
+  if (options.reduction == Reduction::kMean) result.divisor = mean_divisor(in, count);
+  result.output = dispatch_float(op, x.dtype(), [&](auto zero) {
+    return reduced_loss<decltype(zero)>(losses, rows, options.reduction, result.divisor, x.dtype());
+  });
+  return result;
 }
 
 Tensor class_loss_backward(const Tensor& dy, const Tensor& x, const Tensor& target, const ClassLossResult& saved,
                            const CrossEntropyOptions& options, bool log_probabilities) {
-  return dispatch_float("cross_entropy", x.dtype(),
-                        [&](auto zero) { return backward<decltype(zero)>(dy, x, target, saved, options, log_probabilities); });
+  const ClassLossInput in = input_of(x, target, options, log_probabilities);
+  const Tensor dx = zeros(in.x.shape(), x.dtype());
+  const double share = saved.divisor == 0 ? 0 : 1 / saved.divisor;  // divisor is 1 unless kMean
+  const Tensor upstream = mul(to(contiguous(dy), Dtype::f64), share);
+  const int64_t count = saved.log_sums.size(0);
+  const Tensor scales = contiguous(expand(reshape(upstream, {upstream.numel()}), {count}));
+  if (runs_plain(PlainOp::kCrossEntropy)) {
+    reference::class_loss_backward(in, scales, dx);
+  } else {
+    kernels::class_loss_backward(in, saved.log_sums, scales, dx);
+  }
+  return class_axis_second(dx);
 }
 
 }  // namespace vitrail

@@ -10,7 +10,7 @@
 #include <string>
 
 #include "tensor/product/matrix_view.h"
-#include "tensor/product/precision.h"
+#include "tensor/precision.h"
 
 namespace vitrail {
 

@@ -7,7 +7,7 @@
 
 #include <cstdint>
 
-#include "tensor/product/precision.h"
+#include "tensor/precision.h"
 
 namespace vitrail::detail {
 

@@ -95,8 +95,8 @@ const std::vector<Change> kChanges{
 }  // namespace
 
 TEST_CASE("gradients in f32 agree with f64 at large, tiny, equal and saturated arguments") {
-  // In these, terms of the size of dy cancel: the error is relative to the largest gradient of all inputs and to 1, and other
-  // scales would change the condition of the problem itself, for any rule.
+  // In these, terms of the size of dy cancel: the error is relative to the largest gradient of all inputs and to 1. Other
+  // scales change the condition of the norms itself, for any rule; of attention they are the saturated scores.
   const std::set<std::string> cancelling{"attention", "qkv_attention", "layer_norm", "rms_norm", "group_norm", "batch_norm"};
   int compared = 0;
   std::set<std::string> done;
@@ -104,7 +104,9 @@ TEST_CASE("gradients in f32 agree with f64 at large, tiny, equal and saturated a
     for (const OpSample& sample : op.samples) {
       for (const Change& change : kChanges) {
         const bool cancels = cancelling.count(op.name) > 0;
-        if (cancels && change.name != "as they are") continue;
+        const bool attends = op.name == "attention" || op.name == "qkv_attention";
+        const bool bounded = change.name == "tiny" || change.name == "very tiny" || change.name == "saturated" || change.name == "equal";
+        if (cancels && change.name != "as they are" && !(attends && bounded)) continue;
         if (op.name == "clamp" && sample.label == "outside") continue;  // scaled values meet its bounds, where the slope jumps
         std::vector<Tensor> values;
         for (const Variable& x : sample.inputs)

@@ -1,4 +1,4 @@
-#include "tensor/product/precision.h"
+#include "tensor/precision.h"
 
 #include <utility>
 
