@@ -170,7 +170,7 @@ fuzz-minute:
 # For scripts that link a program of their own.
 .PHONY: print-libs
 print-libs:
-	@echo $(LIBS)
+	@echo $(INSTALLED_LIBS)
 
 # ---- examples ---------------------------------------------------------------------------------------------------------
 

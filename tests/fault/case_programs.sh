@@ -10,7 +10,7 @@ cases=${VITRAIL_CASES:-}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 libraries=$(${MAKE:-make} --no-print-directory -s print-libs BUILD="$build")
-compile() { "$cxx" -std=c++20 -O1 -I. "$@" "$build/libvitrail.a" $libraries; }
+compile() { "$cxx" -std=c++20 -O1 -fopenmp -I. "$@" "$build/libvitrail.a" $libraries; }
 
 if [ -f "$cases/numerics/checkpoint_modes.cpp" ]; then
   compile "$cases/numerics/checkpoint_modes.cpp" -o "$scratch/modes"
