@@ -1,0 +1,27 @@
+// Self-contained HTML pages: text that is escaped, pictures inside the page, a look for light and dark. A page never asks the
+// network for anything, and its content security policy forbids it to.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace vitrail {
+
+// Text as HTML content or attribute value: & < > " ' become entities. Line ends and tabs stay; every other byte that is no
+// printable UTF-8 is written as \xNN (base/text.h), so that a file name of a stranger is seen as it is.
+std::string html_escaped(std::string_view text);
+
+// RFC 4648, section 4: the alphabet with + and /, padded with = to a multiple of four.
+std::string base64(std::span<const uint8_t> bytes);
+
+// The bytes of a PNG file as the src of an <img>: "data:image/png;base64,...".
+std::string png_data_uri(std::span<const uint8_t> png);
+
+// A whole page. `title` is escaped here; `body`, `extra_css` and `script` are written as they are. The style defines the colours
+// --ground, --ink, --faint, --line, --accent, --good, --bad for light and dark, and looks for headings, tables (numbers to the
+// right in td.n), figures and details.
+std::string html_page(std::string_view title, std::string_view body, std::string_view extra_css = "", std::string_view script = "");
+
+}  // namespace vitrail
