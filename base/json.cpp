@@ -109,6 +109,14 @@ bool JsonObject::has(const std::string& key) const { return object_.contains(key
 bool JsonObject::is_null(const std::string& key) const { return object_.contains(key) && object_.at(key).is_null(); }
 
 bool JsonObject::is_list(const std::string& key) const { return object_.contains(key) && object_.at(key).is_array(); }
+
+bool JsonObject::is_text(const std::string& key) const { return object_.contains(key) && object_.at(key).is_string(); }
+
+std::vector<std::string> JsonObject::keys() const {
+  std::vector<std::string> names;
+  for (const auto& item : object_.items()) names.push_back(item.key());
+  return names;
+}
 std::string JsonObject::json_text(const std::string& key) {
   return value(key).dump(-1, ' ', false, json::error_handler_t::replace);
 }

@@ -72,6 +72,9 @@ class JsonObject {
   // The value as JSON text on one line, keys sorted. The key counts as read; Error if it is missing.
   std::string json_text(const std::string& key);
   bool is_list(const std::string& key) const;
+  bool is_text(const std::string& key) const;
+  // The names of all members, sorted.
+  std::vector<std::string> keys() const;
   // The raw value; the key counts as read. Error if it is missing.
   const nlohmann::json& value(const std::string& key);
   bool is_null(const std::string& key) const;

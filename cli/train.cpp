@@ -22,7 +22,7 @@ struct Options {
   std::string data, model, out, config, baseline;
   std::map<std::string, std::optional<std::string>> fields;  // of TrainConfig, by key
   int64_t limit = 0, train_size = 0, test_size = 0;
-  bool dry_run = false, force = false;
+  bool dry_run = false, force = false, quiet = false;
 };
 
 TrainConfig config_from(const Options& o, const DatasetInfo& info) {
@@ -41,6 +41,7 @@ TrainJob job_from(const Options& o) {
   if (!o.dry_run && !o.out.empty()) RunFolder::check_free(o.out, o.force);
   TrainJob job;
   job.replace = o.force;
+  job.quiet = o.quiet;
   job.model = o.model;
   job.out = o.out;
   job.data = o.data;
@@ -78,8 +79,8 @@ void print_next_steps(const TrainJob& job) {
   const std::string out = escaped_path(job.out);
   std::printf("\nWhat next? %s/picture.png shows %s, which the model has not been trained on:\n", out.c_str(),
               escaped(job.test->class_names()[sample.target.label]).c_str());
-  std::printf("  vitrail predict --model %s %s/picture.png\n  vitrail info %s\n  vitrail train --help\n", out.c_str(), out.c_str(),
-              out.c_str());
+  std::printf("  vitrail predict --model %s %s/picture.png\n  vitrail info %s\n  vitrail train --help\n", out.c_str(),
+              out.c_str(), out.c_str());
 }
 
 }  // namespace
@@ -88,20 +89,21 @@ void add_train(CLI::App& app, Action& action) {
   auto o = std::make_shared<Options>();
   Command command(app, "train", "Train a model on a data set and save it");
   command.option("--data", o->data, "fashion-mnist:DIR, mnist:DIR, cifar10:DIR, cifar100:DIR, glyphs, scenes").required();
-  command.option("--out", o->out, "Folder for model.safetensors and log.jsonl");
+  command.option("--out", o->out, "Folder for model.safetensors, report.html, metrics.jsonl and metrics.csv");
   add_data(command, *o);
   command.option("--limit", o->limit, "Only the first N training images", 0, kMaxImages);
   command.option("--config", o->config, "Recipe as JSON; options given here win");
   command.option("--baseline", o->baseline, "linear: train a softmax regression first, to compare with");
   add_recipe(command, *o, {});
   command.flag("--force", o->force, "Replace the model that the folder holds");
+  command.flag("--quiet", o->quiet, "No progress on standard error, only errors");
   command.flag("--dry-run", o->dry_run, "Print parameters, memory and time, and leave");
   command.footer(
       "Grey images: 8 epochs and a rate of 0.002 unless told otherwise; crop padding and mirroring follow the data.\n"
       "Example: vitrail train --data fashion-mnist:../shared/data/fashion-mnist --out fashion");
   command.runs(action, [o] {
     check(o->dry_run || !o->out.empty(), ErrorKind::kValue, "train", "--out is needed. Hint: --out DIR, or --dry-run.");
-    print_machine_notice();
+    if (!o->quiet) print_machine_notice();
     const TrainJob job = job_from(*o);
     return o->dry_run ? print_estimates(job) : run_training(job);
   });
@@ -117,6 +119,7 @@ void add_demo(CLI::App& app, Action& action) {
   Command command(app, "demo", "Train a small ViT on pictures that the program draws itself");
   command.option("--out", o->out, "Folder for the model (demo)");
   command.flag("--force", o->force, "Replace the model that the folder holds");
+  command.flag("--quiet", o->quiet, "No progress on standard error, only errors");
   add_data(command, *o);
   TrainConfig defaults;
   defaults.epochs = 3, defaults.batch_size = 64, defaults.lr = 2e-3;  // of recipe_for() grey images, but these
@@ -125,7 +128,7 @@ void add_demo(CLI::App& app, Action& action) {
       "As train --data glyphs --baseline linear, with 3 epochs in batches of 64 unless told otherwise.\nExample: vitrail demo "
       "--out demo");
   command.runs(action, [o] {
-    print_machine_notice();
+    if (!o->quiet) print_machine_notice();
     const TrainJob job = job_from(*o);
     const int code = run_training(job);
     if (code == 0) print_next_steps(job);

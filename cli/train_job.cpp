@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <ctime>
@@ -95,23 +96,26 @@ int run_training(const TrainJob& job) {
   check_memory(task, job.train, job.config, memory_limit());
   std::optional<RunFolder> folder;
   TrainCallbacks callbacks;
+  callbacks.quiet = job.quiet;
+  callbacks.clean_images = std::clamp<int64_t>(job.train->size() / 20, 100, 1000);
   if (!job.out.empty()) {
     folder.emplace(job.out, job.replace);
     folder->describe(run_json(job));
-    callbacks.log_path = folder->file("log.jsonl");
+    callbacks.log_path = folder->file("metrics.jsonl");
     callbacks.on_epoch = [&](const EpochReport& report) {
       save_model(job.out, task.model(), task.architecture(), card_for(job, task, report));
     };
   }
-  std::fprintf(stderr, "%s: %lld parameters, %lld training and %lld test images\n", escaped(job.data, kMaxPath).c_str(),
-               static_cast<long long>(model->num_parameters()), static_cast<long long>(job.train->size()),
-               static_cast<long long>(job.test->size()));
+  if (!job.quiet)
+    std::fprintf(stderr, "%s: %lld parameters, %lld training and %lld test images\n", escaped(job.data, kMaxPath).c_str(),
+                 static_cast<long long>(model->num_parameters()), static_cast<long long>(job.train->size()),
+                 static_cast<long long>(job.test->size()));
   const double linear = job.baseline ? linear_baseline(job) : 0;
   const InterruptScope interrupts;
   const TrainResult result = Trainer(task, job.train, job.test, job.config, callbacks).run();
   if (const int signal = result.signal ? result.signal : interrupt_signal()) {
-    Progress().line(cat("stopped by signal ", signal, " after ", result.steps, " updates",
-                        job.out.empty() ? "" : "; the model is saved in ", job.out));
+    Progress(job.quiet).line(cat("stopped by signal ", signal, " after ", result.steps, " updates",
+                                 job.out.empty() ? "" : "; the model is saved in ", job.out));
     return 128 + signal;
   }
   if (job.baseline) std::printf("linear model: test accuracy %.2f %%\n", 100 * linear);
@@ -128,7 +132,7 @@ double linear_baseline(const TrainJob& job) {
   config.batch_size = std::min<int64_t>(128, job.config.batch_size);
   config.seed = job.config.seed;
   config.label_smoothing = config.weight_decay = 0;
-  std::fprintf(stderr, "a linear model first, to compare with ...\n");
+  if (!job.quiet) std::fprintf(stderr, "a linear model first, to compare with ...\n");
   Rng rng(config.seed);
   const auto model = models::make_model("linear", rng, shape_of(job.train->info()));
   const TrainResult result =

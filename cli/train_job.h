@@ -15,6 +15,7 @@ struct TrainJob {
   std::string data;   // as in data/sets/registry.h
   TrainConfig config;
   bool replace = false;   // the folder may hold a model already
+  bool quiet = false;     // nothing on standard error but errors
   bool baseline = false;  // train a softmax regression on the same images first
   DatasetPtr train, test;
 };

@@ -82,6 +82,15 @@ DatasetPtr first_n(DatasetPtr whole, int64_t n) {
   return std::make_shared<SubsetDataset>(std::move(whole), std::move(indices));
 }
 
+DatasetPtr spread_n(DatasetPtr whole, int64_t n) {
+  check(n >= 1, ErrorKind::kValue, "spread_n", "n must be at least 1: it is ", n);
+  const int64_t size = given(whole, "spread_n").size();
+  if (n >= size) return whole;
+  std::vector<int64_t> indices(n);
+  for (int64_t i = 0; i < n; ++i) indices[i] = i * (size / n) + i * (size % n) / n;  // i size / n, without its overflow
+  return std::make_shared<SubsetDataset>(std::move(whole), std::move(indices));
+}
+
 std::pair<DatasetPtr, DatasetPtr> stratified_split(const DatasetPtr& whole, double fraction, uint64_t seed) {
   given(whole, "stratified_split");
   check(fraction >= 0 && fraction <= 1, ErrorKind::kValue, "stratified_split", "fraction must lie in [0, 1]: it is ", fraction);

@@ -97,6 +97,10 @@ class SubsetDataset : public Dataset {
 // The first min(n, size) samples; n >= 1 and a data set, else Error(kValue).
 DatasetPtr first_n(DatasetPtr whole, int64_t n);
 
+// min(n, size) samples at even distances: of a data set that is sorted by class, some of each. n >= 1 and a data set, else
+// Error(kValue).
+DatasetPtr spread_n(DatasetPtr whole, int64_t n);
+
 // Two disjoint parts that together are the whole. From each class, round(fraction * its size) samples drawn by seed go to
 // the second part; both parts keep the order of the whole. fraction in [0, 1], else Error(kValue).
 std::pair<DatasetPtr, DatasetPtr> stratified_split(const DatasetPtr& whole, double fraction, uint64_t seed);

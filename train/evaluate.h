@@ -1,6 +1,7 @@
 // The test of a model on a data set.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,8 @@ namespace vitrail {
 struct Evaluation {
   Scores scores;
   int64_t images = 0;
-  std::vector<std::string> notes{};  // Metric::notes()
+  std::vector<std::string> notes{};                    // Metric::notes()
+  std::shared_ptr<const EvaluationDetails> details{};  // Metric::details()
 
   // scores by name: at("top1"). Error(kValue) if there is none.
   double at(const std::string& name) const { return score(scores, name); }

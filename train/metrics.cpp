@@ -56,13 +56,16 @@ double top_k_accuracy(const Tensor& logits, const Tensor& target, int64_t k) {
 ConfusionMatrix::ConfusionMatrix(int64_t classes) : classes_(classes) {
   check(classes >= 1 && classes <= 65536, ErrorKind::kValue, "confusion_matrix", "classes must be in [1, 65536]: it is ",
         classes, ".");
-  counts_.assign(static_cast<size_t>(classes * classes), 0);
+  truths_.assign(static_cast<size_t>(classes), 0);
+  predictions_ = truths_;
 }
 
 void ConfusionMatrix::add(int64_t truth, int64_t predicted) {
   check_target("confusion_matrix", truth, classes_, total_);
   check_target("confusion_matrix", predicted, classes_, total_);
-  ++counts_[truth * classes_ + predicted];
+  ++counts_[{truth, predicted}];
+  ++truths_[truth];
+  ++predictions_[predicted];
   ++total_;
 }
 
@@ -81,7 +84,8 @@ void ConfusionMatrix::add(const Tensor& logits, const Tensor& target) {
 int64_t ConfusionMatrix::count(int64_t truth, int64_t predicted) const {
   check_target("confusion_matrix", truth, classes_, 0);
   check_target("confusion_matrix", predicted, classes_, 0);
-  return counts_[truth * classes_ + predicted];
+  const auto found = counts_.find({truth, predicted});
+  return found == counts_.end() ? 0 : found->second;
 }
 
 double ConfusionMatrix::accuracy() const {
@@ -91,15 +95,26 @@ double ConfusionMatrix::accuracy() const {
 }
 
 double ConfusionMatrix::recall(int64_t truth) const {
-  int64_t all = 0;
-  for (int64_t c = 0; c < classes_; ++c) all += count(truth, c);
-  return all > 0 ? static_cast<double>(count(truth, truth)) / static_cast<double>(all) : 0;
+  const int64_t found = count(truth, truth), all = truths_[truth];
+  return all > 0 ? static_cast<double>(found) / static_cast<double>(all) : 0;
 }
 
 double ConfusionMatrix::precision(int64_t predicted) const {
-  int64_t all = 0;
-  for (int64_t c = 0; c < classes_; ++c) all += count(c, predicted);
-  return all > 0 ? static_cast<double>(count(predicted, predicted)) / static_cast<double>(all) : 0;
+  const int64_t right = count(predicted, predicted), all = predictions_[predicted];
+  return all > 0 ? static_cast<double>(right) / static_cast<double>(all) : 0;
+}
+
+int64_t ConfusionMatrix::images(int64_t truth) const {
+  check_target("confusion_matrix", truth, classes_, 0);
+  return truths_[truth];
+}
+
+std::vector<ConfusionMatrix::Confusion> ConfusionMatrix::confusions() const {
+  std::vector<Confusion> result;
+  for (const auto& [pair, n] : counts_)
+    if (pair.first != pair.second) result.push_back({pair.first, pair.second, n});
+  std::stable_sort(result.begin(), result.end(), [](const Confusion& a, const Confusion& b) { return a.count > b.count; });
+  return result;
 }
 
 double ConfusionMatrix::f1(int64_t cls) const {

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tensor/tensor.h"
@@ -33,7 +35,7 @@ class RunningMean {
   double sum_ = 0, samples_ = 0;
 };
 
-// count(truth, predicted).
+// count(truth, predicted). Memory grows with the pairs that occur, not with the square of the classes.
 class ConfusionMatrix {
  public:
   // Error(kValue) unless 1 <= classes <= 65536.
@@ -45,6 +47,12 @@ class ConfusionMatrix {
   int64_t classes() const { return classes_; }
   int64_t count(int64_t truth, int64_t predicted) const;
   int64_t total() const { return total_; }
+  int64_t images(int64_t truth) const;  // of this class
+  struct Confusion {
+    int64_t truth, predicted, count;
+  };
+  // The wrong pairs that occur, the most frequent first; of equally frequent ones the lower classes.
+  std::vector<Confusion> confusions() const;
   double accuracy() const;                    // trace / total; 0 when empty
   double recall(int64_t truth) const;         // of the images of this class, the part that was found; 0 if there are none
   double precision(int64_t predicted) const;  // of the images called this class, the part that is; 0 if there are none
@@ -54,7 +62,8 @@ class ConfusionMatrix {
 
  private:
   int64_t classes_, total_ = 0;
-  std::vector<int64_t> counts_;  // [truth][predicted]
+  std::map<std::pair<int64_t, int64_t>, int64_t> counts_;  // (truth, predicted)
+  std::vector<int64_t> truths_, predictions_;
 };
 
 }  // namespace vitrail

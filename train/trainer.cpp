@@ -8,9 +8,9 @@
 #include "nn/registration.h"
 #include "tensor/precision.h"
 #include "tensor/rng.h"
-#include "train/epoch_log.h"
 #include "train/interrupt.h"
 #include "train/metrics.h"
+#include "train/metrics_log.h"
 #include "train/optim/clip.h"
 #include "train/optim/ema.h"
 #include "train/progress.h"
@@ -82,6 +82,7 @@ class Trainer::Run {
       : task_(task),
         train_(train),
         test_(std::move(test)),
+        clean_(callbacks.clean_images > 0 ? spread_n(train, callbacks.clean_images) : nullptr),
         config_(config),
         callbacks_(callbacks),
         loader_(make_loader(task, train, loader_options(config, task.model()))),
@@ -210,6 +211,10 @@ class Trainer::Run {
     images_here_ += images;
     means_.add(loss.total.item(), loss.parts, images);
     if (callbacks_.on_step) callbacks_.on_step(step_, loss.total.item());
+    if (callbacks_.on_update) {
+      const double epochs = static_cast<double>(step_) / static_cast<double>(loader_.batches());
+      callbacks_.on_update({step_, epochs, loss.total.item(), report_.lr, report_.grad_norm});
+    }
   }
 
   void show_progress() {
@@ -229,28 +234,35 @@ class Trainer::Run {
     if (test_ && !result_.signal && (step_ == steps_ || report_.epoch % config_.eval_every == 0)) test();
     report_.seconds = seconds_since(start_);
     progress_.line(format_epoch(report_, epochs_));
-    log_.append(to_json_line(report_));
+    log_.append(report_);
     epoch_started_ = false;
     if (callbacks_.on_epoch) callbacks_.on_epoch(report_);
+    // The pictures and confusions of an epoch are for its callback: a long history must not hold those of all.
+    for (std::optional<Evaluation>* evaluation : {&report_.test, &report_.clean})
+      if (*evaluation) (*evaluation)->details.reset();
     result_.history.push_back(report_);
   }
 
   void test() {
     try {
       report_.test = evaluate(task_, test_);
+      note_best(report_.test->scores);
+      if (clean_) report_.clean = evaluate(task_, clean_);
     } catch (const Interrupted&) {
       result_.signal = interrupt_signal();
       interrupt_heard();
-      return;
     }
-    if (report_.test->scores.empty()) return;
-    const Score& first = report_.test->scores.front();
+  }
+
+  void note_best(const Scores& scores) {
+    if (scores.empty()) return;
+    const Score& first = scores.front();
     const double sign = first.larger_is_better ? 1 : -1;
     if (!best_ || sign * first.value > sign * *best_) best_ = first.value, best_step_ = step_;
   }
 
   Task& task_;
-  DatasetPtr train_, test_;
+  DatasetPtr train_, test_, clean_;
   const TrainConfig config_;
   const TrainCallbacks callbacks_;
   Loader loader_;
@@ -258,7 +270,7 @@ class Trainer::Run {
   int64_t steps_, epochs_;
   Schedule schedule_;
   Progress progress_;
-  EpochLog log_;
+  MetricsLog log_;
 
   // The state of the run, with the model's weights.
   std::optional<Ema> ema_;

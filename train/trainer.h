@@ -27,16 +27,28 @@ struct EpochReport {
   double seconds = 0;            // since the start of the run
   double images_per_second = 0;  // while training in this epoch
   std::optional<Evaluation> test{};
+  // Of a fixed part of the training images as they are (TrainCallbacks::clean_images). `train` is measured while the weights
+  // change, with augmentation and dropout: it is often below `test`, and this one tells whether the model overfits.
+  std::optional<Evaluation> clean{};
 };
-// One line of JSON. What is not finite is written as "NaN" or "Infinity".
+// The line of metrics.jsonl (train/metrics_log.h).
 std::string to_json_line(const EpochReport& report);
 // "epoch 3/10  loss 0.412  top-1 85.1 %  test top-1 87.30 %, top-5 99.40 %, loss 0.3912  4120 images/s  0:53"
 std::string format_epoch(const EpochReport& report, int64_t epochs);
 
+// One update.
+struct StepReport {
+  int64_t step = 0;   // updates so far, this one included
+  double epochs = 0;  // the same in epochs: 1.5 in the middle of the second
+  double loss = 0, lr = 0, grad_norm = 0;
+};
+
 struct TrainCallbacks {
-  bool quiet = false;      // no progress on standard error
-  std::string log_path{};  // a line of JSON per epoch is appended here; empty: no log
+  bool quiet = false;        // no progress on standard error
+  std::string log_path{};    // metrics.jsonl: a line of JSON per epoch, and the same as a table beside it (.csv); empty: no log
+  int64_t clean_images = 0;  // so many training images are tested after each epoch, beside the test set; 0: none
   std::function<void(int64_t step, double loss)> on_step{};
+  std::function<void(const StepReport&)> on_update{};
   // With EMA the model holds the averaged weights while this runs: save it here.
   std::function<void(const EpochReport&)> on_epoch{};
 };

@@ -129,3 +129,11 @@ TEST_CASE("a full disk ends with 4") {
   if (!fs::exists("/dev/full")) return;
   CHECK(run("info glyphs", "2>/dev/null > /dev/full").code == 4);
 }
+
+TEST_CASE("--quiet: nothing on standard error, the result on standard output") {
+  const Outcome errors = run("train --quiet --baseline linear --data glyphs --max-steps 1 --out " + scratch() + "/quiet" + kQuick, "2>&1 >/dev/null");
+  CHECK(errors.code == 0);
+  CHECK_MESSAGE(errors.text.empty(), errors.text);
+  const Outcome result = run("train --quiet --force --data glyphs --max-steps 1 --out " + scratch() + "/quiet" + kQuick, "2>/dev/null");
+  CHECK(result.says("test accuracy"));
+}

@@ -144,31 +144,31 @@ TEST_CASE("a loss that is not a number ends with 6 and leaves no model") {
 TEST_CASE("a folder that holds a model is refused with 2, unless --force is given, and nothing in it changes") {
   const std::string out = scratch() + "/mine";
   REQUIRE(run("train --data glyphs --max-steps 1 --out " + out + kQuick).code == 0);
-  const auto model = read_file(out + "/model.safetensors"), log = read_file(out + "/log.jsonl");
+  const auto model = read_file(out + "/model.safetensors"), log = read_file(out + "/metrics.jsonl");
   CHECK(!fs::exists(out + "/run.lock"));
   const Outcome again = run("train --data glyphs --max-steps 1 --out " + out + kQuick);
   CHECK(again.code == 2);
   CHECK_MESSAGE(again.says("holds a model already"), again.text);
   CHECK(again.says("--force to replace it"));
   CHECK(read_file(out + "/model.safetensors") == model);
-  CHECK(read_file(out + "/log.jsonl") == log);
+  CHECK(read_file(out + "/metrics.jsonl") == log);
   CHECK(run("train --force --seed 3 --data glyphs --max-steps 1 --out " + out + kQuick).code == 0);
   CHECK(read_file(out + "/model.safetensors") != model);
-  // The log goes on.
-  const std::string both = read_text_file(out + "/log.jsonl");
-  CHECK(both.starts_with(std::string(log.begin(), log.end())));
-  CHECK(std::count(both.begin(), both.end(), '\n') == 2);
+  // The log is that of the new run.
+  const std::string other = read_text_file(out + "/metrics.jsonl");
+  CHECK(other != std::string(log.begin(), log.end()));
+  CHECK(std::count(other.begin(), other.end(), '\n') == 1);
 }
 
 TEST_CASE("a log that is a link or a FIFO ends with 4 at once, and what the link leads to is untouched") {
   const std::string out = scratch() + "/linked", victim = scratch() + "/victim.txt";
   fs::create_directories(out);
   write_file_atomically(victim, std::string("mine"));
-  fs::create_symlink(victim, out + "/log.jsonl");
+  fs::create_symlink(victim, out + "/metrics.jsonl");
   CHECK(run("train --data glyphs --max-steps 1 --out " + out + kQuick).code == 4);
   CHECK(read_text_file(victim) == "mine");
-  fs::remove(out + "/log.jsonl");
-  REQUIRE(run_command("mkfifo " + out + "/log.jsonl").code == 0);
+  fs::remove(out + "/metrics.jsonl");
+  REQUIRE(run_command("mkfifo " + out + "/metrics.jsonl").code == 0);
   CHECK(run("train --data glyphs --max-steps 1 --out " + out + kQuick).code == 4);
 }
 
@@ -176,7 +176,7 @@ TEST_CASE("with standard descriptors closed nothing that is printed lands in a f
   const std::string out = scratch() + "/closed";
   CHECK(run_command("sh -c 'exec " + program() + " train --data glyphs --max-steps 1 --out " + out + kQuick + " <&- >&- 2>&-'")
             .code == 0);
-  const std::string log = read_text_file(out + "/log.jsonl");
+  const std::string log = read_text_file(out + "/metrics.jsonl");
   CHECK(std::count(log.begin(), log.end(), '\n') == 1);
   CHECK(log.starts_with("{\"epoch\":1"));
   CHECK(run("info " + out).code == 0);

@@ -58,7 +58,7 @@ TEST_CASE("SIGHUP, SIGINT and SIGTERM end a run with 128 + signal, after saving 
     const Outcome eval = run("eval --json --data glyphs --limit 10 --model " + out, "2>/dev/null");
     CHECK(eval.code == 0);
     // The saved steps are those of the last line of the log.
-    const std::string log = read_text_file(out + "/log.jsonl");
+    const std::string log = read_text_file(out + "/metrics.jsonl");
     const JsonDocument last(log.substr(log.rfind('\n', log.size() - 2) + 1), "log"),
         saved(read_saved_model(out).card.training, out);
     JsonObject training(saved.root(), "training");
@@ -120,7 +120,7 @@ TEST_CASE("signals are heard while data is drawn, in the baseline and in the fin
     usleep(static_cast<useconds_t>(wait * 1e6));
     kill(child, SIGTERM);
     CHECK(exit_code_of(child) == 143);
-    if (std::string(name) == "final" && fs::exists(out + "/log.jsonl")) CHECK(fs::exists(out + "/model.safetensors"));
+    if (std::string(name) == "final" && fs::exists(out + "/metrics.jsonl")) CHECK(fs::exists(out + "/model.safetensors"));
   }
 }
 

@@ -101,3 +101,13 @@ TEST_CASE("another seed splits otherwise, the same seed the same way") {
   CHECK(firsts(1) != firsts(2));
   CHECK_SAYS(refusal(ErrorKind::kValue, [] { stratified_split(toy(8), 1.5, 0); }), "fraction must lie in [0, 1]: it is 1.5");
 }
+
+TEST_CASE("spread_n takes samples at even distances, all of them at most, and refuses none") {
+  const DatasetPtr part = spread_n(toy(10), 4);
+  REQUIRE(part->size() == 4);
+  for (int64_t i = 0; i < 4; ++i) CHECK(part->sample(i).image.at({0, 0, 0}) == static_cast<double>(i * 10 / 4));
+  CHECK(spread_n(toy(10), 10)->size() == 10);
+  CHECK(spread_n(toy(10), 11)->size() == 10);
+  CHECK_SAYS(refusal(ErrorKind::kValue, [] { spread_n(toy(8), 0); }), "n must be at least 1: it is 0");
+  CHECK_SAYS(refusal(ErrorKind::kValue, [] { spread_n(nullptr, 3); }), "there is no data set");
+}

@@ -158,7 +158,7 @@ TEST_CASE("boxes and masks are learnt, tested, logged and saved by the trainer t
     const double before = evaluate(task, data).scores.at(0).value;
     TrainCallbacks callbacks;
     callbacks.quiet = true;
-    callbacks.log_path = folder.file("log.jsonl");
+    callbacks.log_path = folder.file("metrics.jsonl");
     callbacks.on_epoch = [&](const EpochReport& report) {
       CHECK(format_epoch(report, 60).find(report.test->scores.at(0).label) != std::string::npos);
       save_model(folder.path(), task.model(), task.architecture(), task.card());
@@ -166,7 +166,7 @@ TEST_CASE("boxes and masks are learnt, tested, logged and saved by the trainer t
     Trainer trainer(task, data, data, pixel_config(), callbacks);
     const double after = trainer.run().history.back().test->scores.at(0).value;
     CHECK_MESSAGE(good(before, after), before << " " << after);
-    CHECK(content_of(folder.file("log.jsonl")).find(std::string("\"test_") + key) != std::string::npos);
+    CHECK(content_of(folder.file("metrics.jsonl")).find(std::string("\"test_") + key) != std::string::npos);
     CHECK(trainer.state().best.has_value());
     const SavedModel saved = read_saved_model(folder.path());
     CHECK(saved.card.task == task.name());

@@ -15,7 +15,11 @@ namespace {
 
 class ClassificationMetric final : public Metric {
  public:
-  explicit ClassificationMetric(int64_t classes) : truths_(static_cast<size_t>(classes)) {}
+  explicit ClassificationMetric(std::vector<std::string> class_names)
+      : truths_(class_names.size()), details_{std::move(class_names)}, best_(truths_.size()) {
+    details_.confusion.emplace(static_cast<int64_t>(truths_.size()));
+    details_.calibration.emplace();
+  }
 
   void add(const Batch& batch, const std::vector<Prediction>& predictions) override {
     std::vector<Tensor> rows;
@@ -25,6 +29,7 @@ class ClassificationMetric final : public Metric {
     correct5_ += count_top_k(logits, batch.labels, 5);
     loss_.add(cross_entropy(Variable(logits), batch.labels).item(), static_cast<double>(batch.size()));
     for (const Target& target : batch.targets) ++truths_.at(static_cast<size_t>(target.label));
+    add_details(batch, contiguous(to(log_softmax(logits), Dtype::f64)));
   }
 
   Scores result() const override {
@@ -48,10 +53,50 @@ class ClassificationMetric final : public Metric {
                 "to the images, images that the preprocessing makes all alike.")};
   }
 
+  std::shared_ptr<const EvaluationDetails> details() const override {
+    auto result = std::make_shared<EvaluationDetails>(details_);
+    for (const RankedSample& sample : best_)
+      if (sample.index >= 0) result->best.push_back(sample);
+    std::stable_sort(result->best.begin(), result->best.end(),
+                     [](const RankedSample& a, const RankedSample& b) { return a.confidence > b.confidence; });
+    result->best.resize(std::min(result->best.size(), kMostRanked));
+    return result;
+  }
+
  private:
+  void add_details(const Batch& batch, const Tensor& log_probabilities) {
+    const int64_t classes = log_probabilities.size(1);
+    for (int64_t i = 0; i < batch.size(); ++i) {
+      const double* row = log_probabilities.data<double>() + i * classes;
+      if (std::any_of(row, row + classes, [](double x) { return std::isnan(x); })) continue;  // evaluate() refuses the loss
+      const int64_t answer = std::max_element(row, row + classes) - row, truth = batch.targets[i].label;
+      const double confidence = std::min(1.0, std::exp(row[answer]));
+      details_.confusion->add(truth, answer);
+      details_.calibration->add(confidence, answer == truth);
+      rank({batch.indices[i], details_.class_names[truth], details_.class_names[answer], confidence, -row[truth]}, truth,
+           answer);
+    }
+  }
+
+  // In the order of the data set, so that of equal ones the first stays.
+  void rank(RankedSample sample, int64_t truth, int64_t answer) {
+    if (answer == truth) {
+      RankedSample& best = best_[static_cast<size_t>(truth)];
+      if (best.index < 0 || sample.confidence > best.confidence) best = std::move(sample);
+      return;
+    }
+    std::vector<RankedSample>& worst = details_.worst;
+    const auto place = std::upper_bound(worst.begin(), worst.end(), sample,
+                                        [](const RankedSample& a, const RankedSample& b) { return a.loss > b.loss; });
+    worst.insert(place, std::move(sample));
+    worst.resize(std::min(worst.size(), kMostRanked));
+  }
+
   int64_t correct1_ = 0, correct5_ = 0;
   RunningMean loss_;
   std::vector<int64_t> truths_;  // images of each class
+  EvaluationDetails details_;
+  std::vector<RankedSample> best_;  // of each class
 };
 
 void fill_rectangle(Tensor& picture, int64_t top, int64_t bottom, int64_t right, const uint8_t (&colour)[3]) {
@@ -114,7 +159,7 @@ std::vector<Prediction> ClassificationTask::predict(const Batch& batch) {
 }
 
 std::unique_ptr<Metric> ClassificationTask::metric() const {
-  return std::make_unique<ClassificationMetric>(model_->num_classes());
+  return std::make_unique<ClassificationMetric>(options_.class_names);
 }
 
 std::string ClassificationTask::summary(const Scores& scores) const {

@@ -12,6 +12,7 @@
 #include "data/loader.h"
 #include "models/weights/save.h"
 #include "nn/module.h"
+#include "train/task/details.h"
 #include "train/task/scores.h"
 
 namespace vitrail {
@@ -38,6 +39,8 @@ class Metric {
   virtual Scores result() const = 0;
   // Sentences for the user about the result: an accuracy that is no better than guessing, say.
   virtual std::vector<std::string> notes() const { return {}; }
+  // Material for the report: confusions, calibration, pictures worth a look. Null if the task has none.
+  virtual std::shared_ptr<const EvaluationDetails> details() const { return nullptr; }
 };
 
 class Task {
