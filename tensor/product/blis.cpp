@@ -109,10 +109,16 @@ rntm_t one_thread() {
   return rntm;
 }
 
+// choose_kernels() at the first call: it touches nothing of BLIS but a query of the processor.
+void choose_kernels_once() {
+  static const bool chosen = (choose_kernels(), true);
+  static_cast<void>(chosen);
+}
+
 // Starts BLIS at the first call. Returns one_thread(), made once: reading the global settings takes a lock.
 const rntm_t& initialise() {
   static const rntm_t rntm = [] {
-    choose_kernels();
+    choose_kernels_once();
     detail::reserve_blis_memory(num_threads());
     const detail::InsideOpenMp inside;
     bli_init();
@@ -268,7 +274,7 @@ std::string blas_kernel_name() {
 }
 
 std::string blas_notice() {
-  initialise();
+  choose_kernels_once();  // starting BLIS takes 2 MB, and a model whose products are all ours never needs it
   return notice();
 }
 
