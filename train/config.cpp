@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "tensor/precision.h"
 #include "train/config_fields.h"
+#include "train/optim/muon.h"
 
 namespace vitrail {
 
@@ -32,7 +33,7 @@ void keep(const char* field, double value, Part) { require(field, value, value >
 template <class T>
 void keep(const char*, const T&, Choice) {}
 
-constexpr const char* kOptimizers[] = {"adamw", "adam", "sgd", "lion", "rmsprop"};
+constexpr const char* kOptimizers[] = {"adamw", "adam", "sgd", "lion", "rmsprop", "muon"};
 
 }  // namespace
 
@@ -41,7 +42,7 @@ void validate(const TrainConfig& c) {
   precision_from_name(c.precision);
   const bool known = std::find(std::begin(kOptimizers), std::end(kOptimizers), c.optimizer) != std::end(kOptimizers);
   check(known, ErrorKind::kValue, "train config", "unknown optimizer: it is ", quote(c.optimizer),
-        ". Hint: one of adamw, adam, sgd, lion, rmsprop.");
+        ". Hint: one of adamw, adam, sgd, lion, rmsprop, muon.");
   check(!c.nesterov || c.momentum > 0 || c.optimizer != "sgd", ErrorKind::kValue, "train config",
         "nesterov needs momentum > 0: momentum is 0.");
   validate(make_schedule(c, 1, 1));  // the kind, gamma, power, the order of the milestones
@@ -59,6 +60,9 @@ TrainConfig recipe_for(const DatasetInfo& info) {
 }
 
 std::unique_ptr<Optimizer> make_optimizer(const TrainConfig& c, nn::Module& module) {
+  if (c.optimizer == "muon")
+    return std::make_unique<Muon>(make_muon_groups(module, c.weight_decay),
+                                  MuonOptions{c.momentum, c.nesterov, {c.beta1, c.beta2}});
   std::vector<ParamGroup> groups = make_param_groups(module, c.weight_decay);
   if (c.optimizer == "adamw") return std::make_unique<AdamW>(std::move(groups), AdamOptions{c.beta1, c.beta2});
   if (c.optimizer == "adam") return std::make_unique<Adam>(std::move(groups), AdamOptions{c.beta1, c.beta2});

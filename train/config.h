@@ -21,10 +21,10 @@ struct TrainConfig {
 
   std::string precision = "f32";  // f32, or bf16: operands of products rounded (tensor/precision.h)
 
-  std::string optimizer = "adamw";  // adamw, adam, sgd, lion, rmsprop
+  std::string optimizer = "adamw";  // adamw, adam, sgd, lion, rmsprop, muon (train/optim)
   double lr = 1e-3;
   double weight_decay = 0.05;
-  double beta1 = 0.9, beta2 = 0.999;  // adamw, adam, lion
+  double beta1 = 0.9, beta2 = 0.999;  // adamw, adam, lion, muon's AdamW
   double momentum = 0.9;              // sgd, rmsprop
   bool nesterov = true;               // sgd
 

@@ -27,13 +27,13 @@ void for_each_recipe_field(Config& c, Fn&& fn) {
   fn("seed", c.seed, Count{0, INT64_MAX}, "The run is a function of it", usual);
   fn("precision", c.precision, Choice{}, "f32, or bf16: operands of the products of linear layers and attention in bf16",
      usual);
-  fn("optimizer", c.optimizer, Choice{}, "adamw, adam, sgd, lion, rmsprop", usual);
+  fn("optimizer", c.optimizer, Choice{}, "adamw, adam, sgd, lion, rmsprop, muon", usual);
   fn("lr", c.lr, Amount{}, "Highest learning rate", usual);
   fn("weight_decay", c.weight_decay, Amount{}, "On matrices only", usual);
-  fn("beta1", c.beta1, Fraction{}, "adamw, adam, lion: decay of the mean of the gradients", usual);
-  fn("beta2", c.beta2, Fraction{}, "adamw, adam, lion: decay of the mean of their squares", usual);
-  fn("momentum", c.momentum, Fraction{}, "sgd, rmsprop", usual);
-  fn("nesterov", c.nesterov, Choice{}, "sgd: Nesterov's momentum", usual);
+  fn("beta1", c.beta1, Fraction{}, "adamw, adam, lion, muon: decay of the mean of the gradients", usual);
+  fn("beta2", c.beta2, Fraction{}, "adamw, adam, lion, muon: decay of the mean of their squares", usual);
+  fn("momentum", c.momentum, Fraction{}, "sgd, rmsprop, muon", usual);
+  fn("nesterov", c.nesterov, Choice{}, "sgd, muon: Nesterov's momentum", usual);
   fn("schedule", c.schedule, Choice{}, "constant, linear, cosine, step, multistep, polynomial", usual);
   fn("min_lr", c.min_lr, Amount{}, "Rate at the end of linear, cosine, polynomial", usual);
   fn("warmup", c.warmup, Part{}, "Part of the run in which the rate rises", usual);

@@ -107,34 +107,57 @@ void Optimizer::step(double lr, double grad_scale) {
   ++steps_;
 }
 
+template <class T>
+struct Optimizer::Update {
+  const std::string* path;
+  Tensor value, grad;  // grad is contiguous
+  Slot* slot;
+  Chunk<T> whole;
+  std::atomic<bool> broken = false;
+
+  Update(const std::string& name, const Variable& parameter, Slot& its_slot)
+      : path(&name), value(parameter.value()), grad(contiguous(parameter.grad())), slot(&its_slot) {}
+  Update(Update&& other) noexcept
+      : path(other.path), value(other.value), grad(other.grad), slot(other.slot), whole(other.whole) {}
+};
+
 // All parameters of the group in one pass.
 template <class T>
 void Optimizer::step_group(const ParamGroup& group, std::vector<Slot>& slots, double lr, double grad_scale) {
-  std::vector<Tensor> gradients;  // keeps contiguous copies alive
-  std::vector<Chunk<T>> wholes;
-  std::vector<int64_t> lengths;
-  std::vector<size_t> indices;  // in the group
+  std::vector<Update<T>> updates;
   for (size_t i = 0; i < slots.size(); ++i) {
-    const Variable& parameter = group.parameters[i].second;
+    const auto& [path, parameter] = group.parameters[i];
     if (parameter.dtype() != dtype_of<T>() || !parameter.requires_grad() || !parameter.grad().defined()) continue;
-    Tensor value = parameter.value();
-    gradients.push_back(contiguous(parameter.grad()));
-    Slot& slot = slots[i];
-    ++slot.steps;
-    Chunk<T> whole{value.mutable_data<T>(), gradients.back().data<T>(), {},        value.numel(), slot.steps,
-                   lr * group.lr_scale,     group.weight_decay,         grad_scale};
-    for (size_t k = 0; k < state_names_.size(); ++k) {
-      if (!slot.state[k].defined()) slot.state[k] = zeros_like(value);
-      whole.s[k] = slot.state[k].template mutable_data<T>();
+    Update<T> u(path, parameter, slots[i]);
+    ++slots[i].steps;
+    u.whole = {u.value.template mutable_data<T>(), u.grad.template data<T>(), {},        u.value.numel(), slots[i].steps,
+               lr * group.lr_scale,                group.weight_decay,        grad_scale};
+    for (int k = 0; k < states_of(group); ++k) {
+      Tensor& state = slots[i].state[static_cast<size_t>(k)];
+      if (!state.defined()) state = zeros_like(u.value);
+      u.whole.s[static_cast<size_t>(k)] = state.template mutable_data<T>();
     }
-    wholes.push_back(whole);
-    lengths.push_back(whole.n);
-    indices.push_back(i);
+    updates.push_back(std::move(u));
   }
+  if (as_whole(group)) {
+    update_wholes(updates);
+  } else {
+    update_stretches(updates);
+  }
+  for (const Update<T>& u : updates)
+    check(!u.broken.load(std::memory_order_relaxed), ErrorKind::kNumeric, name(), "weights are not finite at step ", steps_,
+          ": the update of ", *u.path, " gave NaN or infinity (lr is ", lr,
+          "). Hint: lower the learning rate, lengthen the warm-up, or clip the gradient.");
+}
+
+template <class T>
+void Optimizer::update_stretches(std::vector<Update<T>>& updates) const {
+  std::vector<int64_t> lengths;
+  for (const Update<T>& u : updates) lengths.push_back(u.whole.n);
   // The result of an update is looked at while it is still in the cache.
-  std::vector<std::atomic<bool>> broken(wholes.size());
   for_each_stretch(lengths, [&](int64_t i, int64_t begin, int64_t end) {
-    Chunk<T> part = wholes[i];
+    Update<T>& u = updates[static_cast<size_t>(i)];
+    Chunk<T> part = u.whole;
     part.p += begin;
     part.g += begin;
     for (size_t k = 0; k < state_names_.size(); ++k) part.s[k] += begin;
@@ -142,12 +165,29 @@ void Optimizer::step_group(const ParamGroup& group, std::vector<Slot>& slots, do
     update(part);
     bool finite = all_finite(part.p, part.n);
     for (size_t k = 0; k < state_names_.size(); ++k) finite = finite && all_finite(part.s[k], part.n);
-    if (!finite) broken[static_cast<size_t>(i)].store(true, std::memory_order_relaxed);
+    if (!finite) u.broken.store(true, std::memory_order_relaxed);
   });
-  for (size_t i = 0; i < broken.size(); ++i)
-    check(!broken[i].load(std::memory_order_relaxed), ErrorKind::kNumeric, name(), "weights are not finite at step ", steps_,
-          ": the update of ", group.parameters[indices[i]].first, " gave NaN or infinity (lr is ", lr,
-          "). Hint: lower the learning rate, lengthen the warm-up, or clip the gradient.");
+}
+
+// Large parameters one after the other, each by all threads; the small ones side by side, each by one thread.
+template <class T>
+void Optimizer::update_wholes(std::vector<Update<T>>& updates) const {
+  constexpr int64_t kLarge = 512 * 512;
+  const auto run = [&](Update<T>& u) {
+    update_whole({u.value, u.grad, u.slot->state[0], u.whole.lr, u.whole.weight_decay, u.whole.grad_scale});
+    if (!all_finite(u.whole.p, u.whole.n) || !all_finite(u.whole.s[0], u.whole.n)) u.broken = true;
+  };
+  std::vector<Update<T>*> small;
+  for (Update<T>& u : updates) {
+    if (u.whole.n < kLarge) {
+      small.push_back(&u);
+    } else {
+      run(u);
+    }
+  }
+  parallel_for(static_cast<int64_t>(small.size()), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) run(*small[static_cast<size_t>(i)]);
+  });
 }
 
 }  // namespace vitrail

@@ -27,6 +27,7 @@ struct ParamGroup {
   std::vector<std::pair<std::string, Variable>> parameters;  // dotted path and handle; a handle shares the module's value
   double lr_scale = 1;
   double weight_decay = 0;
+  bool orthogonal = false;  // matrices whose update Muon makes orthogonal (train/optim/muon.h); other optimisers ignore it
 };
 
 // Two groups: "decay" with `weight_decay`, and "no decay" for what shrinking would only harm: all 1-D parameters (biases and
@@ -86,6 +87,15 @@ class Optimizer {
   virtual void update(const Chunk<float>& c) const = 0;
   virtual void update(const Chunk<double>& c) const = 0;
 
+  // A parameter as a whole, for a rule that does not work element by element. The gradient is to be multiplied by grad_scale.
+  struct Whole {
+    Tensor value, grad, state;  // state: the first one
+    double lr, weight_decay, grad_scale;
+  };
+  // The groups whose parameters are updated by update_whole(), several at once in different threads; they keep one state.
+  virtual bool as_whole(const ParamGroup&) const { return false; }
+  virtual void update_whole(const Whole&) const {}
+
  private:
   struct Slot {
     std::array<Tensor, kMaxStates> state;  // undefined until the parameter's first update
@@ -93,9 +103,21 @@ class Optimizer {
   };
   void check_parameter(const std::string& path, const Variable& parameter, const Slot& slot) const;
   void check_parameters() const;
+  int states_of(const ParamGroup& group) const { return as_whole(group) ? 1 : static_cast<int>(state_names_.size()); }
+  template <class T>
+  struct Update;  // one parameter of a group, ready to be stepped
   template <class T>
   void step_group(const ParamGroup& group, std::vector<Slot>& slots, double lr, double grad_scale);
-  std::pair<Slot*, const Variable*> find(const std::string& path);
+  template <class T>
+  void update_stretches(std::vector<Update<T>>& updates) const;
+  template <class T>
+  void update_wholes(std::vector<Update<T>>& updates) const;
+  struct Place {
+    Slot* slot = nullptr;
+    const Variable* parameter = nullptr;
+    size_t states = 0;
+  };
+  Place find(const std::string& path);
 
   std::vector<ParamGroup> groups_;
   std::vector<std::vector<Slot>> slots_;  // [group][parameter]

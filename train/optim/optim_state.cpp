@@ -22,22 +22,24 @@ nn::StateDict Optimizer::state() const {
       if (slot.steps == 0) continue;
       const std::string& path = groups_[i].parameters[j].first;
       result.emplace_back(kStepPrefix + path, count(slot.steps));
-      for (size_t k = 0; k < state_names_.size(); ++k) result.emplace_back(state_names_[k] + "." + path, slot.state[k]);
+      for (size_t k = 0; k < static_cast<size_t>(states_of(groups_[i])); ++k) result.emplace_back(state_names_[k] + "." + path, slot.state[k]);
     }
   }
   return result;
 }
 
-std::pair<Optimizer::Slot*, const Variable*> Optimizer::find(const std::string& path) {
+Optimizer::Place Optimizer::find(const std::string& path) {
   for (size_t i = 0; i < groups_.size(); ++i)
     for (size_t j = 0; j < groups_[i].parameters.size(); ++j)
-      if (groups_[i].parameters[j].first == path) return {&slots_[i][j], &groups_[i].parameters[j].second};
-  return {nullptr, nullptr};
+      if (groups_[i].parameters[j].first == path)
+        return {&slots_[i][j], &groups_[i].parameters[j].second, static_cast<size_t>(states_of(groups_[i]))};
+  return {};
 }
 
 void Optimizer::load_state(const nn::StateDict& state) {
   int64_t steps = -1;
   std::map<Slot*, Slot> loaded;
+  std::map<Slot*, size_t> expected;  // states of each
   std::vector<std::string> problems;
   for (const auto& [key, tensor] : state) {
     const size_t dot = key.find('.');
@@ -46,16 +48,17 @@ void Optimizer::load_state(const nn::StateDict& state) {
       steps = static_cast<int64_t>(tensor.item());
       continue;
     }
-    const auto [slot, parameter] = find(path);
+    const auto [slot, parameter, states] = find(path);
     size_t k = 0;
-    while (k < state_names_.size() && state_names_[k] != kind) ++k;
+    while (k < states && state_names_[k] != kind) ++k;
     const bool is_step = kind == "step";
-    if (!slot || (!is_step && k == state_names_.size())) {
+    if (!slot || (!is_step && k == states)) {
       problems.push_back(cat("unknown: ", key));
     } else if (is_step ? tensor.dtype() != Dtype::i64 || tensor.numel() != 1
                        : tensor.dtype() != parameter->dtype() || tensor.shape() != parameter->shape()) {
       problems.push_back(cat("differs: ", key, " is ", name_of(tensor.dtype()), " ", tensor.shape()));
     } else if (is_step) {
+      expected[slot] = states;
       loaded[slot].steps = static_cast<int64_t>(tensor.item());
     } else {
       loaded[slot].state[k] = clone(tensor);
@@ -64,7 +67,7 @@ void Optimizer::load_state(const nn::StateDict& state) {
   if (steps < 0) problems.push_back("missing: step");
   for (const auto& [slot, values] : loaded) {
     bool whole = values.steps > 0;
-    for (size_t k = 0; k < state_names_.size(); ++k) whole = whole && values.state[k].defined();
+    for (size_t k = 0; k < expected[slot]; ++k) whole = whole && values.state[k].defined();
     if (!whole) problems.push_back(cat("a parameter has only a part of its state"));
   }
   check(problems.empty(), ErrorKind::kValue, "optimizer", "state does not fit this ", name(), ": ", listed(problems, 3, 100),

@@ -14,7 +14,7 @@ using testing::TinyModule;
 
 namespace {
 
-constexpr const char* kOptimizers[] = {"adamw", "adam", "sgd", "lion", "rmsprop"};
+constexpr const char* kOptimizers[] = {"adamw", "adam", "sgd", "lion", "rmsprop", "muon"};
 
 std::unique_ptr<Optimizer> optimizer_of(const std::string& name, nn::Module& module) {
   TrainConfig config;
