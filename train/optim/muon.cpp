@@ -74,7 +74,9 @@ std::vector<ParamGroup> make_muon_groups(nn::Module& module, double weight_decay
   ParamGroup hidden{"hidden matrices, orthogonal", {}, 1, weight_decay, true}, rest{"decay", {}, 1, weight_decay};
   bool first = true;
   for (const auto& entry : groups.front().parameters) {
-    const bool is_hidden = !first && !is_head(entry.first) && entry.second.dim() >= 2;
+    const Shape& shape = entry.second.shape();
+    const bool is_matrix = shape.size() >= 2 && shape[0] > 1 && entry.second.numel() > shape[0];
+    const bool is_hidden = !first && !is_head(entry.first) && is_matrix;
     (is_hidden ? hidden : rest).parameters.push_back(entry);
     first = false;
   }

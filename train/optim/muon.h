@@ -36,7 +36,7 @@ class Muon final : public Optimizer {
 };
 
 // make_param_groups(), with the hidden matrices in an orthogonal group of their own: all parameters of rank 2 or more that decay,
-// but the first (the patch embedding, or the first convolution of a tokenizer) and the heads.
+// but the first (the patch embedding, or the first convolution of a tokenizer), the heads, and single rows or columns.
 std::vector<ParamGroup> make_muon_groups(nn::Module& module, double weight_decay);
 
 }  // namespace vitrail
