@@ -19,6 +19,7 @@
 #include "tensor/machine/parallel.h"
 #include "train/interrupt.h"
 #include "train/memory.h"
+#include "train/preflight.h"
 #include "train/progress.h"
 #include "train/run_folder.h"
 #include "train/task/classification.h"
@@ -62,6 +63,13 @@ std::string run_json(const TrainJob& job) {
   json.begin_object().field("started", started).field("host", host).field("process", static_cast<int64_t>(getpid()));
   json.field("threads", static_cast<int64_t>(num_threads())).field("data", job.data).field("model", job.model);
   return json.key("config").raw(to_json(job.config)).end_object().text();
+}
+
+// What is known to fail with these settings, on standard error: a warning, not a refusal.
+void print_preflight(const TrainJob& job, const models::ModelConfig& model) {
+  if (job.quiet) return;
+  for (const std::string& note : preflight(job.config, model, job.train->size()))
+    std::fprintf(stderr, "warning: %s\n", note.c_str());
 }
 
 // Bytes at the peak of one training step with this many images.
@@ -110,6 +118,7 @@ int run_training(const TrainJob& job) {
     std::fprintf(stderr, "%s: %lld parameters, %lld training and %lld test images\n", escaped(job.data, kMaxPath).c_str(),
                  static_cast<long long>(model->num_parameters()), static_cast<long long>(job.train->size()),
                  static_cast<long long>(job.test->size()));
+  print_preflight(job, model_config(job.model, job.train->info()));
   const double linear = job.baseline ? linear_baseline(job) : 0;
   const InterruptScope interrupts;
   const TrainResult result = Trainer(task, job.train, job.test, job.config, callbacks).run();
@@ -142,6 +151,7 @@ double linear_baseline(const TrainJob& job) {
 
 int print_estimates(const TrainJob& job) {
   const auto model = build(job);
+  print_preflight(job, model_config(job.model, job.train->info()));
   const Preprocessing preprocessing = preprocessing_for(*model, job.train->info());
   const nn::Summary summary = nn::summarize(*model, model->input_shape());
   // Batch norm cannot train on one value a channel.

@@ -118,6 +118,13 @@ TEST_CASE("info counts the parameters of a preset") {
   CHECK(run("info glyphs").says("20 classes"));
 }
 
+TEST_CASE("settings that are known to fail are named before the first step") {
+  const std::string command = "train --data glyphs --dry-run --lr 0.1" + std::string(kQuick);
+  const Outcome outcome = run(command);
+  CHECK(outcome.code == 0);
+  CHECK_MESSAGE(outcome.text.find("warning: a learning rate of 0.1 is known to fail with adamw") != std::string::npos, outcome.text);
+}
+
 TEST_CASE("a dry run prints numbers and writes nothing") {
   const Outcome outcome = run("train --data glyphs --dry-run --out " + scratch() + "/dry" + kQuick);
   CHECK(outcome.code == 0);
