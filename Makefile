@@ -49,7 +49,7 @@ BLIS_LIB  = $(or $(firstword $(wildcard $(foreach d,$(shell $(CXX) -print-multia
               /usr/lib/$(d)/blis-openmp/libblis.a) /usr/local/lib/libblis.a)),-l:libblis.a)
 # libgomp statically: it reads how threads wait before anything else runs (tensor/machine/waiting.h).
 GOMP_LIB := $(if $(GCC),$(filter /%,$(shell $(CXX) -print-file-name=libgomp.a)))
-LIBS       = $(BLIS_LIB) -ljpeg -lpng -lz $(GOMP_LIB) -lpthread -ldl -lm $(LDFLAGS)
+LIBS       = $(BLIS_LIB) -ljpeg -lpng -lwebp -lz $(GOMP_LIB) -lpthread -ldl -lm $(LDFLAGS)
 LINK_FLAGS = $(if $(GOMP_LIB),$(filter-out -fopenmp,$(FLAGS)),$(FLAGS))
 
 # ---- precompiled headers ----------------------------------------------------------------------------------------------
@@ -95,7 +95,7 @@ $(LIGHT_SRC:%.cpp=$(BUILD)/%.o): $(BUILD)/%.o: %.cpp $(call precompiled,light) |
 	@$(CXX) $(LIGHT_FLAGS) $(call include,light) -c $< -o $@
 
 # Bytes cut from floats, equal to Pillow's: no fused multiply-add.
-$(addprefix $(BUILD)/data/augment/,geometry.o warp.o pixel_ops.o blur.o): private FLAGS += -ffp-contract=off
+$(addprefix $(BUILD)/data/,image/resample_weights.o augment/geometry.o augment/warp.o augment/pixel_ops.o augment/blur.o): private FLAGS += -ffp-contract=off
 
 # The innermost loops of the matrix products are built once for each instruction set, whatever ARCH is; the fastest that the
 # processor has is chosen at run time (tensor/product/micro_kernel.h). A compiler that does not know a set leaves it out.
@@ -302,7 +302,7 @@ install: $(BUILD)/vitrail
 	sed -e 's|@ARCH@|$(ARCH)|' -e 's|@CMAKE_LIBS@|$(subst $() ,;,$(INSTALLED_LIBS))|' tools/vitrail-config.cmake.in > "$(DESTDIR)$(PREFIX)/lib/cmake/vitrail/vitrail-config.cmake"
 	printf '%s\n' bin/vitrail lib/$(notdir $(LIB)) lib/pkgconfig/vitrail.pc lib/cmake/vitrail/vitrail-config.cmake $(HEADERS:%=include/vitrail/%) lib/vitrail/installed > "$(DESTDIR)$(PREFIX)/lib/vitrail/installed"
 HEADERS        = $(sort $(foreach d,$(LIB_DIRS),$(wildcard $(d)/*.h $(d)/*/*.h)))
-INSTALLED_LIBS = $(strip $(BLIS_LIB) -ljpeg -lpng -lz -lpthread -ldl -lm)
+INSTALLED_LIBS = $(strip $(BLIS_LIB) -ljpeg -lpng -lwebp -lz -lpthread -ldl -lm)
 
 uninstall:
 	cd "$(DESTDIR)$(PREFIX)" && while read -r file; do rm -f "$$file"; done < lib/vitrail/installed

@@ -101,24 +101,23 @@ Report about_image(const std::string& path) {
 // By content, never by name.
 Report about_file(const std::string& path) {
   const InputFile file(path);
-  uint8_t head[9] = {};
-  const int64_t length = std::min<int64_t>(file.size(), 9);
+  uint8_t head[18] = {};
+  const int64_t length = std::min<int64_t>(file.size(), sizeof head);
   file.read_at(0, head, length);
-  if (length == 9 && head[8] == '{' && head[7] == 0) return about_safetensors(path);
+  if (length >= 9 && head[8] == '{' && head[7] == 0) return about_safetensors(path);
   if (length >= 4 && head[0] == 0 && head[1] == 0) return about_idx(source_of(file));
   if (length >= 1 && head[0] == '{') {
     const models::ModelConfig config = models::config_from_json(read_text_file(path), path);
     return about_config(config, "model configuration");
   }
-  const bool png = head[0] == 0x89 && head[1] == 'P', netpbm = head[0] == 'P' && head[1] >= '1' && head[1] <= '6';
-  if (png || netpbm) return about_image(path);
+  if (is_image({head, static_cast<size_t>(length)})) return about_image(path);
   if (head[0] == 0x1f && head[1] == 0x8b) {
     const ByteSource source = source_of(file);
     uint8_t magic[2] = {};
     if (UnpackedStream(source).read(magic, 2) == 2 && magic[0] == 0 && magic[1] == 0) return about_idx(source);
   }
   fail(ErrorKind::kData, "info", escaped_path(path), ": not a kind of file that vitrail knows (", file.size(),
-       " bytes). Hint: safetensors, IDX, PNG, PGM, PPM, a folder that train wrote, or config.json.");
+       " bytes). Hint: safetensors, IDX, PNG, JPEG, WebP, BMP, PGM, PPM, a folder that train wrote, or config.json.");
 }
 
 Report about(const std::string& what) {

@@ -3,66 +3,52 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/file.h"
-#include "base/json.h"
-#include "base/json_writer.h"
-#include "data/image/image.h"
 #include "data/transforms.h"
 #include "tensor/view.h"
 
 namespace vitrail {
 namespace {
 
-template <class Enum>
-struct Name {
-  Enum value;
-  const char* text;
+constexpr int64_t kMostSide = 65536;
+
+int64_t crop_start(int64_t size, int64_t crop, CropOffset rule) {
+  const int64_t rest = size - crop;
+  switch (rule) {
+    case CropOffset::kFloor: return rest >= 0 ? rest / 2 : -((1 - rest) / 2);
+    case CropOffset::kHalfEven: return rest >= 0 ? rest / 2 + (rest % 4 == 3) : rest / 2;  // 3.5 to 4, 2.5 to 2
+    case CropOffset::kTowardZero: break;
+  }
+  return rest / 2;
+}
+
+// u8 [C, H, W], every plane of one value.
+Tensor ground(const Preprocessing& p) {
+  Tensor image = zeros({p.channels, p.height, p.width}, Dtype::u8);
+  const int64_t plane = p.height * p.width;
+  for (size_t c = 0; c < p.padding.size(); ++c)
+    std::fill_n(image.mutable_data<uint8_t>() + static_cast<int64_t>(c) * plane, plane, static_cast<uint8_t>(p.padding[c]));
+  return image;
+}
+
+// What the crop shows of one axis: [first, first + count) of the resized picture, put at `at` of the crop.
+struct Visible {
+  int64_t first, count, at;
 };
-constexpr Name<ResizeMode> kResizeNames[] = {{ResizeMode::kSquash, "squash"}, {ResizeMode::kCrop, "crop"}};
-constexpr Name<Interpolation> kInterpolationNames[] = {
-    {Interpolation::kNearest, "nearest"}, {Interpolation::kBilinear, "bilinear"}, {Interpolation::kBicubic, "bicubic"}};
 
-template <class Enum, size_t N>
-std::string text_of(const Name<Enum> (&names)[N], Enum value) {
-  for (const auto& n : names) {
-    if (n.value == value) return n.text;
-  }
-  fail(ErrorKind::kValue, "preprocessing", "unknown option ", static_cast<int>(value));
+Visible visible(int64_t size, int64_t start, int64_t crop) {
+  const int64_t first = std::max<int64_t>(start, 0);
+  return {first, std::min(size, start + crop) - first, first - start};
 }
 
-// Missing: `otherwise`.
-template <class Enum, size_t N>
-Enum value_of(const Name<Enum> (&names)[N], const char* key, JsonObject& object, Enum otherwise) {
-  if (!object.has(key)) return otherwise;
-  const std::string text = object.text(key);
-  std::string known;
-  for (const auto& n : names) {
-    if (text == n.text) return n.value;
-    known += cat(known.empty() ? "" : ", ", n.text);
-  }
-  object.refuse(key, cat("must be one of ", known, ": it is ", escaped(text)));
-}
-
-// f32 [C, H, W] of bytes resized as PIL does: with a filter widened by the down-scaling factor.
-Tensor resized(const Tensor& x, int64_t height, int64_t width, Interpolation mode) {
-  if (x.size(1) == height && x.size(2) == width) return x;
-  return resize(x, height, width, {.mode = mode, .align_corners = false, .antialias = mode != Interpolation::kNearest});
-}
-
+// u8 [channels, height, width].
 Tensor fitted(const Tensor& x, const Preprocessing& p) {
-  if (p.resize == ResizeMode::kSquash) return resized(x, p.height, p.width, p.interpolation);
-  const double h = static_cast<double>(x.size(1)), w = static_cast<double>(x.size(2));
-  const double scale = std::max(std::floor(p.height / p.crop_fraction) / h, std::floor(p.width / p.crop_fraction) / w);
-  // The factor was made so that one side comes out exact; the small addition keeps rounding from losing a pixel of it.
-  const auto side = [&](double from, int64_t least) { return std::max(least, static_cast<int64_t>(from * scale + 1e-6)); };
-  const int64_t new_h = side(h, p.height), new_w = side(w, p.width);
-  check(new_h <= 65536 && new_w <= 65536, ErrorKind::kValue, "preprocess", "image ", x.shape(),
-        " is too elongated to be cropped: resized it would be ", new_h, " x ", new_w);
-  const Tensor y = resized(x, new_h, new_w, p.interpolation);
-  // torchvision's centre: half of the rest, rounded half to even.
-  const auto top = static_cast<int64_t>(std::nearbyint((new_h - p.height) / 2.0));
-  const auto left = static_cast<int64_t>(std::nearbyint((new_w - p.width) / 2.0));
-  return slice(slice(y, 1, top, top + p.height), 2, left, left + p.width);
+  const PictureGeometry g = picture_geometry(p, x.size(1), x.size(2));
+  const Visible v = visible(g.height, g.top, p.height), h = visible(g.width, g.left, p.width);
+  const Tensor y = resample(x, g.height, g.width, p.interpolation, {v.first, h.first, v.count, h.count}, p.pass_order);
+  if (v.count == p.height && h.count == p.width) return y;
+  Tensor padded = ground(p);
+  copy_(slice(slice(padded, 1, v.at, v.at + v.count), 2, h.at, h.at + h.count), y);
+  return padded;
 }
 
 }  // namespace
@@ -71,60 +57,69 @@ void Preprocessing::validate() const {
   const auto in_range = [](const char* key, bool rule, const char* range, double value) {
     check(rule, ErrorKind::kValue, "preprocessing", key, " must be ", range, ": it is ", value);
   };
-  in_range("height", height >= 1 && height <= 65536, "in [1, 65536]", static_cast<double>(height));
-  in_range("width", width >= 1 && width <= 65536, "in [1, 65536]", static_cast<double>(width));
+  const auto side = [&](const char* key, int64_t value, int64_t least) {
+    in_range(key, value >= least && value <= kMostSide, least == 0 ? "in [0, 65536]" : "in [1, 65536]",
+             static_cast<double>(value));
+  };
+  side("height", height, 1);
+  side("width", width, 1);
+  side("resize_height", resize_height, 0);
+  side("resize_width", resize_width, 0);
+  check((resize_height == 0) == (resize_width == 0), ErrorKind::kValue, "preprocessing",
+        "resize_height and resize_width must both be given or both be 0: they are ", resize_height, " and ", resize_width);
+  const int64_t h = resize_height ? resize_height : height, w = resize_width ? resize_width : width;
+  check(resize != ResizeMode::kShortSide || h == w, ErrorKind::kValue, "preprocessing",
+        "resize short_side needs one size for both sides: it is ", h, " x ", w, ". Hint: use cover.");
   in_range("channels", channels == 1 || channels == 3, "1 or 3", static_cast<double>(channels));
-  in_range("crop_fraction", crop_fraction > 0 && crop_fraction <= 1, "in (0, 1]", crop_fraction);
+  in_range("rescale", std::isfinite(rescale) && rescale > 0, "positive", rescale);
   check(static_cast<int64_t>(mean.size()) == channels && mean.size() == std.size(), ErrorKind::kValue, "preprocessing",
         "mean and std must have one value per channel: they have ", mean.size(), " and ", std.size(), " for ", channels);
   for (double m : mean) in_range("mean", std::isfinite(m), "finite", m);
   for (double s : std) in_range("std", std::isfinite(s) && s > 0, "positive", s);
-}
-
-std::string preprocessing_to_json(const Preprocessing& p) {
-  JsonWriter json(2);
-  json.begin_object().field("height", p.height).field("width", p.width).field("channels", p.channels);
-  json.field("mean", p.mean).field("std", p.std).field("resize", text_of(kResizeNames, p.resize));
-  json.field("crop_fraction", p.crop_fraction).field("interpolation", text_of(kInterpolationNames, p.interpolation));
-  return json.end_object().text();
-}
-
-Preprocessing preprocessing_from_json(const std::string& json) {
-  constexpr double kMost = 1e300;
-  const JsonDocument document(json, "preprocessing", ErrorKind::kValue);
-  JsonObject object(document.root(), "preprocessing");
-  Preprocessing p;
-  p.height = object.integer("height", 1, 65536);
-  p.width = object.integer("width", 1, 65536);
-  p.channels = object.integer("channels", 1, 65536);
-  p.mean = object.numbers("mean", -kMost, kMost);
-  p.std = object.numbers("std", -kMost, kMost);
-  p.resize = value_of(kResizeNames, "resize", object, p.resize);
-  p.crop_fraction = object.number_or("crop_fraction", -kMost, kMost, p.crop_fraction);
-  p.interpolation = value_of(kInterpolationNames, "interpolation", object, p.interpolation);
-  object.finish();
-  p.validate();
-  return p;
+  check(padding.empty() || static_cast<int64_t>(padding.size()) == channels, ErrorKind::kValue, "preprocessing",
+        "padding must have one value per channel or none: it has ", padding.size(), " for ", channels);
+  for (int64_t v : padding) in_range("padding", v >= 0 && v <= 255, "in [0, 255]", static_cast<double>(v));
 }
 
 Preprocessing preprocessing_for(const DatasetInfo& info) {
   return {.height = info.height, .width = info.width, .channels = info.channels, .mean = info.mean, .std = info.std};
 }
 
-Tensor preprocess(const Tensor& image, const Preprocessing& p) {
-  const Tensor x = convert_channels(image, p.channels);
-  if (x.size(1) == p.height && x.size(2) == p.width && p.crop_fraction == 1) return normalize(x, p.mean, p.std);
-  check(x.numel() > 0, ErrorKind::kShape, "preprocess", "the image is empty: it is ", image.shape());
-  Tensor y = contiguous(fitted(to(x, Dtype::f32), p));
-  float* out = y.mutable_data<float>();
-  const int64_t plane = p.height * p.width;
-  for (int64_t c = 0; c < p.channels; ++c) {
-    const auto scale = static_cast<float>(1 / (255 * p.std[c])), shift = static_cast<float>(-p.mean[c] / p.std[c]);
-    for (int64_t i = c * plane; i < (c + 1) * plane; ++i) {
-      out[i] = std::clamp(out[i], 0.0f, 255.0f) * scale + shift;  // bicubic overshoots; bytes, as PIL keeps, cannot
-    }
+PictureGeometry picture_geometry(const Preprocessing& p, int64_t h, int64_t w) {
+  check(h >= 1 && w >= 1, ErrorKind::kShape, "preprocess", "the image is empty: it is ", h, " x ", w);
+  const int64_t to_h = p.resize_height ? p.resize_height : p.height, to_w = p.resize_width ? p.resize_width : p.width;
+  PictureGeometry g{h, w};
+  if (p.resize == ResizeMode::kSquash) g.height = to_h, g.width = to_w;
+  if (p.resize == ResizeMode::kShortSide) {
+    const int64_t least = std::min(h, w);
+    g.height = h * to_h / least, g.width = w * to_h / least;  // integers: the short side is exact
   }
-  return y;
+  if (p.resize == ResizeMode::kCover || p.resize == ResizeMode::kContain) {
+    const double across = static_cast<double>(w) / static_cast<double>(to_w),
+                 down = static_cast<double>(h) / static_cast<double>(to_h);
+    const double ratio = p.resize == ResizeMode::kCover ? std::min(across, down) : std::max(across, down);
+    const auto side = [&](int64_t from) {  // nearbyint rounds half to even
+      return std::max<int64_t>(1, std::llround(std::nearbyint(static_cast<double>(from) / ratio)));
+    };
+    g.height = side(h), g.width = side(w);
+  }
+  check(std::max(g.height, g.width) <= int64_t{1} << 31, ErrorKind::kValue, "preprocess", "image ", h, " x ", w,
+        " is too elongated: resized it would be ", g.height, " x ", g.width);
+  g.top = crop_start(g.height, p.height, p.crop_offset);
+  g.left = crop_start(g.width, p.width, p.crop_offset);
+  return g;
+}
+
+DecodeOptions decode_options(const Preprocessing& p) {
+  DecodeOptions options{.alpha = p.alpha, .apply_orientation = p.apply_orientation};
+  // Two pixels for each of the resized picture: the filter that follows then hides most of the difference.
+  if (p.scaled_decoding)
+    options.min_side = 2 * std::max(p.resize_height ? p.resize_height : p.height, p.resize_width ? p.resize_width : p.width);
+  return options;
+}
+
+Tensor preprocess(const Tensor& image, const Preprocessing& p) {
+  return normalize(fitted(convert_channels(image, p.channels), p), p.mean, p.std, p.rescale);
 }
 
 }  // namespace vitrail

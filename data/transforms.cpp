@@ -16,7 +16,7 @@ void check_image(const Tensor& image, const char* op) {
 
 }  // namespace
 
-Tensor normalize(const Tensor& image, const std::vector<double>& mean, const std::vector<double>& std) {
+Tensor normalize(const Tensor& image, const std::vector<double>& mean, const std::vector<double>& std, double rescale) {
   check_image(image, "normalize");
   const int64_t channels = image.size(0), plane = image.size(1) * image.size(2);
   check(static_cast<int64_t>(mean.size()) == channels && mean.size() == std.size(), ErrorKind::kShape, "normalize",
@@ -25,7 +25,9 @@ Tensor normalize(const Tensor& image, const std::vector<double>& mean, const std
   Tensor result = empty(image.shape(), Dtype::f32, "normalize");
   for (int64_t c = 0; c < channels; ++c) {
     std::array<float, 256> table;  // a byte has 256 values: one look-up instead of a division
-    for (int v = 0; v < 256; ++v) table[v] = static_cast<float>((v / 255.0 - mean[c]) / std[c]);
+    // v / 255 and v * (1 / 255) round differently; the world divides.
+    const auto value = [&](int v) { return rescale == 1.0 / 255 ? v / 255.0 : v * rescale; };
+    for (int v = 0; v < 256; ++v) table[v] = static_cast<float>((value(v) - mean[c]) / std[c]);
     const uint8_t* in = pixels.data<uint8_t>() + c * plane;
     float* out = result.mutable_data<float>() + c * plane;
     for (int64_t i = 0; i < plane; ++i) out[i] = table[in[i]];

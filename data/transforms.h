@@ -11,8 +11,9 @@
 
 namespace vitrail {
 
-// (x / 255 - mean[c]) / std[c] for u8 [C, H, W] -> f32 [C, H, W]. Error(kShape) unless mean and std have C values.
-Tensor normalize(const Tensor& image, const std::vector<double>& mean, const std::vector<double>& std);
+// (rescale x - mean[c]) / std[c] for u8 [C, H, W] -> f32 [C, H, W]. Error(kShape) unless mean and std have C values.
+Tensor normalize(const Tensor& image, const std::vector<double>& mean, const std::vector<double>& std,
+                 double rescale = 1.0 / 255);
 
 // Pads `padding` pixels of value 0 on each side and cuts out the old size at a random place. u8 [C, H, W].
 Tensor random_crop(const Tensor& image, int64_t padding, const Rng& rng);

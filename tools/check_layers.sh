@@ -59,6 +59,7 @@ room '(blis|cblas)\.h' 'tensor/product/blis\.cpp'
 room 'mpi\.h' 'comm/mpi\.cpp'
 room 'jpeglib\.h' 'data/image/jpeg\.cpp'
 room 'png\.h' 'data/image/png\.cpp'
+room 'webp/' 'data/image/webp\.cpp'
 room 'zlib\.h' 'base/gzip\.cpp'
 room 'CLI/' '(cli/command\.cpp|bench/conv2d\.cpp)'
 # JSON of files goes through base/json.h; the header of a safetensors file is read without building a tree.

@@ -19,7 +19,7 @@ if [ -n "$needed" ]; then
   exit 1
 fi
 
-packages="libblis-openmp-dev nlohmann-json3-dev doctest-dev libjpeg62-turbo-dev libpng-dev zlib1g-dev libcli11-dev"
+packages="libblis-openmp-dev nlohmann-json3-dev doctest-dev libjpeg62-turbo-dev libpng-dev libwebp-dev zlib1g-dev libcli11-dev"
 
 have_header() { [ -e "/usr/include/$1" ] || [ -e "/usr/local/include/$1" ] || ls /usr/include/*-linux-gnu/"$1" >/dev/null 2>&1; }
 missing=""
@@ -29,6 +29,7 @@ need nlohmann-json3-dev nlohmann/json.hpp
 need doctest-dev doctest/doctest.h
 need libjpeg62-turbo-dev jpeglib.h
 need libpng-dev png.h
+need libwebp-dev webp/decode.h
 need zlib1g-dev zlib.h
 need libcli11-dev CLI/CLI.hpp
 [ -z "$missing" ] && exit 0

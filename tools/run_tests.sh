@@ -27,6 +27,12 @@ if [ -z "${VITRAIL_VIT_FIXTURES:-}" ] && [ -d "$shared/vit-fixtures" ]; then
   export VITRAIL_VIT_FIXTURES="$shared/vit-fixtures"
 fi
 
+if [ -z "${VITRAIL_IMAGES:-}" ] && [ -f "$shared/image-conformance.tar" ]; then
+  mkdir -p build/data && tar -xf "$shared/image-conformance.tar" -C build/data && export VITRAIL_IMAGES=build/data/images
+fi
+if [ -z "${VITRAIL_CHECKPOINTS:-}" ] && [ -d ../shared/checkpoints ]; then
+  export VITRAIL_CHECKPOINTS=../shared/checkpoints
+fi
 if [ -z "${VITRAIL_CASES:-}" ] && [ -d ../shared/cases ]; then
   export VITRAIL_CASES=../shared/cases
 fi

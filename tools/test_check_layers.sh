@@ -48,6 +48,7 @@ expect 'belongs to tensor/product/blis\.cpp' tensor/ops/matmul.cpp '#include <bl
 expect 'belongs to comm/mpi\.cpp' train/trainer.cpp '#include <mpi.h>'
 expect 'belongs to data/image/png\.cpp' data/loader.cpp '#include <png.h>'
 expect 'belongs to data/image/jpeg\.cpp' data/loader.cpp '#include <jpeglib.h>'
+expect 'belongs to data/image/webp\.cpp' data/loader.cpp '#include <webp/decode.h>'
 expect 'belongs to base/gzip\.cpp' data/loader.cpp '#include <zlib.h>'
 expect 'belongs to (cli/command\.cpp' cli/train.cpp '#include <CLI/CLI.hpp>'
 expect 'belongs to (base/json\.' models/presets.cpp '#include <nlohmann/json.hpp>'

@@ -31,17 +31,17 @@ Visible look_at(const uint8_t* pixel, int64_t pixels, int64_t channels) {
 
 }  // namespace
 
-Tensor flattened(const Tensor& interleaved, std::string* note) {
+Tensor flattened(const Tensor& interleaved, AlphaRule rule, std::string* note) {
   const int64_t height = interleaved.size(0), width = interleaved.size(1), channels = interleaved.size(2);
   const bool has_alpha = channels == 2 || channels == 4;
   if (!has_alpha) return contiguous(permute(interleaved, {2, 0, 1}));
   const int64_t colours = channels - 1, pixels = height * width;
   const uint8_t* in = interleaved.data<uint8_t>();
   const Visible v = look_at(in, pixels, channels);
-  const int ground = v.any && v.all_light ? 0 : 255;
-  if (!v.any) {
-    *note = "every pixel is transparent: there is nothing to see";
-  } else if (!v.all_opaque && v.one_colour) {
+  const int ground = rule == AlphaRule::kCanvas && v.any && v.all_light ? 0 : 255;
+  if (!v.any) *note = "every pixel is transparent: there is nothing to see";
+  if (rule == AlphaRule::kDrop) return contiguous(permute(slice(interleaved, 2, 0, colours), {2, 0, 1}));
+  if (v.any && !v.all_opaque && v.one_colour) {
     *note = std::string("one colour on a transparent ground: laid on ") + (ground == 0 ? "black" : "white") +
             ". Hint: a model that was trained on the opposite needs it inverted.";
   }

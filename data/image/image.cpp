@@ -17,13 +17,20 @@ bool begins_with(std::span<const uint8_t> bytes, const char* text, size_t at = 0
 
 // What a file of a format that is not decoded is; empty if that is not known either.
 const char* foreign_format(std::span<const uint8_t> bytes) {
-  if (begins_with(bytes, "\xff\xd8\xff")) return "JPEG";
   if (begins_with(bytes, "GIF8")) return "GIF";
-  if (begins_with(bytes, "BM")) return "BMP";
-  if (begins_with(bytes, "RIFF") && begins_with(bytes, "WEBP", 8)) return "WebP";
   if (begins_with(bytes, "II*") || begins_with(bytes, "MM")) return "TIFF";
+  if (begins_with(bytes, "ftypavif", 4) || begins_with(bytes, "ftypavis", 4)) return "AVIF";
+  if (begins_with(bytes, "ftyphei", 4) || begins_with(bytes, "ftypmif1", 4)) return "HEIC";
+  if (begins_with(bytes, "\xff\x0a") || begins_with(bytes, "JXL ", 4)) return "JPEG XL";
   return "";
 }
+
+struct Format {
+  bool (*is)(std::span<const uint8_t> head);
+  Tensor (*decode)(std::span<const uint8_t> bytes, const std::string& file, const DecodeOptions& options, std::string* note);
+};
+constexpr Format kFormats[] = {
+    {is_png, decode_png}, {is_jpeg, decode_jpeg}, {is_webp, decode_webp}, {is_bmp, decode_bmp}, {is_netpbm, decode_netpbm}};
 
 void check_planes(const Tensor& image, const char* op) {
   check(image.defined() && image.dtype() == Dtype::u8 && image.dim() == 3, ErrorKind::kShape, op,
@@ -40,22 +47,27 @@ void check_image_size(int64_t width, int64_t height, const std::string& file, co
         ", the limit is ", limits.max_pixels);
 }
 
-Tensor decode_image(std::span<const uint8_t> bytes, const std::string& name, const ImageLimits& limits, std::string* note) {
+bool is_image(std::span<const uint8_t> head) {
+  return std::any_of(std::begin(kFormats), std::end(kFormats), [&](const Format& format) { return format.is(head); });
+}
+
+Tensor decode_image(std::span<const uint8_t> bytes, const std::string& name, const DecodeOptions& options, std::string* note) {
   std::string unread;
   note = note ? note : &unread;
   note->clear();
   const std::string file = escaped_path(name);
   check(!bytes.empty(), ErrorKind::kData, "image", file, ": the file is empty");
-  if (is_png(bytes)) return decode_png(bytes, file, limits, note);
-  if (is_netpbm(bytes)) return decode_netpbm(bytes, file, limits);
+  for (const Format& format : kFormats) {
+    if (format.is(bytes)) return format.decode(bytes, file, options, note);
+  }
   const char* format = foreign_format(bytes);
   check(*format == 0, ErrorKind::kData, "image", file, ": this is a ", format,
-        " file, which is not supported. Hint: convert it to PNG or PPM.");
-  fail(ErrorKind::kData, "image", file, ": not a picture of a known format (PNG, PGM, PPM): it begins with '",
+        " file, which is not supported. Hint: convert it to JPEG or PNG.");
+  fail(ErrorKind::kData, "image", file, ": not a picture of a known format (PNG, JPEG, WebP, BMP, PGM, PPM): it begins with '",
        escaped(std::string(bytes.begin(), bytes.begin() + std::min<size_t>(bytes.size(), 8))), "'");
 }
 
-Tensor read_image(const std::string& path, const ImageLimits& limits, std::string* note) {
+Tensor read_image(const std::string& path, const DecodeOptions& options, std::string* note) {
   constexpr int64_t kMost = int64_t{1} << 30;
   const InputFile file(path);
   check(file.size() <= kMost, ErrorKind::kData, "image", escaped_path(path), ": too large: ", file.size(), " bytes, at most ",
@@ -63,7 +75,7 @@ Tensor read_image(const std::string& path, const ImageLimits& limits, std::strin
   Tensor bytes = empty({file.size()}, Dtype::u8, "image");  // a tensor, so that it counts against the limit of memory
   uint8_t* data = bytes.mutable_data<uint8_t>();
   file.read_at(0, data, file.size());
-  return decode_image({data, static_cast<size_t>(file.size())}, path, limits, note);
+  return decode_image({data, static_cast<size_t>(file.size())}, path, options, note);
 }
 
 void write_png(const std::string& path, const Tensor& image) {
@@ -99,7 +111,8 @@ Tensor convert_channels(const Tensor& image, int64_t channels) {
   const uint8_t *r = planes.data<uint8_t>(), *g = r + pixels, *b = g + pixels;
   Tensor grey = empty({1, image.size(1), image.size(2)}, Dtype::u8, "convert_channels");
   uint8_t* out = grey.mutable_data<uint8_t>();
-  for (int64_t i = 0; i < pixels; ++i) out[i] = static_cast<uint8_t>((299 * r[i] + 587 * g[i] + 114 * b[i] + 500) / 1000);
+  for (int64_t i = 0; i < pixels; ++i)
+    out[i] = static_cast<uint8_t>((19595 * r[i] + 38470 * g[i] + 7471 * b[i] + 0x8000) >> 16);
   return grey;
 }
 

@@ -79,12 +79,13 @@ bool is_netpbm(std::span<const uint8_t> bytes) {
   return bytes[1] == '2' || bytes[1] == '3' || bytes[1] == '5' || bytes[1] == '6';
 }
 
-Tensor decode_netpbm(std::span<const uint8_t> bytes, const std::string& file, const ImageLimits& limits) {
+Tensor decode_netpbm(std::span<const uint8_t> bytes, const std::string& file, const DecodeOptions& options,
+                     std::string* /*note*/) {
   const bool plain = bytes[1] <= '3';
   const int64_t channels = bytes[1] == '3' || bytes[1] == '6' ? 3 : 1;
   Scanner scan(bytes, file);
   const int64_t width = scan.number("the width"), height = scan.number("the height"), maxval = scan.number("maxval");
-  check_image_size(width, height, file, limits);
+  check_image_size(width, height, file, options.limits);
   check(maxval >= 1 && maxval <= 65535, ErrorKind::kData, "image", file, ": maxval must be in [1, 65535]: it is ", maxval);
   const int64_t count = checked_numel({channels, height, width}, "image"), sample_bytes = plain || maxval > 255 ? 2 : 1;
   scan.separator();

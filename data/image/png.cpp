@@ -13,8 +13,7 @@
 namespace vitrail {
 namespace {
 
-constexpr int64_t kMaxExpansion = 1032;          // deflate cannot shrink more than this
-constexpr int64_t kTrusted = int64_t{32} << 20;  // pixels beyond the file's size before it is decoded twice
+constexpr int64_t kMaxExpansion = 1032;  // deflate cannot shrink more than this
 constexpr png_alloc_size_t kMaxChunkMemory = 4'000'000;
 constexpr png_uint_32 kMaxChunks = 128;
 
@@ -72,7 +71,7 @@ bool read_rows(PngReader& reader, png_bytep rows, size_t stride, png_uint_32 hei
   for (int pass = 0; pass < reader.passes; ++pass) {
     for (png_uint_32 y = 0; y < height; ++y) png_read_row(reader.png, rows + y * stride, nullptr);
   }
-  png_read_end(reader.png, nullptr);
+  png_read_end(reader.png, reader.info);  // an EXIF block may stand behind the pixels
   return true;
 }
 
@@ -111,6 +110,17 @@ void finish_png(PngReader& reader, const Layout& p, uint8_t* rows, const std::st
         " bytes follow the end of the picture");
 }
 
+// Of a file that was read to its end.
+int orientation_of(PngReader& reader) {
+#ifdef PNG_eXIf_SUPPORTED
+  png_bytep exif = nullptr;
+  png_uint_32 size = 0;
+  if (png_get_eXIf_1(reader.png, reader.info, &size, &exif) != 0) return exif_orientation({exif, size});
+#endif
+  static_cast<void>(reader);
+  return 1;
+}
+
 // What is known from the first bytes: the form that Apple's tools give to PNG files, and sides over the limits (libpng's own
 // refusal does not say the numbers).
 void check_first_chunk(std::span<const uint8_t> bytes, const std::string& file, const ImageLimits& limits) {
@@ -127,7 +137,8 @@ void check_first_chunk(std::span<const uint8_t> bytes, const std::string& file, 
 
 bool is_png(std::span<const uint8_t> bytes) { return bytes.size() >= 8 && png_sig_cmp(bytes.data(), 0, 8) == 0; }
 
-Tensor decode_png(std::span<const uint8_t> bytes, const std::string& file, const ImageLimits& limits, std::string* note) {
+Tensor decode_png(std::span<const uint8_t> bytes, const std::string& file, const DecodeOptions& options, std::string* note) {
+  const ImageLimits& limits = options.limits;
   check_first_chunk(bytes, file, limits);
   PngReader reader;
   const Layout p = open_png(reader, bytes, file, limits);
@@ -140,11 +151,11 @@ Tensor decode_png(std::span<const uint8_t> bytes, const std::string& file, const
   Tensor interleaved = empty({p.height, p.width, p.channels}, Dtype::u8, "image");
   uint8_t* samples = interleaved.mutable_data<uint8_t>();
   finish_png(reader, p, samples, file);
-  const Tensor image = flattened(interleaved, note);
+  const Tensor image = flattened(interleaved, options.alpha, note);
   constexpr size_t kDepthAt = 24;
   const bool dark = bytes[kDepthAt] == 16 && *std::max_element(samples, samples + interleaved.numel()) < 16;
   if (dark && note->empty()) *note = "a 16-bit picture that keeps to the darkest sixteenth: it is nearly black";
-  return image;
+  return options.apply_orientation ? upright(image, orientation_of(reader)) : image;
 }
 
 std::vector<uint8_t> encode_png(const Tensor& image) {

@@ -7,6 +7,7 @@
 #include <zlib.h>
 
 #include "base/file.h"
+#include "tests/support/png_file.h"
 #include "tests/support/run_program.h"
 
 using namespace vitrail;
@@ -71,24 +72,12 @@ Bytes gzip_of_zeros(const Bytes& start, int megabytes) {
   return file;
 }
 
-void add_number(Bytes& out, size_t number) {
-  for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<uint8_t>(number >> shift));
-}
-
-void add_chunk(Bytes& out, const std::string& type, const Bytes& content) {
-  add_number(out, content.size());
-  const size_t start = out.size();
-  out.insert(out.end(), type.begin(), type.end());
-  out.insert(out.end(), content.begin(), content.end());
-  add_number(out, crc32(0, out.data() + start, static_cast<uInt>(out.size() - start)));
-}
-
 // Pictures of 28 x 28: a header that promises one more than so many megabytes hold.
 Bytes picture_header(size_t megabytes) {
   Bytes header{0, 0, 8, 3};
-  add_number(header, (megabytes << 20) / 784 + 1);
-  add_number(header, 28);
-  add_number(header, 28);
+  add_big_endian(header, (megabytes << 20) / 784 + 1);
+  add_big_endian(header, 28);
+  add_big_endian(header, 28);
   return header;
 }
 
@@ -96,7 +85,7 @@ Bytes picture_header(size_t megabytes) {
 Bytes damaged_png(size_t side) {
   z_stream stream{};
   REQUIRE(deflateInit(&stream, 1) == Z_OK);
-  Bytes row(1 + 3 * side), pixels(size_t{4} << 20), header, png{0x89, 'P', 'N', 'G', 13, 10, 26, 10};
+  Bytes row(1 + 3 * side), pixels(size_t{4} << 20);
   stream.next_out = pixels.data(), stream.avail_out = static_cast<uInt>(pixels.size());
   for (size_t y = 0; y < side; ++y) {
     stream.next_in = row.data(), stream.avail_in = static_cast<uInt>(row.size());
@@ -105,13 +94,7 @@ Bytes damaged_png(size_t side) {
   pixels.erase(pixels.begin() + static_cast<std::ptrdiff_t>(stream.total_out), pixels.end());
   deflateEnd(&stream);
   pixels.back() ^= 1;
-  add_number(header, side);
-  add_number(header, side);
-  header.insert(header.end(), {8, 2, 0, 0, 0});
-  add_chunk(png, "IHDR", header);
-  add_chunk(png, "IDAT", pixels);
-  add_chunk(png, "IEND", {});
-  return png;
+  return PngFile(side, side, 8, 2).chunk("IDAT", pixels).end();
 }
 
 std::string written(const std::string& name, const Bytes& bytes) {

@@ -17,8 +17,6 @@ Tensor noise_image(int64_t channels, int64_t height, int64_t width) {
   return to(rand_int({channels, height, width}, 1, 256, Rng(4)), Dtype::u8);
 }
 
-Preprocessing example() { return {.height = 8, .width = 6, .channels = 3, .mean = {0.1, 0.2, 0.3}, .std = {0.5, 0.6, 0.7}}; }
-
 }  // namespace
 
 TEST_CASE("normalising is (x / 255 - mean) / std, channel by channel") {
@@ -87,61 +85,4 @@ TEST_CASE("switching one augmentation on does not change what the other does") {
     for (int64_t i = 0; i < 64; ++i) reversed.push_back(static_cast<float>(a.at({0, i / 8, 7 - i % 8})));
     CHECK((bit_equal(b, a) || bit_equal(b, from_vector(reversed, {1, 8, 8}))));
   }
-}
-
-TEST_CASE("preprocessing fits any picture to the model") {
-  Preprocessing p = example();
-  for (const Shape& shape : {Shape{3, 8, 6}, Shape{1, 8, 6}, Shape{3, 100, 3}, Shape{1, 1, 1}, Shape{3, 5, 90}}) {
-    for (const ResizeMode mode : {ResizeMode::kSquash, ResizeMode::kCrop}) {
-      p.resize = mode;
-      p.crop_fraction = mode == ResizeMode::kCrop ? 0.875 : 1;
-      const Tensor y = preprocess(noise_image(shape[0], shape[1], shape[2]), p);
-      CHECK(y.shape() == Shape{3, 8, 6});
-      for (double v : to_vector<double>(y)) CHECK((v > -1 && v < 2));
-    }
-  }
-}
-
-TEST_CASE("a picture of one colour keeps it through resizing") {
-  Preprocessing p = example();
-  p.resize = ResizeMode::kCrop;
-  const Tensor y = preprocess(full({3, 37, 21}, 200, Dtype::u8), p);
-  for (int64_t c = 0; c < 3; ++c) {
-    CHECK(y.at({c, 4, 4}) == doctest::Approx((200 / 255.0 - p.mean[c]) / p.std[c]).epsilon(1e-5));
-  }
-}
-
-TEST_CASE("cropping takes the middle") {
-  Preprocessing p{.height = 4, .width = 4, .channels = 1, .mean = {0}, .std = {1}, .resize = ResizeMode::kCrop};
-  const Tensor image = noise_image(1, 4, 10);
-  const Tensor y = preprocess(image, p);
-  for (int64_t x = 0; x < 4; ++x) CHECK(y.at({0, 2, x}) == doctest::Approx(image.at({0, 2, x + 3}) / 255).epsilon(1e-5));
-}
-
-TEST_CASE("preprocessing survives JSON") {
-  Preprocessing p = example();
-  p.resize = ResizeMode::kCrop;
-  p.crop_fraction = 0.9;
-  p.interpolation = Interpolation::kBicubic;
-  CHECK(preprocessing_from_json(preprocessing_to_json(p)) == p);
-}
-
-TEST_CASE("preprocessing from JSON names what is wrong") {
-  const auto message = [](const std::string& key, const std::string& value) {
-    std::map<std::string, std::string> fields{
-        {"height", "8"}, {"width", "6"}, {"channels", "3"}, {"mean", "[0.1,0.2,0.3]"}, {"std", "[0.5,0.5,0.5]"}};
-    fields[key] = value;
-    std::string json;
-    for (const auto& [name, text] : fields) json += (json.empty() ? "{\"" : ",\"") + name + "\":" + text;
-    return refusal(ErrorKind::kValue, [&] { preprocessing_from_json(json + "}"); });
-  };
-  CHECK_SAYS(message("hieght", "3"), "hieght is not known here. Hint: did you mean height?");
-  CHECK_SAYS(message("height", "3.5"), "height must be an integer from 1 to 65536: it is 3.5");
-  CHECK_SAYS(message("height", "0"), "height must be an integer from 1 to 65536: it is 0");
-  CHECK_SAYS(message("channels", "2"), "channels must be 1 or 3: it is 2");
-  CHECK_SAYS(message("mean", "[0.5]"), "they have 1 and 3 for 3");
-  CHECK_SAYS(message("std", "[0.5,0.5,0]"), "std must be positive: it is 0");
-  CHECK_SAYS(message("resize", "\"stretch\""), "resize must be one of squash, crop: it is stretch");
-  CHECK_SAYS(message("crop_fraction", "0"), "crop_fraction must be in (0, 1]: it is 0");
-  CHECK_SAYS(refusal(ErrorKind::kValue, [] { preprocessing_from_json("{\"height\": 3}"); }), "width is missing");
 }

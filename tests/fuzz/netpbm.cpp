@@ -7,5 +7,5 @@ using namespace vitrail;
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   // As decode_image() does: the decoder is for bytes that begin like such a file.
   if (!is_netpbm(fuzz::bytes_of(data, size))) return 0;
-  return fuzz::refuse_or_read([&] { decode_netpbm(fuzz::bytes_of(data, size), "image", {2048, 1 << 20}); });
+  return fuzz::refuse_or_read([&] { decode_netpbm(fuzz::bytes_of(data, size), "image", {.limits = {2048, 1 << 20}}, nullptr); });
 }

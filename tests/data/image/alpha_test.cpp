@@ -3,6 +3,7 @@
 #include "tensor/view.h"
 #include "tests/support/cases.h"
 #include "tests/support/data_test.h"
+#include "tests/support/png_file.h"
 
 using namespace vitrail;
 using namespace vitrail::testing;
@@ -15,40 +16,19 @@ struct Flat {
 };
 
 // One row of pixels of `channels` samples each.
-Flat flat(const Bytes& samples, int64_t channels) {
+Flat flat(const Bytes& samples, int64_t channels, AlphaRule rule = AlphaRule::kCanvas) {
   Flat result;
   const auto width = static_cast<int64_t>(samples.size()) / channels;
-  result.pixels = to_vector<uint8_t>(flattened(from_vector(samples, {1, width, channels}), &result.note));
+  result.pixels = to_vector<uint8_t>(flattened(from_vector(samples, {1, width, channels}), rule, &result.note));
   return result;
-}
-
-void add_number(Bytes& out, size_t number) {
-  for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<uint8_t>(number >> shift));
-}
-
-void add_chunk(Bytes& out, const std::string& type, const Bytes& content) {
-  add_number(out, content.size());
-  const size_t start = out.size();
-  out.insert(out.end(), type.begin(), type.end());
-  out.insert(out.end(), content.begin(), content.end());
-  add_number(out, crc32(0, out.data() + start, static_cast<uInt>(out.size() - start)));
 }
 
 // A grey PNG of one row of 16-bit samples.
 Bytes png_16(const std::vector<uint16_t>& samples) {
-  Bytes header, row{0}, packed(1000), png{0x89, 'P', 'N', 'G', 13, 10, 26, 10};
-  add_number(header, samples.size());
-  add_number(header, 1);
-  header.insert(header.end(), {16, 0, 0, 0, 0});
+  Bytes row{0};
   for (const uint16_t sample : samples)
     row.insert(row.end(), {static_cast<uint8_t>(sample >> 8), static_cast<uint8_t>(sample)});
-  uLongf size = packed.size();
-  REQUIRE(compress(packed.data(), &size, row.data(), row.size()) == Z_OK);
-  packed.resize(size);
-  add_chunk(png, "IHDR", header);
-  add_chunk(png, "IDAT", packed);
-  add_chunk(png, "IEND", {});
-  return png;
+  return PngFile(samples.size(), 1, 16, 0).rows(row).end();
 }
 
 }  // namespace
@@ -65,6 +45,14 @@ TEST_CASE("transparency is laid on white, light drawings on black") {
   // A dark pixel among the light ones: on white it is seen.
   CHECK(flat({255, 0, 255, 255, 10, 255}, 2).pixels == Bytes{255, 255, 10});
   CHECK(flat({255, 0, 0, 255, 9, 9, 9, 0}, 4).pixels == Bytes{255, 255, 0, 255, 0, 255});
+}
+
+TEST_CASE("transparency is laid on white always, or dropped, where the model was trained so") {
+  CHECK(flat({255, 0, 255, 128}, 2, AlphaRule::kWhite).pixels == Bytes{255, 255});
+  CHECK(flat({9, 0, 0, 128, 7, 255, 100, 51}, 2, AlphaRule::kWhite).pixels == Bytes{255, 127, 7, 224});
+  CHECK(flat({9, 0, 0, 128, 7, 255, 100, 51}, 2, AlphaRule::kDrop).pixels == Bytes{9, 0, 7, 100});
+  CHECK(flat({1, 2, 3, 0, 4, 5, 6, 255}, 4, AlphaRule::kDrop).pixels == Bytes{1, 4, 2, 5, 3, 6});
+  CHECK_SAYS(flat({1, 2, 3, 0}, 4, AlphaRule::kDrop).note, "nothing to see");
 }
 
 TEST_CASE("a drawing in one colour, and one without a visible pixel, come with a note") {

@@ -12,7 +12,7 @@ Bytes text_bytes(const std::string& text) { return {text.begin(), text.end()}; }
 Tensor decode(const std::string& text) { return decode_image(text_bytes(text), "some/file"); }
 
 std::string image_refusal(const Bytes& bytes, const ImageLimits& limits = {}) {
-  return refusal(ErrorKind::kData, [&] { decode_image(bytes, "some/file", limits); });
+  return refusal(ErrorKind::kData, [&] { decode_image(bytes, "some/file", {.limits = limits}); });
 }
 
 Tensor noise_image(int64_t channels, int64_t height, int64_t width) {
@@ -87,10 +87,13 @@ TEST_CASE("a Netpbm file that is wrong says where") {
 }
 
 TEST_CASE("formats that are not decoded are called by their name") {
-  CHECK_SAYS(image_refusal({0xff, 0xd8, 0xff, 0xe0}), "this is a JPEG file, which is not supported");
   CHECK_SAYS(image_refusal(text_bytes("GIF89a")), "this is a GIF file");
-  CHECK_SAYS(image_refusal(text_bytes("RIFFxxxxWEBP")), "this is a WebP file");
-  CHECK_SAYS(image_refusal(text_bytes("hello\n")), "not a picture of a known format (PNG, PGM, PPM): it begins with 'hello");
+  CHECK_SAYS(image_refusal(text_bytes("II*\n")), "this is a TIFF file");
+  CHECK_SAYS(image_refusal(text_bytes("....ftypheic")),
+             "this is a HEIC file, which is not supported. Hint: convert it to JPEG or PNG.");
+  CHECK_SAYS(image_refusal(text_bytes("....ftypavif")), "this is a AVIF file");
+  CHECK_SAYS(image_refusal(text_bytes("hello\n")),
+             "not a picture of a known format (PNG, JPEG, WebP, BMP, PGM, PPM): it begins with 'hello");
   CHECK_SAYS(image_refusal({}), "the file is empty");
 }
 

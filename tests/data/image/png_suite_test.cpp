@@ -1,51 +1,13 @@
-// The PNG files of the conformance archive ($VITRAIL_DATA/image-conformance.tar), where it is at hand.
-#include <cstring>
-#include <map>
-
+// The PNG files of the conformance archive ($VITRAIL_IMAGES, $VITRAIL_DATA/image-conformance.tar), where it is at hand.
 #include "data/image/image.h"
-#include "tests/support/data_test.h"
+#include "tests/support/archive.h"
 
 using namespace vitrail;
 using namespace vitrail::testing;
 
 namespace {
 
-using Files = std::map<std::string, Bytes>;
-
-// The regular files of a tar archive by name: headers of 512 bytes (name at 0, size in octal at 124, type at 156), each
-// followed by the content in whole blocks.
-Files untar(const Bytes& tar) {
-  Files files;
-  for (size_t at = 0; at + 512 <= tar.size() && tar[at] != 0;) {
-    const auto* header = reinterpret_cast<const char*>(tar.data() + at);
-    const std::string name(header, strnlen(header, 100));
-    const size_t size = std::stoul(std::string(header + 124, 11), nullptr, 8);
-    const auto begin = tar.begin() + static_cast<std::ptrdiff_t>(at + 512);
-    if (header[156] == '0' || header[156] == 0) files[name] = Bytes(begin, begin + static_cast<std::ptrdiff_t>(size));
-    at += 512 + (size + 511) / 512 * 512;
-  }
-  return files;
-}
-
-const Files& conformance() {
-  static const Files files = [] {
-    const std::string path = real_data("image-conformance.tar");
-    if (std::filesystem::exists(path)) return untar(read_file(path));
-    MESSAGE("skipped: ", path, " is not there");
-    return Files{};
-  }();
-  return files;
-}
-
-// The PNG files below a folder of the archive.
-Files suite(const std::string& folder) {
-  Files result;
-  for (const auto& [name, bytes] : conformance()) {
-    if (name.find("images/" + folder + "/") == 0 && name.ends_with(".png")) result[name.substr(name.rfind('/') + 1)] = bytes;
-  }
-  CHECK((conformance().empty() || !result.empty()));
-  return result;
-}
+Files suite(const std::string& folder) { return testing::suite(folder, ".png"); }
 
 }  // namespace
 
