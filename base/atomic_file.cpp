@@ -19,7 +19,7 @@ namespace vitrail {
 namespace {
 
 constexpr int kAttempts = 8;
-constexpr size_t kMaxStem = 190;  // of a name of at most 255 bytes
+constexpr size_t kMaxStem = 190;  // bytes kept of the target's name: a file name has at most 255
 
 [[noreturn]] void fail_io(const char* what, const std::string& path, int error) {
   fail(ErrorKind::kIo, "file", "cannot ", what, " ", escaped_path(path), ": ", std::strerror(error));
@@ -37,7 +37,7 @@ std::string hexadecimal(uint64_t value) {
   return digits;
 }
 
-// The same for all processes of one machine, or of one container: host name and machine-id (machine-id(5)), hashed by FNV-1a.
+// Identifies the machine or container, the same for all of its processes: a hash (FNV-1a) of host name and machine-id(5).
 const std::string& host_id() {
   static const std::string id = [] {
     char name[256] = "";
@@ -63,17 +63,17 @@ uint64_t random_number() {
   return static_cast<uint64_t>(now.tv_nsec) << 32 ^ static_cast<uint64_t>(now.tv_sec) ^ reinterpret_cast<uintptr_t>(&number);
 }
 
-// The beginning of the names of temporary files for `path`: TARGET.tmp-HOST-, then PID-RANDOM. Two processes share no name, on
-// one machine or on several that see one disk.
+// Temporary files for `path` are named TARGET.tmp-HOST-PID-RANDOM, so that no two processes choose the same name, even on
+// machines that share a disk. This returns the part before PID.
 std::string temporary_stem(const std::string& path) {
   const size_t slash = path.rfind('/');
   const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
   return name.substr(0, kMaxStem) + ".tmp-" + host_id() + "-";
 }
 
-// Removes what a run of this machine left when it was killed. Each temporary file is locked (flock) while it is written: one
-// that can be locked belongs to nobody any more. Where locks are not supported nothing is removed, nor what is of another
-// machine, whose locks may not be seen here.
+// Removes temporary files that killed runs of this machine left. A file is locked (flock) while it is written, so a file that
+// can be locked has no writer any more. Nothing is removed where locks are not supported. Files of other machines stay, since
+// their locks may be invisible here.
 void remove_leftovers(const std::string& folder, const std::string& stem) {
   DIR* listing = ::opendir(folder.c_str());
   if (!listing) return;
@@ -90,7 +90,7 @@ void remove_leftovers(const std::string& folder, const std::string& stem) {
   ::closedir(listing);
 }
 
-// A new file beside its target; removed when it goes, unless it was renamed.
+// A new file in the target's folder. The destructor deletes it unless it was renamed.
 class TemporaryFile {
  public:
   explicit TemporaryFile(const std::string& target) : target_(target) {
@@ -119,9 +119,9 @@ class TemporaryFile {
     }
   }
 
-  // Brings the content to the disk and gives it the target's name. A failed fsync is not tried again: the kernel may have
-  // dropped the pages, and a second one would report success. Some file systems report a failed write only when a descriptor is
-  // closed: a copy is closed first, since the lock must last until the file has its name.
+  // Writes the content to the disk (fsync) and gives the file the target's name. A failed fsync is not repeated: the kernel may
+  // have dropped the pages, and the second call would report success. Some file systems report a failed write only on close, so
+  // a duplicate of the descriptor is closed first; the original stays open, because the lock must last until the rename.
   void commit() {
     if (::fsync(fd_) != 0) fail_io("bring to the disk", target_, errno);
     const int copy = ::fcntl(fd_, F_DUPFD_CLOEXEC, 0);
@@ -131,7 +131,7 @@ class TemporaryFile {
   }
 
  private:
-  // False if another process took the new file for a leftover before it was locked.
+  // False if another process locked or removed the new file, as a leftover, before this lock.
   bool lock() {
     if (::flock(fd_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) return false;
     struct stat status {};
@@ -155,7 +155,7 @@ void sync_folder(const std::string& path) {
 
 void write_file_atomically(const std::string& path, const std::vector<std::span<const uint8_t>>& pieces) {
   struct stat status {};
-  // Renaming over a device would take it from the system: /dev/null is a path that people do give.
+  // The rename would replace a device by a regular file, and /dev/null is a common output path.
   check(::stat(path.c_str(), &status) != 0 || S_ISREG(status.st_mode), ErrorKind::kIo, "file", "cannot replace ",
         escaped_path(path), ": it is no regular file");
   remove_leftovers(folder_of(path), temporary_stem(path));

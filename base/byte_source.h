@@ -1,4 +1,4 @@
-// Bytes at known places: a file or memory. Readers take what they need from where it lies, instead of a copy of the whole.
+// Random access to the bytes of a file or of memory. Readers fetch the ranges that they need instead of loading the whole.
 #pragma once
 
 #include <cstdint>
@@ -11,9 +11,9 @@
 namespace vitrail {
 
 struct ByteSource {
-  std::string name;  // for messages, fit for them (escaped_path)
+  std::string name;  // for messages, already escaped (escaped_path)
   int64_t size = 0;
-  // `bytes` bytes from `offset`; the caller stays within size.
+  // Copies bytes [offset, offset + bytes) to `to`. The caller must stay within size.
   std::function<void(int64_t offset, void* to, int64_t bytes)> read_at;
 };
 

@@ -13,7 +13,7 @@ namespace {
 
 std::terminate_handler handler_before = nullptr;
 
-// Without this, the text still in the buffers of stdout would be lost, and the message would be called "what()".
+// The terminate handler. The C++ library's own would lose text still buffered for stdout, and print the message after "what()".
 [[noreturn]] void report_uncaught() {
   try {
     if (const std::exception_ptr thrown = std::current_exception()) std::rethrow_exception(thrown);
@@ -22,14 +22,14 @@ std::terminate_handler handler_before = nullptr;
     std::fflush(stdout);
     std::fprintf(stderr, "vitrail: %s\n", error.what());
     std::_Exit(exit_code(error.kind()));
-  } catch (...) {  // somebody else's exception: their handler reports it
+  } catch (...) {  // not an Error: the previous handler reports it
   }
   if (handler_before) handler_before();
   std::abort();
 }
 
-// Once, when the first Error is made: so a program needs no call for it, and a handler set before that by the program itself
-// can be told apart from the one of the C++ library.
+// Installs the handler when the first Error is made, so that programs need no call for it. A handler that the program has set
+// before is kept; it is recognised by not being the C++ library's default.
 void report_uncaught_errors() {
   static const bool done = [] {
     handler_before = std::get_terminate();

@@ -6,7 +6,7 @@
 namespace vitrail {
 
 constexpr int kExitUsage = 2;      // wrong arguments or configuration
-constexpr int kExitInternal = 70;  // an exception that is no vitrail::Error: a fault of the program
+constexpr int kExitInternal = 70;  // any other exception: a bug in the program
 
 inline int exit_code(ErrorKind kind) {
   switch (kind) {

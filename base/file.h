@@ -1,4 +1,4 @@
-// Files, read whole and written whole. Every system call's result is looked at: an ofstream to a full disk says nothing.
+// Reading and writing whole files. The result of every system call is checked; an ofstream to a full disk fails silently.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ class InputFile {
 
   const std::string& path() const { return path_; }
   int64_t size() const { return size_; }
-  // `bytes` bytes from `offset`. Error(kIo) if the system fails, Error(kData) if the file ends before.
+  // Copies bytes [offset, offset + bytes) to `to`. Error(kIo) if the system fails, Error(kData) if the file ends earlier.
   void read_at(int64_t offset, void* to, int64_t bytes) const;
 
  private:
@@ -34,9 +34,9 @@ class InputFile {
 std::vector<uint8_t> read_file(const std::string& path, int64_t max_bytes = int64_t{1} << 40);
 std::string read_text_file(const std::string& path, int64_t max_bytes = int64_t{1} << 24);
 
-// Replaces `path` by the pieces, one after another: temporary file in the same folder, full write, fsync, rename, fsync of the
-// folder. After a crash at any point `path` holds its old or its new content, never a part. On any error the temporary file
-// is removed and the old content stays: Error(kIo) naming path and the system's reason.
+// Replaces the content of `path` by the pieces in their order: temporary file in the same folder, full write, fsync, rename,
+// fsync of the folder. After a crash at any point `path` holds its old or its new content, never a part. On any error the
+// temporary file is removed and the old content stays: Error(kIo) naming path and the system's reason.
 void write_file_atomically(const std::string& path, const std::vector<std::span<const uint8_t>>& pieces);
 void write_file_atomically(const std::string& path, const std::string& text);
 

@@ -59,7 +59,7 @@ class UnpackedStream::Inflater {
     check(rule, ErrorKind::kData, "gzip", source_.name, parts...);
   }
 
-  int64_t rest() const { return source_.size - taken_ + stream_.avail_in; }  // packed bytes that zlib has not used
+  int64_t rest() const { return source_.size - taken_ + stream_.avail_in; }  // compressed bytes that zlib has not consumed
 
   void refill() {
     if (stream_.avail_in > 0) return;
@@ -70,7 +70,7 @@ class UnpackedStream::Inflater {
     stream_.avail_in = static_cast<uInt>(count);
   }
 
-  // A member has ended: another one follows, or nothing.
+  // At the end of a gzip member: another member may follow, or the end of the file.
   void next_member() {
     ended_ = rest() == 0;
     if (ended_) return;

@@ -25,7 +25,7 @@ figure { display: inline-block; margin: 0 .6rem .6rem 0; } figcaption { font-siz
 summary { cursor: pointer; color: var(--accent); }
 )css";
 
-// Nothing but what stands in the page itself.
+// The content security policy: only what is inside the page itself may be loaded.
 std::string security_policy(bool script) {
   const std::string inline_script = script ? "; script-src 'unsafe-inline'" : "";
   return "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'" +
@@ -60,7 +60,7 @@ std::string base64(std::span<const uint8_t> bytes) {
   std::string out;
   out.reserve((bytes.size() + 2) / 3 * 4);
   for (size_t at = 0; at < bytes.size(); at += 3) {
-    const size_t have = bytes.size() - at;  // of the three bytes that make four characters
+    const size_t have = bytes.size() - at;  // bytes left; each three make four characters
     const uint32_t group = static_cast<uint32_t>(bytes[at]) << 16 | (have > 1 ? static_cast<uint32_t>(bytes[at + 1]) << 8 : 0u) |
                            (have > 2 ? static_cast<uint32_t>(bytes[at + 2]) : 0u);
     out += kAlphabet[group >> 18];

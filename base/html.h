@@ -1,5 +1,5 @@
-// Self-contained HTML pages: text that is escaped, pictures inside the page, a look for light and dark. A page never asks the
-// network for anything, and its content security policy forbids it to.
+// Self-contained HTML pages: escaped text, embedded pictures, styles for light and dark mode. A page makes no network requests,
+// and its content security policy forbids them.
 #pragma once
 
 #include <cstdint>
@@ -19,9 +19,9 @@ std::string base64(std::span<const uint8_t> bytes);
 // The bytes of a PNG file as the src of an <img>: "data:image/png;base64,...".
 std::string png_data_uri(std::span<const uint8_t> png);
 
-// A whole page. `title` is escaped here; `body`, `extra_css` and `script` are written as they are. The style defines the colours
-// --ground, --ink, --faint, --line, --accent, --good, --bad for light and dark, and looks for headings, tables (numbers to the
-// right in td.n), figures and details.
+// A whole page. `title` is escaped here; `body`, `extra_css` and `script` are written as they are. The style defines the
+// colours --ground, --ink, --faint, --line, --accent, --good, --bad for light and dark, and the appearance of headings, tables
+// (td.n: numbers, right-aligned), figures and details.
 std::string html_page(std::string_view title, std::string_view body, std::string_view extra_css = "", std::string_view script = "");
 
 }  // namespace vitrail

@@ -12,7 +12,7 @@ namespace {
 
 using nlohmann::json;
 
-// Looks at a text without building anything: depth, duplicate keys, syntax. The first complaint ends the walk.
+// Checks syntax, depth and duplicate keys of a text without building a tree. Stops at the first error.
 class StrictWalk : public json::json_sax_t {
  public:
   explicit StrictWalk(const JsonLimits& limits) : max_depth_(limits.max_depth), values_left_(limits.max_values) {}
@@ -243,8 +243,8 @@ int64_t longest_text(const std::string& text) {
 
 namespace {
 
-// Steps of inserting, deleting, replacing one character or exchanging two neighbours that turn a into b (optimal string
-// alignment). Three rows of the table at a time.
+// The number of edits (insert, delete or replace a character, swap two neighbours) that turn a into b: optimal string alignment
+// distance. Keeps three rows of the table.
 size_t edit_distance(const std::string& a, const std::string& b) {
   std::vector<size_t> before(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
   for (size_t j = 0; j < row.size(); ++j) row[j] = j;

@@ -1,5 +1,5 @@
-// The one strict reader in front of nlohmann::json. As it comes, that library takes the last of duplicate keys, narrows
-// numbers in silence, accepts bytes after a NUL, and overflows the stack when a deeply nested value is copied.
+// A strict reader in front of nlohmann::json. By itself that library keeps the last of duplicate keys, narrows numbers
+// silently, accepts bytes after a NUL, and overflows the stack when a deeply nested value is copied.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@
 
 namespace vitrail {
 
-// What a text costs in memory is a hundred times its length at worst ([],[],[],...): the number of values bounds it.
+// Parsed JSON takes up to a hundred times the memory of its text ([],[],[],...). A limit on the number of values bounds that.
 struct JsonLimits {
   int64_t max_bytes = int64_t{16} << 20;
   int max_depth = 64;
@@ -23,15 +23,15 @@ struct JsonLimits {
   int64_t max_text = int64_t{1} << 20;  // bytes of one text or key
 };
 
-// The bytes of the longest "..." of a JSON text, as written: known without storing it.
+// The length in bytes of the longest string of a JSON text, as written. Stores nothing.
 int64_t longest_text(const std::string& text);
 
-// Error(kind) naming source and what is wrong: syntax with its place, a duplicate key, nesting too deep, a NUL byte, a byte
-// order mark, bytes after the value, broken UTF-8, a number out of range, too many values, a text too long.
+// Parses a text. Error(kind) naming source and what is wrong: syntax with its place, a duplicate key, nesting too deep, a NUL
+// byte, a byte order mark, bytes after the value, broken UTF-8, a number out of range, too many values, a text too long.
 nlohmann::json parse_json(const std::string& text, const std::string& source, ErrorKind kind = ErrorKind::kData,
                           const JsonLimits& limits = {});
 
-// The same, for files that only read it through JsonObject: they need not know nlohmann's class, which takes seconds to
+// The same, for source files that read only through JsonObject: they need not include nlohmann's header, which takes seconds to
 // compile.
 class JsonDocument {
  public:
@@ -46,11 +46,11 @@ class JsonDocument {
   std::unique_ptr<nlohmann::json> root_;
 };
 
-// The same JSON on several lines, keys sorted: texts of equal content become equal. Error(kind) as above.
+// The same JSON on several lines with sorted keys, so that equal content gives equal text. Error(kind) as above.
 std::string tidy_json(const std::string& text, const std::string& source, ErrorKind kind = ErrorKind::kData);
 
-// Reads the fields of one object with their types and bounds; finish() refuses those that nobody asked for.
-// Errors: Error(kind) "source: key path: rule: value".
+// Reads the fields of one object with their types and bounds; finish() refuses unknown keys. Errors: Error(kind) "source: key
+// path: rule: value".
 class JsonObject {
  public:
   // `path` is the key path of this object, "" at the top.
@@ -79,9 +79,9 @@ class JsonObject {
   const nlohmann::json& value(const std::string& key);
   bool is_null(const std::string& key) const;
 
-  // Error naming the first key that was never asked for, with the nearest of those that were.
+  // Error naming the first key that was never read, and the most similar key that was.
   void finish() const;
-  // Error about one key, for rules that the caller knows.
+  // Throws an Error about one key, for rules that only the caller knows.
   [[noreturn]] void refuse(const std::string& key, const std::string& rule) const;
 
  private:
@@ -98,7 +98,7 @@ class JsonObject {
 
 // For "did you mean": the candidate nearest to `word` by edit distance, if it is near (at most a third of the word and three
 // characters differ), or else the first that begins with it; "" if there is none. Words and candidates of more than 64 bytes
-// are near to nothing: what the search costs does not grow with them.
+// never match, which bounds the cost of the search.
 std::string nearest(const std::string& word, const std::vector<std::string>& candidates);
 
 }  // namespace vitrail

@@ -21,7 +21,7 @@ std::string json_quoted(const std::string& text) {
     } else if (static_cast<unsigned char>(c) < 32 || c == 0x7f) {
       result += "\\u00", result += kHex[c >> 4], result += kHex[c & 15];
     } else if (length == 2 && c == '\xc2' && static_cast<unsigned char>(text[at + 1]) < 0xa0) {
-      // C1, U+0080 to U+009F: some terminals obey them.
+      // C1 control characters, U+0080 to U+009F: some terminals execute them.
       result += "\\u00", result += kHex[(text[at + 1] >> 4) & 15], result += kHex[text[at + 1] & 15];
     } else if (length == 0) {
       result += "\xef\xbf\xbd";
@@ -47,7 +47,7 @@ JsonWriter& JsonWriter::value(double number) {
   char digits[32];
   const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
   std::string token(digits, end);
-  if (token.find_first_of(".e") == std::string::npos) token += ".0";  // stays a number with a fraction for who reads it
+  if (token.find_first_of(".e") == std::string::npos) token += ".0";  // so that it is read back as a float, not an integer
   return put(token);
 }
 

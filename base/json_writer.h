@@ -24,7 +24,7 @@ class JsonWriter {
   JsonWriter& key(const std::string& name);
 
   // Texts may hold any bytes: what is not UTF-8 is written as U+FFFD. A number that is not finite is written as null, since
-  // JSON has no word for it. Numbers read back to the same bits.
+  // JSON cannot express it. Numbers read back to the same bits.
   JsonWriter& value(const std::string& text);
   JsonWriter& value(const char* text) { return value(std::string(text)); }
   JsonWriter& value(double number);

@@ -19,7 +19,7 @@ namespace {
        error == ELOOP ? "it is a link, which is not followed" : std::strerror(error));
 }
 
-// A run that was killed may have left half a line.
+// True if the last line has no line end: a killed run may have left half a line.
 bool ends_within_line(const std::string& path) {
   const InputFile file(path);
   char last = '\n';
@@ -27,7 +27,7 @@ bool ends_within_line(const std::string& path) {
   return last != '\n';
 }
 
-// A second name elsewhere is as good as a link.
+// A second name (a hard link) would send the lines into another file, as a symbolic link does.
 bool regular_with_one_name(int fd) {
   struct stat status {};
   return ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_nlink == 1;

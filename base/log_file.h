@@ -1,4 +1,4 @@
-// A file that only grows: lines appended to the log of a run, whatever was in it before.
+// An append-only file: lines are added to the log of a run, after whatever it holds already.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@ namespace vitrail {
 
 // Not thread-safe. The file is opened with O_APPEND and O_NOFOLLOW, so that lines of two processes never overwrite each other
 // and a link that somebody put there is not followed; a FIFO, a device or a folder under that name is refused at once. Its
-// descriptor is above 2: with standard error closed, messages must not land in the log.
+// descriptor is above 2, so that messages do not land in the log when standard error is closed.
 class LogFile {
  public:
   // Creates the file if it is not there; half a line that a killed process left is ended first. Error(kIo) naming path and
@@ -17,7 +17,7 @@ class LogFile {
   LogFile(const LogFile&) = delete;
   LogFile& operator=(const LogFile&) = delete;
 
-  // Appends text and a line end, in one write where the system allows it; interrupted and short writes are gone on with.
+  // Appends text and a line end, in one write where the system allows it; interrupted and short writes are continued.
   // Error(kIo) if the disk refuses.
   void append(const std::string& line);
   const std::string& path() const { return path_; }

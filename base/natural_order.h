@@ -5,8 +5,8 @@
 
 namespace vitrail {
 
-// Runs of digits are compared as numbers of any length, all else byte by byte; names that differ in leading zeros only ("a1",
-// "a01") in byte order. A strict weak order, whatever the locale.
+// Runs of digits are compared as numbers of any length, all other characters byte by byte; names that differ in leading zeros
+// only ("a1", "a01") in byte order. A strict weak order, whatever the locale.
 bool natural_less(const std::string& a, const std::string& b);
 
 }  // namespace vitrail

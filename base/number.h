@@ -1,5 +1,5 @@
-// Numbers from outside (flags, environment variables), read whole: no sign, letter or digit of the text is dropped, and what
-// does not fit is refused instead of changed.
+// Strict parsing of numbers from flags and environment variables: the whole text must be the number, and a value out of range
+// is refused, never clamped.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Pictures as SVG text: a page, a few shapes, text that is escaped.
+// Pictures as SVG text: a page, a few shapes, escaped text.
 #pragma once
 
 #include <string>
@@ -32,7 +32,7 @@ class Svg {
   std::string body_;
 };
 
-// A coordinate with two digits behind the point, whatever the locale.
+// A coordinate with two decimals, whatever the locale.
 std::string svg_number(double value);
 
 }  // namespace vitrail

@@ -23,7 +23,7 @@ bool is_printable(uint32_t code) {
   return !moves_text;
 }
 
-// Appends the character at `at`, or its bytes as \xNN; the length of what was taken.
+// Appends the character at `at`, or its bytes as \xNN. Returns the number of bytes of `text` that it used.
 size_t append_character(const std::string& text, size_t at, std::string& out) {
   const size_t length = utf8_length(text, at);
   if (length > 0 && is_printable(code_point(text, at, length))) {
@@ -55,7 +55,7 @@ std::string escaped_start(const std::string& text, size_t max_bytes, bool* all) 
   return result;
 }
 
-// The last bytes of escaped text, at most max_bytes, from the beginning of a character.
+// The end of escaped text in at most max_bytes bytes; does not begin inside a character.
 std::string end_of(const std::string& text, size_t max_bytes) {
   if (text.size() <= max_bytes) return text;
   size_t at = text.size() - max_bytes;
@@ -103,7 +103,7 @@ std::string escaped_path(const std::string& path) {
     result += escaped(path.substr(at, end - at));
     if (slash != std::string::npos) result += '/';
     at = end + 1;
-    if (result.size() > 64 * kMaxPath) break;  // nobody has such a path; only its beginning is looked at
+    if (result.size() > 64 * kMaxPath) break;  // longer than any real path: the rest is ignored
   }
   if (result.size() <= kMaxPath) return result;
   bool all = false;
@@ -133,7 +133,7 @@ std::string one_line(const std::string& message, size_t max_bytes) {
 }
 
 void complain(const std::string& message) {
-  // One call: a line of another thread or process cannot come between its parts.
+  // One call, so that output of another thread or process cannot split the line.
   const std::string line = "vitrail: " + one_line(message) + "\n";
   std::fwrite(line.data(), 1, line.size(), stderr);
   std::fflush(stderr);

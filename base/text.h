@@ -1,6 +1,5 @@
-// Text on its way to a person: words from files and flags made harmless, messages of one line. A file name, a tensor name or
-// a class name from a stranger may hold any bytes; no control sequence of theirs reaches a terminal, and none makes a message
-// of two lines.
+// Text for messages. A file name, tensor name or class name from a stranger may hold any bytes. Escaping keeps its control
+// sequences away from the terminal, and every message on one line.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +9,7 @@
 namespace vitrail {
 
 constexpr size_t kMaxWord = 60;      // bytes of a quoted word
-constexpr size_t kMaxPath = 120;     // bytes of a path: it must be possible to find the file
+constexpr size_t kMaxPath = 120;     // bytes of a path: longer, so that the file can be found
 constexpr size_t kMaxMessage = 290;  // bytes of a message; with "vitrail: " in front a line has at most 300
 
 // Printable UTF-8 as it is; every other byte as \xNN: control characters (below 0x20, DEL, C1), characters that move text
@@ -25,15 +24,15 @@ std::string escaped_path(const std::string& path);
 // "text", escaped as above.
 std::string quote(const std::string& text, size_t max_bytes = kMaxWord);
 
-// A list that ends: the first few, escaped, and how many more there are: `a, b, c and 17 more`.
+// A shortened list: the first few words, escaped, and how many more there are: `a, b, c and 17 more`.
 std::string listed(const std::vector<std::string>& words, size_t first = 3, size_t max_bytes = kMaxWord);
 
-// A message as one line of at most max_bytes bytes, escaped as above. If it is too long it loses its middle part: a hint at
-// its end (" Hint: ...") stays. Error applies it to every message.
+// A message as one line of at most max_bytes bytes, escaped as above. If it is too long, the end of the text before its hint is
+// cut; the hint (" Hint: ...") stays. Error applies it to every message.
 std::string one_line(const std::string& message, size_t max_bytes = kMaxMessage);
 
-// Writes "vitrail: " + one_line(message) and the end of the line to standard error: the one way of a message out of the
-// program.
+// Writes "vitrail: " + one_line(message) and the end of the line to standard error. Every message of the program leaves through
+// it.
 void complain(const std::string& message);
 
 // Whether the bytes are UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing above U+10FFFF.
