@@ -1,4 +1,4 @@
-// Copies between layouts and dtypes, and in-place writes. All go through one walk over strided memory.
+// Copies between layouts and dtypes, and in-place writes. All use the same loop over strided memory.
 #include <algorithm>
 #include <cstring>
 #include <type_traits>
@@ -69,7 +69,7 @@ void add_row(T* dst, int64_t dst_step, const T* src, int64_t src_step, int64_t n
 }
 
 // Calls row(dst, dst_step, src, src_step, n) for all elements of two tensors of one shape, in parallel: row by row, or, where
-// both lie without gaps, in even pieces whatever the shape.
+// both are contiguous, in pieces of equal length.
 template <class To, class From, class Row>
 void for_each_row(Tensor& dst, const Tensor& src, Row&& row) {
   To* to = dst.mutable_data<To>();

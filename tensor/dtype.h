@@ -12,10 +12,10 @@ enum class Dtype : uint8_t {
   f64,   // every float kernel exists for it too: gradients are checked in double
   i64,   // labels, indices
   u8,    // images, masks (0 or 1)
-  bf16,  // operands of products, rounded before (tensor/ops/rounding.h): memory only, no arithmetic
+  bf16,  // rounded operands of matrix products (tensor/ops/rounding.h): for storage only, no arithmetic
 };
 
-// The upper half of a float: sign, 8 bits of exponent, 7 of mantissa.
+// bfloat16, the upper half of a float: sign, 8 bits of exponent, 7 of mantissa.
 struct Bf16 {
   uint16_t bits;
 };

@@ -13,7 +13,7 @@ constexpr std::array<const char*, kPlainOps> kNames = {
     "attention", "conv2d", "pool",    "elementwise", "reduce",     "copy",     "round_to_bf16"};
 constexpr uint32_t kAll = (uint32_t{1} << kPlainOps) - 1;
 
-thread_local uint32_t guarded = 0;                        // by the guards of this thread
+thread_local uint32_t guarded = 0;                        // the set named by the guards of this thread
 thread_local std::array<int64_t, kPlainOps> counts = {};  // how often each ran its plain form on this thread
 
 std::string known_names() {

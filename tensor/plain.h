@@ -2,8 +2,8 @@
 //
 // Each operation that has a fast form also has a plain one, which is its definition. tensor/ops/ chooses: the plain form while
 // a PlainGuard that names the operation lives on this thread, or if the environment variable VITRAIL_PLAIN names it, as in
-// VITRAIL_PLAIN=attention,softmax. The plain form runs for every dtype and on one thread; results agree up to the rounding of
-// another order of additions. Tests compare whole training steps this way.
+// VITRAIL_PLAIN=attention,softmax. The plain form runs for every dtype and on one thread; its results differ from the fast
+// form's by rounding, since sums are added in another order. Tests compare whole training steps of both forms.
 #pragma once
 
 #include <array>
@@ -37,15 +37,16 @@ const char* plain_name(PlainOp op);
 // Error(kValue) that lists the known names for an unknown one.
 uint32_t plain_ops_from_names(std::string_view names);
 
-// True if `op` shall run its plain form now; each such answer counts as one run. Error(kValue) if VITRAIL_PLAIN has an unknown
-// name. The variable is read once, at the first call in the program.
+// True if `op` must run its plain form now. Each call that returns true counts as one run. Error(kValue) if VITRAIL_PLAIN has
+// an unknown name. The variable is read once, at the first call in the program.
 bool runs_plain(PlainOp op);
 
-// The operations that the guards of this thread name now, as a set of bits: for what is computed again later.
+// The operations that the guards of this thread name now, as a set of bits. A checkpoint restores them for its recomputation.
 uint32_t guarded_plain_ops();
 
-// While it lives, the named operations run their plain form on the thread that made it, in addition to those of guards around
-// it. Work that the thread shares out among others by parallel_for belongs to it, since operations choose before they share.
+// While it lives, the named operations run their plain form on the thread that made it, in addition to those of enclosing
+// guards. This holds for work that the thread distributes by parallel_for too, since an operation chooses its form before it
+// distributes.
 class PlainGuard {
  public:
   explicit PlainGuard(std::string_view names);  // "softmax,matmul" or "all"

@@ -24,7 +24,7 @@ std::vector<int64_t> shown_positions(const Tensor& x, int axis) {
   return positions;
 }
 
-// Places in memory of the shown elements, in the order in which they are printed.
+// Memory offsets of the shown elements, in the order in which they are printed.
 void collect_places(const Tensor& x, int axis, int64_t place, std::vector<int64_t>* places) {
   if (axis == x.dim()) {
     places->push_back(place);
@@ -107,7 +107,7 @@ class Writer {
       for (int64_t i : shown_positions(x_, axis)) {
         if (!first) {
           text_ += ',';
-          new_line(axis + 1, x_.dim() - axis - 1);  // blocks of more dimensions stand further apart
+          new_line(axis + 1, x_.dim() - axis - 1);  // blocks of more dimensions are separated by more lines
         }
         first = false;
         if (i == kGap) {

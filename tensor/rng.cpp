@@ -19,7 +19,7 @@ uint64_t mix(uint64_t a, uint64_t b) {
   return x ^ (x >> 31);
 }
 
-constexpr uint64_t kSplitMark = 0x73706c6974u;  // keeps split() and at() apart
+constexpr uint64_t kSplitMark = 0x73706c6974u;  // so that split() and at() give different streams
 constexpr uint64_t kKeyMark = 0x6b6579u;
 
 double unit(uint64_t bits) { return static_cast<double>(bits >> 11) * 0x1p-53; }

@@ -1,5 +1,5 @@
-// Random numbers as a function: value = f(seed, stream, index). They depend on nothing else: not on the number of threads, the
-// batch split, or a resume.
+// Random numbers as a function: value = f(seed, stream, index). Neither the number of threads, nor the batch split, nor a
+// resume changes them.
 //
 // Philox4x32-10 (Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011, section 3.3).
 #pragma once
@@ -17,11 +17,11 @@ class Rng {
 
   uint64_t seed() const { return seed_; }
   uint64_t stream() const { return stream_; }
-  // How many streams split() has handed out: the whole state beside (seed, stream); save and restore it to resume.
+  // How many streams split() has returned. With seed and stream this is the whole state: save and restore it to resume.
   uint64_t splits() const { return splits_; }
   void set_splits(uint64_t splits) { splits_ = splits; }
 
-  // The next generator with a stream of its own. Each parameter, each dropout call takes one.
+  // The next generator with a stream of its own. Each parameter and each dropout call takes one.
   Rng split();
   // The generator of one key (an epoch, a sample, an op): at(a) and at(b) are unrelated for a != b; order does not matter.
   Rng at(uint64_t key) const;
@@ -39,8 +39,8 @@ class Rng {
   uint64_t seed_, stream_, splits_ = 0;
 };
 
-// The generator that dropout and drop_path modules draw from. Each thread has its own, Rng(0) at first, so what one thread draws
-// does not depend on the others: seed it in each thread that trains.
+// The generator that dropout and drop_path modules draw from. Each thread has its own, Rng(0) at first, so that its numbers do
+// not depend on other threads: seed it in every thread that trains.
 Rng& default_rng();
 // default_rng() = Rng(seed), of this thread.
 void manual_seed(uint64_t seed);

@@ -71,7 +71,7 @@ class Reader {
     return header;
   }
 
-  // What people really hand in: a pointer of git-lfs, or the page that a failed download left.
+  // Names common mistakes: a git-lfs pointer, or the HTML page that a failed download left.
   void refuse_other_formats(uint64_t first_bytes) const {
     char start[9] = {};
     std::memcpy(start, &first_bytes, 8);
@@ -103,7 +103,7 @@ class Reader {
             " bytes, data_offsets give ", e.end - e.begin);
   }
 
-  // The spans, sorted, must cover the data from its start to the end of the file: no hole, no overlap, nothing behind.
+  // The spans, sorted, must cover the data from its start to the end of the file: no hole, no overlap, no bytes after them.
   void check_tiling(std::vector<Entry>& entries) const {
     std::stable_sort(entries.begin(), entries.end(),
                      [](const Entry& a, const Entry& b) { return a.begin != b.begin ? a.begin < b.begin : a.end < b.end; });
@@ -140,7 +140,7 @@ class Reader {
 
   template <class Stored, class T, class Fn>
   Tensor converted(const Entry& e, Fn convert) const {
-    constexpr int64_t kPiece = int64_t{1} << 14;  // elements: the stored form of the whole is never in memory
+    constexpr int64_t kPiece = int64_t{1} << 14;  // elements at a time, so that the stored form is never in memory as a whole
     Tensor x = empty(e.shape, dtype_of<T>(), "safetensors");
     std::vector<Stored> values(static_cast<size_t>(std::min(kPiece, x.numel())));
     T* out = x.numel() > 0 ? x.mutable_data<T>() : nullptr;
@@ -155,7 +155,7 @@ class Reader {
   Tensor unsigned_64(const Entry& e) const {
     const Tensor x = filled<int64_t>(e);
     const int64_t* value = x.data<int64_t>();
-    for (int64_t i = 0; i < x.numel(); ++i)  // the highest bit of an unsigned number is the sign of ours
+    for (int64_t i = 0; i < x.numel(); ++i)  // a highest bit that is set does not fit an i64
       require(value[i] >= 0, "tensor ", escaped(e.name), ": element ", i, " is ", static_cast<uint64_t>(value[i]),
               ", above 2^63 - 1");
     return x;
@@ -184,7 +184,7 @@ const char* stored_name(Dtype dtype) {
   return "?";
 }
 
-// Only what the strict reader will accept again is written.
+// Writes only text that the strict reader accepts.
 void check_text(const std::string& text, size_t max_bytes) {
   check(text.size() <= max_bytes, ErrorKind::kValue, "safetensors", "a name may have at most ", max_bytes,
         " bytes: ", escaped(text));

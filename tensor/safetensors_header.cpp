@@ -18,7 +18,7 @@ constexpr size_t kMaxTensors = 200'000, kMaxMetadata = 1000, kMaxName = 1024;
 constexpr uint64_t kMaxNumber = uint64_t{1} << 62;
 
 // The grammar: {"__metadata__": {text: text, ...}, name: {"dtype": text, "shape": [n, ...], "data_offsets": [n, n]}, ...}.
-// Every function returns false, with a complaint, for what may not stand where the reader is.
+// Every function sets a complaint and returns false for a value that is not allowed at its place.
 class HeaderWalk : public json::json_sax_t {
  public:
   SafetensorsHeader result;
@@ -98,7 +98,7 @@ class HeaderWalk : public json::json_sax_t {
   bool wrong_fields() {
     return complain(cat("tensor ", tensor(), " must have dtype, shape and data_offsets, and nothing else"));
   }
-  // A value of a kind that cannot stand here.
+  // Refuses a value of a kind that is not allowed here.
   bool misplaced() {
     if (depth_ == 0) return complain("the header must be an object");
     if (in_metadata_) {
@@ -134,10 +134,10 @@ class HeaderWalk : public json::json_sax_t {
   }
   bool twice(const std::string& name) { return complain(cat("the key ", escaped(name), " stands twice")); }
 
-  int depth_ = 0;  // of objects
+  int depth_ = 0;  // nesting depth of objects
   bool in_list_ = false, in_metadata_ = false, metadata_seen_ = false;
   size_t metadata_bytes_ = 0;
-  std::string field_;  // the present key of an inner object
+  std::string field_;  // the current key of an inner object
   SafetensorsEntry entry_;
   std::vector<int64_t> numbers_;
   std::unordered_set<std::string> names_, fields_;
@@ -152,7 +152,7 @@ SafetensorsHeader read_safetensors_header(const std::string& text) {
     walk.result.complaint = cat("a NUL byte at byte ", nul);
     return std::move(walk.result);
   }
-  const int64_t longest = longest_text(text);  // before the parser stores it
+  const int64_t longest = longest_text(text);  // checked before the parser stores it
   if (longest > static_cast<int64_t>(kMaxMetadataBytes)) {
     walk.result.complaint = cat("a text of ", longest, " bytes, at most ", kMaxMetadataBytes);
     return std::move(walk.result);

@@ -1,5 +1,5 @@
-// The JSON header of a safetensors file, read in one pass without a tree: what it costs grows with what it describes, and a
-// header of another form is refused where it starts to differ.
+// The JSON header of a safetensors file, read in one pass without building a JSON tree. Its cost grows with the number of
+// tensors that it describes, and a header of another form is refused at the first difference.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +24,7 @@ struct SafetensorsHeader {
 };
 
 // Reads the text. Limits: 200,000 tensors, 1000 metadata keys, 16 MiB of metadata, names of 1 to 1024 bytes, 8 sizes of at most
-// 2^62 per shape.
-// Whether sizes, offsets and the file agree is the caller's to check.
+// 2^62 per shape. The caller checks that sizes, offsets and the file agree.
 SafetensorsHeader read_safetensors_header(const std::string& text);
 
 }  // namespace vitrail

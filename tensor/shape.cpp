@@ -53,7 +53,7 @@ int64_t checked_numel(const Shape& shape, const char* op) {
     zero = zero || extent == 0;
     overflow = overflow || __builtin_mul_overflow(numel, extent == 0 ? 1 : extent, &numel) || numel > kMaxNumel;
   }
-  // Also refused with a zero among the extents: the product of the others must not wrap in anyone's hands.
+  // Also refused if one extent is zero, so that a product of the other extents cannot overflow elsewhere.
   check(!overflow, ErrorKind::kShape, op, "too many elements: the product of ", shape, " is above 2^62");
   return zero ? 0 : numel;
 }

@@ -15,12 +15,12 @@ namespace vitrail {
 namespace {
 
 constexpr int64_t kAlignment = 64;
-// Blocks of so many bytes and more come from regions, where freed memory serves other sizes. Smaller ones are many and must be
-// fast, and what their size classes keep idle is little.
+// Blocks of at least this many bytes come from regions, where freed memory can be reused for other sizes. Smaller blocks are
+// many and must be fast; their size classes keep little memory idle.
 constexpr int64_t kLarge = int64_t{256} << 10;
 
-// The size classes of small blocks, so that freed ones fit again: multiples of 64 bytes up to 512, and above that eight to each
-// power of two.
+// The size classes of small blocks, so that freed ones can be reused: multiples of 64 bytes up to 512, and above that eight to
+// each power of two.
 constexpr int kStepsPerOctave = 8;
 constexpr int kSmallClasses = kStepsPerOctave * (std::bit_width(uint64_t{kLarge}) - std::bit_width(uint64_t{256}));
 
@@ -37,12 +37,12 @@ static_assert(class_bytes(class_of(1)) == 64 && class_bytes(class_of(512)) == 51
 static_assert(class_bytes(class_of(1024)) == 1024 && class_bytes(class_of(1025)) == 1152);
 static_assert(class_of(kLarge) == kSmallClasses - 1 && class_bytes(kSmallClasses - 1) == kLarge);
 
-// What a block takes.
+// The bytes that a block of the given size takes.
 int64_t block_bytes(int64_t bytes) {
   return bytes >= kLarge ? RegionAllocator::block_bytes(bytes) : class_bytes(class_of(bytes));
 }
 
-// Idle blocks of one size: the first bytes of each hold the address of the next, so that putting one here needs no memory.
+// Idle blocks of one size: the first bytes of each hold the address of the next, so that adding a block needs no memory.
 class FreeList {
  public:
   void push(void* block) noexcept {
@@ -63,7 +63,7 @@ class FreeList {
 class Allocator {
  public:
   void* allocate(int64_t bytes) {
-    // More than any machine has; and rounding up, or adding to live_bytes, must not overflow.
+    // More than any machine has. Below this, neither rounding up nor adding to live_bytes overflows.
     check(bytes <= int64_t{1} << 60, ErrorKind::kMemory, "memory", "the system has no ", bytes, " bytes left");
     const int64_t size = block_bytes(bytes);
     std::lock_guard lock(mutex_);
@@ -71,20 +71,20 @@ class Allocator {
           " bytes wanted, ", live_bytes(), " in use, limit is ", limit_, ". Hint: a smaller batch needs less.");
     void* data = try_allocate(bytes);
     if (!data) {
-      empty_cache_locked();  // what lies idle may be just what is missing
+      empty_cache_locked();  // idle blocks may be just the memory that is missing
       data = try_allocate(bytes);
     }
     check(data != nullptr, ErrorKind::kMemory, "memory", "the system has no ", bytes, " bytes left; ", live_bytes(),
           " are in use. Hint: a smaller batch needs less.");
     stats_.allocations += 1;
     stats_.peak_bytes = std::max(stats_.peak_bytes, live_bytes());
-    // Idle memory counts as well: it is given back rather than kept beyond the limit. That is early enough here: the new block
-    // takes memory only when it is written.
+    // Idle memory counts towards the limit too, and is given back when it would exceed it. This may happen after the
+    // allocation, since a new block takes physical memory only when it is written.
     if (limit_ != 0 && held_bytes() > limit_) empty_cache_locked();
     return data;
   }
 
-  // Allocates nothing: destructors call it, when memory has run out too.
+  // Allocates nothing, since destructors call it, even when memory has run out.
   void release(void* data, int64_t bytes) noexcept {
     std::lock_guard lock(mutex_);
     if (bytes >= kLarge) return regions_.release(data);
@@ -150,11 +150,12 @@ class Allocator {
   std::array<FreeList, kSmallClasses> free_;  // small blocks by size class
   int64_t small_live_bytes_ = 0, small_held_bytes_ = 0;
   RegionAllocator regions_;
-  MemoryStats stats_;  // the counts and the peak; the other two are sums, taken when they are asked for
+  MemoryStats stats_;  // the counts and the peak; the other two are summed on request
   int64_t limit_ = 0;
 };
 
-// Never destroyed: tensors with static lifetime may outlive any order of destruction. Reachable to the end, so no leak.
+// Never destroyed, because tensors with static lifetime may be destroyed after it. It stays reachable, so leak checkers accept
+// it.
 Allocator& allocator() {
   static Allocator* instance = new Allocator;
   return *instance;
@@ -170,7 +171,7 @@ void set_memory_limit(int64_t bytes) { allocator().set_limit(bytes); }
 Storage::Storage(int64_t bytes) : data_(allocator().allocate(bytes)), bytes_(bytes) {}
 
 namespace {
-// One for all storages: held for the copy of a pointer.
+// One for all storages; it is held only while a pointer is copied.
 constinit std::mutex derived_mutex;
 }  // namespace
 
@@ -186,7 +187,7 @@ void Storage::set_derived(std::shared_ptr<const void> data) {
     has_derived_.store(data != nullptr, std::memory_order_release);
     derived_.swap(data);
   }
-  data.reset();  // what was there before: freeing it takes other locks
+  data.reset();  // frees the previous object outside the lock, since that takes other locks
 }
 
 Storage::~Storage() { allocator().release(data_, bytes_); }

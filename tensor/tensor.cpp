@@ -52,7 +52,7 @@ void Tensor::require_dtype(Dtype wanted) const {
 
 void Tensor::prepare_write() {
   for (int i = 0; i < dim(); ++i) {
-    // Without elements no element stands for several.
+    // A tensor without elements is accepted: no write can change several at once.
     check(strides_[i] != 0 || shape_[i] <= 1 || numel_ == 0, ErrorKind::kValue, "write", "cannot write to an expanded tensor: shape is ",
           shape_, ", strides are ", strides_, " (one element stands for several). Hint: write to clone(x).");
   }
@@ -100,7 +100,7 @@ Tensor scalar(double value, Dtype dtype) { return full({}, value, dtype); }
 
 namespace {
 
-// True if integers of type T hold both numbers, fractions cut off.
+// True if both numbers, with their fractions cut off, fit the integer type T.
 template <class T>
 bool holds(double a, double b) {
   const auto lowest = static_cast<double>(std::numeric_limits<T>::min());
@@ -125,7 +125,7 @@ Tensor arange(double start, double end, double step, Dtype dtype) {
     Tensor x = empty({static_cast<int64_t>(count)}, dtype, "arange");
     T* out = x.mutable_data<T>();
     if (std::is_integral_v<T> && start == std::trunc(start) && step == std::trunc(step) && std::abs(step) < 0x1p63) {
-      // In integers, because doubles have gaps beyond 2^53; in unsigned ones, because i step may wrap on the way.
+      // In integers, because doubles are not exact beyond 2^53; unsigned, because i * step may wrap in between.
       const auto first = static_cast<uint64_t>(convert<int64_t>(start)), by = static_cast<uint64_t>(convert<int64_t>(step));
       for (int64_t i = 0; i < x.numel(); ++i) out[i] = static_cast<T>(first + static_cast<uint64_t>(i) * by);
     } else {

@@ -18,7 +18,7 @@ class Rng;
 
 class Tensor {
  public:
-  // The undefined tensor: defined() is false; no memory, no shape. Used for "none".
+  // The undefined tensor: defined() is false; no memory, no shape. Stands for an optional tensor that is left out.
   Tensor() = default;
   // A view of `storage`. Error(kShape) if any element would lie outside the block.
   Tensor(std::shared_ptr<Storage> storage, Shape shape, Shape strides, int64_t offset, Dtype dtype);
@@ -44,9 +44,9 @@ class Tensor {
     require_dtype(dtype_of<T>());
     return static_cast<const T*>(storage_->data()) + offset_;
   }
-  // The same for writing: raises the storage's version. Refuses a tensor in which one element stands for several
-  // (stride 0 from expand), since a write would change them all. The pointer is for writes before the tensor's next use: who
-  // writes again later asks again, because ops keep what they computed of a version (Saved, a linear layer's packed weight).
+  // The same for writing: raises the storage's version. Error(kValue) for an expanded tensor (stride 0), since one write would
+  // change several elements. The pointer is valid for writes until the tensor's next use. Call this again for later writes: ops
+  // cache what they computed from a version (Saved, a linear layer's packed weight), and only this call raises it.
   template <class T>
   T* mutable_data() {
     require_dtype(dtype_of<T>());
@@ -54,7 +54,7 @@ class Tensor {
     return static_cast<T*>(storage_->data()) + offset_;
   }
 
-  // The only element of a one-element tensor, as double (which rounds integers beyond 2^53: to_vector<int64_t>() does not).
+  // The element of a one-element tensor, as double. Integers beyond 2^53 are rounded; to_vector<int64_t>() gives them exactly.
   // Error(kShape) otherwise.
   double item() const;
   // One element, as double; negative indices count from the end. Error(kShape) if out of range.
@@ -74,7 +74,7 @@ class Tensor {
 
 // ---- making tensors ----
 
-// Uninitialised elements. `op` is named in the error if the size overflows or memory is short.
+// Uninitialised elements. Error(kShape) if the size overflows, Error(kMemory) if memory is short; both name `op`.
 Tensor empty(const Shape& shape, Dtype dtype = Dtype::f32, const char* op = "empty");
 Tensor empty_like(const Tensor& x);  // contiguous, whatever the strides of x
 Tensor zeros(const Shape& shape, Dtype dtype = Dtype::f32);
@@ -84,8 +84,8 @@ Tensor ones_like(const Tensor& x);
 Tensor full(const Shape& shape, double value, Dtype dtype = Dtype::f32);
 Tensor scalar(double value, Dtype dtype = Dtype::f32);  // rank 0
 // start, start + step, ...: ceil((end - start) / step) values, none where step leads away from end (NumPy, PyTorch, ONNX).
-// Rounding of the quotient may add a last one that is end itself. Integers are exact beyond 2^53. Error(kValue) unless all
-// three are finite, step is not 0, and the dtype holds the values; Error(kShape) for too many.
+// Rounding of the quotient may add a last value equal to end. Integers are exact beyond 2^53 too. Error(kValue) unless all
+// three are finite, step is not 0, and the dtype can represent the values; Error(kShape) for too many.
 Tensor arange(double start, double end, double step = 1, Dtype dtype = Dtype::f32);
 // `count` values from start to end, both included.
 Tensor linspace(double start, double end, int64_t count, Dtype dtype = Dtype::f32);

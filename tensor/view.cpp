@@ -10,7 +10,7 @@ Tensor view_of(const Tensor& x, const Shape& shape, const Shape& strides, int64_
   return Tensor(x.storage(), shape, strides, offset, x.dtype());
 }
 
-// Replaces one extent of -1 by what is left of `numel`.
+// Replaces one extent of -1 by `numel` divided by the other extents.
 Shape infer_extent(const Shape& old_shape, Shape shape, int64_t numel) {
   int inferred = -1;
   Shape known;
@@ -88,7 +88,7 @@ Tensor transpose(const Tensor& x, int a, int b) {
 Tensor permute(const Tensor& x, const std::vector<int>& axes) {
   check(static_cast<int>(axes.size()) == x.dim(), ErrorKind::kShape, "permute", "one entry per axis: ", axes.size(),
         " axes, shape is ", x.shape());
-  if (!axes.empty()) normalize_axes(axes, x.dim(), "permute");  // range, and none twice
+  if (!axes.empty()) normalize_axes(axes, x.dim(), "permute");  // checks their range, and that none is repeated
   Shape shape, strides;
   for (int axis : axes) {
     const int i = normalize_axis(axis, x.dim(), "permute");

@@ -11,7 +11,7 @@ namespace vitrail {
 // The same elements in row-major order under another shape. One extent may be -1 (inferred). A view where strides allow
 // it, else a copy. Error(kShape) with both shapes if the element counts differ.
 Tensor reshape(const Tensor& x, const Shape& shape);
-// Strides that show (shape, strides) as new_shape without a copy; false if there are none.
+// Finds strides under which memory laid out as (shape, strides) has the shape new_shape. False if that needs a copy.
 bool view_strides(const Shape& shape, const Shape& strides, const Shape& new_shape, Shape* result);
 // All axes from start to end (both included) as one. flatten(x) gives rank 1.
 Tensor flatten(const Tensor& x, int start = 0, int end = -1);
@@ -32,7 +32,7 @@ Tensor unsqueeze(const Tensor& x, int axis);
 Tensor squeeze(const Tensor& x, int axis);
 // Removes every axis of extent one.
 Tensor squeeze(const Tensor& x);
-// Non-overlapping or overlapping windows of one axis: [..., L, ...] -> [..., (L - size) / step + 1, ..., size].
+// Windows of one axis, `step` apart, which overlap if step < size: [..., L, ...] -> [..., (L - size) / step + 1, ..., size].
 Tensor unfold(const Tensor& x, int axis, int64_t size, int64_t step);
 
 }  // namespace vitrail

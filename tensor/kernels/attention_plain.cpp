@@ -1,4 +1,4 @@
-// Attention as it is defined, one (image, head) at a time: two products by BLIS around a softmax of rows.
+// Attention, one (image, head) at a time: two products by BLIS around a softmax of rows.
 #include <algorithm>
 
 #include "tensor/kernels/attention_detail.h"
@@ -8,7 +8,8 @@
 namespace vitrail::detail {
 namespace {
 
-// BLIS's small-matrix kernels want both operands by rows: one transposed copy per head is cheaper than a transposed product.
+// BLIS's small-matrix kernels need row-major operands. One transposed copy per head is cheaper than a product with a transposed
+// operand.
 template <class T>
 MatrixView<const T> packed_transpose(MatrixView<const T> x, T* to) {
   for (int64_t i = 0; i < x.rows; ++i) {
@@ -18,8 +19,8 @@ MatrixView<const T> packed_transpose(MatrixView<const T> x, T* to) {
   return {to, x.cols, x.rows, x.rows, 1};
 }
 
-// The highest of n numbers, NaN left out; -inf of none. Eight maxima side by side: compilers make vectors of these, but not of
-// one alone, where NaN would let the order matter.
+// The maximum of n numbers without NaN; -inf if n = 0. Keeps eight maxima, which the compiler can vectorise. It cannot
+// vectorise a single maximum, because with NaN the result depends on the order.
 template <class T>
 T highest(const T* s, int64_t n) {
   constexpr int kLanes = 8;
@@ -35,7 +36,7 @@ T highest(const T* s, int64_t n) {
   return high;
 }
 
-// One row of scores becomes probabilities. -inf everywhere gives zeros.
+// Turns one row of scores into probabilities, in place. A row of -inf only gives zeros.
 template <class T>
 void softmax_row(T* s, int64_t n) {
   const T high = highest(s, n);
@@ -57,7 +58,7 @@ void softmax_row_backward(T* dp, const T* p, int64_t n) {
   for (int64_t j = 0; j < n; ++j) dp[j] = p[j] * (dp[j] - dot);
 }
 
-// Calls item(b, h, scratch) for every image and head, with `scratch` elements of memory of its own.
+// Calls item(b, h, memory) for every image and head, each with `scratch` elements of its own memory.
 template <class T, class Item>
 void for_each_head(const AttentionCall& c, int64_t scratch, Item&& item) {
   const int64_t work = std::max<int64_t>(1, c.queries * c.keys * (c.width + c.value_width));

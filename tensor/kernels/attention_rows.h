@@ -1,5 +1,5 @@
-// What tiled attention does to a row of scores between two products. Rows are filled up to padded_cols(keys), and what they are
-// filled with counts for nothing.
+// The steps of tiled attention on a row of scores between two products. Rows are padded to padded_cols(keys) with values that
+// do not change any result.
 #pragma once
 
 #include <algorithm>
@@ -16,15 +16,15 @@ using Chunk = simd::Vector<float, kChunk>;
 
 inline Bits16 bits_of(Chunk x) { return reinterpret_cast<Bits16>(x); }
 
-// Over a filled row.
+// sum_j a_j b_j over a padded row of `filled` elements.
 inline float dot_product(const float* a, const float* b, int64_t filled) {
   simd::Floats sums = {};
   for (int64_t j = 0; j < filled; j += simd::kLanes) sums += simd::load(a + j) * simd::load(b + j);
   return simd::sum_of(sums);
 }
 
-// The scores that fill the row up become -inf, so that e^ makes zeros of them. Whole vectors are stored: a load of a vector
-// that was stored in parts would wait for all of them.
+// Sets the padding of a row of scores to -inf, whose exponential is 0. Stores whole vectors: a later load of a vector that was
+// stored in parts would have to wait for all of these stores.
 inline void fill_up(float* s, int64_t keys) {
   const simd::Floats never = -std::numeric_limits<float>::infinity() - simd::Floats{};
   simd::Ints lane;
@@ -33,7 +33,8 @@ inline void fill_up(float* s, int64_t keys) {
     simd::store(s + j, lane < static_cast<int32_t>(keys - j) ? simd::load(s + j) : never);
 }
 
-// s = e^(scale s - shift), where no scale s is above shift but by rounding; the sum. With kRound also as bf16.
+// s = e^(scale s - shift), and returns their sum. Requires scale s <= shift (up to rounding). With kRound it also stores them
+// in bf16.
 template <bool kRound = false>
 inline float exponentials(float* s, int64_t filled, float scale, float shift, uint32_t* rounded = nullptr) {
   simd::Floats total = {};
@@ -46,7 +47,7 @@ inline float exponentials(float* s, int64_t filled, float scale, float shift, ui
   return simd::sum_of(total);
 }
 
-// What e^ is shifted by: the highest scale s; 0 if all are -inf.
+// The shift of the exponentials: the highest scale s, or 0 if all are -inf.
 inline float shift_of(float* s, int64_t keys, float scale) {
   constexpr float kNever = -std::numeric_limits<float>::infinity();
   fill_up(s, keys);
@@ -64,12 +65,14 @@ inline void gradient_row(const float* p, float* dp, int64_t filled, float scale,
   }
 }
 
-// P and dS as bf16: pairs along the queries for the products with their transposes, and dS along the keys too.
+// P and dS in bf16: pairs along the queries for the products with P^T and dS^T, and pairs along the keys for the product with
+// dS.
 struct RoundedRows {
   uint32_t *p_down, *ds_down, *ds_along;
 };
 
-// The same for two queries, whose rows are `stride` apart in p and dp; those of ds_along are half of that apart.
+// gradient_row for two queries, with the results in bf16. Rows are `stride` apart in p and dp, and stride / 2 apart in
+// ds_along.
 inline void gradient_rows(const float* p, const float* dp, int64_t stride, int64_t filled, float scale, const float (&d)[2],
                           RoundedRows to) {
   for (int64_t j = 0; j < filled; j += kChunk) {

@@ -13,18 +13,20 @@
 
 namespace vitrail::detail {
 
-// Queries that are worked on at once: their scores stay in the cache from Q K^T to the last product that reads them.
+// The number of queries in a tile: their scores stay in the cache from Q K^T to the last product that reads them.
 constexpr int64_t kTileQueries = 96;
 
 // Multiply-adds below which a head is not worth a parallel region of its own.
 constexpr int64_t kHeadGrain = int64_t{1} << 16;
 
-// A row of scores in a tile: whole vectors, an odd number of them, so that a walk down a column visits many cache sets.
+// The distance between the rows of a tile of scores: an odd number of vectors, so that the elements of a column fall into many
+// cache sets.
 inline int64_t tile_stride(int64_t keys) {
   return padded_cols(keys) / 16 % 2 == 0 ? padded_cols(keys) + 16 : padded_cols(keys);
 }
 
-// Calls tile(first query, count) for [begin, end) in tiles of nearly equal height; once, with none, for an empty range.
+// Calls tile(first query, count) for tiles of nearly equal height that cover [begin, end); once, with count 0, for an empty
+// range.
 template <class Fn>
 void for_each_tile(int64_t begin, int64_t end, Fn&& tile) {
   const int64_t count = end - begin, tiles = std::max<int64_t>(1, ceil_div(count, kTileQueries));
@@ -34,7 +36,7 @@ void for_each_tile(int64_t begin, int64_t end, Fn&& tile) {
   }
 }
 
-// Memory for one piece of parallel work: blocks of so many floats or pairs, in one allocation.
+// Memory for one piece of parallel work: blocks of the given numbers of floats (or bf16 pairs), in one allocation.
 class Scratch {
  public:
   explicit Scratch(std::initializer_list<int64_t> sizes) : ends_(sizes), storage_(4 * add_up(ends_)) {}
@@ -46,7 +48,7 @@ class Scratch {
  private:
   static int64_t add_up(std::vector<int64_t>& sizes) {
     int64_t end = 0;
-    for (int64_t& size : sizes) size = end += padded_cols(size);  // each on a cache line of its own
+    for (int64_t& size : sizes) size = end += padded_cols(size);  // each block starts on a cache line
     return end;
   }
   std::vector<int64_t> ends_;
@@ -58,18 +60,19 @@ MatrixView<T> rows_of(const MatrixView<T>& x, int64_t first, int64_t count) {
   return x.block(first, count, 0, x.cols);
 }
 
-// The tile after this one: of the same head, or the first of the next; or none.
+// The tile after the current one, for prefetching: in the same head, or the first of the next head. count = 0 if there is none.
 struct NextTile {
   int64_t b = 0, h = 0, first = 0, count = 0;
   bool opens_head() const { return count > 0 && first == 0; }
-  // Its rows of x.
+  // The rows of x that it will read.
   template <class T>
   ReadSoon rows(const Tensor& x) const {
     return count > 0 ? ReadSoon(rows_of(head<T>(x, b, h), first, count)) : ReadSoon();
   }
 };
 
-// Where the f32 sums that become `out` are added up: there, or in scratch until finish() rounds them.
+// Where the f32 sums for `out` are accumulated: in `out` itself, or, if that is bf16, in scratch memory until finish() rounds
+// them.
 inline MatrixView<float> sums_of(const MatrixView<float>& out, float*) { return out; }
 inline MatrixView<float> sums_of(const MatrixView<Bf16>& out, float* scratch) {
   const int64_t filled = padded_cols(out.cols);
@@ -79,7 +82,7 @@ inline void finish(const MatrixView<float>&, const MatrixView<float>&) {}
 inline void finish(const MatrixView<float>& sums, const MatrixView<Bf16>& out) {
   for (int64_t i = 0; i < out.rows; ++i) round_row(sums.data + i * sums.row_stride, out.cols, out.data + i * out.row_stride);
 }
-// Floats of scratch for that.
+// The number of floats of scratch memory that sums_of() needs.
 template <class T>
 int64_t sums_size(int64_t rows, int64_t cols) {
   return std::is_same_v<T, Bf16> ? rows * padded_cols(cols) : 0;

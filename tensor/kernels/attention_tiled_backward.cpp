@@ -1,6 +1,6 @@
-// Attention backward, one (image, head) at a time, a tile of queries at a time: P is read or computed again, dP = dO V^T
-// becomes scale dS = scale P (dP - D) with D = rowsum(dP P), and three products take the tile to dQ (its own rows) and to dK
-// and dV (added up, tile after tile in order).
+// Attention backward, one (image, head) at a time, a tile of queries at a time: P is read or computed again; dP = dO V^T
+// becomes scale dS = scale P (dP - D) with D = rowsum(dP P); three products then give the tile's rows of dQ and its
+// contributions to dK and dV, which are added in the order of the tiles.
 #include "tensor/kernels/attention_rows.h"
 #include "tensor/kernels/attention_tiled.h"
 #include "tensor/machine/flops.h"
@@ -9,7 +9,7 @@
 namespace vitrail::detail {
 namespace {
 
-// T: what Q, K, V and their gradients are stored as, f32 or rounded. dO and dS of the mask are f32.
+// T: the type in which Q, K, V and their gradients are stored, float or Bf16. dO and the gradient of the mask are f32.
 template <class T>
 class Backward {
  public:
@@ -50,7 +50,7 @@ class Backward {
  private:
   enum Block { kKeys, kValuesDown, kKeysDown, kQueries, kDy, kRows, kP, kDs, kPRounded, kDsRounded, kDsAlong, kDq, kDk, kDv };
 
-  // Packed operands and tiles, for one head after the other.
+  // Memory for packed operands and tiles, reused for every head.
   Scratch scratch() const {
     const int64_t tile = kTileQueries * stride_, rounded = in_pairs() ? tile / 2 : 0;
     return Scratch({product_.packed_size(c_.keys, c_.width), product_.packed_size(c_.value_width, c_.keys),
@@ -63,13 +63,13 @@ class Backward {
 
   bool in_pairs() const { return product_.precision() == Precision::kBf16; }
 
-  // The operands of a product are packed right before it, after the product before has prefetched them.
+  // All steps of one tile. The operands of each product are packed right before it; the previous product has prefetched them.
   void tile(int64_t b, int64_t h, int64_t first, int64_t count, const Scratch& memory, const NextTile& next) const {
     const MatrixView<const T> k = head<T>(c_.k, b, h), q = rows_of(head<T>(c_.q, b, h), first, count);
     const MatrixView<const float> dy = rows_of(head<float>(dy_, b, h), first, count);
     probabilities(b, h, first, q, memory);
     score_gradients(b, h, first, dy, memory);
-    // In bf16 the depth of the products with P^T and dS^T is pairs of queries.
+    // In bf16, one step of the products with P^T and dS^T is a pair of queries.
     const bool pairs = in_pairs();
     const int64_t steps = pairs ? (count + 1) / 2 : count;
     const LeftOperand ds = pairs ? LeftOperand{memory.elements(kDsAlong), count, (c_.keys + 1) / 2, stride_ / 2, 1}
@@ -89,12 +89,12 @@ class Backward {
     product_.multiply(ds_down, memory.elements(kQueries), c_.width, dk_sums, first > 0, soon);
     product_.pack(dy, memory.elements(kDy));
     product_.multiply(p_down, memory.elements(kDy), c_.value_width, dv_sums, first > 0, next.rows<float>(dy_));
-    if (first + count < c_.queries) return;  // the sums over all queries are rounded once
+    if (first + count < c_.queries) return;  // dK and dV are rounded once, after the last tile
     finish(dk_sums, dk);
     finish(dv_sums, dv);
   }
 
-  // P [rows, M]: kept, or computed again by the same steps as in the forward pass, so with the same bits.
+  // P [rows, M]: read, or computed again by the same steps as in the forward pass and so with the same bits.
   void probabilities(int64_t b, int64_t h, int64_t first, const MatrixView<const T>& q, const Scratch& memory) const {
     const int64_t filled = padded_cols(c_.keys), index = (b * c_.heads + h) * c_.queries + first;
     const MatrixView<float> p{memory.floats(kP), q.rows, filled, stride_, 1};
@@ -126,7 +126,7 @@ class Backward {
     for (int64_t j = 0; j < padded_cols(c_.keys); ++j) row[j] *= statistics[1];
   }
 
-  // scale dS [rows, M] = scale P (dP - D), in bf16 with P beside it in the forms that the products want.
+  // scale dS [rows, M] = scale P (dP - D). With bf16 products it also writes P and dS in the packed forms that they read.
   void score_gradients(int64_t b, int64_t h, int64_t first, const MatrixView<const float>& dy, const Scratch& memory) const {
     const int64_t filled = padded_cols(c_.keys);
     float *p = memory.floats(kP), *ds = memory.floats(kDs);
@@ -144,7 +144,7 @@ class Backward {
       }
       return;
     }
-    if (dy.rows % 2 == 1) {  // the last query is paired with nothing
+    if (dy.rows % 2 == 1) {  // the last query has no partner in its pair
       std::fill_n(p + dy.rows * stride_, filled, 0.0f);
       std::fill_n(ds + dy.rows * stride_, filled, 0.0f);
       d[dy.rows] = 0;
@@ -156,7 +156,7 @@ class Backward {
     }
   }
 
-  // The gradient of the scores behind scale and mask has no scale in it.
+  // The gradient of the scores after scale and mask, P (dP - D): without the factor scale.
   void write_dscores(const float* p, const float* dp, const float* d, int64_t rows, int64_t offset) const {
     for (int64_t i = 0; i < rows; ++i) {
       for (int64_t j = 0; j < c_.keys; ++j)

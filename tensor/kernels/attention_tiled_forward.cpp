@@ -1,6 +1,6 @@
-// Attention forward, one (image, head) at a time. K is packed transposed and V as it is, once for all queries; a tile of
-// queries at a time, the scores S = Q K^T become e^(scale S - max) in the cache and multiply V. The division by the row sum
-// waits until O: that is Kv numbers per query instead of M.
+// Attention forward, one (image, head) at a time. K is packed transposed and V as it is, once for all queries. For each tile of
+// queries the scores S = Q K^T become e^(scale S - max) in the cache and are multiplied by V. The result O, not P, is divided
+// by the row sum: Kv divisions per query instead of M.
 #include <limits>
 #include <utility>
 
@@ -12,10 +12,11 @@
 namespace vitrail::detail {
 namespace {
 
-// Few heads (batch 1) are cut into pieces of their queries, so that all threads have work: the number of pieces with which they
-// finish first, since each piece packs K and V for itself. Changes no bit: every query is computed by itself.
+// If there are few heads (batch 1), the queries of each are cut into pieces, so that all threads have work. Returns the number
+// of pieces that should finish first, considering that each piece packs K and V again. The results do not depend on it, since
+// every query is computed independently.
 int64_t pieces_per_head(const AttentionCall& c) {
-  constexpr int64_t kPacking = 16;  // queries that take as long as packing
+  constexpr int64_t kPacking = 16;  // the cost of packing, in queries
   const int64_t heads = c.batch * c.heads, threads = num_threads();
   int64_t best = 1, least = std::numeric_limits<int64_t>::max();
   for (int64_t pieces = 1; pieces <= std::max<int64_t>(1, c.queries / kPacking); ++pieces) {
@@ -26,7 +27,7 @@ int64_t pieces_per_head(const AttentionCall& c) {
   return best;
 }
 
-// T: what Q, K, V and O are stored as, f32 or rounded.
+// T: the type in which Q, K, V and O are stored, float or Bf16.
 template <class T>
 class Forward {
  public:
@@ -94,8 +95,8 @@ class Forward {
     finish(o, out);
   }
 
-  // S becomes e^(scale S - shift), row by row, in bf16 beside it rounded. First all shifts, then all exponentials: one row's
-  // need not wait for another's.
+  // Replaces S by e^(scale S - shift), row by row; with bf16 products it also writes the rounded values to `rounded`. All
+  // shifts are computed before the exponentials, so that one row need not wait for another.
   void softmax(int64_t b, int64_t h, int64_t first, MatrixView<float> s, uint32_t* rounded, float* factors) const {
     float shifts[kTileQueries];
     const float scale = c_.mask.defined() ? 1 : scale_;

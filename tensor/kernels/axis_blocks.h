@@ -1,4 +1,5 @@
-// A contiguous tensor seen from one axis: [outer, extent, inner]. Shared by the operations that pick and place along an axis.
+// A contiguous tensor seen from one axis: [outer, extent, inner]. Shared by the operations that read or write elements by index
+// along an axis.
 #pragma once
 
 #include <vector>
@@ -8,7 +9,7 @@
 namespace vitrail {
 
 struct AxisBlocks {
-  int64_t outer = 1, extent = 1, inner = 1;  // products of the extents before, at and behind the axis
+  int64_t outer = 1, extent = 1, inner = 1;  // products of the extents before, at and after the axis
 };
 
 // `axis` is normalised. Rank 0 counts as one axis of extent one.

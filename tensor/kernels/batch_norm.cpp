@@ -9,7 +9,7 @@ using namespace detail;  // NOLINT: the sums of all norms
 
 int64_t grain_of(const ChannelSizes& s) { return row_grain(s.count()); }
 
-// Sums term(x + plane of image b) over the batch.
+// Sums term(first element of the channel's plane) over the images of the batch.
 template <class Term>
 double sum_over_batch(const ChannelSizes& s, int64_t channel, const Term& term) {
   double sum = 0;

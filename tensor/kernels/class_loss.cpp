@@ -9,7 +9,7 @@
 namespace vitrail::kernels {
 namespace {
 
-constexpr int64_t kRowWork = 4096;  // elements of logits worth one chunk
+constexpr int64_t kRowWork = 4096;  // logits in one chunk at least
 
 // The input as pointers; it must outlive them.
 template <class T>
@@ -47,13 +47,13 @@ struct Rows {
   int64_t grain() const { return std::max<int64_t>(1, kRowWork / std::max<int64_t>(1, classes)); }
 };
 
-// log sum e^x as two numbers, maximum + log_total: added up, a large maximum would swallow the logarithm.
+// log sum e^x as two numbers, maximum + log_total: in their sum, a large maximum would round the logarithm away.
 struct LogSum {
   double maximum = 0, log_total = 0;
 };
 
-// e^(x - shift - log_total), bounded where e^d is 0 anyway. In double throughout: no two f32 overflow there, and the gradient
-// p - 1 of a class that the model is sure of keeps its digits.
+// e^(x - shift - log_total), with the exponent clamped where the result is 0 anyway. In double: the difference of two f32
+// cannot overflow, and the gradient p - 1 of a class with p near 1 keeps its digits.
 template <class T>
 double exp_shifted(T x, const LogSum& by) {
   const double d = (static_cast<double>(x) - by.maximum) - by.log_total;
@@ -84,7 +84,7 @@ double row_loss(const Rows<T>& rows, int64_t row, const LogSum& log_sum) {
 template <class T>
 void row_gradient(const Rows<T>& rows, int64_t row, const LogSum& log_sum, bool log_probabilities, double scale, T* dx) {
   const T* x = rows.x + row * rows.classes;
-  double mass = 0;  // w' of the header
+  double mass = 0;  // w' of tensor/ops/loss.h
   for (int64_t c = rows.first(row); c < rows.last(row); ++c) mass += rows.coefficient(row, c);
   const int64_t first = rows.first(row), last = rows.last(row);
   for (int64_t c = 0; c < rows.classes; ++c) {

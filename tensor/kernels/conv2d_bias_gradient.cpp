@@ -1,4 +1,4 @@
-// Each channel is one thread's, so the order of its additions does not depend on the number of threads.
+// One thread computes each channel, so the order of additions does not depend on the number of threads.
 #include <algorithm>
 
 #include "tensor/kernels/conv2d_detail.h"

@@ -1,4 +1,4 @@
-// What forward and backward of conv2d share: the sizes, and the convolution described as gathering from padded planes.
+// Shared by forward and backward of conv2d: the sizes, and the description of a convolution as a gather from padded planes.
 //
 // An output pixel of any of the passes is a sum over channels and taps of input pixels. Forward gathers from x; the gradient
 // of the input gathers from dy, one gather for each residue of the pixel modulo the stride. Both are the same product of packed
@@ -13,7 +13,7 @@
 
 namespace vitrail::detail {
 
-// All sizes of one convolution. K = C' P Q with C' = C / groups is the length of the sum behind one output element.
+// All sizes of one convolution. K = C' P Q with C' = C / groups is the number of terms in one output element.
 struct ConvGeometry {
   int64_t batch, channels, height, width;    // B, C, H, W
   int64_t out_channels, kernel_h, kernel_w;  // O, P, Q
@@ -23,15 +23,15 @@ struct ConvGeometry {
 
   int64_t window() const { return kernel_h * kernel_w; }
   Shape out_shape() const { return {batch, out_channels, out_h, out_w}; }
-  // Windows that tile the image (kernel = stride, no padding), as in a patch embedding.
+  // True if the windows tile the image (kernel = stride, no padding), as in a patch embedding.
   bool is_patches() const;
 };
 
 // Checks options, ranks, channels, groups, and that the kernel fits; every message has the numbers.
 ConvGeometry conv_geometry(const char* op, const Shape& x, const Shape& weight, const Conv2dOptions& options);
 
-// One axis of a gather: output i reads, under tap t, input pixel i * stride + offsets[t]; outside [0, extent) that is zero.
-// It is written to pixel i * step + start of an axis of out_extent pixels.
+// One axis of a gather: output i reads, under tap t, input pixel i * stride + offsets[t]; a pixel outside [0, extent) counts as
+// zero. The result is written to pixel i * step + start of an axis of out_extent pixels.
 struct GatherAxis {
   int64_t extent, outputs, stride;
   std::vector<int64_t> offsets;
@@ -51,15 +51,15 @@ struct Gather {
   std::vector<int64_t> out_offsets;
 
   int64_t taps() const { return static_cast<int64_t>(weight_taps.size()); }
-  int64_t depth() const { return channels * taps(); }  // length of the sum behind one output element
+  int64_t depth() const { return channels * taps(); }  // number of terms in one output element
   int64_t rows() const { return batch * h.outputs; }   // rows of output pixels in the whole batch
 };
 
 Gather forward_gather(const ConvGeometry& g);
-// Those that have something to gather; no pixel of dx belongs to two of them, and one that belongs to none is zero.
+// The gathers that compute dx. Each pixel of dx belongs to at most one of them; a pixel that belongs to none is zero.
 std::vector<Gather> input_gradient_gathers(const ConvGeometry& g);
 
-// y = bias + the gather of x; bias may be null. Only the pixels that the gather names are written.
+// y = bias + the gather of x; bias may be null. Writes only the pixels that belong to the gather.
 template <class T>
 void gather_product(const Gather& g, const T* in, const T* weight, const T* bias, T* out);
 

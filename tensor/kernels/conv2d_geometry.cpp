@@ -15,7 +15,7 @@ void check_options(const char* op, const Conv2dOptions& o) {
   check(o.padding_h >= 0 && o.padding_w >= 0, ErrorKind::kValue, op, "padding must not be negative: padding is ", o.padding_h,
         " x ", o.padding_w, ".");
   check(o.groups >= 1, ErrorKind::kValue, op, "groups must be at least 1: groups is ", o.groups, ".");
-  // Sizes beyond this are mistakes; below it, no sum here can overflow.
+  // Larger sizes are mistakes. Up to this bound no sum in this file overflows.
   constexpr int64_t kMost = int64_t{1} << 31;
   check(std::max({o.stride_h, o.stride_w, o.dilation_h, o.dilation_w, o.padding_h, o.padding_w}) < kMost, ErrorKind::kValue, op,
         "stride, padding and dilation must be below 2^31: stride is ", o.stride_h, " x ", o.stride_w, ", padding is ",
@@ -32,7 +32,7 @@ int64_t output_extent(const char* op, const char* axis, int64_t extent, int64_t 
   return (extent + 2 * padding - reach - 1) / stride + 1;
 }
 
-// The pixels of one axis of dx with one residue modulo the stride, and the kernel's taps that reach them.
+// The pixels of one axis of dx that have the same residue modulo the stride, and the kernel taps that read them.
 struct GradientAxis {
   GatherAxis axis;
   std::vector<int64_t> taps;
@@ -63,8 +63,8 @@ void set_planes(Gather& gather) {
   for (int64_t m = 0; m < gather.out_channels; ++m) gather.out_offsets.push_back(m * plane);
 }
 
-// Where windows tile the image, each residue has one tap and reads the same dy: instead of many small products one, whose
-// output channels are the elements (c, p, q) of a window.
+// If windows tile the image, every residue has one tap, and all residues read the same dy. So one product replaces many small
+// ones; its output channels are the elements (c, p, q) of a window.
 Gather patch_gradient_gather(const ConvGeometry& g) {
   const int64_t elements = g.group_channels * g.window(), plane = g.height * g.width;
   Gather result{g.batch, g.options.groups, g.group_out, elements, {}, {}, 0, 1, elements, {0}, g.group_channels * plane, {}};

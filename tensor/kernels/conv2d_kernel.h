@@ -7,11 +7,12 @@
 
 namespace vitrail::detail {
 
-// C [rows, cols] = A B, or += with accumulate. A: element (i, k) at a[i * row_step + k * depth_step]; B: cols elements per k.
+// C [rows, cols] = A B, or += with accumulate. A: element (i, k) at a[i * row_step + k * depth_step]; B: `cols` contiguous
+// elements for each k.
 template <class T>
 struct TileKernel {
   int64_t rows, cols;
-  bool counts_flops;  // itself
+  bool counts_flops;  // true if `multiply` counts its own FLOPs
   void (*multiply)(int64_t depth, const T* a, int64_t row_step, int64_t depth_step, const T* b, T* c, int64_t ldc,
                    bool accumulate);
 

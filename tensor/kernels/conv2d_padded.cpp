@@ -17,7 +17,7 @@ std::pair<int64_t, int64_t> inside(int64_t count, int64_t extent, int64_t stride
   return {begin, std::clamp(last, begin, count)};
 }
 
-// Images that `rows` consecutive output rows can touch.
+// The most images that `rows` consecutive output rows can belong to.
 int64_t most_segments(const Gather& g, int64_t rows) { return (rows + g.h.outputs - 2) / g.h.outputs + 1; }
 
 template <class T>
@@ -28,7 +28,7 @@ int64_t buffer_bytes(const Gather& g, int64_t channels, int64_t rows) {
   return checked_bytes({channels, plane}, sizeof(T), "conv2d");
 }
 
-// kLength columns to a run, known when compiling; 0 = each run its own.
+// kLength: the columns of every run, as a compile-time constant; 0 if the runs differ.
 template <int64_t kLength, class T>
 void copy_runs(const std::vector<ColumnRun>& runs, const T* from, T* to) {
   for (const ColumnRun& run : runs) {

@@ -1,18 +1,19 @@
-// The padded copy of a tile's input, from which columns are gathered without asking where the image ends.
+// The padded copy of a tile's input, from which columns are gathered without bounds checks.
 #pragma once
 
 #include "tensor/kernels/conv2d_detail.h"
 
 namespace vitrail::detail {
 
-// Neighbouring columns of a tile within one row of pixels: columns [column, column + length) read the padded copy from
-// `source` on, and belong to the output pixels from `output` on (step pixels apart; of a channel at offset 0).
+// Neighbouring columns of a tile in one row of pixels: columns [column, column + length) read the padded copy from position
+// `source` on. They belong to the output pixels from `output` on, which are `step` pixels apart; `output` is relative to the
+// start of a channel.
 struct ColumnRun {
   int64_t column, length, source, output;
 };
 
-// How one axis lies in the padded copy. Pixels are sorted by their residue modulo the stride, so that the pixels of
-// neighbouring outputs under one tap are neighbours whatever the stride. Residues that no tap reads are left out.
+// The layout of one axis in the padded copy. Pixels are sorted by their residue modulo the stride, so that the pixels that one
+// tap reads for neighbouring outputs are contiguous for any stride. Residues that no tap reads are left out.
 struct PaddedAxis {
   explicit PaddedAxis(const GatherAxis& axis);
 
@@ -21,14 +22,14 @@ struct PaddedAxis {
   int64_t reach = 0;                          // a part has the number of outputs + reach positions
 };
 
-// A tile is a range of consecutive rows of output pixels, over the whole batch: where images are small, it holds several.
+// A tile is a range of consecutive rows of output pixels, over the whole batch: small images share a tile.
 template <class T>
 class PaddedTile {
  public:
-  // Room for tiles of up to that many channels and rows. The gather must outlive it.
+  // Allocates memory for tiles of at most this many channels and rows. The gather must outlive it.
   PaddedTile(const Gather& gather, int64_t most_channels, int64_t most_rows);
 
-  // Copies what rows [row, row + rows) of the group's channels [channel, channel + channels) read.
+  // Copies the input that output rows [row, row + rows) read in channels [channel, channel + channels) of the group.
   void fill(const T* in, int64_t group, int64_t channel, int64_t channels, int64_t row, int64_t rows);
 
   int64_t columns() const { return rows_ * gather_.w.outputs; }
@@ -49,7 +50,7 @@ class PaddedTile {
 
   const Gather& gather_;
   PaddedAxis h_, w_;
-  std::vector<std::pair<int64_t, int64_t>> spans_;  // of the positions of each part of a row, those inside the image
+  std::vector<std::pair<int64_t, int64_t>> spans_;  // for each part of a row, the positions that are inside the image
   int64_t taps_, line_, row_length_, rows_ = 0, padded_rows_ = 0, plane_ = 0;
   std::vector<Segment> segments_;
   std::vector<int64_t> tap_offsets_;

@@ -1,4 +1,5 @@
-// A gather as a product: packed weights times panels of columns, unfolded from the padded copy right before they are used.
+// Computes a gather as a product: packed weights times panels of columns. Each panel is unfolded from the padded copy right
+// before it is multiplied.
 #include <algorithm>
 
 #include "base/divide.h"
@@ -13,7 +14,7 @@ namespace {
 
 constexpr int64_t kMostDepth = 320;       // so that a panel of columns stays in the first-level cache
 constexpr int64_t kColumnsPerTile = 256;  // so that its padded copy stays in the second-level cache
-constexpr int64_t kEnoughTiles = 16;      // that keep a few threads busy to the end
+constexpr int64_t kEnoughTiles = 16;      // enough to keep a few threads busy
 
 // The weights in the order in which they are multiplied: for each group and block of the depth, groups of the kernel's rows
 // (output channels), interleaved. Rows beyond the last are zero.
@@ -53,7 +54,7 @@ class PackedWeights {
   Storage data_;
 };
 
-// How the output is cut: tiles of rows of pixels times blocks of output channels. Follows from the sizes alone.
+// How the output is cut: tiles of rows of pixels times blocks of output channels. Depends on the sizes alone.
 struct Cut {
   template <class T>
   Cut(const Gather& g, const TileKernel<T>& kernel) {
@@ -68,7 +69,7 @@ struct Cut {
   int64_t rows, tiles, channels, channel_blocks;
 };
 
-// Adds the bias and writes the sums [channels, width] of one panel where they belong.
+// Adds the bias to the sums [channels, width] of one panel and writes them to the output.
 template <class T>
 void store(const Gather& g, const std::vector<ColumnRun>& runs, const T* sums, int64_t width, int64_t channel, int64_t channels,
            const T* bias, T* out) {
@@ -101,7 +102,7 @@ void gather_product(const Gather& g, const T* in, const T* weight, const T* bias
     PaddedTile<T> tile(g, g.channels, cut.rows);
     const Storage scratch(scratch_bytes);
     T *panel = static_cast<T*>(scratch.data()), *sums = panel + panel_size;
-    std::fill_n(panel, panel_size, T{0});  // columns beyond a tile's last are multiplied too
+    std::fill_n(panel, panel_size, T{0});  // columns after the last one of a tile are multiplied too
     std::vector<ColumnRun> runs;
     for (int64_t item = begin; item < end; ++item) {
       const int64_t channel = item % cut.channel_blocks * cut.channels, group = item / cut.channel_blocks / cut.tiles;

@@ -12,11 +12,11 @@ namespace vitrail::detail {
 namespace {
 
 constexpr int64_t kRowsPerBlock = 320;           // of the matrix of columns, rounded to whole channels
-constexpr int64_t kElements = int64_t{1} << 16;  // of the matrix of columns: what stays in the second-level cache
-constexpr int64_t kEnoughItems = 8;              // that keep a few threads busy to the end
+constexpr int64_t kElements = int64_t{1} << 16;  // of the matrix of columns, so that they stay in the second-level cache
+constexpr int64_t kEnoughItems = 8;              // enough to keep a few threads busy
 
 // How the work is cut: blocks of input channels, each with its own rows of dweight^T, times chunks of the batch's rows of
-// pixels, each with its own sum. Follows from the sizes alone.
+// pixels, each with its own sum. Depends on the sizes alone.
 struct Cut {
   template <class T>
   Cut(const Gather& g, const TileKernel<T>& kernel) {
@@ -60,7 +60,7 @@ void sum_chunk(const Gather& g, const Cut& cut, const TileKernel<T>& kernel, int
   const int64_t depth = channels * g.taps(), most_columns = cut.rows * g.w.outputs;
   const Storage scratch((cut.depth + kernel.cols) * most_columns * static_cast<int64_t>(sizeof(T)));
   T *columns = static_cast<T*>(scratch.data()), *panel = columns + cut.depth * most_columns;
-  std::fill_n(columns, cut.depth * most_columns, T{0});  // rows beyond the last are multiplied too
+  std::fill_n(columns, cut.depth * most_columns, T{0});  // rows after the last one are multiplied too: set them to 0
   PaddedTile<T> tile(g, channels, cut.rows);
   std::vector<ColumnRun> runs;
   const int64_t first = cut.tiles * chunk / cut.chunks, last = cut.tiles * (chunk + 1) / cut.chunks;

@@ -1,4 +1,4 @@
-// The loops behind elementwise functions: which memory meets which.
+// The loops of all elementwise functions, over broadcast and over contiguous operands.
 #pragma once
 
 #include <algorithm>
@@ -9,8 +9,8 @@
 
 namespace vitrail {
 
-// Two operands of one broadcast shape, with neighbouring axes merged wherever both lie without gaps: most calls become one
-// long axis, or rows that meet one row (a bias).
+// Two operands of one broadcast shape, with neighbouring axes merged wherever both operands are contiguous over them. Most
+// calls become one long axis, or rows combined with a single row (a bias).
 struct BroadcastPlan {
   Shape shape, a_strides, b_strides;
 
@@ -30,7 +30,7 @@ struct BroadcastPlan {
   }
 };
 
-// out[i] = fn(a[i], b[i]) along one axis; the strides of 0 and 1 are spelled out because those loops vectorise.
+// out[i] = fn(a[i], b[i]) along one axis; strides of 0 and 1 have loops of their own, because the compiler vectorises these.
 template <class T, class Out, class Fn>
 void binary_row(const T* a, int64_t a_step, const T* b, int64_t b_step, Out* out, int64_t n, Fn fn) {
   if (a_step == 1 && b_step == 1) {

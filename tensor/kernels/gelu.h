@@ -1,4 +1,4 @@
-// GELU and its derivative, fast: one pass each. The exact form shares one exponential between Phi(x) and its density.
+// GELU and its derivative, fast: one pass for each. The exact form uses one exponential for both Phi(x) and its density.
 #pragma once
 
 #include "tensor/ops/elementwise.h"

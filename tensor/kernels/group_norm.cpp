@@ -21,7 +21,7 @@ void forward_row(const GroupSizes& s, const T* x, const T* w, const T* b, T* y, 
   }
 }
 
-// dx = rstd (g - mean(g) - h mean(g h)) with g = dy w; dw[c] = sum dy h and db[c] = sum dy are this image's share.
+// dx = rstd (g - mean(g) - h mean(g h)) with g = dy w; dw[c] = sum dy h and db[c] = sum dy are this image's contributions.
 template <class T>
 void backward_row(const GroupSizes& s, const T* dy, const T* x, const T* w, T* dx, double mean, double rstd, double* dw,
                   double* db) {

@@ -44,8 +44,8 @@ void gather_rows(const Tensor& x, int axis, const Shape& shape, const std::vecto
   });
 }
 
-// out[..., places[..., i, ...], ...] += src[..., i, ...]; src is contiguous with `shape`, out contiguous. Only the axes in
-// front of `axis` are shared out among threads: behind them, targets may coincide.
+// out[..., places[..., i, ...], ...] += src[..., i, ...]; src is contiguous with `shape`, out contiguous. Only the axes before
+// `axis` are distributed among threads, since elements of one outer index may share a target.
 template <class T>
 void scatter_rows(const T* src, const std::vector<int64_t>& places, const Shape& shape, int axis, const Tensor& target,
                   T* out) {
@@ -71,7 +71,8 @@ void scatter_rows(const T* src, const std::vector<int64_t>& places, const Shape&
   });
 }
 
-// out[o, index[i], :] += dy[o, i, :]. A lane is one (o, inner) column: lanes never meet, each takes its sources in index order.
+// out[o, index[i], :] += dy[o, i, :]. A lane is one (o, inner) column. Lanes share no targets, and each adds its sources in
+// index order.
 template <class T>
 void add_blocks(const T* dy, const std::vector<int64_t>& index, const AxisBlocks& b, T* out) {
   const int64_t count = static_cast<int64_t>(index.size());

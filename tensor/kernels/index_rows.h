@@ -1,5 +1,5 @@
-// Picking and placing elements by index, fast: whole rows at a time. Two sources with one target meet in index order on one
-// thread, so the sum has the same bits for any number of threads. T is any dtype's type.
+// Reading and adding elements by index, fast: whole rows at a time. Sources with the same target are added in index order by
+// one thread, so the sum has the same bits for any number of threads. T is the element type of any dtype.
 #pragma once
 
 #include <vector>
@@ -11,8 +11,7 @@ namespace vitrail::detail {
 // out[o, i, :] = x[o, index[i], :] for contiguous x [outer, extent, inner].
 template <class T>
 void select_blocks(const T* x, const std::vector<int64_t>& index, const AxisBlocks& b, T* out);
-// out [shape]: each element is x's at the same place, but for the axis, where it is at places[element]. The numbers of elements
-// are not zero.
+// out [shape]: out[..., i, ...] = x[..., places[..., i, ...], ...]. Neither tensor may be empty.
 template <class T>
 void gather_rows(const Tensor& x, int axis, const Shape& shape, const std::vector<int64_t>& places, T* out);
 // out[..., places[..., i, ...], ...] += src[..., i, ...]; src is contiguous with `shape`, out contiguous with the strides of

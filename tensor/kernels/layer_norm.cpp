@@ -26,7 +26,7 @@ void forward_row(const T* x, const T* w, const T* b, T* y, int64_t n, double eps
   for (int64_t i = 0; i < n; ++i) y[i] = centre(x[i]) * scale * w[i] + b[i];
 }
 
-// y is of x's type, or rounded.
+// Out is T, or Bf16 for a y that is stored in bf16.
 template <class T, class Out>
 void forward_rows(const T* x, const T* w, const T* b, Out* y, double* mean, double* rstd, int64_t rows, int64_t n, double eps) {
   if constexpr (std::is_same_v<T, Out>) {
@@ -40,8 +40,7 @@ void forward_rows(const T* x, const T* w, const T* b, Out* y, double* mean, doub
   }
 }
 
-// sum(g) and sum(g h) of one row, in T: 16 sums of each side by side, so that the errors of a few additions are all that
-// counts.
+// sum(g) and sum(g h) of one row, in T: 16 partial sums of each, so that each has few additions and a small error.
 template <class T>
 std::pair<double, double> row_sums(const T* dy, const T* x, const T* w, Centre<T> centre, T scale, int64_t n) {
   constexpr int64_t kLanes = 8;
@@ -78,8 +77,8 @@ void backward_row(const T* dy, const T* x, const T* w, T* dx, double mean, doubl
   for (int64_t i = 0; i < n; ++i) dx[i] = scale * (dy[i] * w[i] - mean_g - centre(x[i]) * scale * mean_gh);
 }
 
-// dw += sum over kRows rows of dy h, db += sum of dy. Several rows at a time, so that dw and db are read and written once; few
-// enough to be added in T.
+// dw += sum over kRows rows of dy h, db += sum of dy. Several rows at a time, so that dw and db are read and written once for
+// all of them; few enough to add them in T.
 template <int kRows, class T>
 void add_parameter_rows(const T* dy, const T* x, const double* mean, const double* rstd, double* dw, double* db, int64_t n) {
   T high[kRows], low[kRows], scale[kRows];
@@ -103,7 +102,7 @@ void add_parameter_rows(const T* dy, const T* x, const double* mean, const doubl
 template <class T>
 void backward_rows(const T* dy, const T* x, const T* w, T* dx, const double* mean, const double* rstd, double* dw, double* db,
                    int64_t rows, int64_t n) {
-  constexpr int kBlock = 4;  // its rows of dy and x stay in the first-level cache between the two uses
+  constexpr int kBlock = 4;  // rows whose dy and x stay in the first-level cache between their two uses
   for (int64_t r = 0; r < rows; r += kBlock) {
     const int64_t block = std::min<int64_t>(kBlock, rows - r);
     for (int64_t k = r; k < r + block; ++k) backward_row(dy + k * n, x + k * n, w, dx + k * n, mean[k], rstd[k], n);
@@ -138,7 +137,8 @@ void layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, doubl
 void layer_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& weight, const Tensor& mean, const Tensor& rstd,
                          Tensor dx, Tensor& dweight, Tensor& dbias) {
   const int64_t n = x.size(-1), rows = mean.numel();
-  // At least 32 rows a chunk: the partial sums, two doubles an element of a row, then are an eighth of x.
+  // At least 32 rows in a chunk, so that the partial sums (two doubles for each column) take at most an eighth of the memory of
+  // x.
   ChunkSums sums(rows, n, row_grain(n, 32), weight.defined());
   dispatch_float("layer_norm backward", x.dtype(), [&](auto zero) {
     using T = decltype(zero);

@@ -1,4 +1,5 @@
-// Layer normalisation, fast: one pass over memory each way; the passes within a row find it in the first-level cache.
+// Layer normalisation, fast: forward and backward pass over memory once; further passes over a row find it in the first-level
+// cache.
 #pragma once
 
 #include "tensor/tensor.h"
@@ -7,7 +8,7 @@ namespace vitrail::kernels {
 
 // The operation of tensor/ops/norm.h into tensors that exist already; y is of x's dtype, or bf16 for f32 x.
 void layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps, Tensor y, Tensor mean, Tensor rstd);
-// dweight and dbias are made where weight is defined.
+// Creates dweight and dbias if weight is defined.
 void layer_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& weight, const Tensor& mean, const Tensor& rstd,
                          Tensor dx, Tensor& dweight, Tensor& dbias);
 

@@ -1,5 +1,5 @@
-// What the files of linear layers share: results in f32 and f64 (linear.cpp, linear_backward.cpp), results stored in bf16
-// (linear_rounded.cpp).
+// Shared by the files of linear layers: tensor/ops/linear.cpp and linear_backward.cpp (results in f32 and f64), and
+// tensor/kernels/linear_rounded.cpp (results stored in bf16).
 #pragma once
 
 #include <type_traits>
@@ -13,7 +13,7 @@
 
 namespace vitrail::detail {
 
-// A tensor stored in bf16 stands for f32.
+// The dtype of results computed from x: f32 if x is stored in bf16.
 inline Dtype number_dtype(const Tensor& x) { return x.dtype() == Dtype::bf16 ? Dtype::f32 : x.dtype(); }
 
 inline void check_linear(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias) {
@@ -44,7 +44,7 @@ void multiply_row(T* y, const T* factors, int64_t c0, int64_t c1) {
   for (int64_t j = c0; j < c1; ++j) y[j] *= factors[j];
 }
 
-// y = gelu(y), slope = gelu'(y)
+// slope = gelu'(y), y = gelu(y), in place
 template <class T>
 void gelu_row(T* y, T* slope, int64_t c0, int64_t c1) {
   if (slope) {
@@ -56,7 +56,7 @@ void gelu_row(T* y, T* slope, int64_t c0, int64_t c1) {
   }
 }
 
-// The bias's elements, or null. Contiguous memory is kept alive by `holder`.
+// The bias's elements, or null. `holder` keeps the contiguous memory alive.
 template <class T>
 const T* elements(const Tensor& bias, Tensor& holder) {
   if (!bias.defined()) return nullptr;
@@ -69,7 +69,7 @@ inline Tensor widened(const Tensor& x) {
   return x.is_contiguous() ? widen_bf16(x) : transpose(widen_bf16(transpose(x)));
 }
 
-// C = A B + beta C, where a and b may be stored in bf16. What is too small for our kernels is multiplied in f32.
+// C = A B + beta C, where a and b may be stored in bf16. Products that are too small for our kernels are computed in f32.
 template <class T>
 void multiply_matrices(const Tensor& a, const Tensor& b, T beta, MatrixView<T> c, const TileEpilogue& epilogue,
                        Precision precision) {

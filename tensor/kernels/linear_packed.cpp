@@ -16,12 +16,12 @@ std::atomic<bool> checks_on{true};
 std::atomic<bool> checks_on{false};
 #endif
 
-// One packed weight of a storage.
+// One packed weight that a storage keeps.
 struct Entry {
   int64_t offset, rows, cols;
   Precision precision;
   uint64_t version;   // of the storage, when it was packed
-  uint64_t checksum;  // of the weight then; 0 if nobody asked
+  uint64_t checksum;  // of the weight then; 0 if checks were off
   std::shared_ptr<const detail::PackedMatrix> matrix;
 
   bool is_for(const Tensor& weight, Precision wanted) const {
@@ -46,7 +46,7 @@ void check_unchanged(const Entry& entry, const Tensor& weight) {
 }
 
 bool worth_keeping(const Tensor& x, const Tensor& weight) {
-  constexpr int64_t kFewRows = 512;  // above, packing is below 3 % of the product
+  constexpr int64_t kFewRows = 512;  // with more rows, packing takes less than 3 % of the product
   return detail::number_dtype(x) == Dtype::f32 && weight.is_contiguous() && x.numel() > 0 &&
          x.numel() / x.size(-1) <= kFewRows && weight.size(0) >= 8 && weight.numel() >= 4096 && detail::has_product_kernels();
 }

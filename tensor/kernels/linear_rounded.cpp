@@ -1,5 +1,5 @@
-// Linear layers in bf16 whose results only other products read: each tile of the result is stored in bf16 while it is in the
-// cache.
+// Linear layers in bf16 whose results are read by other products only: each tile of the result is rounded and stored in bf16
+// while it is in the cache.
 #include <vector>
 
 #include "tensor/kernels/linear_detail.h"
@@ -16,7 +16,8 @@ namespace {
 using detail::add_row, detail::as_matrix, detail::check_linear, detail::elements, detail::gelu_row, detail::number_dtype,
     detail::operand_of, detail::output_shape, detail::product_tiles, detail::round_row, detail::view_of;
 
-// The tiles of x w in bf16. With `kept_for`, w is its transpose, and its packed form is kept with it.
+// Calls sink for the tiles of x w, multiplied in bf16. If `kept_for` is given, w must be its transpose, and the packed form is
+// kept with the weight *kept_for.
 void rounded_product(const Tensor& x, const Tensor& w, const Tensor* kept_for, const detail::TileSink& sink) {
   check(detail::has_product_kernels(), ErrorKind::kValue, "linear",
         "this processor has no kernels for results in bf16. Hint: ask rounds_operands() first.");

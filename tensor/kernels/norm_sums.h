@@ -1,4 +1,4 @@
-// What the normalisation kernels share: sums that vectorise, centring without cancellation, sums over chunks of rows.
+// Shared by the normalisation kernels: vectorised sums, subtraction of the mean without cancellation, sums over chunks of rows.
 #pragma once
 
 #include <algorithm>
@@ -11,7 +11,8 @@
 
 namespace vitrail::detail {
 
-// Eight neighbours, or one number of the rest: what a term of simd_sum() reads from an array, and the same in double.
+// A term of simd_sum() reads an array through Eight (eight neighbours at once) or One (a single number of the rest), and widens
+// them to double.
 struct Eight {
   int64_t index;
   template <class T>
@@ -33,9 +34,9 @@ inline auto widen(Values x) {
   return simd::converted<double>(x);
 }
 
-// sum of term(at) in double, where at(x) reads from an array x [n] and widen() makes doubles of it. 16 sums side by side,
-// because a single chain of additions would wait for the adder's latency; the order depends on n alone. With vectors, because
-// the compiler makes gathers of the plain loop.
+// sum of term(at) in double, where at(x) reads from an array x [n] and widen() makes doubles of it. Keeps 16 partial sums,
+// because a single chain of additions would wait for the latency of each; their order depends on n alone. Written with vectors,
+// because the compiler turns the plain loop into gathers.
 template <class Term>
 inline double simd_sum(int64_t n, const Term& term) {
   simd::Vector<double, 8> even{}, odd{};
@@ -64,13 +65,13 @@ inline double sum_squared_deviations(const T* x, int64_t n, double shift) {
   });
 }
 
-// Subtracts a mean known in double from values of type T in arithmetic of type T: the part of the mean that T cannot hold is
-// subtracted after the part that it can. The first difference is exact where the values are close to the mean, so nothing is
-// lost where it would hurt (x around 10,000 with deviation 1).
+// Subtracts a mean known in double from values of type T, in arithmetic of type T: first the mean rounded to T, then the rest
+// of it. The first difference is exact if the values are close to the mean, so nothing is lost in the critical case (x around
+// 10,000 with deviation 1).
 template <class T>
 struct Centre {
   explicit Centre(double mean) : high(static_cast<T>(mean)), low(static_cast<T>(mean - static_cast<double>(high))) {
-    if (!std::isfinite(low)) low = 0;  // a mean that overflows T must not become inf - inf
+    if (!std::isfinite(low)) low = 0;  // if the mean overflows T, avoids inf - inf
   }
   template <class Values>
   Values operator()(Values x) const {
@@ -82,12 +83,12 @@ struct Centre {
 // 1 / sqrt(var + eps), and 0 for a constant row with eps = 0, so that the row gives bias instead of 0 * inf.
 inline double reciprocal_deviation(double var, double eps) { return var + eps == 0 ? 0.0 : 1 / std::sqrt(var + eps); }
 
-// Rows a chunk should have at least, so that it is worth a thread.
+// The fewest rows in a chunk that are worth starting a thread for.
 inline int64_t row_grain(int64_t width, int64_t least = 1) {
   return std::max(least, kElementwiseGrain / std::max<int64_t>(width, 1));
 }
 
-// `t`, contiguous, or a fresh vector of `length` times `value` where it is undefined.
+// `t` made contiguous, or, if it is undefined, a new vector [length] filled with `value`.
 Tensor or_constant(const Tensor& t, int64_t length, double value, Dtype dtype);
 
 // out[i] = sum over chunks c, in order, of partial[c][i]; partial is [chunks, width] of double.
@@ -96,12 +97,12 @@ Tensor combine_chunks(const std::vector<double>& partial, int64_t chunks, int64_
 // The gradients of weight and bias [width] as sums over rows: each chunk of rows adds to sums of its own, which are then added
 // in order.
 struct ChunkSums {
-  // For parallel_for(rows, rows_a_chunk); holds nothing unless `wanted`.
+  // For a loop parallel_for(rows, rows_a_chunk). Allocates nothing unless `wanted`.
   ChunkSums(int64_t rows, int64_t row_width, int64_t rows_a_chunk, bool wanted)
       : width(row_width), grain(rows_a_chunk), length(chunk_length(rows, grain)), chunks(ceil_div(rows, length)), made(wanted) {
     weight.resize(static_cast<size_t>(wanted ? chunks * width : 0)), bias.resize(weight.size());
   }
-  // The sums of the chunk that begins at this row; null where none are wanted.
+  // The sums of the chunk that begins at this row; null if none are wanted.
   double* weights(int64_t row) { return weight.empty() ? nullptr : weight.data() + row / length * width; }
   double* biases(int64_t row) { return bias.empty() ? nullptr : bias.data() + row / length * width; }
   void combine(Dtype dtype, Tensor& dweight, Tensor& dbias) const {

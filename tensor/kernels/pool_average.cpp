@@ -3,7 +3,7 @@
 namespace vitrail::detail {
 namespace {
 
-// How an average sees its image: the window of each output row and column, and what to divide by.
+// One average pooling: the window of each output row and column, and the divisor.
 template <class Rows, class Columns, class Divisor>
 struct Average {
   PoolGeometry g;

@@ -1,12 +1,13 @@
-// Average pooling and its gradient, fast: over windows of a fixed size or over a fixed number of cells, the same loops over
-// other windows. One plane is one thread's.
+// Average pooling and its gradient, fast: over windows of a fixed size or over a fixed number of cells, with the same loops.
+// One thread computes a plane.
 #pragma once
 
 #include "tensor/kernels/pool_detail.h"
 
 namespace vitrail::detail {
 
-// y [planes, out_h, out_w]: the averages of avg_pool2d's windows; dx, of zeros, += the shares of dy.
+// y [planes, out_h, out_w]: the averages of avg_pool2d's windows; the backward pass adds each window's dy / divisor to dx,
+// which must hold zeros.
 template <class T>
 void average_pool(const PoolGeometry& g, const Pool2dOptions& o, const T* x, T* y);
 template <class T>

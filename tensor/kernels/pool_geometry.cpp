@@ -5,7 +5,7 @@ namespace vitrail::detail {
 namespace {
 
 void check_options(const char* op, const Pool2dOptions& o) {
-  constexpr int64_t kMost = int64_t{1} << 31;  // below it, no sum or product of two here can overflow
+  constexpr int64_t kMost = int64_t{1} << 31;  // below it, no sum or product of two sizes overflows
   const auto in_range = [](int64_t a, int64_t b) { return a >= 1 && b >= 1 && a < kMost && b < kMost; };
   check(in_range(o.kernel_h, o.kernel_w), ErrorKind::kValue, op, "kernels must be at least 1: kernel is ", o.kernel_h, " x ",
         o.kernel_w, ".");

@@ -1,4 +1,4 @@
-// Any reduction as one over rows or over columns of matrices.
+// Turns any reduction into one over rows, or over columns, of matrices.
 #pragma once
 
 #include "tensor/ops/reduce.h"
@@ -16,11 +16,12 @@ struct ReduceLayout {
   int64_t reduced() const { return matrix.size(1); }
 };
 
-// Neighbouring axes of a contiguous tensor that are not its last are reduced in place, column by column (leading axes: one
-// matrix); all else is brought into rows. Throws what normalize_axes throws. With rows_only, columns are brought into rows too.
+// If x is contiguous and the axes are neighbours that do not include the last one, they are reduced without a copy, as columns
+// (a single matrix if they are the leading axes). Otherwise, or with rows_only, the elements of each result are copied into a
+// row. Errors: those of normalize_axes.
 ReduceLayout reduce_layout(const Tensor& x, const Axes& axes, bool keepdim, const char* op, bool rows_only = false);
 
-// x with the axes that are reduced behind the others, each in their order: a view.
+// A view of x with the reduced axes last; both groups of axes keep their order.
 Tensor reduced_axes_last(const Tensor& x, const Axes& axes, const char* op);
 
 }  // namespace vitrail

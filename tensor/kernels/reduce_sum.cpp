@@ -9,9 +9,9 @@
 namespace vitrail::kernels {
 namespace {
 
-constexpr int64_t kBlock = 32768;  // elements added up by one thread at a time
+constexpr int64_t kBlock = 32768;  // elements that one thread adds up in one piece
 
-// Rows of n elements that are worth a thread's while.
+// The fewest rows of n elements that are worth starting a thread for.
 int64_t row_grain(int64_t n) { return std::max<int64_t>(1, kElementwiseGrain / std::max<int64_t>(n, 1)); }
 
 // Integers wrap around: unsigned, since signed overflow would be undefined.
@@ -28,7 +28,7 @@ Accumulator<T> sum_range(const T* x, int64_t n, Map map) {
   return total;
 }
 
-// The same, long ranges cut into blocks.
+// The same, with long ranges cut into blocks that are summed in parallel.
 template <class T, class Map>
 Accumulator<T> sum_long_range(const T* x, int64_t n, Map map) {
   using A = Accumulator<T>;
@@ -54,8 +54,8 @@ void sum_rows(const ReduceLayout& layout, Tensor& out, Map map, Finish finish) {
 
 constexpr int64_t kColumnTile = 1024;  // sums kept in the first-level cache at a time
 
-// sums[j] += map(x[i, j]) for all rows i. Four rows a turn: the sums are read and written a quarter as often, and each still
-// takes its rows in order.
+// sums[j] += map(x[i, j]) for all rows i. Four rows per iteration, so that the sums are read and written a quarter as often;
+// each sum still adds its rows in order.
 template <class T, class Map>
 void add_rows(const T* __restrict x, int64_t rows, int64_t row_stride, Accumulator<T>* __restrict sums, int64_t cols, Map map) {
   using A = Accumulator<T>;
@@ -73,12 +73,12 @@ void add_rows(const T* __restrict x, int64_t rows, int64_t row_stride, Accumulat
 }
 
 // How [outer, rows, cols] is cut for column sums: tiles of columns, and blocks of rows whose partial sums are added in order.
-// A function of the shape alone.
+// Depends on the shape alone.
 struct ColumnBlocks {
   ColumnBlocks(int64_t outer, int64_t rows, int64_t cols) {
     width = std::min(cols, kColumnTile);
     tiles = ceil_div(cols, width);
-    const int64_t least = std::max<int64_t>(1, kElementwiseGrain / width);  // rows worth a thread's while
+    const int64_t least = std::max<int64_t>(1, kElementwiseGrain / width);  // rows that are worth starting a thread for
     const int64_t wanted = std::max<int64_t>(1, 32 / (outer * tiles));      // blocks wanted to keep all threads busy
     length = std::max({least, ceil_div(rows, wanted), int64_t{1}});
     blocks = std::max<int64_t>(1, ceil_div(rows, length));
@@ -166,7 +166,8 @@ void var(const ReduceLayout& layout, double correction, Tensor out) {
     using T = decltype(zero);
     const T* in = layout.matrix.data<T>();
     T* result = out.mutable_data<T>();
-    // One row: its sums are shared among threads. Many: nested calls of parallel_for run serially, each thread has its rows.
+    // With one row, the inner sums run in parallel. With many, each thread takes some rows, and the nested parallel_for runs
+    // serially.
     parallel_for(layout.kept(), row_grain(n), [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         const double center = sum_long_range(in + i * n, n, kSame) / static_cast<double>(n);

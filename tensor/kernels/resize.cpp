@@ -22,7 +22,7 @@ void resize_columns(const AxisWeights& w, int64_t rows, const T* x, T* y) {
   });
 }
 
-// Items are the output rows.
+// Parallel over the output rows.
 template <class T>
 void resize_rows(const AxisWeights& w, int64_t planes, int64_t width, const T* x, T* y) {
   parallel_for(planes * w.out, std::max<int64_t>(1, kElementwiseGrain / width), [&](int64_t begin, int64_t end) {

@@ -1,4 +1,4 @@
-// Separable resizing, fast: a sparse matrix for the columns of every row, and one for the rows.
+// Separable resizing, fast: one sparse matrix is applied along the rows, another along the columns.
 #pragma once
 
 #include "tensor/kernels/resize_weights.h"

@@ -1,4 +1,4 @@
-// Where each output pixel looks, and how much each input pixel counts for it.
+// Which input pixels each output pixel reads, and with which weights.
 #include "tensor/kernels/resize_weights.h"
 
 #include <algorithm>
@@ -19,7 +19,7 @@ double filter(Interpolation mode, double x, double a) {
   return mode == Interpolation::kBicubic ? cubic(x, a) : std::max(0.0, 1 - std::abs(x));
 }
 
-// Two (bilinear) or four (bicubic) neighbours of the source position; those beyond the border stand for its pixel.
+// Two (bilinear) or four (bicubic) neighbours of the source position; those beyond the border are replaced by the border pixel.
 void append_interpolated(AxisWeights& w, int64_t i, const ResizeOptions& o) {
   const double in = static_cast<double>(w.in), out = static_cast<double>(w.out);
   const double corner = w.out > 1 ? static_cast<double>(i) * (in - 1) / (out - 1) : 0.0;
@@ -81,7 +81,7 @@ AxisWeights axis_weights(int64_t in, int64_t out, const ResizeOptions& o) {
 }
 
 AxisWeights transposed(const AxisWeights& w) {
-  std::vector<int64_t> first(w.in, w.out), last(w.in, 0);  // outputs [first, last) look at each input
+  std::vector<int64_t> first(w.in, w.out), last(w.in, 0);  // outputs [first, last) read each input
   for (int64_t i = 0; i < w.out; ++i) {
     for (int64_t j = w.start[i]; j < w.start[i] + w.count[i]; ++j) {
       first[j] = std::min(first[j], i);

@@ -17,7 +17,7 @@ struct AxisWeights {
 };
 
 AxisWeights axis_weights(int64_t in, int64_t out, const ResizeOptions& options);
-// The same numbers, seen from the inputs.
+// The transposed matrix: the same weights, grouped by input.
 AxisWeights transposed(const AxisWeights& w);
 
 }  // namespace vitrail::detail

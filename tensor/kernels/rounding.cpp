@@ -27,7 +27,7 @@ void add_rows(const T* x, int64_t n, double* sums) {
 
 constexpr int kStrip = 8;
 
-// A strip of rows stays in the first-level cache between its two uses.
+// Rounds a strip of rows and adds up its columns; the strip stays in the first-level cache between the two.
 template <class T>
 void round_and_add(const T* x, int64_t rows, int64_t n, Bf16* out, double* sums) {
   for (int64_t r = 0; r < rows; r += kStrip) {
@@ -41,13 +41,13 @@ void round_and_add(const T* x, int64_t rows, int64_t n, Bf16* out, double* sums)
   }
 }
 
-// One factor for every `rows` rows of a matrix; none without data.
+// One factor for every `rows` rows of a matrix; no factors if `data` is null.
 struct RowFactors {
   const float* data = nullptr;
   int64_t rows = 1;
 };
 
-// The same for rows first, first + 1, ... of a matrix, multiplied by their factors before.
+// The same for rows first, first + 1, ... of a matrix, after multiplying each by its factor.
 void scale_round_and_add(const float* x, int64_t first, int64_t rows, int64_t n, const RowFactors& factors, Bf16* out,
                          double* sums) {
   std::vector<float> scaled(static_cast<size_t>(kStrip * n));
@@ -66,7 +66,7 @@ void scale_round_and_add(const float* x, int64_t first, int64_t rows, int64_t n,
 
 template <class T>
 void round_matrix(const T* x, int64_t rows, int64_t n, Bf16* out, Tensor* column_sums, const RowFactors& factors = {}) {
-  // At least 32 rows a chunk: the partial sums are then a small part of x.
+  // At least 32 rows in a chunk, so that the partial sums are small beside x.
   const int64_t grain = detail::row_grain(n, column_sums ? 32 : 1), length = chunk_length(rows, grain);
   const int64_t chunks = ceil_div(rows, length);
   std::vector<double> sums(column_sums ? chunks * n : 0);

@@ -13,7 +13,7 @@ namespace {
 template <class T>
 constexpr T kLowest = std::numeric_limits<T>::lowest();
 
-// The maximum to shift by; 0 where the row is -inf only.
+// The maximum of a row, by which it is shifted; 0 for a row of -inf only.
 template <class T>
 T shift_of(const T* x, int64_t n) {
   T high = -std::numeric_limits<T>::infinity();

@@ -1,4 +1,4 @@
-// Softmax and its logarithm over the last axis, fast: rows are shared out among threads, each in vectors.
+// Softmax and its logarithm over the last axis, fast: rows are distributed among threads, and each row is computed in vectors.
 #pragma once
 
 #include "tensor/tensor.h"

@@ -1,6 +1,7 @@
-// Rounding f32 to bf16, the upper half of a float: to nearest, ties to even; NaN stays NaN. The only place where numbers are
-// rounded. Beside single numbers there are vectors of their bits (uint32_t), and pairs: two neighbouring bf16 in 32 bits, the
-// first in the low half, which is how the micro-kernels multiply them.
+// Rounding f32 to bf16, the upper half of a float: to nearest, ties to even; NaN stays NaN. All kernels round here
+// (tensor/reference/rounding.h has the plain form). The functions work on single numbers, on vectors of their bits (uint32_t),
+// and on pairs: two neighbouring bf16 in 32 bits, the first in the low half, which is the format that the micro-kernels
+// multiply.
 #pragma once
 
 #include <bit>
@@ -31,7 +32,7 @@ inline Bits rounded_bits(Bits bits) {
 inline Bf16 to_bf16(float x) { return {static_cast<uint16_t>(rounded_bits(std::bit_cast<uint32_t>(x)) >> 16)}; }
 inline float value_of(Bf16 x) { return std::bit_cast<float>(static_cast<uint32_t>(x.bits) << 16); }
 
-// The bits of two floats (or vectors of them) as pairs.
+// Rounds two floats (or vectors of them), given as bits, to pairs.
 template <class Bits>
 inline Bits pair_of(Bits first, Bits second) {
   return (rounded_bits(first) >> 16) | (rounded_bits(second) & 0xffff0000u);
@@ -40,7 +41,7 @@ inline Bits pair_of(Bits first, Bits second) {
 template <int64_t kCount>
 using Halves = simd::Vector<uint16_t, kCount>;
 
-// Pairs of numbers that are bf16 already.
+// Pairs from numbers that are bf16 already.
 template <int64_t kCount, int... kIndex>
 inline simd::Vector<uint32_t, kCount> interleaved(Halves<kCount> first, Halves<kCount> second,
                                                   std::integer_sequence<int, kIndex...>) {
@@ -56,7 +57,7 @@ using Bits8 = simd::Vector<uint32_t, 8>;
 using Bits16 = simd::Vector<uint32_t, 16>;
 
 #if defined(__AVX512BF16__)
-// The same by the processor's own instruction, in a sixth of the time. It takes subnormal numbers for zero, as the processor's
+// The same by the processor's own instruction, in a sixth of the time. It treats subnormal numbers as zero, as the processor's
 // bf16 product does.
 inline Halves<16> halves_of(Bits16 x) { return reinterpret_cast<Halves<16>>(_mm512_cvtneps_pbh(reinterpret_cast<__m512>(x))); }
 inline Bits8 native_bits(Bits8 x) {
@@ -85,16 +86,16 @@ inline Bits8 pairs_along(const float* x) {
   return pair_of(simd::shuffled<0, 2, 4, 6, 8, 10, 12, 14>(a, b), simd::shuffled<1, 3, 5, 7, 9, 11, 13, 15>(a, b));
 }
 #endif
-// They are pairs already.
+// Neighbouring bf16 are pairs already.
 inline Bits8 pairs_along(const Bf16* x) { return simd::load<Bits8>(x); }
 
-// A vector of floats rounded and stored, one number behind the other.
+// Rounds a vector of floats and stores the bf16 contiguously.
 template <class Floats>
 inline void store_rounded(void* to, Floats x) {
   simd::store(to, halves_of(reinterpret_cast<simd::Vector<uint32_t, simd::kCountOf<Floats>>>(x)));
 }
 
-// n numbers, rounded.
+// out[0, n) = x[0, n), rounded.
 inline void round_row(const float* x, int64_t n, Bf16* out) {
   int64_t i = 0;
   for (; i + 16 <= n; i += 16) simd::store(out + i, pairs_along(x + i));

@@ -13,7 +13,7 @@ namespace {
 struct Mount {
   bool version2 = false;
   std::string options;      // of version 1: its controllers, as "rw,cpu,cpuacct"
-  std::string group, path;  // the group that is mounted, and where
+  std::string group, path;  // the group that is mounted, and the folder where
 };
 
 // A line of proc(5) mountinfo: "36 35 0:32 /group /sys/fs/cgroup/memory rw shared:1 - cgroup cgroup rw,memory".
@@ -52,14 +52,15 @@ std::string own_group(const std::string& root, bool version2, const std::string&
   return "";
 }
 
-// Folders of the own group and of all groups above it, as far as they are mounted.
+// The folders of the process's group and of all groups above it, as far as they are mounted.
 std::vector<std::string> group_folders(const std::string& root, bool version2, const std::string& controller) {
   std::vector<std::string> folders;
   const std::string group = own_group(root, version2, controller);
   if (group.empty()) return folders;
   for (const Mount& mount : cgroup_mounts(root)) {
     if (mount.version2 != version2 || (!version2 && !has_word(mount.options, controller))) continue;
-    // In a container the mounted group may be the own one ("/docker/abc" at /sys/fs/cgroup), or named from outside ("/..").
+    // In a container the mounted group may be the process's own ("/docker/abc" at /sys/fs/cgroup), or named relative to it
+    // ("/..").
     std::string below = group;
     if (mount.group != "/") below = group.starts_with(mount.group) ? group.substr(mount.group.size()) : "";
     if (below.find("..") != std::string::npos) below.clear();
@@ -73,14 +74,14 @@ std::vector<std::string> group_folders(const std::string& root, bool version2, c
   return folders;
 }
 
-// The first number of a file, or 0: "max" and -1 mean no limit.
+// The first number of a file; 0 for "max" and -1, which mean no limit.
 double number_in(const std::string& path) {
   std::ifstream file(path);
   double number = 0;
   return file >> number && number > 0 ? number : 0;
 }
 
-// The smaller of two limits, of which 0 is none.
+// The smaller of two limits, where 0 means no limit.
 template <class T>
 T tighter(T a, T b) {
   return a > 0 && b > 0 ? std::min(a, b) : std::max(a, b);

@@ -1,4 +1,4 @@
-// e^x in a form that loops over floats vectorise, without fast-math: branch-free, NaN stays NaN, -inf gives 0.
+// e^x in a form that the compiler can vectorise without fast-math: branch-free, NaN stays NaN, -inf gives 0.
 #pragma once
 
 #include <bit>
@@ -18,8 +18,8 @@ inline Float exp_fraction(Float r) {
 }
 
 // e^x = 2^n e^r with n = round(x / ln 2) and |r| <= ln(2) / 2, where e^r = 1 + r + r^2 P(r) and P is a minimax polynomial
-// (Lawson's algorithm on Chebyshev nodes). Relative error below 2e-7 where the result is a normal number; it fades to 0
-// through the subnormal ones, and is infinity above 88.7.
+// (Lawson's algorithm on Chebyshev nodes). Relative error below 2e-7 where the result is a normal number; the result goes to 0
+// through the subnormal numbers, and is infinity above x = 88.7.
 inline float fast_exp(float x) {
   constexpr float kLow = -104.0f, kHigh = 89.0f;  // e^kLow is 0 and e^kHigh infinity in f32
   constexpr float kRounder = 12582912.0f;         // 1.5 * 2^23: adding it rounds to an integer

@@ -1,15 +1,15 @@
-// The exact GELU, x Phi(x), for loops that vectorise.
+// The exact GELU, x Phi(x), in a form that the compiler can vectorise.
 #pragma once
 
 #include "tensor/machine/vector_math.h"
 
 namespace vitrail::detail {
 
-// Far to the left all forms of GELU are 0; there x times a vanishing factor would be inf * 0.
+// Below this all forms of GELU return 0. Without it, x = -inf would give inf * 0 = NaN.
 constexpr double kGeluFarLeft = -30;
 
 struct ExactGelu {
-  // Value and derivative share the one exponential: x Phi(x) and Phi(x) + x phi(x).
+  // Value and derivative share one exponential: x Phi(x) and Phi(x) + x phi(x).
   template <class T>
   static T value_and_slope(T x, T* slope) {
     T gauss;

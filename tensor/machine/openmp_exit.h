@@ -1,11 +1,11 @@
-// libgomp ends the process with exit(1) where the system refuses it memory or a thread. What is caught before is an Error
-// (tensor/machine/parallel.cpp); the rest at least ends with the exit code of ErrorKind::kMemory.
+// libgomp calls exit(1) if the system refuses it memory or a thread. tensor/machine/parallel.cpp detects most such cases
+// beforehand and throws an Error; the others at least end with the exit code of ErrorKind::kMemory.
 #pragma once
 
 namespace vitrail::detail {
 
-// While it lives, this thread is in code that may start an OpenMP region: our own, or BLIS. An exit from there, which nobody
-// but libgomp calls, prints one line and ends the process with exit code 5.
+// Marks code that may start an OpenMP region, ours or that of BLIS, for as long as it lives. Only libgomp calls exit there;
+// such an exit prints one line and ends the process with exit code 5.
 class InsideOpenMp {
  public:
   InsideOpenMp();

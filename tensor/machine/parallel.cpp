@@ -22,8 +22,8 @@ int threads_at_start() {
   return std::getenv("OMP_NUM_THREADS") ? available : threads_for(container_limits(), available);
 }
 
-// libgomp ends the process where the system refuses it a thread. So before a team grows, as many threads are made on trial.
-// Their only work is to wait until the last one is there.
+// libgomp ends the process if the system refuses it a thread. So before a team grows, the same number of threads is created as
+// a test. They only wait until all of them exist.
 void check_threads(int count) {
   pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
   pthread_mutex_lock(&gate);
@@ -42,7 +42,7 @@ void check_threads(int count) {
         ". Hint: set OMP_NUM_THREADS to fewer, or raise the limit of processes (ulimit -u) or of memory (ulimit -v).");
 }
 
-// Before a parallel region of `threads`: makes sure that they can be had.
+// Called before a parallel region: makes sure that the system grants this many threads.
 void prepare_team(int threads) {
   thread_local int team = 1;  // libgomp keeps the threads of this thread's last region
   if (threads > team) check_threads(threads - team);
@@ -66,7 +66,7 @@ void set_num_threads(int threads) {
 namespace detail {
 
 void run_chunks(int64_t chunks, void (*body)(void* context, int64_t chunk), void* context) {
-  // Always the whole team, even for few chunks: libgomp ends the threads that a region does not use and makes them anew for the
+  // Always the whole team, even for few chunks: libgomp ends threads that a region does not use and creates new ones for the
   // next.
   const int threads = num_threads();
   if (threads == 1 || chunks == 1 || omp_in_parallel()) {
@@ -77,7 +77,8 @@ void run_chunks(int64_t chunks, void (*body)(void* context, int64_t chunk), void
   std::exception_ptr error;
   std::atomic<bool> failed{false};
   const InsideOpenMp inside;
-  // Dynamic: a busy neighbour core must not make the others wait. Which thread runs a chunk does not change its result.
+  // Dynamic, so that a core that is busy with another program delays only its own chunk. Which thread runs a chunk does not
+  // change its result.
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
   for (int64_t chunk = 0; chunk < chunks; ++chunk) {
     if (failed) continue;

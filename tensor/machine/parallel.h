@@ -11,8 +11,8 @@
 
 namespace vitrail {
 
-// Threads used by parallel_for; at start OMP_NUM_THREADS, or the processors that affinity and control
-// groups leave this process (tensor/machine/container.h).
+// Threads used by parallel_for; at start OMP_NUM_THREADS, or the processors that affinity mask and control groups allow this
+// process (tensor/machine/container.h).
 int num_threads();
 // Error(kValue) unless 1 <= threads <= 1024.
 void set_num_threads(int threads);

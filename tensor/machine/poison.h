@@ -1,5 +1,5 @@
-// What the address sanitizer must be told of memory that is cut into blocks by hand: in the builds of `make test-asan` it then
-// finds accesses to freed blocks and past the end of live ones as it does for malloc. Nothing in other builds.
+// Tells AddressSanitizer which parts of hand-managed memory are in use. In the builds of `make test-asan` it then finds
+// accesses to freed blocks and past the end of live ones, as it does for malloc. Does nothing in other builds.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@
 namespace vitrail {
 
 #ifdef VITRAIL_POISON
-constexpr int64_t kGuardBytes = 64;  // forbidden ones behind each block
+constexpr int64_t kGuardBytes = 64;  // poisoned bytes after each block
 inline void poison(const void* data, int64_t bytes) { __asan_poison_memory_region(data, bytes); }
 inline void unpoison(const void* data, int64_t bytes) { __asan_unpoison_memory_region(data, bytes); }
 #else

@@ -15,15 +15,16 @@ namespace {
 
 using simd::Floats, simd::kLanes;
 
-constexpr int kChains = 12;  // enough to fill two units of latency four or five, and few enough for 16 registers
+constexpr int kChains = 12;  // enough to keep two FMA units with a latency of 4 or 5 cycles busy, few enough for 16 registers
 constexpr int64_t kRounds = int64_t{1} << 20;
 
 using Clock = std::chrono::steady_clock;
 
-// Results end here, so that no loop below can be left out by the compiler.
+// Results are written here, so that the compiler cannot remove the loops below.
 std::atomic<float> sink{0};
 
-// kRounds x kChains x kLanes independent multiply-adds. The values stay near 1: no denormal or infinite number slows them down.
+// kRounds x kChains x kLanes independent multiply-adds. The values stay near 1: subnormal or infinite numbers would slow the
+// loop down.
 void multiply_add(float seed) {
   const Floats a = Floats{} + 0.999f, b = Floats{} + 0.001f * seed;
   Floats x[kChains];

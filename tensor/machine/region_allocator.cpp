@@ -15,7 +15,7 @@ namespace {
 constexpr int64_t kHugePage = int64_t{2} << 20;
 constexpr int64_t kAlignment = 64;
 
-// Address space that starts at a huge page; nullptr if the system refuses.
+// Reserves address space, aligned to a huge page. Returns nullptr if the system refuses.
 char* map_region(int64_t bytes) {
   void* const mapped = mmap(nullptr, bytes + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (mapped == MAP_FAILED) return nullptr;
@@ -23,13 +23,14 @@ char* map_region(int64_t bytes) {
   const int64_t before = -reinterpret_cast<intptr_t>(begin) & (kHugePage - 1);
   if (before > 0) munmap(begin, before);
   munmap(begin + before + bytes, kHugePage - before);
-  // Without huge pages the first write to a large block costs more than computing it; a refusal is no error.
+  // Without huge pages, the page faults of the first write to a large block cost more than computing its content. A refusal is
+  // not an error.
   madvise(begin + before, bytes, MADV_HUGEPAGE);
   return begin + before;
 }
 
 void unmap_region(char* data, int64_t bytes) {
-  unpoison(data, bytes);  // what the system puts there next is not ours
+  unpoison(data, bytes);  // the system may map other memory there
   munmap(data, bytes);
 }
 
@@ -57,7 +58,8 @@ void* RegionAllocator::allocate(int64_t bytes) {
   return data;
 }
 
-// Takes a free block, or of a larger one the first `size` bytes. What may throw comes before any change.
+// Takes a free block of this size, or the first `size` bytes of a larger one. Everything that may throw happens before the
+// first change.
 void* RegionAllocator::allocate_from(int64_t size) {
   auto fit = free_.lower_bound({size, nullptr});
   if (fit == free_.end()) {
@@ -124,7 +126,7 @@ bool RegionAllocator::add_region(int64_t bytes) {
   return true;
 }
 
-// The region that this free block is all of.
+// Gives back the region that consists of this one free block.
 void RegionAllocator::remove_region(Blocks::iterator block) {
   const auto& [data, b] = *block;
   const auto region = b.region;
@@ -135,8 +137,8 @@ void RegionAllocator::remove_region(Blocks::iterator block) {
   regions_.erase(region);
 }
 
-// Makes one block of this free one and the next, if that is free too. Where two regions meet they stay two: each can be given
-// back.
+// Joins this free block with the next one, if that is free too. Blocks of two adjacent regions are not joined, so that each
+// region can be given back.
 void RegionAllocator::join_right(Blocks::iterator left) {
   const auto right = std::next(left);
   Block& block = left->second;
@@ -149,7 +151,7 @@ void RegionAllocator::join_right(Blocks::iterator left) {
   free_.insert(std::move(node));
 }
 
-// The system gives memory to a whole huge page as soon as one byte of it is written.
+// Counts the huge pages of a block as held: the system backs a whole huge page as soon as one byte of it is written.
 void RegionAllocator::hold_pages(const char* data, const Block& block) {
   const int64_t begin = data - block.region->data;
   for (int64_t page = begin / kHugePage; page * kHugePage < begin + block.bytes; ++page) {
@@ -159,7 +161,7 @@ void RegionAllocator::hold_pages(const char* data, const Block& block) {
   }
 }
 
-// Those inside a free block: the pages at its ends may be its neighbours' too.
+// Gives back the huge pages inside a free block; its neighbours may use the pages at its ends.
 void RegionAllocator::give_back_pages(char* data, const Block& block) {
   const int64_t begin = data - block.region->data;
   const auto held = block.region->held.begin();

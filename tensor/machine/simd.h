@@ -1,11 +1,11 @@
-// Vectors of numbers: the one vocabulary of all loops that are vectorised by hand. It stands on the vector extensions that GCC
-// and clang share: + - * / and comparisons work lane by lane, a number beside a vector stands for all its lanes, and
-// c += a * b is one instruction where the processor has one.
+// SIMD vectors, for all loops that are vectorised by hand. They use the vector extensions that GCC and clang share: + - * / and
+// comparisons work lane by lane, a scalar operand is broadcast to all lanes, and c += a * b is one instruction where the
+// processor has one.
 //
-// For kernels whose sums must stay in registers. A plain loop that the compiler vectorises is simpler: try that first.
+// They are for kernels whose sums must stay in registers. Prefer a plain loop where the compiler vectorises it.
 //
 // Every function is always inlined. The micro-kernels (tensor/product/micro_kernel_*.cpp) are built for instruction sets that
-// the processor may lack; a copy of a function made there must never be the one that the linker keeps for everybody.
+// the processor may lack; if a function were not inlined, the linker might keep the copy compiled there for all callers.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@
 
 namespace vitrail::simd {
 
-// f32 lanes of the widest register of the processor that this is built for.
+// The number of f32 lanes in the widest register of the target processor.
 #if defined(__AVX512F__)
 constexpr int kLanes = 16;
 #elif defined(__AVX__)
@@ -26,7 +26,7 @@ constexpr int kLanes = 8;
 constexpr int kLanes = 4;
 #endif
 
-// Whether this build multiplies and adds in one instruction.
+// Whether the target processor has fused multiply-add instructions.
 #if defined(__FMA__)
 constexpr bool kFusedMultiplyAdd = true;
 #else
@@ -49,7 +49,8 @@ using Element = std::remove_cv_t<std::remove_reference_t<decltype(std::declval<V
 template <class V>
 constexpr int64_t kCountOf = static_cast<int64_t>(sizeof(V) / sizeof(Element<V>));
 
-// From and to memory of any alignment and any type of as many bytes: a memcpy becomes one unaligned move.
+// Loads from and stores to memory of any alignment, of any type with the same number of bytes. The memcpy compiles to one
+// unaligned move.
 template <class V = Floats, class T>
 [[gnu::always_inline]] inline V load(const T* from) {
   V x;
@@ -61,7 +62,7 @@ template <class T, class V>
   std::memcpy(to, &x, sizeof x);
 }
 
-// Every lane's number as a T.
+// Converts every lane to T.
 template <class T, class V>
 [[gnu::always_inline]] inline Vector<T, kCountOf<V>> converted(V x) {
   return __builtin_convertvector(x, Vector<T, kCountOf<V>>);
@@ -73,8 +74,8 @@ template <class T, class V>
 #endif
 #endif
 
-// A vector of the lanes kIndex of a and b side by side. GCC knows __builtin_shufflevector from version 12 on; version 11
-// recognises the permutation in the list of single lanes.
+// The lanes kIndex of the concatenation of a and b. GCC knows __builtin_shufflevector from version 12 on; version 11 recognises
+// the permutation in the list of single lanes.
 template <int... kIndex, class V>
 [[gnu::always_inline]] inline Vector<Element<V>, sizeof...(kIndex)> shuffled(V a, [[maybe_unused]] V b) {
 #ifdef VITRAIL_SHUFFLEVECTOR
@@ -85,15 +86,16 @@ template <int... kIndex, class V>
 #endif
 }
 
-// The larger of each two lanes; of a number and a NaN, b.
+// The larger of each two lanes; b if one of them is NaN.
 [[gnu::always_inline]] inline Floats max(Floats a, Floats b) { return a > b ? a : b; }
 
-// Lane i of lane i ^ kStep.
+// Result lane i is lane i ^ kStep of the argument.
 template <int kStep, int... kLane>
 [[gnu::always_inline]] inline Floats exchanged(Floats x, std::integer_sequence<int, kLane...>) {
   return shuffled<(kLane ^ kStep)...>(x, x);
 }
-// op over all lanes, in every lane, by halves: log2 instead of as many dependent steps as there are lanes.
+// Reduces all lanes by op and returns the result in every lane. Works by halves: log2(lanes) dependent steps instead of one for
+// each lane.
 template <class Op>
 [[gnu::always_inline]] inline Floats over_lanes(Floats x, Op op) {
   constexpr auto kAll = std::make_integer_sequence<int, kLanes>();
@@ -109,16 +111,16 @@ template <class Op>
   return over_lanes(x, [](Floats a, Floats b) { return max(a, b); })[0];
 }
 
-// e^x for x <= 0, as in a softmax: fast_exp without the steps that positive and tiny results need. 0 below e^-87.3, the
-// smallest normal number, and at -inf; NaN stays NaN.
+// e^x for x <= 0, as in a softmax: fast_exp without the steps for positive x and subnormal results. Gives 0 below x = -87.3
+// (where e^x is the smallest normal number) and at -inf; NaN stays NaN.
 [[gnu::always_inline]] inline Floats exp_nonpositive(Floats x) {
-  // 1.5 * 2^23: adding it rounds to an integer, which stands in the low bits; and 127, so that it is the exponent of 2^n.
+  // 1.5 * 2^23: adding it rounds to an integer, held in the low bits. The added 127 makes it the biased exponent of 2^n.
   constexpr float kRounder = 12582912.0f + 127.0f;
   constexpr float kLow = -87.3f;
   const Floats shifted = x * 1.44269504f + kRounder, n = shifted - kRounder;
   const Floats r = (x - n * 0.693145752f) - n * 1.42860677e-06f;
   const Floats e = exp_fraction(r) * reinterpret_cast<Floats>(reinterpret_cast<Ints>(shifted) << 23);
-  return x < kLow ? Floats{} : e;  // the result is meaningless for a lower x
+  return x < kLow ? Floats{} : e;  // e is not valid for lower x
 }
 
 }  // namespace vitrail::simd

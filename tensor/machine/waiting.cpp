@@ -2,7 +2,7 @@
 
 #include <cstdlib>
 
-// Of clang's OpenMP runtime: milliseconds of spinning before a thread sleeps.
+// A function of clang's OpenMP runtime: sets how many milliseconds a thread spins before it sleeps.
 extern "C" void kmp_set_blocktime(int milliseconds) __attribute__((weak));
 
 namespace vitrail {

@@ -13,15 +13,16 @@ namespace {
 
 using detail::AttentionCall;
 
-// P of one call up to this size is kept for the backward pass.
+// P is kept for the backward pass if it takes at most this many bytes in one call.
 constexpr int64_t kKeptBytes = int64_t{4} << 20;
 
-// What is not a product is calculated in f32 where q, k and v are rounded.
+// The dtype of everything but the operands of products: f32 if q, k and v are stored in bf16.
 Dtype number_dtype(Dtype dtype) { return dtype == Dtype::bf16 ? Dtype::f32 : dtype; }
 
 bool tiled(Dtype dtype) { return detail::has_tiled_attention() && number_dtype(dtype) == Dtype::f32; }
 
-// Rows whose elements lie apart (a transposed q, an expanded dy) are rare: a copy spares the kernels that case.
+// Rows that are not contiguous (a transposed q, an expanded dy) are rare, so they are copied and the kernels need not support
+// them.
 Tensor with_dense_rows(const Tensor& x) { return x.stride(3) == 1 ? x : contiguous(x); }
 
 Tensor checked_mask(const Tensor& mask, Dtype dtype, const Shape& scores) {
@@ -35,7 +36,7 @@ Tensor checked_mask(const Tensor& mask, Dtype dtype, const Shape& scores) {
 
 bool is_empty(const Tensor& x) { return !x.defined() || x.numel() == 0; }
 
-// Reads and writes of rounded numbers are by rows.
+// The kernels read and write bf16 tensors by contiguous rows.
 bool has_dense_rows(const Tensor& x) { return x.stride(3) == 1 || x.numel() == 0; }
 
 void check_rounded(const Tensor& q, const Tensor& k, const Tensor& v, Precision precision) {
@@ -97,7 +98,7 @@ AttentionResult attention_forward(const Tensor& q, const Tensor& k, const Tensor
   } else if (keep == AttentionKeep::kStatistics) {
     result.statistics = empty({c.batch, c.heads, c.queries, 2}, Dtype::f32, "attention");
   }
-  // Heads of width 0 may be more than a loop can count.
+  // With heads of width 0, their number may be too large for a loop.
   if (is_empty(result.output) && is_empty(result.probabilities) && is_empty(result.statistics)) return result;
   if (plain) {
     reference::attention(plain_input(c), result.output, result.probabilities);

@@ -10,7 +10,7 @@
 namespace vitrail {
 namespace {
 
-// One part of a concat: its elements from the axis on lie in one run for each of the outer positions.
+// One part of a concat: for each outer position, its elements from the axis on are one contiguous run.
 struct Piece {
   Tensor tensor;
   const std::byte* data;
@@ -18,8 +18,8 @@ struct Piece {
   int64_t offset;  // where it starts in a run of the result, in bytes
 };
 
-// True if the axes from `axis` on lie in row-major order without gaps. The axes in front may have any strides (0 among them,
-// as in a class token expanded over the batch).
+// True if the axes from `axis` on are contiguous. The axes before may have any strides (also 0, as in a class token expanded
+// over the batch).
 bool dense_from(const Tensor& x, int axis) {
   int64_t expected = 1;
   for (int i = x.dim() - 1; i >= axis; --i) {

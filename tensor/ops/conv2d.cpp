@@ -34,7 +34,7 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
     reference::conv2d(x, weight, bias, options, y);
     return y;
   }
-  if (x.numel() == 0) {  // sums over nothing (no channels, or padding alone), of which there may be more than a loop can count
+  if (x.numel() == 0) {  // empty sums (no channels, or padding only); their number may be too large for a loop
     const Tensor sums = bias.defined() ? reshape(bias, {1, g.out_channels, 1, 1}) : zeros({1, 1, 1, 1}, x.dtype());
     copy_(y, expand(sums, y.shape()));
   }
@@ -59,7 +59,7 @@ Tensor conv2d_backward_input(const Tensor& dy, const Tensor& weight, const Shape
   }
   if (dy.numel() == 0 || checked_numel(x_shape) == 0) return zeros(x_shape, dy.dtype());
   const std::vector<detail::Gather> gathers = detail::input_gradient_gathers(g);
-  int64_t written = 0;  // pixels of one image's group
+  int64_t written = 0;  // pixels of dx in one group of one image
   for (const detail::Gather& part : gathers) written += part.out_channels * part.h.outputs * part.w.outputs;
   const bool all_written = written == g.group_channels * g.height * g.width;
   Tensor dx = all_written ? empty(x_shape, dy.dtype(), "conv2d_backward_input") : zeros(x_shape, dy.dtype());

@@ -8,10 +8,10 @@
 namespace vitrail {
 namespace {
 
-// Words below this are dropped: P(u < threshold) = p to 2^-32.
+// Elements with a random word below this are dropped: P(u < threshold) = p, exact to 2^-32.
 uint64_t drop_threshold(double p) { return static_cast<uint64_t>(std::llround(std::ldexp(p, 32))); }
 
-// mask[0, n): 1 with probability 1 - p, four elements a Philox block.
+// mask[0, n): 1 with probability 1 - p; each Philox block gives four elements.
 void fill_mask(uint8_t* mask, int64_t n, double p, const Rng& rng) {
   const uint64_t threshold = drop_threshold(p);
   parallel_for((n + 3) / 4, kElementwiseGrain / 8, [&](int64_t begin, int64_t end) {

@@ -2,11 +2,12 @@
 // f64. Results are new contiguous tensors.
 //
 // NaN and infinity (PyTorch's rules): an element that is NaN gives NaN, in maximum, minimum, relu and clamp too, whatever the
-// other operand is; only comparisons, where and isfinite answer it with 0, 1 or the other side. Infinities give the limit of
-// the function: relu(-inf) = 0, silu(-inf) = 0, 1 / inf = 0. Integers are exact over their whole range: none goes through a
-// float.
+// other operand is. Exceptions are comparisons and isfinite, which give 0 or 1, and where, which may choose the other operand.
+// At infinity the result is the limit of the function: relu(-inf) = 0, silu(-inf) = 0, 1 / inf = 0. Integers are exact over
+// their whole range: none goes through a float.
 //
-// Errors: Error(kShape) if shapes do not broadcast (both shapes are named), Error(kValue) for a dtype that does not fit.
+// Errors: Error(kShape) if shapes do not broadcast (both shapes are named), Error(kValue) for a dtype that the function does
+// not support.
 #pragma once
 
 #include "tensor/tensor.h"
@@ -61,6 +62,7 @@ Tensor isnan(const Tensor& a);
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
 
 // ---- one tensor ----
+// neg, abs, sign, square, round, relu and clamp take every dtype, the others f32 and f64 (else Error(kValue)).
 Tensor neg(const Tensor& x);
 inline Tensor operator-(const Tensor& x) { return neg(x); }
 Tensor abs(const Tensor& x);
@@ -84,10 +86,10 @@ Tensor relu(const Tensor& x);      // max(x, 0); NaN stays NaN
 Tensor leaky_relu(const Tensor& x, double slope = 0.01);
 Tensor elu(const Tensor& x, double alpha = 1);  // x > 0 ? x : alpha (e^x - 1)
 Tensor silu(const Tensor& x);                   // x sigmoid(x)
-// min(max(x, low), high), so high where low > high; NaN for a bound that is NaN, which integers refuse with Error(kValue).
-// Integers stay between bounds that are none: clamp(x, 0.5, 2.5) is 1 or 2.
+// min(max(x, low), high), so the result is high where low > high. With a bound that is NaN the result is NaN (integers:
+// Error(kValue)). For integers, low is rounded up and high down: clamp(x, 0.5, 2.5) is 1 or 2.
 Tensor clamp(const Tensor& x, double low, double high);
-// The same with bounds of x's dtype that broadcast, exact for every integer; an undefined one is no bound.
+// The same with bounds of x's dtype that broadcast, exact for every integer; an undefined bound does not limit.
 Tensor clamp(const Tensor& x, const Tensor& low, const Tensor& high);
 
 // GELU(x) = x Phi(x) (Hendrycks and Gimpel, arXiv:1606.08415); Phi is the normal distribution function.
@@ -97,9 +99,9 @@ enum class Gelu {
   kQuick,  // sigmoid(1.702 x): OpenAI CLIP
 };
 Tensor gelu(const Tensor& x, Gelu kind = Gelu::kExact);
-// dx = dy * gelu'(x), one pass.
+// dx = dy gelu'(x). Error(kShape) if the shapes differ.
 Tensor gelu_backward(const Tensor& dy, const Tensor& x, Gelu kind = Gelu::kExact);
-// gelu(x), exact, and gelu'(x) beside it, from one exponential.
+// Returns the exact gelu(x) and writes gelu'(x) into `slope`; both come from one exponential.
 Tensor gelu_with_slope(const Tensor& x, Tensor& slope);
 
 }  // namespace vitrail

@@ -44,8 +44,8 @@ Tensor comparison(const char* op, const Tensor& a, const Tensor& b, Fn fn) {
   return out;
 }
 
-// value as a scalar of the other side's dtype. For integers its fraction is cut off, and u8 takes it modulo 256: x - 1 and
-// x + (-1) are the same.
+// value as a scalar of the other operand's dtype. For integers its fraction is cut off; u8 takes it modulo 256, so that x - 1
+// and x + (-1) are the same.
 Tensor number(const char* op, double value, const Tensor& like) {
   if (is_float(like.dtype())) return scalar(value, like.dtype());
   check(std::abs(value) < 0x1p63, ErrorKind::kValue, op, "no integer holds this number: the number is ", value,
@@ -55,7 +55,7 @@ Tensor number(const char* op, double value, const Tensor& like) {
   return from_vector(std::vector<int64_t>{whole}, Shape{});
 }
 
-// Integers wrap around as unsigned ones do: signed overflow would be undefined.
+// Integers are computed as unsigned, which wraps around: signed overflow would be undefined.
 template <class T, class Fn>
 T wrapping(T x, T y, Fn fn) {
   if constexpr (std::is_integral_v<T>) {
@@ -113,7 +113,7 @@ Tensor div(const Tensor& a, const Tensor& b) {
     using T = decltype(x);
     if constexpr (std::is_signed_v<T> && std::is_integral_v<T>) {
       if (y == -1)
-        return static_cast<T>(wrapping(T{0}, x, [](auto p, auto q) { return p - q; }));  // the lowest number has no opposite
+        return static_cast<T>(wrapping(T{0}, x, [](auto p, auto q) { return p - q; }));  // x / -1 may overflow
     }
     return static_cast<T>(x / y);
   });
@@ -208,7 +208,7 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
       const uint8_t* __restrict chosen = mask_data;
       const T* __restrict from = from_data;
       T* __restrict result = to_data;
-      for (int64_t i = begin; i < end; ++i) {  // both sides are read, so that the choice is no branch
+      for (int64_t i = begin; i < end; ++i) {  // reads both operands, so that the loop has no branch
         const T yes = from[i], no = result[i];
         result[i] = chosen[i] != 0 ? yes : no;
       }

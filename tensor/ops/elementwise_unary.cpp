@@ -13,7 +13,7 @@
 namespace vitrail {
 namespace {
 
-// out = fn(x) in the dtype of each, by the fast loops or the plain ones.
+// out = fn(x), by the fast loops or the plain ones.
 template <class T, class Out, class Fn>
 Tensor unary(const char* op, const Tensor& x, Fn fn) {
   const bool plain = runs_plain(PlainOp::kElementwise);
@@ -31,7 +31,7 @@ Tensor float_unary(const char* op, const Tensor& x, Fn fn) {
   });
 }
 
-// The same where the fast form approximates a function of the C++ library: the plain form calls that, in double.
+// The same for functions whose fast form is an approximation: the plain form calls the C++ library, in double.
 template <class Fast, class Plain>
 Tensor float_unary(const char* op, const Tensor& x, Fast fast, Plain plain) {
   if (!runs_plain(PlainOp::kElementwise)) return float_unary(op, x, fast);

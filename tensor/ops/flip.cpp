@@ -1,4 +1,4 @@
-// Other orders and parts of the same elements: flip, roll, tril, triu.
+// Reordering and masking of elements: flip, roll, tril, triu.
 #include <algorithm>
 
 #include "tensor/kernels/axis_blocks.h"
@@ -59,7 +59,7 @@ Tensor keep_columns(const Tensor& x, const char* op, First&& first, Last&& last)
   return out;
 }
 
-// Diagonals beyond the matrix are all alike; bounding k keeps the sums below from overflowing.
+// All diagonals outside the matrix give the same result; clamping k keeps the sums below from overflowing.
 int64_t bounded_diagonal(const Tensor& x, int64_t k) { return std::clamp<int64_t>(k, -x.numel() - 1, x.numel() + 1); }
 
 }  // namespace
@@ -75,7 +75,7 @@ Tensor roll(const Tensor& x, int64_t shift, int axis) {
   axis = normalize_axis(axis, x.dim(), "roll");
   const int64_t n = x.size(axis);
   if (x.numel() == 0 || shift % n == 0) return clone(x);
-  const int64_t cut = n - (shift % n + n) % n;  // the element that comes first
+  const int64_t cut = n - (shift % n + n) % n;  // the element that becomes the first
   return concat({slice(x, axis, cut, n), slice(x, axis, 0, cut)}, axis);
 }
 

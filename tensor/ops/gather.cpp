@@ -1,4 +1,4 @@
-// Picking elements by index: index_select, gather, embedding, one_hot.
+// Reading elements by index: index_select, gather, embedding, one_hot.
 #include "tensor/kernels/index_rows.h"
 #include "tensor/ops/indexing.h"
 #include "tensor/view.h"

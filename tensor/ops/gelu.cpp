@@ -37,7 +37,8 @@ Tensor gelu(const Tensor& x, Gelu kind) {
   return y;
 }
 
-// Strided operands are copied first: a compiler may round in other places in a vectorised loop than in one with strides.
+// Strided operands are copied first, because the compiler may contract other multiply-adds in a strided loop, which would
+// change the last bits.
 Tensor gelu_backward(const Tensor& dy, const Tensor& x, Gelu kind) {
   check(dy.shape() == x.shape(), ErrorKind::kShape, "gelu", "shapes differ: dy is ", dy.shape(), ", x is ", x.shape());
   check_kind(kind);

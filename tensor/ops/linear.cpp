@@ -85,7 +85,7 @@ Tensor linear_add(const Tensor& x, const Tensor& weight, const Tensor& bias, con
     const T *samples = elements<T>(scale.samples, samples_memory), *more = r.data<T>();
     const int64_t n = weight.size(0), rows_per_sample = samples && y.numel() > 0 ? y.numel() / n / shape[0] : 1;
     multiply<T>(x, weight, y, options, [=](int64_t i, int64_t c0, int64_t c1, T* row) {
-      // One loop a step, in the order of the layers: the same roundings as theirs.
+      // One loop for each step, in the order of the separate layers, so that the results round as theirs do.
       add_row(row, b, c0, c1);
       if (gamma) multiply_row(row, gamma, c0, c1);
       if (samples) {

@@ -23,7 +23,7 @@ void weight_product(const Tensor& dy, const Tensor& x, Tensor& dw, bool accumula
   });
 }
 
-// dgamma and, over g, dW of one row.
+// dgamma of one row, and dW of it, written over g.
 template <class T>
 T scale_row_backward(T* g, const T* weight, int64_t n, T gamma) {
   double sum = 0;

@@ -94,7 +94,7 @@ double mean_divisor(const ClassLossInput& in, int64_t rows) {
   return total;
 }
 
-// In the layout that the forms take; the kernel's is contiguous.
+// The input in the layout that both forms read; contiguous for the kernel.
 ClassLossInput input_of(const Tensor& x, const Tensor& target, const CrossEntropyOptions& options, bool log_probabilities) {
   const Tensor& weights = options.class_weights;
   ClassLossInput in{class_axis_last(x),

@@ -47,7 +47,7 @@ void batched_product(const Tensor& a, const Tensor& b, Tensor& c) {
     multiply(view_of<T>(a, batch_offset(i, batch, a.strides())), view_of<T>(b, batch_offset(i, batch, b.strides())),
              result);
   };
-  if (count < 4) {  // few large products: each is parallel in itself
+  if (count < 4) {  // few large products: each one runs in parallel
     for (int64_t i = 0; i < count; ++i) product(i, [](auto x, auto y, auto z) { gemm<T>(1, x, y, 0, z); });
     return;
   }
@@ -77,7 +77,7 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   Tensor c = empty(with_matrix(batch, a.size(-2), b.size(-1)), a.dtype(), "matmul");
   const bool plain = runs_plain(PlainOp::kMatmul);
   if (c.numel() == 0) return c;
-  if (!plain && b.dim() == 2 && a.is_contiguous()) {  // one right-hand side for the whole batch: one large product
+  if (!plain && b.dim() == 2 && a.is_contiguous()) {  // the same right operand for the whole batch: one large product
     Tensor flat = reshape(c, {c.numel() / c.size(-1), c.size(-1)});
     dispatch_float("matmul", a.dtype(), [&](auto zero) {
       using T = decltype(zero);

@@ -1,4 +1,4 @@
-// Checks of the arguments of all normalisations.
+// Argument checks of all normalisations. They throw Error(kShape) or Error(kValue) that names op.
 #pragma once
 
 #include "tensor/ops/norm.h"
@@ -7,7 +7,7 @@ namespace vitrail::detail {
 
 // The shape of the row statistics. Throws for rank 0.
 Shape without_last_axis(const char* op, const Tensor& x);
-// Elements behind one (image, channel) of x [B, C, ...]. Throws below rank 2.
+// The number of elements of one (image, channel) of x [B, C, ...]. Throws below rank 2.
 int64_t channel_plane(const char* op, const Tensor& x);
 // Throws unless weight and bias (where defined) are [extent] and of x's dtype, and eps is a number >= 0.
 void check_norm_arguments(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias, int64_t extent,

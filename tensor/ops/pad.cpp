@@ -23,12 +23,12 @@ Shape padded_shape(const Tensor& x, const std::vector<int64_t>& before, const st
   return shape;
 }
 
-// Writes what is left of x into `out`, which is filled already.
+// Writes the part of x that is not cropped into `out`, which already holds the padding.
 Tensor placed(const Tensor& x, const std::vector<int64_t>& before, const std::vector<int64_t>& after, const Tensor& out) {
   Tensor from = x, to = out;
   for (int i = 0; i < x.dim(); ++i) {
     const int64_t front = before[static_cast<size_t>(i)], back = after[static_cast<size_t>(i)], extent = x.size(i);
-    if (front <= -extent || back <= -extent) return out;  // cropped away
+    if (front <= -extent || back <= -extent) return out;  // everything is cropped
     const int64_t crop = front < 0 ? -front : 0, skip = front > 0 ? front : 0;
     const int64_t length = extent - crop - (back < 0 ? -back : 0);
     if (length <= 0) return out;

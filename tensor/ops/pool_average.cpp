@@ -1,4 +1,4 @@
-// Average pooling, over windows of a fixed size or over a fixed number of cells: the same loops over other windows.
+// Average pooling, over windows of a fixed size or over a fixed number of cells.
 #include "tensor/kernels/pool_average.h"
 #include "tensor/plain.h"
 #include "tensor/reference/pool.h"

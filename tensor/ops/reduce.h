@@ -30,14 +30,14 @@ class Axes : public std::vector<int> {
 Tensor sum(const Tensor& x, const Axes& axes = {}, bool keepdim = false);   // of nothing: 0; i64 stays i64, u8 gives i64
 Tensor mean(const Tensor& x, const Axes& axes = {}, bool keepdim = false);  // float only; of nothing: NaN
 Tensor prod(const Tensor& x, const Axes& axes = {}, bool keepdim = false);  // of nothing: 1; integers give i64
-// Largest and smallest. Of nothing: Error(kValue), whether or not a result was asked for (max of [0, 0] over axis 1 is refused,
-// over axis 1 of [0, 2] it is [0]).
+// Largest and smallest. Of nothing: Error(kValue), even if the result itself is empty: max of a [0, 0] over axis 1 is refused,
+// max of a [0, 2] over axis 1 has shape [0].
 Tensor max(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
 Tensor min(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
 // sum (x - mean)^2 / (n - correction), two passes in double; NaN or infinite where n <= correction. Error(kValue) unless
 // correction is finite.
 Tensor var(const Tensor& x, const Axes& axes = {}, bool keepdim = false, double correction = 1);
-// log sum e^x, shifted by the maximum; a range of -inf only gives -inf.
+// log sum e^x = m + log sum e^(x - m) with m = max x; a range of -inf only gives -inf.
 Tensor logsumexp(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
 // Sum over leading and extent-one axes so that the result has `shape`: the inverse of broadcasting. Error(kShape) if
 // `shape` does not broadcast to x.shape().

@@ -1,4 +1,4 @@
-// Maxima, minima, their places, and log-sum-exp.
+// Maxima, minima, their indices, and log-sum-exp.
 #include <cmath>
 #include <limits>
 
@@ -29,7 +29,7 @@ struct Smaller {
 
 int64_t row_grain(int64_t n) { return std::max<int64_t>(1, kElementwiseGrain / std::max<int64_t>(n, 1)); }
 
-// The best of a row; the first NaN wins over everything.
+// The best element of a row; the first NaN wins over any number.
 template <class Order, class T>
 T best_of(const T* x, int64_t n) {
   T best = x[0];

@@ -1,16 +1,17 @@
-// Numbers rounded to bf16 once, for all products that will read them: half the memory, and no rounding in the products.
+// Rounding a tensor to bf16 once for all products that read it: half the memory, and the products need not round.
 #pragma once
 
 #include "tensor/tensor.h"
 
 namespace vitrail {
 
-// x [...] f32 to bf16: to nearest, ties to even; NaN stays NaN. Contiguous. With `column_sums`, it receives the sums of x as
-// it was over all axes but the last [D] f32, in the same pass. Numbers that are bf16 already stay where they are.
-// With `samples` [B, 1, ...] f32, x [B, ...] is multiplied by the factor of its index of axis 0 first, in the same pass too.
-// Errors: Error(kValue) for another dtype, or with `column_sums` for a scalar; Error(kShape) if samples does not fit.
+// x [...] f32 to bf16: to nearest, ties to even; NaN stays NaN. Contiguous. If `column_sums` is given, it receives the sums of
+// the unrounded x over all axes but the last, [D] f32, in the same pass. An x that is bf16 already is returned as it is. If
+// `samples` [B, 1, ...] f32 is given, x [B, ...] is first multiplied by the factor of its sample (index of axis 0), in the same
+// pass. Errors: Error(kValue) for another dtype, or a bf16 x that is not contiguous; Error(kShape) for a scalar with
+// `column_sums`, or if samples does not fit.
 Tensor round_to_bf16(const Tensor& x, Tensor* column_sums = nullptr, const Tensor* samples = nullptr);
-// Back to f32, exactly.
+// x bf16, contiguous, to f32: exact.
 Tensor widen_bf16(const Tensor& x);
 
 }  // namespace vitrail

@@ -1,4 +1,4 @@
-// Placing elements by index: scatter_add and index_add.
+// Adding elements by index: scatter_add and index_add.
 #include "tensor/kernels/index_rows.h"
 #include "tensor/ops/indexing.h"
 #include "tensor/view.h"

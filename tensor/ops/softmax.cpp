@@ -18,7 +18,7 @@ void fast_form(PlainOp op, const Tensor& x, const Tensor& y, Tensor out) {
   y.defined() ? kernels::log_softmax_backward(x, y, out) : kernels::log_softmax(x, out);
 }
 
-// The forward pass on x, or with y defined the backward pass on x = dy and y. The axis is brought to the end first.
+// The forward pass on x, or, if y is defined, the backward pass for x = dy and y. The axis is moved to the end first.
 Tensor by_rows(PlainOp form, const Tensor& x, const Tensor& y, int axis) {
   const char* op = plain_name(form);
   if (x.dim() == 0) return reshape(by_rows(form, reshape(x, {1}), y.defined() ? reshape(y, {1}) : y, 0), {});

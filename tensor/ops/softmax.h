@@ -9,8 +9,8 @@ namespace vitrail {
 
 // e^(x - max) / sum e^(x - max). A row of -inf only gives zeros (a fully masked row attends to nothing).
 Tensor softmax(const Tensor& x, int axis = -1);
-// x - max - log sum e^(x - max). Finite x give finite results, at the least the lowest number there is; a row of -inf only
-// gives -inf.
+// x - max - log sum e^(x - max). A finite x gives a finite result (at least the lowest finite number); a row of -inf only gives
+// -inf.
 Tensor log_softmax(const Tensor& x, int axis = -1);
 // dx = y (dy - sum(dy y)), y = softmax(x)
 Tensor softmax_backward(const Tensor& dy, const Tensor& y, int axis = -1);

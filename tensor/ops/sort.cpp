@@ -1,4 +1,4 @@
-// Sorting, the k best, and running sums along an axis: all by rows, the axis brought to the end first.
+// Sorting, the k best, and running sums along an axis: all by rows, with the axis moved to the end first.
 #include <algorithm>
 #include <numeric>
 
@@ -12,7 +12,7 @@ namespace {
 
 struct Rows {
   Tensor matrix;  // contiguous [count, length]
-  Shape shape;    // of the tensor with the axis at the end; a scalar counts as one element on one axis
+  Shape shape;    // of the tensor with the axis at the end; a scalar is treated as [1]
   bool is_scalar = false;
   int axis = 0;
 };
@@ -53,7 +53,7 @@ void order_row(const T* x, int64_t n, bool descending, std::vector<int64_t>& ord
 std::pair<Tensor, Tensor> sorted_rows(const Rows& rows, int64_t k, bool descending) {
   const int64_t n = rows.matrix.size(1), count = rows.matrix.size(0);
   Tensor values = empty({count, k}, rows.matrix.dtype(), "sort"), indices = empty({count, k}, Dtype::i64, "sort");
-  if (values.numel() == 0) return {restored(values, rows), restored(indices, rows)};  // any number of rows without elements
+  if (values.numel() == 0) return {restored(values, rows), restored(indices, rows)};  // there may be any number of empty rows
   dispatch(rows.matrix.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const T* in = rows.matrix.data<T>();

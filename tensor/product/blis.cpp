@@ -26,7 +26,7 @@ std::string& notice() {
   return text;
 }
 
-// The kernel sets that this BLIS was built with, by their numbers.
+// The numbers (arch_t) of the kernel sets that this BLIS was built with.
 constexpr arch_t kBuiltIn[] = {
 #ifdef BLIS_CONFIG_SKX
     BLIS_ARCH_SKX,
@@ -66,8 +66,8 @@ constexpr arch_t kBuiltIn[] = {
 #endif
     BLIS_ARCH_GENERIC};
 
-// The value of BLIS_ARCH_TYPE, which must be the number of a kernel set that is there: BLIS ends the process otherwise.
-// Other processors' libraries are taken at their word.
+// Checks the value of BLIS_ARCH_TYPE: BLIS ends the process unless it is the number of a kernel set that it was built with.
+// Does nothing on processors other than x86-64.
 void check_chosen([[maybe_unused]] const std::string& value) {
 #if defined(__x86_64__)
   std::string known;
@@ -80,8 +80,9 @@ void check_chosen([[maybe_unused]] const std::string& value) {
 #endif
 }
 
-// BLIS runs its slow `generic` kernels on processors newer than itself. The choice is made once, at its first use, and an
-// environment variable overrides it: so look first, and name the nearest real kernel set. BLIS 0.9.0 wants its number.
+// BLIS runs its slow `generic` kernels on processors newer than itself. It chooses once, at its first use, and an environment
+// variable overrides the choice. So before that, this looks which set BLIS would choose and names the nearest real one. BLIS
+// 0.9.0 takes its number, not its name.
 void choose_kernels() {
   if (const char* chosen = std::getenv("BLIS_ARCH_TYPE")) return check_chosen(chosen);
 #if defined(__x86_64__)
@@ -100,7 +101,8 @@ void choose_kernels() {
 #endif
 }
 
-// How every product runs: single-threaded whatever BLIS_NUM_THREADS and its kin say, with the small-matrix kernels on.
+// The settings of every product: single-threaded, whatever BLIS_NUM_THREADS and similar variables say, with the small-matrix
+// kernels on.
 rntm_t one_thread() {
   rntm_t rntm;
   bli_rntm_init_from_global(&rntm);
@@ -144,7 +146,7 @@ void blis_gemm(T alpha, MatrixView<const T> a, MatrixView<const T> b, T beta, Ma
   detail::check_blis_memory();
 }
 
-// C = beta C, where beta = 0 writes zeros over whatever is there, NaN included.
+// C = beta C, where beta = 0 writes zeros even over NaN.
 template <class T>
 void scale(T beta, MatrixView<T> c) {
   for (int64_t i = 0; i < c.rows; ++i) {
@@ -161,12 +163,12 @@ void check_shapes(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c)
         a.rows, ", ", a.cols, "], b is [", b.rows, ", ", b.cols, "], c is [", c.rows, ", ", c.cols, "]");
 }
 
-// How a product is cut; follows from its shape alone, never from the number of threads.
+// How a product is cut into tiles. Depends on its shape alone, never on the number of threads.
 struct Tiling {
   int64_t rows, cols, depth;  // pieces of M, N and K
 
   Tiling(int64_t m, int64_t n, int64_t k) : rows(std::max<int64_t>(1, ceil_div(m, 256))), cols(std::max<int64_t>(1, ceil_div(n, 1024))), depth(1) {
-    // Packing an operand again for every tile must stay cheap, so a tile keeps at least 128 rows and columns.
+    // BLIS packs the operands again for every tile. At least 128 rows and columns per tile keep that cheap.
     while (rows * cols < kEnough && (m / rows >= 2 * kLeast || n / cols >= 2 * kLeast) && k < 8 * std::max(m, n)) {
       if (m / rows >= n / cols) {
         ++rows;
@@ -178,11 +180,11 @@ struct Tiling {
     if (depth > 1) rows = cols = 1;
   }
 
-  static constexpr int64_t kEnough = 8;  // tiles that keep a few threads busy
+  static constexpr int64_t kEnough = 8;  // tiles, enough to keep a few threads busy
   static constexpr int64_t kLeast = 128;
 };
 
-// Small C, long K: pieces of K are multiplied side by side, and their products added in order.
+// Small C, long K: pieces of K are multiplied in parallel, and their products are added in order.
 template <class T>
 void gemm_split_depth(int64_t depth, T alpha, MatrixView<const T> a, MatrixView<const T> b, T beta, MatrixView<T> c) {
   const int64_t size = c.rows * c.cols;

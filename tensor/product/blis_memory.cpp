@@ -1,6 +1,6 @@
-// These functions stand in for the object of the same names in libblis.a (bli_malloc.o, the same set of names in BLIS 0.9 and
-// 1.1): the linker takes the first definition that it finds, and this file comes before the library. With a shared BLIS they
-// are without effect.
+// These functions replace the object file with the same symbols in libblis.a (bli_malloc.o, the same set of names in BLIS 0.9
+// and 1.1): the linker takes the first definition that it finds, and this file comes before the library. They have no effect
+// with a shared BLIS.
 #include "tensor/product/blis_memory.h"
 
 #include <sys/mman.h>
@@ -28,7 +28,7 @@ int64_t reserve_bytes = 0;
 std::atomic<int64_t> reserve_used{0};
 thread_local bool ran_out = false;
 
-// Taken once and never given back: BLIS keeps its blocks in pools, and the process is about to end.
+// Takes memory from the reserve. It is never given back: BLIS keeps its blocks in pools, and the process is about to end.
 void* take_from_reserve(int64_t bytes, int64_t alignment) {
   ran_out = true;
   const int64_t begin = round_up(reserve_used.fetch_add(round_up(bytes + alignment, alignment)), alignment);
@@ -70,7 +70,8 @@ void check_blis_memory() {
 
 }  // namespace vitrail::detail
 
-// The declarations of BLIS without its types: err_t is an enum, malloc_ft and free_ft are pointers to malloc and free.
+// The declarations of BLIS, without including its headers: err_t is an enum, malloc_ft and free_ft are pointers to malloc and
+// free.
 extern "C" {
 
 using vitrail::detail::give_back, vitrail::detail::kAlignment, vitrail::detail::take;

@@ -1,13 +1,13 @@
-// The memory of BLIS. BLIS ends the process where malloc refuses it something; here it gets a reserve then, and the caller an
-// Error when the product is done.
+// Out-of-memory handling for BLIS, which ends the process if malloc fails. Here BLIS gets memory from a reserve instead, and
+// the caller gets an Error after the product.
 #pragma once
 
 namespace vitrail::detail {
 
-// Sets address space aside (nothing of it is touched before malloc refuses). Before the first use of BLIS.
-// Error(kMemory) where the system refuses even that.
+// Reserves address space; none of it is touched before malloc fails. Call it before the first use of BLIS. Error(kMemory) if
+// the system refuses the reserve.
 void reserve_blis_memory(int threads);
-// Throws Error(kMemory) if BLIS needed the reserve on this thread since the last call. To be called after each product.
+// Throws Error(kMemory) if BLIS has used the reserve on this thread since the last call. Call it after each product.
 void check_blis_memory();
 
 }  // namespace vitrail::detail

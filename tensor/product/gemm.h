@@ -1,8 +1,8 @@
 // Matrix products. blis.cpp is the only file that includes BLIS, and it alone decides threads for it.
 //
-// Large f32 products run our own kernels (tensor/product/), everything else BLIS. Multi-threaded BLIS may give other last bits
-// than single-threaded BLIS for small or skinny shapes, so the parallel loop is ours: tiles whose borders depend on the shape
-// alone, single-threaded BLIS inside.
+// Large f32 products run our own kernels (tensor/product/product.h), all others BLIS. Multi-threaded BLIS may give other last
+// bits than single-threaded BLIS for small or skinny shapes, so the parallel loop is ours: tiles whose borders depend on the
+// shape alone, single-threaded BLIS inside.
 #pragma once
 
 #include <cstdint>
@@ -24,18 +24,18 @@ using TileEpilogue = std::function<void(int64_t r0, int64_t r1, int64_t c0, int6
 template <class T>
 void gemm(T alpha, MatrixView<const T> a, MatrixView<const T> b, T beta, MatrixView<T> c, const TileEpilogue& epilogue = {},
           Precision precision = Precision::kF32);
-// The same by BLIS alone, in f32: what gemm falls back to, and the twin of our own kernels in the tests.
+// The same by BLIS alone, without rounding to bf16. gemm() falls back to it, and the tests compare our own kernels with it.
 template <class T>
 void gemm_blis(T alpha, MatrixView<const T> a, MatrixView<const T> b, T beta, MatrixView<T> c,
                const TileEpilogue& epilogue = {});
 
-// The same on the calling thread: for use inside parallel_for.
+// The same by BLIS on the calling thread, for use inside parallel_for.
 template <class T>
 void gemm_serial(T alpha, MatrixView<const T> a, MatrixView<const T> b, T beta, MatrixView<T> c);
 
 // The kernel set that BLIS runs ("zen3", "skx", "haswell", "generic", ...).
 std::string blas_kernel_name();
-// A sentence on what was changed or should be set, empty if all is well (BLIS on a processor that it does not know).
+// A sentence for the user if BLIS does not know this processor: which kernel set was chosen, or what to set. Empty otherwise.
 std::string blas_notice();
 
 }  // namespace vitrail

@@ -1,4 +1,4 @@
-// A matrix in memory: what the products read and write.
+// A matrix in memory, as the products read and write it.
 #pragma once
 
 #include <cstdint>

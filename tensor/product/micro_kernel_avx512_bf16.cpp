@@ -1,5 +1,5 @@
-// One of two places where a processor's own instruction is named (the other is bf16.h): vdpbf16ps multiplies 16 pairs of bf16
-// and adds them to 16 f32 sums, twice the work of an f32 FMA. It takes subnormal numbers for zero.
+// One of two places that use an intrinsic of one instruction set (the other is tensor/machine/bf16.h): vdpbf16ps multiplies 16
+// pairs of bf16 and adds them to 16 f32 sums, twice the work of an f32 FMA. It treats subnormal numbers as zero.
 #include "tensor/product/micro_kernel_template.h"
 
 #if defined(__AVX512BF16__)

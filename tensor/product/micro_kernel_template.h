@@ -1,5 +1,5 @@
 // The body of the micro-kernels (micro_kernel.h). Everything is in an unnamed namespace: the translation units that include
-// this are built for different processors, and the linker must never take one's code for another's.
+// this are built for different instruction sets, and the linker must not replace the code of one by that of another.
 #pragma once
 
 #include <utility>
@@ -18,7 +18,7 @@ struct F32Step {
   }
 };
 
-// A bf16 is the upper half of a float, so the two products of a pair are a shift and a mask away.
+// A bf16 is the upper half of a float, so a shift and a mask give the two f32 numbers of a pair.
 struct Bf16PairStep {
   using Element = uint32_t;
   template <class Floats>
@@ -31,7 +31,8 @@ struct Bf16PairStep {
 };
 
 // kRows x (kVectors * kWidth) sums. The loops over rows and vectors have constant bounds and are unrolled, so that `sum` lives
-// in registers: 6 x 2 of the 16 of AVX2, 14 x 2 of the 32 of AVX-512, beside the panel's row and one broadcast.
+// in registers: 6 x 2 of the 16 of AVX2, 14 x 2 of the 32 of AVX-512, which leaves registers for the panel's row and one
+// broadcast.
 template <class Step, int kWidth, int kRows, int kVectors>
 void multiply(int64_t steps, const void* a_data, int64_t row_step, int64_t depth_step, const void* b_data, float* c,
               int64_t ldc, bool accumulate) {
@@ -40,7 +41,7 @@ void multiply(int64_t steps, const void* a_data, int64_t row_step, int64_t depth
   const auto* a = static_cast<const Element*>(a_data);
   const auto* b = static_cast<const float*>(b_data);
   Floats sum[kRows][kVectors] = {};
-  // The sums are wanted in C when the steps are done; by then its lines have arrived.
+  // Prefetches the lines of C, which the sums are written to after the last step.
   for (int i = 0; i < kRows; ++i) {
     for (int v = 0; v < kVectors; ++v) __builtin_prefetch(c + i * ldc + v * kWidth, 1);
   }

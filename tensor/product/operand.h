@@ -1,4 +1,4 @@
-// One operand of a product: a matrix of f32, or one that was rounded to bf16 before.
+// One operand of a product: a matrix of f32, or one that is stored in bf16.
 #pragma once
 
 #include <variant>
@@ -13,7 +13,7 @@ class Operand {
   Operand(MatrixView<const float> x) : view_(x) {}  // NOLINT
   Operand(MatrixView<const Bf16> x) : view_(x) {}   // NOLINT
 
-  // fn(the view), whichever it is.
+  // fn(view), with the view of f32 or of bf16.
   template <class Fn>
   decltype(auto) visit(Fn&& fn) const {
     return std::visit(fn, view_);

@@ -31,19 +31,19 @@ inline void transpose(Bits8 (&r)[kLanes]) {
   }
 }
 
-// How one precision turns numbers into elements.
+// How numbers become packed elements in one precision.
 struct F32Format {
   static constexpr Precision kPrecision = Precision::kF32;
   static uint32_t one(const float* x, int64_t, int64_t) { return std::bit_cast<uint32_t>(*x); }
-  static Bits8 along(const float* x) { return simd::load<Bits8>(x); }  // elements of eight steps
+  static Bits8 along(const float* x) { return simd::load<Bits8>(x); }  // the elements of eight steps
   template <int64_t kCount>
-  static simd::Vector<uint32_t, kCount> across(const float* x, int64_t, int64_t) {  // one step of neighbours
+  static simd::Vector<uint32_t, kCount> across(const float* x, int64_t, int64_t) {  // one step of neighbouring columns
     return simd::load<simd::Vector<uint32_t, kCount>>(x);
   }
 };
 struct Bf16Format {
   static constexpr Precision kPrecision = Precision::kBf16;
-  // The pair at x and `next` behind it; `left` numbers remain.
+  // The pair of x[0] and x[next], or of x[0] and 0 if `left`, the count of numbers from x[0] on, is 1.
   static uint32_t one(const float* x, int64_t next, int64_t left) {
     return pair_of(std::bit_cast<uint32_t>(*x), left > 1 ? std::bit_cast<uint32_t>(x[next]) : 0u);
   }
@@ -66,7 +66,7 @@ struct Bf16Format {
   }
 };
 
-// Numbers along the depth lie one after the other (B is a transposed weight): blocks of 8 x 8 are transposed in registers.
+// For B that is contiguous along the depth (a transposed weight): transposes blocks of 8 x 8 in registers.
 template <class Format, class T>
 void pack_panel_along(MatrixView<const T> b, int64_t width, uint32_t* out) {
   constexpr int64_t kNumbers = numbers_per_step(Format::kPrecision);
@@ -81,14 +81,14 @@ void pack_panel_along(MatrixView<const T> b, int64_t width, uint32_t* out) {
       for (int64_t i = 0; i < kLanes; ++i) simd::store(out + (step + i) * width + col, block[i]);
     }
   }
-  for (int64_t col = 0; col < b.cols; ++col) {  // what the blocks left over
+  for (int64_t col = 0; col < b.cols; ++col) {  // the rest that the blocks leave
     const T* column = b.data + col * b.col_stride;
     for (int64_t step = col < columns ? whole : 0; step < steps; ++step)
       out[step * width + col] = Format::one(column + step * kNumbers, 1, b.rows - step * kNumbers);
   }
 }
 
-// Numbers across the panels lie one after the other: step by step, so that each row of memory is read once from end to end.
+// For B whose rows are contiguous: goes step by step, so that each row of memory is read once from start to end.
 template <class Format, class T>
 void pack_panels_across(MatrixView<const T> b, int64_t width, int64_t panel_stride, uint32_t* out) {
   constexpr int64_t kNumbers = numbers_per_step(Format::kPrecision), kWide = 16;
@@ -113,7 +113,8 @@ void pack_panels_as(MatrixView<const T> b, int64_t width, int64_t panel_stride, 
     pack_panel_along<Format>(b.block(0, b.rows, col, std::min(width, b.cols - col)), width, out);
 }
 
-// Between two rows of a copied block: not a multiple of 4 KiB, so that the rows of a group do not share one cache set.
+// The distance of two rows of a copied block. It is not a multiple of 4 KiB, so that the rows of a group fall into different
+// cache sets.
 int64_t copied_row_step(int64_t steps) { return round_up(steps, kLanes) + 16; }
 
 template <class Format, class T>
@@ -130,8 +131,8 @@ LeftOperand copy_rows(MatrixView<const T> a, uint32_t* out) {
   return {out, a.rows, steps, step_row, 1};
 }
 
-// One step of a group of at most 16 rows: one or two vectors, of which the second overlaps the first rather than reaching
-// beyond the group.
+// One step of a group of at most 16 rows: one or two vectors, where the second overlaps the first instead of reaching beyond
+// the group.
 template <class Format, class T>
 inline void interleave_group(const T* from, int64_t rows, int64_t next, int64_t left, uint32_t* to) {
   if (rows >= 8) {
@@ -145,8 +146,8 @@ inline void interleave_group(const T* from, int64_t rows, int64_t next, int64_t 
   }
 }
 
-// Step by step, so that each row of memory is read once from end to end. The rows of a tile are short pieces far apart, which
-// no hardware prefetcher predicts: they are prefetched some steps early.
+// Interleaves rows, step by step, so that each row of memory is read once from start to end. In a tile these are short pieces
+// far apart, which no hardware prefetcher predicts, so they are prefetched some steps early.
 template <class Format, int64_t kGroup, class T>
 LeftOperand interleave_rows(MatrixView<const T> a, uint32_t* out) {
   constexpr int64_t kNumbers = numbers_per_step(Format::kPrecision), kRowsAhead = 16;
@@ -167,7 +168,8 @@ LeftOperand interleave_rows(MatrixView<const T> a, uint32_t* out) {
   return {out, a.rows, steps, 1, kGroup, true};
 }
 
-// Rows that are elements already. Where they are a multiple of 4 KiB apart they would share the lines of one cache set.
+// True if the rows can be read in place: f32 rows are packed elements already. Rows that are a multiple of 4 KiB apart are
+// copied, since they would share one cache set.
 bool can_stay(const MatrixView<const float>& a, Precision precision) {
   return precision == Precision::kF32 && a.col_stride == 1 && a.row_stride % 1024 != 0;
 }

@@ -5,7 +5,7 @@
 namespace vitrail::detail {
 namespace {
 
-// c = from, or += it. The step between columns is a constant where it is one, so that the loop vectorises.
+// c = from, or c += from. ColStride is a compile-time constant where the column stride is 1, so that the loop vectorises.
 template <class ColStride>
 void write(const MatrixView<float>& c, const float* from, int64_t from_stride, bool accumulate, ColStride col_stride) {
   for (int64_t i = 0; i < c.rows; ++i, from += from_stride) {

@@ -1,4 +1,4 @@
-// Rows of A times one packed panel of B, on the calling thread: the step that all our products are made of.
+// Rows of A times one packed panel of B, on the calling thread. All our products consist of this step.
 #pragma once
 
 #include <algorithm>
@@ -10,20 +10,21 @@
 
 namespace vitrail::detail {
 
-// The panel's functions in the kernel's table: [height - 1].
+// The kernel's functions for panels of this width, indexed by height - 1.
 inline const MultiplyTile* multiplies(const MicroKernel& kernel, int64_t width) {
   return width == kernel.cols ? kernel.multiply : kernel.multiply_narrow;
 }
 
-// C [rows, cols] = the rows of A from `row` on times a panel of `width` columns, or += with `accumulate`. `multiply` is for as
-// many rows as c has. Columns of the panel that c does not have, or has apart in memory, go through a buffer.
-// c by reference: a copy would be read in other pieces than it was just written in, and so wait until all stores before it,
-// a tile of sums, have left the processor. That took a tenth of a bf16 step.
+// C [rows, cols] = the rows of A from `row` on times a panel of `width` columns, or += with `accumulate`. `multiply` must be
+// the function for as many rows as c has. A buffer takes the sums if c has fewer columns than the panel, or columns that are
+// not contiguous. c is passed by reference: a copy would be read in other pieces than it was written in (failed store
+// forwarding), and so wait for all earlier stores, a whole tile of sums. That took a tenth of a bf16 step.
 void multiply_group(MultiplyTile multiply, const LeftOperand& a, int64_t row, const uint32_t* panel, int64_t width,
                     const MatrixView<float>& c, bool accumulate);
 
-// All rows of A times one panel of `width` columns, in groups of nearly equal height where the rows allow it: 197 rows are 2 of
-// 14 and 13 of 13, not 14 of 14 and a single one. before(group, groups) runs before each group, to prefetch what comes next.
+// All rows of A times one panel of `width` columns, in groups of nearly equal height where the rows allow it: 197 rows become 2
+// groups of 14 and 13 of 13, not 14 groups of 14 and a single row. before(group, groups) is called before each group, to
+// prefetch what is read next.
 template <class Before>
 inline void multiply_panel(const MicroKernel& kernel, const LeftOperand& a, const uint32_t* panel, int64_t width,
                            const MatrixView<float>& c, bool accumulate, Before&& before) {

@@ -7,7 +7,7 @@
 namespace vitrail::detail {
 namespace {
 
-// One panel after the other: panel(its first column, its width).
+// Calls panel(first column, width) for each panel in order.
 template <class Fn>
 void for_each_panel(const MicroKernel& kernel, int64_t cols, Fn&& panel) {
   for (int64_t col = 0; col < cols; col += kernel.cols)

@@ -1,5 +1,5 @@
-// Small products on the calling thread, by the micro-kernels of tensor/product/, for operands that several products share: each
-// is rearranged once and read in order ever after. For the products inside one attention head this beats gemm_serial, which
+// Small products on the calling thread by the micro-kernels, for operands that several products share: each operand is packed
+// once and then read in order by all of them. For the products inside one attention head this is faster than gemm_serial, which
 // packs B in every call or reads it with long strides.
 //
 // With Precision::kBf16 both operands are rounded to bf16 (round to nearest, ties to even), as in detail::product(); sums are
@@ -13,10 +13,10 @@
 
 namespace vitrail::detail {
 
-// Rows that are written in whole vectors whatever the kernel: N filled up to a multiple of 16.
+// N rounded up to a multiple of 16: rows of this length can be written in whole vectors by any kernel.
 constexpr int64_t padded_cols(int64_t cols) { return round_up(cols, 16); }
 
-// Rows that will be read soon, of whatever numbers.
+// Rows that will be read soon, of any type, for prefetching.
 struct ReadSoon {
   ReadSoon() = default;
   template <class T>
@@ -34,27 +34,27 @@ struct ReadSoon {
 
 class PanelProduct {
  public:
-  // What the kernels of this precision need. There must be some (has_product_kernels()).
+  // Uses the kernels of this precision. Requires has_product_kernels().
   explicit PanelProduct(Precision precision);
 
   Precision precision() const { return precision_; }
 
-  // Elements that B [K, N] takes when packed: its columns are filled up to whole panels with zeros. The last panel may be
+  // The number of elements of B [K, N] when packed: its columns are padded with zeros to whole panels. The last panel may be
   // narrower than the others.
   int64_t packed_size(int64_t rows, int64_t cols) const;
-  // The rows or the columns of B lie in memory without gaps: one of its strides is 1. Stored bf16 are for Precision::kBf16.
+  // Packs B. One stride of B must be 1. B stored in bf16 needs Precision::kBf16.
   void pack(const Operand& b, uint32_t* panels) const;
 
-  // Elements of scratch that left() uses at most.
+  // The most elements of scratch that left() uses.
   int64_t left_size(int64_t rows, int64_t depth) const;
-  // A, whose rows lie in memory without gaps: where it is, or rounded into scratch.
+  // Prepares A, whose rows must be contiguous: it is read in place, or rounded into scratch.
   LeftOperand left(const Operand& a, uint32_t* scratch) const;
 
-  // C = A B, or C += A B with `add`, for B [K, N] packed and C [M, N] or [M, padded_cols(N)], whose further columns
-  // then are zero. Every element of C is one sum over k in ascending order, so its bits depend neither on the strides nor
-  // on M and N. K = 0 gives zeros. Does not count its FLOPs: the caller does, once for all.
-  // `soon`: what will be read next. A few of its rows are prefetched between two tiles, whose operands are in the cache, so
-  // that the loads overlap with arithmetic.
+  // C = A B, or C += A B with `add`, for packed B [K, N] and C [M, N], or C [M, padded_cols(N)], whose additional columns
+  // become zero. Every element of C is one sum over k in ascending order, so its bits depend neither on the strides nor on M
+  // and N. K = 0 gives zeros. Does not count its FLOPs; the caller does, once for all products. `soon`: the rows that will be
+  // read next. A few of them are prefetched between two tiles, so that the loads overlap with arithmetic on operands in the
+  // cache.
   void multiply(const LeftOperand& a, const uint32_t* panels, int64_t cols, const MatrixView<float>& c, bool add = false,
                 const ReadSoon& soon = {}) const;
 

@@ -11,16 +11,16 @@
 namespace vitrail::detail {
 namespace {
 
-// A panel of B of this many steps stays in the first-level cache while the rows of a tile pass by.
+// A panel of B of this many steps stays in the first-level cache while all rows of a tile are multiplied by it.
 constexpr int64_t kStepsPerBlock = 256;
 constexpr int64_t kRowsPerTile = 144, kMostRowsPerTile = 240;  // a block of A of that height stays in the second-level cache
 constexpr int64_t kColsPerTile = 768;
 constexpr int64_t kPackedAtOnce = int64_t{1} << 22;  // elements of B whose packed copy stays in the third-level cache
-constexpr int64_t kFarAway = int64_t{1} << 19;       // numbers of B whose panels come from behind the second-level cache
+constexpr int64_t kFarAway = int64_t{1} << 19;       // numbers of a B whose panels exceed the second-level cache
 constexpr double kLeastWork = 1 << 18;               // multiply-adds below which packing costs more than it saves
 
-// The depth in blocks of equal length, a multiple of eight steps. Follows from the depth alone, and with it the order of all
-// additions: neither tiles nor threads can be seen in the result.
+// The depth in blocks of equal length, a multiple of eight steps. They depend on the depth alone, and so does the order of all
+// additions: tiles and threads do not change the result.
 struct DepthBlocks {
   DepthBlocks(int64_t depth, Precision precision) : total(depth) {
     const int64_t numbers = numbers_per_step(precision), steps = steps_of(depth, precision);
@@ -34,8 +34,8 @@ struct DepthBlocks {
   int64_t total, count, length;
 };
 
-// Tiles of C, as equal as can be. Each sum runs over the depth in one order whatever the tiles are, so they may depend on the
-// number of threads: as many as divide evenly among them.
+// Tiles of C of nearly equal size. The order of each sum does not depend on the tiles, so the tiles may depend on the number of
+// threads: their count should divide evenly among them.
 struct Tiles {
   Tiles(const Operand& a, int64_t n, const MicroKernel& kernel)
       : m(a.rows()),
@@ -45,21 +45,21 @@ struct Tiles {
         across(ceil_div(n, kColsPerTile)),
         whole_groups(a.col_stride() != 1) {
     const int64_t threads = num_threads();
-    // Narrower tiles pack more rows of A again, lower ones read more of B again: cut both ways alternately, beginning with the
-    // cheaper one.
+    // Narrower tiles pack rows of A more often, lower tiles read B more often. So cut both ways in turn, the cheaper one first.
     const bool columns_first = !whole_groups && n > m;
     for (int64_t least = 8; least >= 2 && count() < threads; least /= 2) {
       if (columns_first) cut_columns(threads, least);
       down = std::max(down, std::min(ceil_div(threads, across), row_groups / least));
       cut_columns(threads, least);
     }
-    // Where a last tile would leave the other threads waiting, one more cut costs less.
+    // If threads would wait for one last tile, one more cut costs less.
     for (int64_t tries = 1; tries < threads && count() < 16 * threads && count() % threads != 0; ++tries) {
       if (row_groups / (down + 1) >= 2) ++down;
     }
   }
   int64_t count() const { return down * across; }
-  // The first row of tile row i, the first column of tile column j. Rows that are interleaved are cut between groups.
+  // row(i): the first row of tile row i; col(j): the first column of tile column j. Interleaved rows are cut between groups
+  // only.
   int64_t row(int64_t i, const MicroKernel& kernel) const {
     return whole_groups ? std::min(m, row_groups * i / down * kernel.rows) : m * i / down;
   }
@@ -101,15 +101,15 @@ void for_each_tile(const Operand& a, const PackedMatrix& b, Fn&& fn) {
   });
 }
 
-// Prefetches part `part` of `parts` of a panel: little by little, so that no request waits for those before it.
+// Prefetches part `part` of `parts` of a panel. In small parts, because many requests at once wait for each other.
 void prefetch_part(const uint32_t* panel, int64_t elements, int64_t part, int64_t parts) {
   constexpr int64_t kLine = 16;
   const int64_t lines = elements / kLine, end = lines * (part + 1) / parts;
   for (int64_t line = lines * part / parts; line < end; ++line) __builtin_prefetch(panel + line * kLine, 0, 2);
 }
 
-// One tile of C, [rows, K] x [K, cols]: block after block of the depth, in each panel after panel of B. Where all panels of a
-// block together leave the caches of a core (far), the next one is prefetched while one is multiplied.
+// One tile of C, [rows, K] x [K, cols]: for each block of the depth, for each panel of B. If the panels of one block together
+// do not fit into the caches of a core (far), the next panel is prefetched while one is multiplied.
 void multiply_tile(const Operand& a, const PackedMatrix& b, int64_t col0, float beta, MatrixView<float> c, uint32_t* scratch) {
   const Precision precision = b.precision();
   const MicroKernel& kernel = *micro_kernel_for(precision);
@@ -154,7 +154,7 @@ PackedMatrix::PackedMatrix(const Operand& b, Precision precision)
   check(!b.rounded() || precision == Precision::kBf16, ErrorKind::kValue, "product", "rounded numbers are multiplied in bf16");
   const DepthBlocks depth(b.rows(), precision);
   const int64_t width = micro_kernel_for(precision)->cols, panel_stride = steps_of(depth.length, precision) * width;
-  // A piece of work is what lies together in memory: some rows from end to end, or one panel of a transposed matrix.
+  // One piece of work is contiguous in memory: some whole rows, or one panel of a transposed matrix.
   const bool transposed = b.row_stride() == 1 && b.col_stride() != 1;
   const int64_t most_rows = transposed ? depth.length : std::min(depth.length, 16 * numbers_per_step(precision));
   const int64_t most_cols = transposed ? width : b.cols();

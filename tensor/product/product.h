@@ -1,6 +1,6 @@
-// C = A B + beta C in f32 by our own kernels: the operands of every product of a Vision Transformer are long, thin and shared
-// by all threads, and a right operand packed once for all of them leaves BLIS behind (docs/kernels.md). gemm() decides who
-// multiplies; its results do not depend on the number of threads.
+// C = A B + beta C in f32 by our own kernels: in a Vision Transformer the operands are long, thin and shared by all threads, so
+// packing the right operand once for all threads is faster than BLIS (docs/kernels.md). gemm() chooses between the two. The
+// results do not depend on the number of threads.
 //
 // With Precision::kBf16 both operands are rounded to bf16 (round to nearest, ties to even) as they are packed; products and
 // sums are f32 as before. Relative error of one element: at most 2^-7 of sum |a| |b| in the worst case, far less on average.
@@ -13,14 +13,14 @@
 
 namespace vitrail::detail {
 
-// True if this processor has a micro-kernel. Else the caller takes BLIS.
+// True if there is a micro-kernel for this processor. If not, the caller uses BLIS.
 bool has_product_kernels();
-// True if there is a micro-kernel, and [m, k] x [k, n] enough to do to be worth packing.
+// True if there is a micro-kernel and the product [m, k] x [k, n] is large enough to be worth packing.
 bool large_enough(int64_t m, int64_t n, int64_t k);
-// True if so, the matrices have a unit stride each (C along its rows), and beta is 0 or 1.
+// True if the product is large enough, each matrix has a unit stride (C along its rows), and beta is 0 or 1.
 bool suits_product(const Operand& a, const Operand& b, float beta, const MatrixView<float>& c);
 
-// The right operand B [K, N], rearranged for the micro-kernel: blocks of the depth, within them panels of N.
+// The right operand B [K, N], packed for the micro-kernel: blocks of the depth, each split into panels of N.
 class PackedMatrix {
  public:
   // Reads B once, in parallel. Error(kMemory) if there is no room for the copy (as large as B, half of it in bf16).
@@ -46,7 +46,7 @@ void product(const Operand& a, const Operand& b, float beta, MatrixView<float> c
 
 // Takes a finished tile of C, which begins at (row, col), and may change it.
 using TileSink = std::function<void(int64_t row, int64_t col, MatrixView<float> tile)>;
-// A B tile by tile: C as a whole is nowhere in memory, for who wants something else of it, like its rounded form.
+// A B tile by tile: C as a whole is never in memory, for callers that need it only in another form, such as rounded to bf16.
 void product_tiles(const Operand& a, const PackedMatrix& b, const TileSink& sink);
 
 }  // namespace vitrail::detail

@@ -86,8 +86,8 @@ Row score_gradients(const AttentionInput& in, const Factors<T>& f, const Element
   return ds;
 }
 
-// dQ_id = scale sum_j dS_ij k_jd; dK_jd = scale sum_i dS_ij q_id; dV_jd = sum_i P_ij dO_id. dk and dv collect the sums over the
-// queries in f64.
+// dQ_id = scale sum_j dS_ij k_jd; dK_jd = scale sum_i dS_ij q_id; dV_jd = sum_i P_ij dO_id. The sums over the queries are taken
+// in f64, in dk and dv.
 template <class T>
 void backward(const AttentionInput& in, const Tensor& dy, Tensor& dq, Tensor& dk, Tensor& dv, Tensor& dscores) {
   const Factors<T> f(in);
@@ -115,7 +115,7 @@ void backward(const AttentionInput& in, const Tensor& dy, Tensor& dq, Tensor& dk
   }
 }
 
-// Calls fill(t) for an f32 t in place of a bf16 y, and rounds t into y.
+// Calls fill(y); if y is bf16, calls fill(t) for an f32 tensor t instead and rounds t into y.
 template <class Fill>
 void fill_rounded(Tensor y, Fill&& fill) {
   if (y.dtype() != Dtype::bf16) return fill(y);
@@ -124,7 +124,7 @@ void fill_rounded(Tensor y, Fill&& fill) {
   round_to_bf16(numbers, y);
 }
 
-// bf16 stands for f32.
+// The same input with q, k and v in f32 if they are bf16, and the mask as it is.
 AttentionInput with_numbers(const AttentionInput& in) {
   return {numbers_of(in.q), numbers_of(in.k), numbers_of(in.v), in.mask, in.scale, in.rounded};
 }

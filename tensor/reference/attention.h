@@ -15,7 +15,7 @@ struct AttentionInput {
 
 // output [B, H, N, Kv]; probabilities [B, H, N, M] or undefined.
 void attention(const AttentionInput& in, Tensor output, Tensor probabilities);
-// dq, dk, dv as q, k, v; dscores [B, H, N, M] or undefined. P is calculated again.
+// dq, dk, dv as q, k, v; dscores [B, H, N, M] or undefined. P is computed again.
 void attention_backward(const AttentionInput& in, const Tensor& dy, Tensor dq, Tensor dk, Tensor dv, Tensor dscores);
 
 }  // namespace vitrail::reference

@@ -6,8 +6,8 @@ namespace vitrail::reference {
 namespace {
 
 // Calls meet(b, o, i, j, channel, p, q, row, column) for every product in the sum: output pixel (i, j) of channel o of image b
-// reads, through weight (o, channel % (C / groups), p, q), input pixel (row, column) of `channel`. What lies in the padding is
-// 0 and left out.
+// reads, through weight (o, channel % (C / groups), p, q), input pixel (row, column) of `channel`. Pixels of the padding are 0
+// and left out.
 template <class Meet>
 void for_each_product(const Shape& x, const Shape& weight, const Shape& y, const Conv2dOptions& options, Meet meet) {
   const int64_t group_channels = weight[1], group_outputs = weight[0] / options.groups;

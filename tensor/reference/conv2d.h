@@ -1,5 +1,5 @@
 // Two-dimensional convolution and its gradients, pixel by pixel. x [B, C, H, W], weight [O, C / groups, P, Q], bias [O] or
-// undefined, y [B, O, H', W'] (tensor/ops/conv.h has the formula and the sizes).
+// undefined, y [B, O, H', W'] (tensor/ops/conv.h has the formula and the output sizes).
 #pragma once
 
 #include "tensor/ops/conv.h"

@@ -1,4 +1,4 @@
-// How the plain loops read and write a tensor: by its indices, whatever its strides.
+// How the plain loops read and write a tensor: by indices, for any strides.
 //
 //   const auto x = read<float>(a);   x(i, j)  row i, column j
 //   const auto y = write<float>(b);  y[i] = 1  element i in row-major order: element j of row r is y[r * n + j]
@@ -13,7 +13,7 @@ class Elements {
  public:
   Elements(T* data, const Shape& shape, const Shape& strides) : data_(data), shape_(shape), strides_(strides) {}
 
-  // One index an axis.
+  // One index for each axis.
   template <class... Index>
   T& operator()(Index... index) const {
     int64_t place = 0;
@@ -22,7 +22,7 @@ class Elements {
     return data_[place];
   }
 
-  // Counted in row-major order: the last axis turns fastest.
+  // Element i in row-major order: the last axis varies fastest.
   T& operator[](int64_t i) const {
     int64_t place = 0;
     for (int axis = shape_.size() - 1; axis >= 0; --axis) {
@@ -47,7 +47,8 @@ Elements<T> write(Tensor x) {
   return {x.mutable_data<T>(), x.shape(), x.strides()};
 }
 
-// The number of rows of x: of ranges along its last axis. A scalar is one row of one element; rows of no elements are none.
+// The number of rows of x, where a row is a range along the last axis. A scalar is one row of one element; rows without
+// elements are not counted.
 inline int64_t row_count(const Tensor& x) { return x.dim() == 0 ? 1 : x.numel() / (x.size(-1) > 0 ? x.size(-1) : 1); }
 
 }  // namespace vitrail::reference

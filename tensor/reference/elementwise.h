@@ -15,7 +15,7 @@ void map(const Tensor& x, Tensor& y, Fn fn) {
   for (int64_t i = 0; i < y.numel(); ++i) out[i] = static_cast<Out>(fn(in[i]));
 }
 
-// y_i = fn(a_i, b_i), where a and b are expanded to the shape of y before: an axis of extent one then has stride 0.
+// y_i = fn(a_i, b_i), where the caller has expanded a and b to the shape of y (axes of extent one with stride 0).
 template <class T, class Out, class Fn>
 void zip(const Tensor& a, const Tensor& b, Tensor& y, Fn fn) {
   const auto left = read<T>(a), right = read<T>(b);
@@ -32,7 +32,7 @@ void choose(const Tensor& condition, const Tensor& a, const Tensor& b, Tensor& y
   for (int64_t i = 0; i < y.numel(); ++i) out[i] = chosen[i] != 0 ? yes[i] : no[i];
 }
 
-// ---- the functions whose fast form approximates them ----
+// ---- functions whose fast form is an approximation ----
 
 // 1 / (1 + e^-x), written for x < 0 as e^x / (1 + e^x), so that neither exponential overflows.
 inline double sigmoid(double x) { return x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x)); }

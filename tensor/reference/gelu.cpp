@@ -11,13 +11,13 @@ constexpr double kSqrtTwo = 1.41421356237309504880, kSqrtTwoPi = 2.5066282746310
 constexpr double kTanhScale = 0.79788456080286535588, kTanhCubic = 0.044715;  // sqrt(2 / pi)
 constexpr double kQuickScale = 1.702;
 
-// Phi(x) = (1 + erf(x / sqrt(2))) / 2. For x < 0 that is 1 less nearly 1: erfc(-x / sqrt(2)) / 2 is the same without the loss.
+// Phi(x) = (1 + erf(x / sqrt(2))) / 2. For x < 0 the sum 1 + erf cancels; erfc(-x / sqrt(2)) / 2 is equal to it and does not.
 double normal_cdf(double x) { return x < 0 ? std::erfc(-x / kSqrtTwo) / 2 : (1 + std::erf(x / kSqrtTwo)) / 2; }
 
 // phi(x) = e^(-x^2 / 2) / sqrt(2 pi), the derivative of Phi
 double normal_density(double x) { return std::exp(-x * x / 2) / kSqrtTwoPi; }
 
-// x f, and 0 where f vanished: inf * 0 would be NaN.
+// x f, but 0 where f is 0, since inf * 0 would be NaN.
 double times(double x, double f) { return f == 0 ? 0 : x * f; }
 
 // u of gelu_tanh(x) = x (1 + tanh u) / 2

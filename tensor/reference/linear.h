@@ -1,6 +1,6 @@
 // The linear layer and its three gradients. x [..., K] and dy [..., N] are matrices of M rows: all axes but the last are rows.
-// x and dy may be bf16, which stands for f32. `rounded`: the two factors of each product are rounded to bf16 first, as products
-// of Precision::kBf16 do; the sums are not.
+// x and dy may be stored in bf16 instead of f32. `rounded`: the two factors of each product are rounded to bf16 first, as
+// products of Precision::kBf16 do; the sums are not.
 #pragma once
 
 #include "tensor/tensor.h"

@@ -12,7 +12,7 @@ bool is_ignored(const ClassLossInput& in, int64_t row) {
   return in.target.dtype() == Dtype::i64 && read<int64_t>(in.target)[row] == in.ignore_index;
 }
 
-// w_c t'_c with t' = (1 - smoothing) t + smoothing / C, t the target's own mass or 1 at its class
+// w_c t'_c with t' = (1 - smoothing) t + smoothing / C, t the soft target, or the one-hot of the class index
 template <class T>
 double coefficient(const ClassLossInput& in, int64_t row, int64_t c) {
   const int64_t classes = in.x.size(-1);
@@ -22,7 +22,8 @@ double coefficient(const ClassLossInput& in, int64_t row, int64_t c) {
   return weight * ((1 - in.label_smoothing) * t + in.label_smoothing / static_cast<double>(classes));
 }
 
-// The largest of a row and log sum_c e^(x_c - largest): added up, a large maximum would swallow the logarithm.
+// The largest of a row and log sum_c e^(x_c - largest), kept apart: in their sum, a large maximum would round the logarithm
+// away.
 struct LogSum {
   double largest = 0, log_total = 0;
 };
@@ -39,7 +40,7 @@ LogSum log_sum_of(const Elements<const T>& x, int64_t row, int64_t classes) {
 
 }  // namespace
 
-// loss_r = sum_c w_c t'_c (log sum_k e^x_k - x_c); a class without mass never counts, even at -inf
+// loss_r = sum_c w_c t'_c (log sum_k e^x_k - x_c); a class without target mass adds nothing, even at x_c = -inf
 void class_loss(const ClassLossInput& in, Tensor losses, Tensor log_sums) {
   const int64_t classes = in.x.size(-1);
   const auto loss = write<double>(losses), sums = write<double>(log_sums);

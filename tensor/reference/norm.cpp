@@ -11,7 +11,7 @@ namespace {
 // 1 / sqrt(var + eps); 0 for a constant row with eps = 0, so that it gives bias instead of 0 * inf.
 double reciprocal_deviation(double var, double eps) { return var + eps == 0 ? 0 : 1 / std::sqrt(var + eps); }
 
-// Parameter j of a norm as double, or `missing` where there is none.
+// Parameter j of a norm as double; `missing` if the parameter is undefined.
 template <class T>
 double parameter(const Tensor& t, int64_t j, double missing) {
   return t.defined() ? static_cast<double>(read<T>(t)(j)) : missing;
@@ -32,7 +32,7 @@ void layer_norm_rows(const Tensor& x, const Tensor& weight, const Tensor& bias, 
   const auto in = read<T>(x);
   const auto out = write<T>(y);
   for (int64_t r = 0; r < row_count(x); ++r) {
-    const auto first = static_cast<double>(in[r * n]);  // subtracted from all: the mean of a constant row is exact
+    const auto first = static_cast<double>(in[r * n]);  // subtracted from all, so that the mean of a constant row is exact
     double sum = 0, squares = 0;
     for (int64_t i = r * n; i < (r + 1) * n; ++i) sum += static_cast<double>(in[i]) - first;
     const double mean = first + sum / static_cast<double>(n);

@@ -1,5 +1,5 @@
-// Layer normalisation and RMS normalisation over the last axis D, and their gradients. weight and bias are [D] or undefined
-// (1 and 0); the statistics are f64 and one a row. dweight and dbias are filled in where they are defined.
+// Layer normalisation and RMS normalisation over the last axis D, and their gradients. weight and bias are [D] or undefined (1
+// and 0); the statistics are f64, one for each row. dweight and dbias are filled in where they are defined.
 #pragma once
 
 #include "tensor/tensor.h"

@@ -21,7 +21,7 @@ void for_each_pixel(const Shape& shape, Pixel pixel) {
   }
 }
 
-// What output i averages of one axis: inputs [begin, end), and how many there are with padding.
+// The inputs [begin, end) of one axis that output i averages, and their number with padding.
 struct Span {
   int64_t begin, end, padded;
 };

@@ -10,7 +10,7 @@
 namespace vitrail::reference {
 namespace {
 
-// Integers are added and multiplied as unsigned ones, which wrap around; the overflow of signed ones is undefined.
+// Integers are added and multiplied as unsigned, which wraps around; signed overflow is undefined.
 template <class T>
 using Accumulator = std::conditional_t<std::is_integral_v<T>, uint64_t, double>;
 
@@ -18,7 +18,7 @@ using Accumulator = std::conditional_t<std::is_integral_v<T>, uint64_t, double>;
 template <class T>
 using Total = std::conditional_t<std::is_integral_v<T>, int64_t, T>;
 
-// y_r = row(x, r n): what is calculated from the n elements from number r n on
+// y_r = row(x, r n): a function of the n elements that start at element r n
 template <class T, class Out, class Fn>
 void by_rows(const Tensor& x, int64_t n, Tensor& y, Fn row) {
   const auto in = read<T>(x);
@@ -26,7 +26,7 @@ void by_rows(const Tensor& x, int64_t n, Tensor& y, Fn row) {
   for (int64_t r = 0; r < y.numel(); ++r) out[r] = static_cast<Out>(row(in, r * n));
 }
 
-// True if a comes before b: it is larger (smaller), or NaN where b is none.
+// True if a comes before b: it is larger (smaller), or it is NaN and b is not.
 template <class T>
 bool better(T a, T b, bool largest) {
   if (a != a || b != b) return a != a && b == b;

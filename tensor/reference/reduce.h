@@ -1,5 +1,5 @@
-// Reductions over the last axes of x: another order of axes is brought there by a permuted view before. y has one element for
-// each row of n elements. Sums are in double; those of integers wrap around.
+// Reductions over the last axes of x: for other axes the caller passes a permuted view. y has one element for each row of n
+// elements. Sums are in double; those of integers wrap around.
 #pragma once
 
 #include "tensor/tensor.h"
@@ -11,9 +11,9 @@ void mean(const Tensor& x, int64_t n, Tensor y);
 void prod(const Tensor& x, int64_t n, Tensor y);
 void var(const Tensor& x, int64_t n, double correction, Tensor y);
 void logsumexp(const Tensor& x, int64_t n, Tensor y);
-// The largest (else the smallest), NaN if there is one.
+// The largest element of a row, or the smallest; NaN if the row holds one.
 void extremum(const Tensor& x, int64_t n, bool largest, Tensor y);
-// Its place, i64: the first of equals, or the last; NaN counts as the best.
+// Its index in the row, i64: the first of equal ones, or the last with select_last. NaN wins over any number.
 void arg_extremum(const Tensor& x, int64_t n, bool largest, bool select_last, Tensor y);
 
 }  // namespace vitrail::reference

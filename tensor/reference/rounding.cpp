@@ -7,7 +7,7 @@
 namespace vitrail::reference {
 
 // A bf16 is the upper half of a float. Adding just under half of the last kept bit, and one more where that bit is set, carries
-// into the upper half exactly when the number must be rounded up (ties go to the even one).
+// into the upper half exactly if the number must be rounded up (ties go to even).
 Bf16 round_to_bf16(float x) {
   const auto bits = std::bit_cast<uint32_t>(x);
   if (x != x) return Bf16{0x7fc0};

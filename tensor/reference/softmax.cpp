@@ -67,7 +67,7 @@ void softmax_backward(const Tensor& dy, const Tensor& y, Tensor dx) {
   });
 }
 
-// y_i = x_i - max x - log sum_j e^(x_j - max x). A finite x gives a finite y: the lowest number there is, at the least.
+// y_i = x_i - max x - log sum_j e^(x_j - max x). A finite x gives a finite y, at least the lowest finite number.
 void log_softmax(const Tensor& x, Tensor y) {
   const int64_t n = x.size(-1);
   dispatch_float("log_softmax", x.dtype(), [&](auto zero) {

@@ -1,4 +1,4 @@
-// Softmax and its logarithm over the last axis. Another axis is brought there by a transposed view before.
+// Softmax and its logarithm over the last axis. For another axis the caller passes a transposed view.
 #pragma once
 
 #include "tensor/tensor.h"
