@@ -13,7 +13,7 @@
 namespace vitrail {
 namespace {
 
-// Each level takes stack in the forward pass and in backward; a stack of a megabyte holds this many.
+// The deepest nesting of checkpoints. Each level uses stack in the forward pass and in backward; this many fit into 1 MB.
 constexpr int kDeepest = 64;
 thread_local int depth = 0;
 
@@ -26,14 +26,14 @@ struct Deeper {
   ~Deeper() { --depth; }
 };
 
-// Sets default_rng back to what it was, for as long as it lives.
+// Sets default_rng() to an earlier state for the length of a scope.
 struct RewoundRng {
   explicit RewoundRng(const Rng& then) : now(default_rng()) { default_rng() = then; }
   ~RewoundRng() { default_rng() = now; }
   Rng now;
 };
 
-// A number that changes with any bit of x: FNV-1a over words of eight bytes, chunk by chunk.
+// A checksum of all bits of x: FNV-1a over words of eight bytes, chunk by chunk.
 uint64_t fingerprint(const Tensor& x) {
   constexpr uint64_t kStart = 14695981039346656037U, kPrime = 1099511628211U;
   const Tensor y = contiguous(x);
@@ -54,7 +54,7 @@ uint64_t fingerprint(const Tensor& x) {
       [](uint64_t a, uint64_t b) { return (a ^ b) * kPrime; });
 }
 
-// A part of the graph that will be computed again, with all that its forward pass depended on.
+// A part of the graph that will be computed again, with the state that its forward pass depended on.
 struct Part {
   std::function<Variable(const Variable&)> fn;
   Rng rng;
@@ -104,7 +104,8 @@ Variable checkpoint(const std::function<Variable(const Variable&)>& fn, const Va
   if (!grad_enabled()) return fn(x);
   const auto part = std::make_shared<Part>(Part{fn, default_rng(), product_precision(), guarded_plain_ops(), {}, {}});
   const Tensor value = part->forward(x);
-  // The second input makes the op part of the graph although x may need no gradient: the parameters inside fn do.
+  // The parameters inside fn may need gradients even if x does not. This second input then makes record() add the op to the
+  // graph.
   const Variable anchor(zeros({}, value.dtype()), true);
   const Variable y = record("checkpoint", value, {x, anchor}, [part, xv = Saved(x)](const Tensor& dy, Grads& d) {
     const Deeper deeper_again;
@@ -113,7 +114,7 @@ Variable checkpoint(const std::function<Variable(const Variable&)>& fn, const Va
     if (output.requires_grad()) output.backward(dy);
     if (d.needs(0)) d[0] = input.grad();
   });
-  y.node()->inputs.pop_back();  // it has done its work: nobody shall see a gradient of it
+  y.node()->inputs.pop_back();  // only record() needed it: the engine must not see it
   for (const auto& leaf : part->witnesses.leaves()) y.node()->inner_leaves.push_back(leaf.meta);
   return y;
 }

@@ -22,7 +22,7 @@ struct RunningOp {
   const char* before;
 };
 
-// True if no other tensor shares this memory: then it may be written to.
+// True if no other tensor shares this memory, so that it may be written to.
 bool sole_owner(const Tensor& x) { return x.storage().use_count() == 1 && x.is_contiguous(); }
 
 // Adds a gradient to a slot. The first is held by reference and never written to while anyone else holds it: in (a + b) + a,
@@ -37,7 +37,7 @@ void accumulate(Tensor& slot, Tensor&& gradient) {
   }
 }
 
-// The grad of a leaf outlives the pass, so it gets memory of its own.
+// The grad of a leaf outlives the pass, so it never shares memory with another tensor.
 void accumulate_leaf(Meta& leaf, Tensor&& gradient) {
   check(gradient.shape() == leaf.value.shape(), ErrorKind::kShape, "backward",
         "a leaf was given a value of another shape since the forward pass: value is ", leaf.value.shape(), ", gradient is ",
@@ -66,7 +66,7 @@ std::vector<Node*> nodes_below(Node* root) {
   return found;
 }
 
-// A bf16 value is an f32 value stored rounded: its gradient may be either.
+// The gradient of a value stored in bf16 may be bf16 or f32.
 bool dtype_fits(Dtype gradient, Dtype input) { return gradient == input || (input == Dtype::bf16 && gradient == Dtype::f32); }
 
 void check_gradient(const Node& node, int i, const Tensor& gradient) {
@@ -87,7 +87,7 @@ void run_node(Node& node, const Tensor& dy, bool retain_graph, std::unordered_ma
     const RunningOp running(node.name);
     node.backward(dy, d);
   }
-  // Counted before the gradients are handed on, timed after.
+  // The bytes are counted before the gradients are moved away; the time is taken after.
   const int64_t bytes = active_profile() ? gradient_bytes(dy, d) : 0;
   if (!retain_graph) node.backward = nullptr, node.released = true;  // frees what it saved, before the next op needs memory
   for (int i = 0; i < d.size(); ++i) {
@@ -103,24 +103,24 @@ void run_node(Node& node, const Tensor& dy, bool retain_graph, std::unordered_ma
   if (Profile* profile = active_profile()) profile->lap(node.name, Pass::kBackward, bytes);
 }
 
-// Says after which node of a pass each leaf has its whole gradient, and tells the observer.
+// Finds the node of a pass after which the gradient of each leaf is complete, and calls the observer then.
 class Readiness {
  public:
-  // `order` as nodes_below gives it: the last node that mentions a leaf is the last to add to it.
+  // `order`: the result of nodes_below(). The last node in it that has a leaf as input is the last to add to its gradient.
   explicit Readiness(const std::vector<Node*>& order) {
     if (!observer || passes_running > 1) return;
     for (Node* node : order) {
       for (const std::shared_ptr<Meta>& leaf : leaves_of(*node)) last_[leaf.get()] = node;
     }
   }
-  // Taken before the node runs, since running releases what it holds.
+  // Must be called before the node runs, since running the node releases its leaves.
   std::vector<std::shared_ptr<Meta>> ready_after(const Node& node) {
     std::vector<std::shared_ptr<Meta>> ready;
     if (last_.empty()) return ready;
     for (const std::shared_ptr<Meta>& leaf : leaves_of(node)) {
       const auto at = last_.find(leaf.get());
       if (at == last_.end() || at->second != &node) continue;
-      last_.erase(at);  // a leaf that is two inputs of the node is ready once
+      last_.erase(at);  // reports a leaf once, even if it is two inputs of the node
       ready.push_back(leaf);
     }
     return ready;
@@ -173,7 +173,7 @@ void run_backward(const Variable& root, const Tensor& dy, bool retain_graph) {
   for (Node* node : order) {
     const std::vector<std::shared_ptr<Meta>> ready = readiness.ready_after(*node);
     const auto slot = slots.find(node);
-    if (slot != slots.end()) {  // else no gradient arrived: nothing flows on
+    if (slot != slots.end()) {  // else no gradient reached this node
       const Tensor gradient = std::move(slot->second);
       slots.erase(slot);
       run_node(*node, gradient, retain_graph, slots);

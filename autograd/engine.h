@@ -13,12 +13,12 @@ void run_backward(const Variable& root, const Tensor& dy, bool retain_graph);
 // The op whose backward function runs now on this thread, for error messages; "" outside.
 const char* current_op();
 
-// Called in backward() for each leaf below the root that requires a gradient, once, as soon as nothing more can be added to
-// leaf.grad() in this pass (undefined if nothing was): so a gradient can be sent to another machine while the rest is still
-// being computed. Leaves that only a checkpoint uses are among them. The order follows the graph: it is the same in every pass
-// over the same graph.
+// Called in backward() for each leaf below the root that requires a gradient, once, as soon as leaf.grad() is final in this
+// pass (undefined if no gradient reached it). So a gradient can be sent to another machine while the others are still being
+// computed. Leaves that only a checkpoint uses are included. The order follows the graph: it is the same in every pass over the
+// same graph.
 using GradientObserver = std::function<void(const Variable& leaf)>;
-// Sets the observer of this thread's backward passes for as long as it lives; one that was set before pauses.
+// Sets the observer of this thread's backward passes for the length of a scope. The previous observer is not called meanwhile.
 class GradientObserverGuard {
  public:
   explicit GradientObserverGuard(GradientObserver observer);

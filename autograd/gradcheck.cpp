@@ -13,7 +13,7 @@ namespace {
 
 using Function = std::function<Variable(const std::vector<Variable>&)>;
 
-// Where each element of x lies in its block, in row-major order.
+// The memory offset of each element of x, in row-major order.
 std::vector<int64_t> offsets_of(const Tensor& x) {
   std::vector<int64_t> offsets(x.numel(), x.offset());
   for (int64_t element = 0; element < x.numel(); ++element) {
@@ -26,7 +26,7 @@ std::vector<int64_t> offsets_of(const Tensor& x) {
   return offsets;
 }
 
-// A leaf with the same strides over a copy of the whole block, so that writing to it disturbs nobody.
+// A leaf with the same strides over a copy of the whole block, so that writes to it change no other tensor.
 Variable private_copy(const Variable& x) {
   if (!x.defined()) return x;
   check(!x.requires_grad() || x.dtype() == Dtype::f64, ErrorKind::kValue, "gradcheck",
@@ -38,8 +38,7 @@ Variable private_copy(const Variable& x) {
   return Variable(Tensor(storage, value.shape(), value.strides(), value.offset(), value.dtype()), x.requires_grad());
 }
 
-// x itself where every element has a place of its own; a contiguous copy of an expanded x, since a write would move all
-// the elements that share the place.
+// x itself, or a contiguous copy if elements share memory (an expanded x), since one write would change all of them.
 Variable movable(const Variable& x) {
   if (!x.requires_grad()) return x;
   std::vector<int64_t> offsets = offsets_of(x.value());
@@ -80,7 +79,7 @@ struct Point {
     return to_vector<double>(fn(inputs).value());
   }
 
-  // The derivative of <cotangent, fn> by one number in memory, as a central difference.
+  // The derivative of the dot product <cotangent, fn(inputs)> with respect to *x, as a central difference.
   double derivative(double* x, double eps) const {
     const double before = *x;
     *x = before + eps;
@@ -92,14 +91,14 @@ struct Point {
     *x = before;
     double sum = 0;
     for (size_t i = 0; i < cotangent.size(); ++i) sum += cotangent[i] * (y_high[i] - y_low[i]);
-    return sum / (high - low);  // the step that rounding left, not 2 eps
+    return sum / (high - low);  // the step after rounding, which differs from 2 eps
   }
 };
 
 void compare(double analytic, double numeric, const std::string& where, const GradcheckOptions& options,
              GradcheckResult* result) {
   double error = std::abs(analytic - numeric);
-  if (!std::isfinite(error)) error = INFINITY;  // a NaN must not pass for being incomparable
+  if (!std::isfinite(error)) error = INFINITY;  // NaN compares as false and would pass the test below
   const double ratio = error / (options.atol + options.rtol * std::abs(std::isfinite(numeric) ? numeric : 0));
   result->max_error = std::max(result->max_error, error);
   result->max_ratio = std::max(result->max_ratio, ratio);
@@ -118,7 +117,7 @@ GradcheckResult gradcheck(const Function& fn, const std::vector<Variable>& input
   const Variable y = fn(leaves);
   check(y.dtype() == Dtype::f64, ErrorKind::kValue, "gradcheck", "the output must be f64: it is ", name_of(y.dtype()));
   const Tensor dy = rand_normal(y.shape(), 0, 1, Rng(options.seed), Dtype::f64);
-  if (y.requires_grad()) y.backward(dy);  // else the graph was cut: all gradients count as 0, and the comparison tells
+  if (y.requires_grad()) y.backward(dy);  // else fn cut the graph: all gradients count as 0, and the comparison fails
 
   const std::vector<Variable> moving = map_inputs(leaves, movable);
   const Point point{fn, moving, to_vector<double>(dy)};

@@ -1,5 +1,5 @@
-// Are the gradients right? Central differences in f64 against backward(), with a random cotangent: a cotangent of ones lets
-// wrong rules pass.
+// Checks gradients: compares backward() with central differences in f64, with a random cotangent dy. (With a dy of ones, some
+// wrong rules pass.)
 #pragma once
 
 #include <functional>
@@ -25,9 +25,9 @@ struct GradcheckResult {
   std::string message;   // on failure: which input, which element, both values
 };
 
-// fn maps the inputs to an f64 output of any shape; the inputs that require a gradient are checked. Each keeps its strides,
-// and a Variable that is passed twice stays one. Undefined inputs are handed on. Error(kValue) if an input to check is not
-// f64, or if there is none.
+// fn maps the inputs to an f64 output of any shape; the gradients of the inputs that require one are checked. fn gets copies of
+// the inputs with the same strides; a Variable that is passed twice stays one Variable. Undefined inputs are passed on.
+// Error(kValue) if an input to check is not f64, or if there is none.
 GradcheckResult gradcheck(const std::function<Variable(const std::vector<Variable>&)>& fn, const std::vector<Variable>& inputs,
                           const GradcheckOptions& options = {});
 

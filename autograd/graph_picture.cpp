@@ -12,7 +12,7 @@ namespace {
 
 enum class Kind { kOp, kLeaf, kConstant };
 
-// One box of the picture. Inputs have smaller numbers than what uses them.
+// One box of the picture. The boxes of its inputs have smaller numbers.
 struct Box {
   Kind kind;
   std::string name;
@@ -74,7 +74,7 @@ std::string escape_dot(const std::string& text) {
   return out;
 }
 
-// ---- SVG: boxes in rows, inputs above what uses them ----
+// ---- SVG: boxes in rows, inputs above the ops that use them ----
 
 constexpr double kHeight = 40, kRow = 84, kGap = 18, kMargin = 24, kLetter = 7.2;
 
@@ -83,7 +83,7 @@ struct Placed {
   double x = 0, width = 0;  // x of the centre
 };
 
-// A row below all inputs; what has none comes directly above its first use.
+// Puts a box one row below its lowest input; a box without inputs goes one row above the first op that uses it.
 void assign_rows(const std::vector<Box>& boxes, std::vector<Placed>& placed) {
   constexpr int kUnset = -1;
   std::vector<int> first_use(boxes.size(), kUnset);
@@ -99,7 +99,7 @@ void assign_rows(const std::vector<Box>& boxes, std::vector<Placed>& placed) {
   }
 }
 
-// Each box wants to stand in the middle of its neighbours in the rows already placed; then those of a row are moved apart.
+// Places each box at the mean position of its neighbours in the rows already placed, then moves the boxes of the row apart.
 void place_row(const std::vector<size_t>& row, const std::vector<std::vector<size_t>>& neighbours, std::vector<Placed>& placed) {
   std::vector<std::pair<double, size_t>> wanted;
   for (size_t box : row) {
@@ -128,7 +128,7 @@ std::vector<Placed> layout(const std::vector<Box>& boxes) {
     rows[placed[i].row].push_back(i);
     for (size_t input : boxes[i].inputs) above[i].push_back(input), below[input].push_back(i);
   }
-  // From the result upwards first, so that inputs gather around what uses them, then once down and up again.
+  // First from the result upwards, so that inputs are placed near the ops that use them, then once down and once up again.
   for (int sweep = 0; sweep < 3; ++sweep) {
     const bool up = sweep % 2 == 0;
     for (size_t r = 0; r < rows.size(); ++r) place_row(rows[up ? rows.size() - 1 - r : r], up ? below : above, placed);

@@ -1,7 +1,7 @@
 // The graph below a Variable as a picture: in Graphviz DOT, or as SVG without Graphviz.
 //
-// Ops are boxes with their output shape, leaves that require a gradient are ellipses with their name, constants are dashed. In
-// a checkpoint's node the part inside is not seen.
+// Ops are boxes with their output shape, leaves that require a gradient are ellipses with their name, constants are dashed. The
+// ops inside a checkpoint are not shown.
 #pragma once
 
 #include <string>
@@ -12,7 +12,7 @@
 
 namespace vitrail {
 
-// What to call which leaf. A leaf without a name is called "leaf".
+// The names of leaves. Other leaves are called "leaf".
 using LeafNames = std::vector<std::pair<std::string, Variable>>;
 
 std::string to_dot(const Variable& root, const LeafNames& names = {});

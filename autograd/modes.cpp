@@ -59,7 +59,7 @@ namespace detail {
 
 bool ModeTape::pass(bool now) {
   if (!replaying_) {
-    // A checkpoint inside the recomputation of another one sees what the outer forward pass saw.
+    // A checkpoint inside another one that is being recomputed gets the modes of the outer forward pass.
     if (outer_) now = outer_->pass(now);
     answers_.push_back(now);
     return now;

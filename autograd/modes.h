@@ -1,5 +1,4 @@
-// What is on or off for the ops that this thread calls: recording, anomaly mode, and whether a part of the graph is being
-// computed a second time.
+// The modes of the ops that this thread calls: recording, anomaly mode, and recomputation by a checkpoint.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +9,7 @@
 namespace vitrail {
 
 bool grad_enabled();
-// No op is recorded while one lives.
+// No op is recorded on this thread while one exists.
 class NoGradGuard {
  public:
   NoGradGuard();
@@ -21,7 +20,7 @@ class NoGradGuard {
  private:
   bool before_;
 };
-// Records although a NoGradGuard lives (checkpoint's recomputation).
+// Records ops even inside a NoGradGuard. A checkpoint uses it for its recomputation.
 class EnableGradGuard {
  public:
   EnableGradGuard();
@@ -42,17 +41,18 @@ void check_finite(const char* op, const char* what, const Tensor& x);
 
 // ---- recomputation (autograd/checkpoint.h) ----
 
-// True while a checkpoint computes its part of the graph again, for the backward pass. An op that changes state beside its
-// result (batch norm's running statistics) must not do so a second time.
+// True while a checkpoint recomputes its part of the graph in the backward pass. An op with side effects (batch norm's running
+// statistics) must not repeat them then.
 bool recomputing();
-// A mode that an op or a layer is about to act on (training or not, for example), as it must be seen. Outside a checkpoint
-// that is `now`. Inside one, the forward pass notes what it saw, and the recomputation gets the same answers in the same order,
-// whatever has been switched since. Error(kValue) if the recomputation asks more often than the forward pass did.
+// The value of a mode (training or not, for example) that an op or a layer must use; `now` is its present value. Outside a
+// checkpoint this returns `now`. Inside one, the forward pass records the values, and the recomputation gets the same values in
+// the same order, even if the mode has changed since. Error(kValue) if the recomputation calls this more often than the forward
+// pass did.
 bool replayed(bool now);
 
 namespace detail {
 
-// The answers of replayed() in one checkpointed forward pass.
+// The results of replayed() in one checkpointed forward pass.
 class ModeTape {
  public:
   bool pass(bool now);
@@ -65,7 +65,7 @@ class ModeTape {
   ModeTape* outer_ = nullptr;
 };
 
-// Notes the answers on the tape, or replays them from its start, for as long as it lives.
+// Records the results of replayed() on the tape, or replays them from its start, for the length of a scope.
 class TapeScope {
  public:
   TapeScope(ModeTape& tape, bool replaying);

@@ -3,8 +3,8 @@
 namespace vitrail {
 
 Node::~Node() {
-  // Without this, the destructors of a long chain would call each other and overflow the stack. The list of what is still to be
-  // freed is linked through the nodes themselves: a destructor must not need memory.
+  // Destroys nodes in a loop: for a long chain, recursive destructors would overflow the stack. The list of nodes that are
+  // still to be freed is linked through the nodes themselves, because a destructor must not allocate.
   std::shared_ptr<Node> pending;
   const auto release_inputs = [&](Node& node) {
     for (Edge& edge : node.inputs) {

@@ -1,9 +1,9 @@
 // Every differentiable operation, and with it every tensor operation: softmax(Tensor) gives a Tensor, softmax(Variable) a
-// Variable. The op itself, forward and backward side by side under its formula, is in the family file of autograd/ops/ where
-// one would look for it; its row in tests/op_cases_*.cpp is checked by every build. What has no gradient (argmax, comparisons)
-// takes and returns Tensor.
+// Variable. The op itself, forward and backward side by side under its formula, is in its family file in autograd/ops/; its row
+// in tests/op_cases_*.cpp is checked by every build. Functions without a gradient (argmax, comparisons) take and return Tensor.
 //
-// The library's own files include the part that they need, so that a new op does not compile most of the tree again.
+// The library's own files include only the family headers that they need, so that a new op does not recompile most of the
+// project.
 #pragma once
 
 #include "autograd/modes.h"       // IWYU pragma: export

@@ -10,7 +10,7 @@ namespace vitrail {
 
 namespace {
 
-// An expanded tensor reads its one copy.
+// An expanded tensor counts the bytes of its storage only.
 int64_t bytes_of(const Tensor& x) { return std::min<int64_t>(x.numel() * size_of(x.dtype()), x.storage()->bytes()); }
 
 }  // namespace

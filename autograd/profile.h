@@ -5,9 +5,9 @@
 //   profile.stop();
 //   for (const ProfileEntry& e : profile.entries()) ...
 //
-// A stopwatch with laps: each op ends a lap in record(), each node ends one when the engine has run it, each ProfileScope ends
-// one. A lap belongs to who ends it, so no time is counted twice and none is lost: the entries add up to the time watched.
-// Without a Profile all of that costs one test of a pointer.
+// It works as a stopwatch with laps: an op ends a lap in record(), a node when the engine has run it, a ProfileScope at its
+// end. A lap is added to the entry of the op or scope that ends it, so no time is counted twice or lost, and the entries add up
+// to the time watched. Without a Profile this costs one test of a pointer per op.
 #pragma once
 
 #include <chrono>
@@ -32,9 +32,9 @@ struct ProfileEntry {
   Pass pass = Pass::kOther;
   int64_t calls = 0;
   double seconds = 0;
-  int64_t flops = 0;  // of matrix products (tensor/machine/flops.h); in backward with the additions of gradients that meet
-  // The least that must move: inputs and output forward, dy and the gradients backward (what backward saved is not counted).
-  // Nothing for a view.
+  int64_t flops = 0;  // of matrix products (tensor/machine/flops.h); backward includes the additions of gradients
+  // A lower bound of the memory traffic: inputs and output in forward, dy and the gradients in backward (without saved
+  // tensors). 0 for a view.
   int64_t bytes = 0;
 };
 
@@ -46,9 +46,9 @@ class Profile {
   Profile(const Profile&) = delete;
   Profile& operator=(const Profile&) = delete;
 
-  // Ends a lap that belongs to `name`.
+  // Ends a lap and adds it to the entry of `name`.
   void lap(const char* name, Pass pass, int64_t bytes = 0);
-  // What no op has claimed since the last lap becomes "other". Watching goes on: call it at the end of every step.
+  // Adds the time since the last lap to "other". The profile goes on watching: call this at the end of every step.
   void stop() { lap("other", Pass::kOther); }
   // In the order in which they first occurred.
   const std::vector<ProfileEntry>& entries() const { return entries_; }
@@ -62,14 +62,15 @@ class Profile {
   Profile* before_ = nullptr;
 };
 
-// The time of a block that is no op (an optimiser's step, a loader): what came before it becomes "other".
+// Measures a block that is not an op (an optimiser's step, a loader). The time before it since the last lap is added to
+// "other".
 class ProfileScope {
  public:
   explicit ProfileScope(const char* name);
   ~ProfileScope();
   ProfileScope(const ProfileScope&) = delete;
   ProfileScope& operator=(const ProfileScope&) = delete;
-  // What the block must at least move; for the entry's bytes.
+  // Adds to the bytes of the entry: the least that the block must read and write.
   void add_bytes(int64_t bytes) { bytes_ += bytes; }
 
  private:
@@ -88,7 +89,7 @@ int64_t bytes_forward(const Tensor& value, const Variable* inputs, size_t count)
 
 // The profile that watches this thread, or null.
 inline Profile* active_profile() { return detail::active_profile; }
-// Bytes of dy and of the gradients; one that shares dy's memory is free.
+// Bytes of dy and of the gradients; one that shares memory with dy is not counted.
 int64_t gradient_bytes(const Tensor& dy, Grads& d);
 
 }  // namespace vitrail

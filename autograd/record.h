@@ -1,4 +1,4 @@
-// How an op enters the graph: record(), with the function that computes the gradients of its inputs.
+// How an op is added to the graph: record() takes the op's value and the function that computes the gradients of its inputs.
 //
 //   Variable square(const Variable& x) {
 //     return record("square", square(x.value()), {x}, [xv = Saved(x)](const Tensor& dy, Grads& d) { d[0] = dy * *xv * 2; });
@@ -14,9 +14,9 @@
 
 namespace vitrail {
 
-// A tensor kept for the backward pass. Remembers the storage's version; reading it after an in-place write throws
-// Error(kValue) that names the op, because the gradient would be wrong without a sign. Every tensor that a backward function
-// reads is captured as Saved; one that it may write to or hand out as it is must have been made by the op itself.
+// A tensor kept for the backward pass. Remembers the storage's version; reading it after an in-place write throws Error(kValue)
+// that names the op, because the gradient would be silently wrong. A backward function captures every tensor that it reads as
+// Saved. It may write to a captured tensor, or return one as a gradient, only if the op itself has created it.
 class Saved {
  public:
   Saved() = default;
@@ -30,15 +30,16 @@ class Saved {
   uint64_t version_ = 0;
 };
 
-// The gradients that a backward function fills in: d[i] for input i, wanted only where d.needs(i). Error(kValue) for an i
-// that is no input.
+// The gradients that a backward function fills in: d[i] for input i, which is wanted only if d.needs(i). Error(kValue) if i is
+// not an input.
 class Grads {
  public:
   explicit Grads(const Node& node);
   bool needs(int i) const;
   Tensor& operator[](int i);
-  // The gradient that leaf i has already, if it may be added to in place (contiguous, and its memory not shared); else
-  // undefined. Who adds to it leaves d[i] undefined. In anomaly mode always undefined, so that every gradient is looked at.
+  // The existing gradient of input i, if that is a leaf whose gradient may be added to in place (contiguous, memory not
+  // shared); else undefined. A backward function that adds to it leaves d[i] undefined. Always undefined in anomaly mode, so
+  // that every gradient is checked.
   Tensor leaf_grad(int i) const;
   int size() const { return static_cast<int>(slots_.size()); }
 
@@ -49,25 +50,27 @@ class Grads {
   std::vector<Tensor> slots_;
 };
 
-// dy comes in, the gradients of the inputs go out. Captures Saved or plain values, never a Variable: so a cycle cannot be
-// written. A gradient handed out may share memory with dy; the engine never writes into it.
+// Takes dy and sets the gradients of the inputs. Captures Saved or plain values, never a Variable, so that no reference cycle
+// can arise. A gradient may share memory with dy; the engine does not write into it.
 using BackwardFn = std::function<void(const Tensor& dy, Grads& d)>;
 
-// Wraps the result of an op: remembers `inputs` and `backward` if gradients are on and an input needs one, else a constant.
-// `name` must be a string literal. Error(kValue) if `backward` is empty.
+// Makes a Variable of the result of an op. If gradients are enabled and an input requires one, it adds a node with `inputs` and
+// `backward` to the graph; else the result is a constant. `name` must be a string literal. Error(kValue) if `backward` is
+// empty.
 Variable record(const char* name, Tensor value, std::initializer_list<Variable> inputs, BackwardFn backward);
 Variable record(const char* name, Tensor value, const std::vector<Variable>& inputs, BackwardFn backward);
 
 namespace detail {
 
-// What a checkpointed forward pass read: the memory (weakly held, with its version) and the leaves that require a gradient.
+// What a checkpointed forward pass has read: storages (weak references, with their versions) and leaves that require a
+// gradient.
 class Witnesses {
  public:
   void see(const Variable& x);
   void see(const Tensor& x);
-  // To be called when the forward pass has ended: forgets what is already freed, and takes the versions.
+  // Call it at the end of the forward pass: it drops storages that are already freed, and notes the versions of the others.
   void close();
-  // Error(kValue) if memory that still lives was written to since, or a leaf got another value.
+  // Error(kValue) if a storage that still exists was written to since, or a leaf got another value.
   void check_unchanged() const;
 
   struct Leaf {
@@ -85,7 +88,7 @@ class Witnesses {
   std::vector<Leaf> leaves_;
 };
 
-// Collects what record() and Saved see on this thread, for as long as it lives.
+// Collects the tensors that record() and Saved are called with on this thread, for the length of a scope.
 class WitnessScope {
  public:
   explicit WitnessScope(Witnesses& witnesses);

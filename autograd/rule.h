@@ -1,7 +1,7 @@
 // Gradients of elementwise ops, one number at a time.
 //
-// A rule is computed in double from the op's inputs, and its result is rounded once: in f32, sigmoid'(15) taken from the
-// rounded value 1 would be 17 % off, and 1 / (x sqrt(x)) would overflow where the gradient does not.
+// A rule computes in double from the op's inputs, and its result is rounded once. In f32, sigmoid'(15) computed from the
+// rounded sigmoid(15) would be wrong by 17 %, and 1 / (x sqrt(x)) could overflow where the gradient does not.
 #pragma once
 
 #include "tensor/machine/parallel.h"

@@ -25,11 +25,11 @@ class Variable {
  public:
   Variable() = default;                                          // undefined
   Variable(Tensor value) : Variable(std::move(value), false) {}  // NOLINT: a Tensor is a constant Variable
-  // A leaf. Error(kValue) if requires_grad is asked of an integer tensor.
+  // A leaf. Error(kValue) for requires_grad with an integer tensor.
   Variable(Tensor value, bool requires_grad);
   // The result of an op (autograd/record.h).
   Variable(Tensor value, std::shared_ptr<Node> node);
-  // Another handle to what the copies of one Variable share.
+  // Another handle to the same Variable.
   explicit Variable(std::shared_ptr<Meta> meta) : meta_(std::move(meta)) {}
 
   bool defined() const { return meta_ != nullptr; }
@@ -55,8 +55,8 @@ class Variable {
   void set_grad(Tensor grad);
   void zero_grad() { set_grad({}); }
 
-  // Adds d(this)/d(leaf) * dy to the grad of every leaf that requires one. dy: undefined for a one-element Variable (1),
-  // else of its shape. Frees what the ops saved, unless retain_graph; a second backward then throws Error(kValue).
+  // Adds d(this)/d(leaf) * dy to the grad of every leaf that requires one. dy has the shape of this; for a one-element Variable
+  // it may be left out and is 1. Frees what the ops saved, unless retain_graph; a second backward then throws Error(kValue).
   void backward(const Tensor& dy = {}, bool retain_graph = false) const;
 
   // The same value without history (shares memory).
@@ -72,7 +72,7 @@ class Variable {
 // The value, and where its gradient goes:
 //   Variable([1.0000, 2.0000], shape=[2], dtype=f32, requires_grad)     a leaf
 //   Variable([1.0000, 2.0000], shape=[2], dtype=f32, op=exp)            the result of an op
-// and without either for a constant. Shortened like a Tensor (tensor/print.h); Variable(undefined) if undefined.
+// A constant has neither. Shortened like a Tensor (tensor/print.h); Variable(undefined) if undefined.
 std::ostream& operator<<(std::ostream& out, const Variable& x);
 
 }  // namespace vitrail

@@ -9,7 +9,7 @@ namespace vitrail {
 
 namespace {
 
-// sigmoid(x) and its derivative e / (1 + e)^2 with e = e^-|x|: neither overflows, and the derivative keeps its digits where
+// sigmoid(x) and its derivative e / (1 + e)^2 with e = e^-|x|: neither overflows, and the derivative stays accurate where
 // sigmoid(x) is near 1.
 double logistic(double x) {
   const double e = std::exp(-std::abs(x));
@@ -22,8 +22,8 @@ double logistic_slope(double x) {
 
 }  // namespace
 
-// y = max(x, 0); dx = 0 where y <= 0, else dy (also at NaN).
-// Keeps y, not x: the layer that follows keeps y as its own input anyway, so it costs nothing.
+// y = max(x, 0); dx = 0 where y <= 0, else dy (also at NaN). Keeps y instead of x: the next layer keeps y as its input anyway,
+// so this takes no memory.
 Variable relu(const Variable& x) {
   Tensor y = relu(x.value());
   return record("relu", y, {x}, [yv = Saved(y)](const Tensor& dy, Grads& d) {
@@ -75,8 +75,8 @@ Variable gelu(const Variable& x, Gelu kind) {
 
 namespace {
 
-// dy of each row, less its element where y is largest. softmax's gradient does not change with a constant added to dy, because
-// the y of a row sum to one; this constant takes out the term whose y may have been rounded to 1.
+// Subtracts from dy of each row the element of dy where y is largest. A constant added to dy does not change the gradient of
+// softmax, because the y of a row sum to one. This constant makes the term zero whose y may have been rounded to 1.
 Tensor shifted_by_largest(const Tensor& dy, const Tensor& y, int axis) {
   if (dy.dim() == 0 || dy.numel() == 0) return dy;
   return dy - gather(dy, axis, argmax(y, axis, /*keepdim=*/true));
@@ -92,7 +92,7 @@ Variable softmax(const Variable& x, int axis) {
   });
 }
 
-// y = x - log sum_j e^x_j; dx_i = dy_i - e^y_i sum_j dy_j. In double, since e^y is near 1 for a class that the model is sure of.
+// y = x - log sum_j e^x_j; dx_i = dy_i - e^y_i sum_j dy_j. In double, since dy - e^y sum(dy) cancels where e^y is near 1.
 Variable log_softmax(const Variable& x, int axis) {
   const Tensor y = log_softmax(x.value(), axis);
   return record("log_softmax", y, {x}, [yv = Saved(y), axis](const Tensor& dy, Grads& d) {

@@ -1,11 +1,11 @@
-// Tensors put together, taken apart, repeated, reversed or cut along a diagonal.
+// Tensors joined, split, padded by repetition, reversed, rotated, or cut along a diagonal.
 #include "autograd/ops/shape.h"
 #include "tensor/ops.h"
 #include "tensor/view.h"
 
 namespace vitrail {
 
-// y = the parts one behind the other along an axis; the gradient of each part is its piece of dy, as a view
+// y = the parts one after another along an axis; the gradient of each part is its slice of dy, a view
 Variable concat(const std::vector<Variable>& parts, int axis) {
   std::vector<Tensor> values;
   for (const Variable& part : parts) values.push_back(part.value());
@@ -21,7 +21,7 @@ Variable concat(const std::vector<Variable>& parts, int axis) {
   });
 }
 
-// y = the parts along a new axis; the gradient of part i is index i of dy, as a view
+// y = the parts along a new axis; the gradient of part i is index i of dy, a view
 Variable stack(const std::vector<Variable>& parts, int axis) {
   std::vector<Tensor> values;
   for (const Variable& part : parts) values.push_back(part.value());
@@ -54,7 +54,7 @@ std::vector<Variable> chunk(const Variable& x, int64_t count, int axis) {
 // y = x repeated along each axis; dx = the sum of dy over the copies
 Variable tile(const Variable& x, const std::vector<int64_t>& repeats) {
   return record("tile", tile(x.value(), repeats), {x}, [from = x.shape(), repeats](const Tensor& dy, Grads& d) {
-    // One axis after the other, since all at once would take twice the axes that a tensor can have.
+    // One axis after another: all at once would need twice as many axes, more than a tensor can have.
     d[0] = dy;
     for (int axis = 0; axis < from.size(); ++axis) {
       if (repeats[axis] == 1) continue;
@@ -73,7 +73,7 @@ Variable flip(const Variable& x, const std::vector<int>& axes) {
   return record("flip", flip(x.value(), axes), {x}, [axes](const Tensor& dy, Grads& d) { d[0] = flip(dy, axes); });
 }
 
-// y_i = x_{i - shift}, around the end of the axis; dx_i = dy_{i + shift}
+// y_i = x_{i - shift}, dx_i = dy_{i + shift}; indices are modulo the extent
 Variable roll(const Variable& x, int64_t shift, int axis) {
   return record("roll", roll(x.value(), shift, axis), {x},
                 [shift, axis](const Tensor& dy, Grads& d) { d[0] = roll(dy, -shift, axis); });

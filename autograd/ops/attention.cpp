@@ -40,7 +40,7 @@ Variable attention(const Variable& q, const Variable& k, const Variable& v, cons
                 });
 }
 
-// The same of one buffer that holds q, k and v side by side, and their gradients in one buffer
+// The same for one buffer that holds q, k and v side by side; their gradients are written into one buffer
 Variable qkv_attention(const Variable& qkv, int64_t heads, const Variable& mask, double scale, Tensor* probabilities) {
   check(qkv.dim() == 3 && heads >= 1 && qkv.size(2) % 3 == 0 && qkv.size(2) / 3 % heads == 0, ErrorKind::kShape,
         "qkv_attention", "qkv is [B, N, 3 * heads * K]: qkv is ", qkv.shape(), ", heads is ", heads);

@@ -1,4 +1,4 @@
-// What the two attention ops keep between forward and backward.
+// What the two attention ops keep from forward for backward.
 #pragma once
 
 #include <algorithm>
@@ -9,7 +9,7 @@
 
 namespace vitrail {
 
-// P if the caller wants to see it, what the backward pass needs if there will be one, else nothing.
+// P if the caller wants it; else what the backward pass needs, if there will be one; else nothing.
 inline AttentionKeep attention_keep(std::initializer_list<Variable> inputs, int64_t scores, bool map_wanted) {
   if (map_wanted) return AttentionKeep::kProbabilities;
   const bool recorded =
@@ -17,7 +17,7 @@ inline AttentionKeep attention_keep(std::initializer_list<Variable> inputs, int6
   return recorded ? attention_keep_for_backward(scores, inputs.begin()->dtype()) : AttentionKeep::kNothing;
 }
 
-// The forward pass's result, guarded against changes in place.
+// The result of the forward pass, protected against in-place changes.
 class SavedAttention {
  public:
   explicit SavedAttention(const AttentionResult& result)

@@ -19,7 +19,7 @@ std::pair<Variable, Variable> broadcast_both(const char* op, const Variable& a, 
   return {broadcast_to(a, shape), broadcast_to(b, shape)};
 }
 
-// x kept for the backward pass if `needed`, else nothing: a product with a constant need not keep the other factor.
+// Keeps x for the backward pass if `needed`. For example, a product with a constant need not keep the other factor.
 Saved save_if(bool needed, const Variable& x) { return needed ? Saved(x) : Saved(); }
 
 // An op of one operand, y = f(x), whose gradient is rule(dy, x).
@@ -63,7 +63,7 @@ Variable rsub(double a, const Variable& b) {
   return record("rsub", rsub(a, b.value()), {b}, [](const Tensor& dy, Grads& d) { d[0] = neg(dy); });
 }
 
-// y = a b; da = dy b, db = dy a. A factor is kept only if the other one wants its gradient.
+// y = a b; da = dy b, db = dy a. A factor is kept only if the other one requires a gradient.
 Variable mul(const Variable& a, const Variable& b) {
   const auto [x, y] = broadcast_both("mul", a, b);
   return record("mul", mul(x.value(), y.value()), {x, y},
@@ -98,9 +98,10 @@ Variable rdiv(double a, const Variable& b) {
 
 namespace {
 
-// d/da a^b = b a^(b - 1). a^0 is 1 for any a, so its slope is 0 (also at 0 and NaN).
+// d/da a^b = b a^(b - 1). a^0 is 1 for any a, so its derivative is 0 (also at 0 and NaN).
 double pow_by_base(double a, double b) { return b == 0 ? 0 : b * std::pow(a, b - 1); }
-// d/db a^b = a^b log a. 0^b is 0 for any b > 0 and counts as flat at b = 0; likewise inf^b for b < 0.
+// d/db a^b = a^b log a. 0^b is 0 for any b > 0, so its derivative is 0; it is defined as 0 at b = 0 too. Likewise inf^b for b <
+// 0.
 double pow_by_exponent(double a, double b) {
   const bool flat = (a == 0 && b >= 0) || (a == INFINITY && b < 0);
   return flat ? 0 : std::pow(a, b) * std::log(a);
@@ -142,7 +143,7 @@ Variable minimum(const Variable& a, const Variable& b) {
   });
 }
 
-// y = condition ? a : b; the gradient goes where the value came from.
+// y = condition ? a : b; dy goes to the operand that the value came from, 0 to the other.
 Variable where(const Tensor& condition, const Variable& a, const Variable& b) {
   const Shape shape = broadcast_shapes(condition.shape(), broadcast_shapes(a.shape(), b.shape(), "where"), "where");
   const Variable x = broadcast_to(a, shape), y = broadcast_to(b, shape);
@@ -207,7 +208,7 @@ Variable cos(const Variable& x) {
   return record("cos", cos(x.value()), {x}, [xv = Saved(x)](const Tensor& dy, Grads& d) { d[0] = neg(dy * sin(*xv)); });
 }
 
-// y = tanh x; dx = dy / cosh^2 x = dy 4 e / (1 + e)^2 with e = e^(-2 |x|). 1 - y^2 would have no digits left where y is near 1.
+// y = tanh x; dx = dy / cosh^2 x = dy 4 e / (1 + e)^2 with e = e^(-2 |x|). 1 - y^2 would cancel where y is near 1.
 Variable tanh(const Variable& x) {
   return record_unary("tanh", tanh(x.value()), x, [](double dy, double v) {
     const double e = std::exp(-2 * std::abs(v));
@@ -230,7 +231,7 @@ Variable clamp(const Variable& x, double low, double high) {
   });
 }
 
-// y = x in another float dtype; dx = dy in the dtype of x. An integer result would cut the graph without a word.
+// y = x in another float dtype; dx = dy in the dtype of x. An integer result is refused, since it would cut the graph silently.
 Variable to(const Variable& x, Dtype dtype) {
   if (x.dtype() == dtype) return x;
   check(is_float(x.dtype()) && is_float(dtype), ErrorKind::kValue, "to", "converts between f32 and f64 only: x is ",

@@ -7,16 +7,16 @@
 namespace vitrail {
 namespace {
 
-// h and gelu' of f32 up to this size each are kept for the backward pass. Above, the argument of the GELU is kept, half of it,
-// and both are computed from it again: by the rate of GELU 1 % of a step.
+// h and gelu' in f32 are kept for the backward pass if each takes at most this many bytes. If they are larger, only the
+// argument of the GELU is kept, half the memory, and both are computed from it again, which takes about 1 % of a step.
 constexpr int64_t kKeptBytes = int64_t{16} << 20;
 
 LinearOptions options_of(Precision precision) { return {.precision = precision, .keep_packed = !grad_enabled()}; }
 
-// The last product of a residual branch, y = residual + samples gamma (x W^T + b), kept for its backward pass.
+// The last product of a residual branch, y = residual + samples gamma (x W^T + b), and what its backward pass needs.
 class BranchOutput {
  public:
-  // `x_wanted`: whatever computed x wants a gradient.
+  // `x_wanted`: true if x needs a gradient.
   BranchOutput(const Variable& weight, const Variable& bias, const Branch& branch, bool x_wanted, Precision precision)
       : weight_(x_wanted || branch.gamma.requires_grad() ? weight : Variable()),
         bias_(branch.gamma.requires_grad() ? bias : Variable()),
@@ -24,18 +24,19 @@ class BranchOutput {
         samples_(branch.samples),
         precision_(precision) {}
 
-  // d = samples dy, as the products below read it. slots: the numbers of the inputs weight (bias is the next) and gamma.
+  // d = samples dy, in the form that the products read. `weight` and `gamma` are the indices of these inputs in d; the bias
+  // follows the weight.
   LinearCotangent cotangent(const Tensor& dy, bool rounded, int weight, int gamma, const Grads& d) const {
     return {dy, rounded, d.needs(weight + 1) || d.needs(gamma), *samples_};
   }
-  // What d is multiplied by to give dx: gamma W.
+  // gamma W, the factor of d in dx.
   Tensor weight() const { return gamma_->defined() ? mul(*weight_, reshape(*gamma_, {gamma_->numel(), 1})) : *weight_; }
   // The gradients of weight, bias and gamma, where they are wanted.
   void parameters(const LinearCotangent& dy, const Tensor& x, int weight, int gamma, Grads& d) const {
     if (!gamma_->defined()) return linear_backward_parameters(dy, x, weight, precision_, d);
     if (d.needs(weight + 1)) d[weight + 1] = mul(dy.sum, *gamma_);
     if (!d.needs(weight) && !d.needs(gamma)) return;
-    Tensor dw = linear_backward_weight(dy.operand, x, precision_);  // [N, M] x [M, K], without gamma yet
+    Tensor dw = linear_backward_weight(dy.operand, x, precision_);  // [N, M] x [M, K], still without gamma
     if (d.needs(gamma)) {
       d[gamma] = linear_backward_scale(dw, *weight_, *bias_, dy.sum, *gamma_);
     } else {
@@ -51,7 +52,7 @@ class BranchOutput {
 
 // The widest arrays of mlp: h = gelu(z) and gelu'(z), with z = x W1^T + b1.
 struct Hidden {
-  Tensor h, slope, z;  // z only where it is kept instead of the other two
+  Tensor h, slope, z;  // z is defined only if it is kept instead of h and slope
 };
 
 Hidden hidden_layer(const Tensor& x, const Tensor& weight, const Tensor& bias, Precision precision, bool recorded) {

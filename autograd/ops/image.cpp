@@ -1,5 +1,5 @@
-// Images [B, C, H, W]: padding, convolution, pooling, resizing. Each is linear in x (max pooling: linear once the maxima are chosen), so
-// its gradient is the transposed map; tensor/ops/{conv,pool,resize}.h give forward and backward under their formulas.
+// Images [B, C, H, W]: padding, convolution, pooling, resizing. Each is linear in x (max pooling: for a fixed choice of the
+// maxima), so its gradient is the transposed map. tensor/ops/{conv,pool,resize}.h have the formulas of both.
 #include "autograd/ops/layers.h"
 #include "autograd/ops/shape.h"
 #include "tensor/ops.h"
@@ -25,7 +25,7 @@ Variable pad(const Variable& x, const std::vector<int64_t>& before, const std::v
                   for (int axis = 0; axis < from.size(); ++axis) {
                     Shape shape = d[0].shape();
                     shape[axis] = from[axis];
-                    // 0, 1, 2, ... padded the same way tells where each element came from.
+                    // Padding 0, 1, 2, ... in the same way gives the index that each element came from.
                     const Tensor places = arange(0, static_cast<double>(from[axis]), 1, Dtype::i64);
                     d[0] = index_add(shape, axis, pad(places, {before[axis]}, {after[axis]}, mode), d[0]);
                   }
@@ -46,7 +46,7 @@ Variable conv2d(const Variable& x, const Variable& weight, const Variable& bias,
                 });
 }
 
-// y = the maximum of each window; dx = the sum of dy over the windows whose maximum stands here (the first of equal ones)
+// y = the maximum of each window; dx = the sum of dy over the windows whose maximum is this element (the first of equal ones)
 Variable max_pool2d(const Variable& x, const Pool2dOptions& options) {
   const auto [y, indices] = max_pool2d_forward(x.value(), options);
   return record("max_pool2d", y, {x}, [places = Saved(indices), x_shape = x.shape()](const Tensor& dy, Grads& d) {

@@ -1,5 +1,5 @@
-// Elements chosen by an index tensor, by rank or by order. An element that was chosen several times sums its gradients, in the
-// order of the indices; one that was not chosen gets 0. Indices have no gradient.
+// Elements chosen by an index tensor, by rank or by order. The gradients of an element that was chosen several times are added
+// in the order of the indices; an element that was not chosen gets 0. Indices have no gradient.
 #include "autograd/ops/shape.h"
 #include "tensor/ops.h"
 #include "tensor/view.h"
@@ -44,8 +44,8 @@ Variable embedding(const Variable& weight, const Tensor& index) {
                 [from = weight.shape(), at = Saved(index)](const Tensor& dy, Grads& d) { d[0] = index_add(from, 0, *at, dy); });
 }
 
-// y = the k largest (smallest) elements along an axis, best first; dx = dy at the places that they came from.
-// Of equal elements the first are chosen, and NaN last.
+// y = the k largest (smallest) elements along an axis, best first; dx = dy at the positions that they came from. Of equal
+// elements the first are chosen; NaN is chosen last.
 TopkResult topk(const Variable& x, int64_t k, int axis, bool largest) {
   const auto [values, indices] = topk(x.value(), k, axis, largest);
   Variable chosen = record("topk", values, {x}, [from = x.shape(), axis, at = Saved(indices)](const Tensor& dy, Grads& d) {
@@ -54,7 +54,7 @@ TopkResult topk(const Variable& x, int64_t k, int axis, bool largest) {
   return {chosen, indices};
 }
 
-// y = x sorted along an axis, equal elements in their order, NaN last; dx = dy at the places that its values came from
+// y = x sorted along an axis, equal elements in their order, NaN last; dx = dy at the positions that the values came from
 TopkResult sort(const Variable& x, int axis, bool descending) {
   const auto [values, indices] = sort(x.value(), axis, descending);
   Variable sorted = record("sort", values, {x}, [axis, at = Saved(indices)](const Tensor& dy, Grads& d) {

@@ -10,14 +10,14 @@ namespace vitrail {
 
 inline Tensor value_or_none(const Variable& x) { return x.defined() ? x.value() : Tensor(); }
 
-// x as the products of a linear layer read it, forward and backward: where they round it to bf16, it is rounded once and stored
-// so, in half the memory, until the backward pass. `recorded`: there will be one.
+// x in the form that the products of a linear layer read, forward and backward. If they round it to bf16, it is rounded once
+// and kept in bf16 until the backward pass, in half the memory. `recorded`: true if there will be a backward pass.
 inline Tensor linear_operand(const Variable& x, const Variable& weight, Precision precision, bool recorded) {
   return recorded && rounds_operands(x.value(), weight.size(0), precision) ? round_to_bf16(x.value()) : x.value();
 }
 
-// dy as both products of the backward pass read it, times one factor per sample if `samples` is defined; and its sum over all
-// but the last axis.
+// dy in the form that both products of the backward pass read, multiplied by one factor per sample if `samples` is defined, and
+// its sum over all axes but the last.
 struct LinearCotangent {
   LinearCotangent(const Tensor& dy, bool rounded, bool sum_wanted, const Tensor& samples = {}) : operand(dy) {
     if (rounded || dy.dtype() == Dtype::bf16) {
@@ -30,10 +30,11 @@ struct LinearCotangent {
   Tensor operand, sum;
 };
 
-// dW = dy^T x and db, the gradients of inputs `weight` and `weight` + 1, where they are wanted. A weight that has a gradient
-// already (several backward passes before one update) gets dW added in place.
+// dW = dy^T x and db, the gradients of inputs `weight` and `weight` + 1, where they are wanted. If the weight has a gradient
+// already (several backward passes before one update), dW is added to it in place.
 void linear_backward_parameters(const LinearCotangent& dy, const Tensor& x, int weight, Precision precision, Grads& d);
-// dx = dy W as well: inputs 0, 1 and 2 are x, weight and bias. Where x was stored in bf16, dy is.
+// All gradients of a linear layer whose inputs 0, 1 and 2 are x, weight and bias: dx = dy W, dW and db. If x is stored in bf16,
+// dy is rounded to bf16 too.
 void linear_backward(const Tensor& cotangent, const Saved& x, const Saved& weight, Precision precision, Grads& d);
 
 }  // namespace vitrail

@@ -11,7 +11,7 @@ namespace vitrail {
 
 namespace {
 
-// Error(kShape) naming op unless both have one shape: broadcasting a target in silence is a classic mistake.
+// Error(kShape) naming op unless both have the same shape: silent broadcasting of a target is a common mistake.
 void check_same_shape(const char* op, const Variable& x, const Variable& target) {
   check(x.shape() == target.shape(), ErrorKind::kShape, op, "x and target need one shape: x is ", x.shape(), ", target is ",
         target.shape(), ". Hint: reshape the target.");
@@ -26,7 +26,7 @@ Variable reduced(const Variable& loss, Reduction reduction) {
   return loss;
 }
 
-// What the backward pass of a class loss reads beside logits and target, guarded against changes in place.
+// What the backward pass of a class loss reads beside logits and target, protected against in-place changes.
 struct SavedClassLoss {
   SavedClassLoss(const ClassLossResult& result, const CrossEntropyOptions& o)
       : log_sums(result.log_sums), class_weights(o.class_weights), divisor(result.divisor), options(o) {
@@ -78,8 +78,8 @@ Variable l1_loss(const Variable& x, const Variable& target, Reduction reduction)
   return reduced(abs(x - target), reduction);
 }
 
-// With a = |x - t| and q = min(a, beta): y = 0.5 q^2 / beta + (a - q), which is both branches at once.
-// dx = dy (x - t) / beta, limited to [-dy, dy]; dt = -dx. One node: a sum over the two terms would lose a small gradient.
+// With a = |x - t| and q = min(a, beta): y = 0.5 q^2 / beta + (a - q), which equals both branches. dx = dy (x - t) / beta,
+// limited to [-dy, dy]; dt = -dx. One node, because adding the gradients of the two terms would round a small one away.
 Variable smooth_l1_loss(const Variable& x, const Variable& target, double beta, Reduction reduction) {
   check_same_shape("smooth_l1_loss", x, target);
   check(beta >= 0, ErrorKind::kValue, "smooth_l1_loss", "beta must not be negative: beta is ", beta);
@@ -97,8 +97,8 @@ Variable smooth_l1_loss(const Variable& x, const Variable& target, double beta, 
 
 namespace {
 
-// Binary cross-entropy of sigmoid(x): with w = 1 - t for x >= 0 and w = t below, |x| w + log(1 + e^-|x|). A weight of 0 counts
-// as nothing also at infinity.
+// Binary cross-entropy of sigmoid(x): with w = 1 - t for x >= 0 and w = t below, |x| w + log(1 + e^-|x|). A term with weight 0
+// adds nothing, even at infinity.
 double bce_value(double x, double t) {
   const double size = std::abs(x), weight = x >= 0 ? 1 - t : t;
   return (weight == 0 ? 0 : size * weight) + std::log1p(std::exp(-size));

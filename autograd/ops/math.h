@@ -1,9 +1,10 @@
-// Differentiable arithmetic: two operands that broadcast, functions of one operand, reductions over axes.
-// The tensor function of the same name is the definition of the value; shapes and errors are its own (tensor/ops/).
+// Differentiable arithmetic: two operands that broadcast, functions of one operand, reductions over axes. The tensor function
+// of the same name (tensor/ops/elementwise.h, reduce.h) computes the value. Formula, shapes and errors are documented there.
 //
-// Binary ops broadcast by broadcast_to, the only op that knows how to reduce a gradient. Mixed float dtypes are an error.
-// NaN: where y is NaN because x is, x gets no gradient of 0. Functions that are linear in pieces (abs apart) pass dy on as they
-// would for a number inside; the gradient of a smooth function is NaN. At infinity a gradient is its limit.
+// Binary ops broadcast by broadcast_to, whose backward pass sums the gradient over the copies. Mixed float dtypes are an
+// Error(kValue). NaN: if x is NaN and so is y, the gradient of x is not 0. Piecewise linear functions (except abs) pass dy on,
+// as they do inside the range that they leave unchanged; the gradient of a smooth function is NaN. At infinity, a gradient is
+// its limit.
 #pragma once
 
 #include <vector>
@@ -66,12 +67,12 @@ Variable clamp(const Variable& x, double low, double high);
 // ---- reductions ----
 Variable sum(const Variable& x, const Axes& axes = {}, bool keepdim = false);
 Variable mean(const Variable& x, const Axes& axes = {}, bool keepdim = false);
-// Its gradient is exact with zeros in x, and neither overflows nor underflows where the result does not.
+// The gradient is exact with zeros in x too, and neither overflows nor underflows if its result does not.
 Variable prod(const Variable& x, const Axes& axes = {}, bool keepdim = false);
-Variable max(const Variable& x, const Axes& axes = {}, bool keepdim = false);   // equal maxima share dy, or the NaN elements
+Variable max(const Variable& x, const Axes& axes = {}, bool keepdim = false);   // equal maxima share dy, or else the NaNs of x
 Variable min(const Variable& x, const Axes& axes = {}, bool keepdim = false);
 Variable var(const Variable& x, const Axes& axes = {}, bool keepdim = false, double correction = 1);
-// Elements of +inf share dy; of a range of -inf only, none gets a gradient.
+// Elements of +inf share dy. In a range of -inf only, all gradients are 0.
 Variable logsumexp(const Variable& x, const Axes& axes = {}, bool keepdim = false);
 Variable cumsum(const Variable& x, int axis);
 

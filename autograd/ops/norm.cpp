@@ -1,4 +1,4 @@
-// Normalisation by statistics of a row, a group of channels, or a batch; regularisation by random zeroing.
+// Normalisation by the statistics of a row, a group of channels or a batch, and regularisation by dropout.
 #include <algorithm>
 
 #include "autograd/ops/layers.h"
@@ -55,7 +55,7 @@ Variable group_norm(const Variable& x, int64_t groups, const Variable& weight, c
 
 namespace {
 
-// r = (1 - momentum) r + momentum s, once: not when a checkpoint computes the layer again
+// r = (1 - momentum) r + momentum s; does nothing when a checkpoint recomputes the layer
 void move_towards(Tensor& running, const Tensor& now, double momentum) {
   if (running.defined() && !recomputing()) copy_(running, add(mul(to(running, Dtype::f64), 1 - momentum), mul(now, momentum)));
 }
@@ -85,7 +85,7 @@ Variable batch_norm(const Variable& x, const Variable& weight, const Variable& b
   }
   const Tensor w = weight.defined() ? weight.value() : Tensor(), b = bias.defined() ? bias.value() : Tensor();
   const BatchNormResult result = batch_norm_forward(x.value(), w, b, eps);
-  if (x.numel() > 0) {  // a batch of nothing has no statistics
+  if (x.numel() > 0) {  // an empty batch has no statistics
     const double n = static_cast<double>(x.numel() / x.size(1));
     move_towards(running_mean, result.mean, momentum);
     move_towards(running_var, mul(result.var, n / (n - 1)), momentum);  // the unbiased variance; n = 1 has been refused

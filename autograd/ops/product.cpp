@@ -21,8 +21,8 @@ Variable matmul(const Variable& a, const Variable& b) {
                 });
 }
 
-// dW = dy^T x and db, the gradients of inputs `weight` and `weight` + 1, where they are wanted. A weight that has a
-// gradient already (several backward passes before one update) gets dW added in place.
+// dW = dy^T x and db, the gradients of inputs `weight` and `weight` + 1, where they are wanted. If the weight has a gradient
+// already (several backward passes before one update), dW is added to it in place.
 void linear_backward_parameters(const LinearCotangent& dy, const Tensor& x, int weight, Precision precision, Grads& d) {
   if (d.needs(weight)) {  // [N, M] x [M, K]
     if (const Tensor grad = d.leaf_grad(weight); grad.defined()) {
@@ -34,7 +34,8 @@ void linear_backward_parameters(const LinearCotangent& dy, const Tensor& x, int 
   if (d.needs(weight + 1)) d[weight + 1] = dy.sum;  // sum over M
 }
 
-// dx = dy W as well: inputs 0, 1 and 2 are x, weight and bias. Where x was stored in bf16, dy is.
+// All gradients of a linear layer whose inputs 0, 1 and 2 are x, weight and bias: dx = dy W, dW and db. If x is stored in bf16,
+// dy is rounded to bf16 too.
 void linear_backward(const Tensor& cotangent, const Saved& x, const Saved& weight, Precision precision, Grads& d) {
   const bool rounded = d.needs(1) && x->dtype() == Dtype::bf16;
   const LinearCotangent dy(cotangent, rounded, d.needs(2));

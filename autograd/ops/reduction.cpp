@@ -16,7 +16,7 @@ Tensor keep_axes(const Tensor& dy, const Axes& axes, const Shape& shape) {
   return reshape(dy, reduced_shape(shape, normalize_axes(axes, shape.size(), "reduction"), true));
 }
 
-// The same, each value repeated over the elements that it came from: a view.
+// The same, expanded over the elements that each value came from: a view.
 Tensor spread(const Tensor& dy, const Axes& axes, const Shape& shape) { return expand(keep_axes(dy, axes, shape), shape); }
 
 // How many elements go into one result.
@@ -26,7 +26,7 @@ int64_t reduced_count(const Axes& axes, const Shape& shape) {
   return checked_numel(reduced, "reduction");
 }
 
-// The axes of a tensor of this rank with those to reduce at the end: permute(x, order) has one range a row.
+// The order of axes that puts the reduced ones last: after permute(x, order), each reduced range is one row.
 std::vector<int> reduced_last(const Axes& axes, int rank) {
   std::vector<int> order;
   const std::vector<int> reduced = normalize_axes(axes, rank, "reduction");
@@ -54,7 +54,7 @@ Variable mean(const Variable& x, const Axes& axes, bool keepdim) {
 
 namespace {
 
-// m 2^e with 0.5 <= |m| < 1 (or m = 0, infinity, NaN): a product of any number of factors neither overflows nor underflows.
+// m 2^e with 0.5 <= |m| < 1 (or m = 0, infinity, NaN): so a product of any number of factors neither overflows nor underflows.
 struct Scaled {
   double m = 1;
   int64_t e = 0;
@@ -68,7 +68,7 @@ struct Scaled {
   }
 };
 
-// out_i = the product of all x_j with j != i: what stands before i times what stands behind it.
+// out_i = the product of all x_j with j != i: the product of the elements before i times the product of those after it.
 void products_of_others(const double* x, int64_t n, double* out) {
   std::vector<Scaled> behind(static_cast<size_t>(n) + 1);
   for (int64_t i = n - 1; i >= 0; --i) {
@@ -84,7 +84,7 @@ void products_of_others(const double* x, int64_t n, double* out) {
 
 }  // namespace
 
-// y = prod x; dx_i = dy prod_{j != i} x_j. Not y / x_i, since y may be 0 or out of range where the gradient is not.
+// y = prod x; dx_i = dy prod_{j != i} x_j. Not y / x_i, since y may be 0 or overflow where the gradient does not.
 Variable prod(const Variable& x, const Axes& axes, bool keepdim) {
   return record("prod", prod(x.value(), axes, keepdim), {x}, [axes, xv = Saved(x)](const Tensor& dy, Grads& d) {
     const std::vector<int> order = reduced_last(axes, xv->dim());
@@ -104,8 +104,8 @@ Variable prod(const Variable& x, const Axes& axes, bool keepdim) {
 
 namespace {
 
-// The rule of max and min: the elements that are equal to y share dy, so that it does not depend on their order. NaN in x makes
-// y NaN, and then the NaN elements are the ones.
+// The rule of max and min: the elements that equal y share dy equally, so the gradient does not depend on their order. If x
+// holds NaN, y is NaN, and the NaN elements share dy.
 Tensor share_among_chosen(const Tensor& dy, const Tensor& x, const Tensor& y, const Axes& axes) {
   const Tensor extremum = keep_axes(y, axes, x.shape());
   const Tensor chosen = logical_or(equal(x, extremum), logical_and(isnan(x), isnan(extremum)));
@@ -131,8 +131,8 @@ Variable min(const Variable& x, const Axes& axes, bool keepdim) {
   });
 }
 
-// y = sum (x - m)^2 / (n - correction) with m = mean x; dx = 2 dy (x - m) / (n - correction): the share of m cancels. In double,
-// since in f32 x - m would be mostly the rounding of m where m is large.
+// y = sum (x - m)^2 / (n - correction) with m = mean x; dx = 2 dy (x - m) / (n - correction): the derivative of m cancels. In
+// double, since in f32 the rounding error of m may exceed x - m where m is large.
 Variable var(const Variable& x, const Axes& axes, bool keepdim, double correction) {
   return record("var", var(x.value(), axes, keepdim, correction), {x},
                 [axes, correction, xv = Saved(x)](const Tensor& dy, Grads& d) {
@@ -143,7 +143,7 @@ Variable var(const Variable& x, const Axes& axes, bool keepdim, double correctio
 }
 
 // y = log sum e^x; dx = dy e^x / sum e^x = dy e / sum e with e = e^(x - max x): not e^(x - y), since y is rounded. Elements of
-// +inf share dy, the others of their range get 0; a range of -inf only gets no gradient.
+// +inf share dy, and the others in their range get 0; in a range of -inf only, all get 0.
 Variable logsumexp(const Variable& x, const Axes& axes, bool keepdim) {
   return record("logsumexp", logsumexp(x.value(), axes, keepdim), {x}, [axes, xv = Saved(x)](const Tensor& dy, Grads& d) {
     if (xv->numel() == 0) return void(d[0] = zeros_like(*xv));

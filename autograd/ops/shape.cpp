@@ -1,21 +1,21 @@
-// The same elements under another shape or order, or some of them. All are views where the tensor function is one.
+// Ops that change the shape or the order of elements, or take some of them. They return views where the tensor function does.
 #include "autograd/ops/shape.h"
 #include "tensor/ops.h"
 #include "tensor/view.h"
 
 namespace vitrail {
 
-// y = x repeated along new axes and along axes of extent one; dx = the sum of dy over the copies. The only op that knows how to
-// reduce a gradient: every broadcasting op starts with it.
+// y = x repeated along new axes and along axes of extent one; dx = the sum of dy over the copies. Every broadcasting op starts
+// with this one, so no other op needs to sum a gradient over copies.
 Variable broadcast_to(const Variable& x, const Shape& shape) {
   if (x.shape() == shape) return x;
   return record("broadcast_to", expand(x.value(), shape), {x},
                 [from = x.shape()](const Tensor& dy, Grads& d) { d[0] = sum_to(dy, from); });
 }
 
-// broadcast_to where -1 stands for "this axis as it is"
+// broadcast_to, where -1 keeps the extent of an axis
 Variable expand(const Variable& x, const Shape& shape) {
-  return broadcast_to(x, expand(x.value(), shape).shape());  // the tensor's function resolves -1
+  return broadcast_to(x, expand(x.value(), shape).shape());  // the tensor function resolves -1
 }
 
 // y = the same elements in the same order; dx = dy in the shape of x
@@ -65,7 +65,7 @@ Variable slice(const Variable& x, int axis, int64_t start, int64_t end, int64_t 
                 });
 }
 
-// y = x copied in row-major order (x itself, without a node, if it is so already); dx = dy
+// y = a row-major copy of x (x itself, without a node, if it is row-major already); dx = dy
 Variable contiguous(const Variable& x) {
   if (x.value().is_contiguous()) return x;
   return record("contiguous", contiguous(x.value()), {x}, [](const Tensor& dy, Grads& d) { d[0] = dy; });
@@ -79,7 +79,7 @@ Variable unfold(const Variable& x, int axis, int64_t size, int64_t step) {
     d[0] = zeros(from, dy.dtype());
     const int64_t windows = dy.size(axis);
     if (windows == 0) return;
-    // The j-th elements of all windows are a slice of x with the windows' step: no element twice.
+    // The j-th elements of all windows are a slice of x with the windows' step, which holds no element twice.
     for (int64_t j = 0; j < size; ++j) add_(slice(d[0], axis, j, j + (windows - 1) * step + 1, step), select(dy, -1, j));
   });
 }

@@ -1,5 +1,5 @@
-// Differentiable ops that move elements: shapes, views, parts put together, elements chosen by index.
-// The tensor function of the same name is the definition of the value; shapes and errors are its own (tensor/ops/).
+// Differentiable ops that rearrange elements: shapes, views, joining, elements chosen by index. The tensor function of the same
+// name (tensor/view.h, tensor/ops/indexing.h, reduce.h) computes the value. Shapes and errors are documented there.
 #pragma once
 
 #include <vector>
@@ -10,8 +10,9 @@
 
 namespace vitrail {
 
-// ---- shape (all are views where the tensor function is one) ----
-// The only op that knows how to reduce a gradient: its rule sums over the copies.
+// ---- shape (views where the tensor function returns a view) ----
+// x repeated along new axes and axes of extent one; the backward pass sums dy over the copies. Error(kShape) if x does not
+// broadcast to shape.
 Variable broadcast_to(const Variable& x, const Shape& shape);
 Variable reshape(const Variable& x, const Shape& shape);
 Variable flatten(const Variable& x, int start = 0, int end = -1);
@@ -34,24 +35,24 @@ Variable pad(const Variable& x, const std::vector<int64_t>& before, const std::v
              PadMode mode = PadMode::kConstant, double value = 0);
 Variable tile(const Variable& x, const std::vector<int64_t>& repeats);
 Variable flip(const Variable& x, const std::vector<int>& axes);
-// y_i = x_{i - shift}, around the end of the axis.
+// y_i = x_{i - shift}, with indices modulo the extent.
 Variable roll(const Variable& x, int64_t shift, int axis);
-// What lies on and below (above) the k-th diagonal of the last two axes; 0 elsewhere.
+// The elements on and below (above) the k-th diagonal of the last two axes; 0 elsewhere.
 Variable tril(const Variable& x, int64_t k = 0);
 Variable triu(const Variable& x, int64_t k = 0);
-Variable to(const Variable& x, Dtype dtype);  // between f32 and f64
+Variable to(const Variable& x, Dtype dtype);  // between f32 and f64; Error(kValue) for integers
 
 // ---- indexing ----
 Variable index_select(const Variable& x, int axis, const Tensor& index);
 Variable gather(const Variable& x, int axis, const Tensor& index);
-// x with src added at the places of index.
+// x with src added at the positions given by index.
 Variable scatter_add(const Variable& x, int axis, const Tensor& index, const Variable& src);
 // The rows of a table that index names.
 Variable embedding(const Variable& weight, const Tensor& index);
 
 // ---- chosen by rank or order ----
-// The k largest (smallest) along an axis, best first, and all of them in order; equal ones in index order, NaN last. The
-// gradient flows to the elements that were chosen; the indices (i64) have none.
+// topk: the k largest (smallest) elements along an axis, best first. sort: all elements in order. Equal ones stay in index
+// order, NaN comes last. The gradient flows to the elements that were chosen; the indices (i64) have none.
 struct TopkResult {
   Variable values;
   Tensor indices;
