@@ -14,6 +14,7 @@ const char* activation_name(ActivationKind kind);
 // Error(kValue) listing the names for an unknown one.
 ActivationKind activation_from_name(const std::string& name);
 
+// One of these functions, element by element: [...] -> [...]. Formulas in tensor/ops/elementwise.h.
 class Activation : public Layer {
  public:
   explicit Activation(ActivationKind activation) : kind(activation) {}
@@ -21,6 +22,7 @@ class Activation : public Layer {
   ActivationKind kind;
 };
 
+// y = x.
 class Identity : public Layer {
  public:
   Variable forward(const Variable& x) override { return x; }
@@ -32,7 +34,8 @@ class Flatten : public Layer {
   Variable forward(const Variable& x) override { return flatten(x, 1); }
 };
 
-// Identity in evaluation; in training each call draws a new stream from default_rng().
+// dropout() of autograd/ops/layers.h with probability p: [...] -> [...]. The identity in evaluation; in training each call
+// takes a new stream from default_rng(). Error(kValue) unless 0 <= p < 1.
 class Dropout : public Layer {
  public:
   explicit Dropout(double probability);
@@ -41,12 +44,14 @@ class Dropout : public Layer {
   double p;
 };
 
-// Drops whole samples of a residual branch: stochastic depth.
+// drop_path() of autograd/ops/layers.h: drops whole samples of a residual branch (stochastic depth), [B, ...] -> [B, ...].
+// Error(kValue) unless 0 <= p < 1.
 class DropPath : public Layer {
  public:
   explicit DropPath(double probability);
   Variable forward(const Variable& x) override;
-  // What forward(x) would multiply the samples of x by, [B, 1, ...], drawn as there; undefined if it would leave x as it is.
+  // The factors [B, 1, ...] by which forward(x) would multiply the samples of x, drawn from the same random stream. Undefined
+  // if forward(x) would return x.
   Tensor factors(const Variable& x);
   bool active() const { return training() && p > 0; }
   double p;

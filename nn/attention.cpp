@@ -17,7 +17,7 @@ int64_t head_width(int64_t dim, int64_t heads, int64_t head_dim) {
   return head_dim > 0 ? head_dim : dim / heads;
 }
 
-// scores, or -infinity where a u8 mask forbids; a float mask is added.
+// scores + mask; -infinity where a u8 mask is 0.
 Variable masked(const Variable& scores, const Variable& mask) {
   if (!mask.defined()) return scores;
   if (mask.dtype() != Dtype::u8) return scores + mask;
@@ -68,7 +68,8 @@ Variable MultiHeadAttention::attend(Variable q, Variable k, const Variable& v, c
 Variable MultiHeadAttention::heads(const Variable& x, const Variable& mask) {
   check(x.dim() == 3, ErrorKind::kShape, "MultiHeadAttention", "x is [B, N, D]: x is ", x.shape());
   const Variable all = qkv(x);  // [B, N, 3 H K]: q | k | v
-  // Without a step between, one op reads q, k and v where they are and writes their gradients side by side.
+  // If nothing is applied to q, k or the probabilities, one op reads q, k and v from `all` and writes their gradients into one
+  // buffer.
   if (!q_norm && !attn_drop.active())
     return qkv_attention(all, num_heads, mask, 0, keep_attention_map ? &attention_map : nullptr);
   const std::vector<Variable> parts = chunk(all, 3, 2);

@@ -20,11 +20,11 @@ struct AttentionOptions {
 
 // Multi-head attention (Vaswani et al., arXiv:1706.03762, section 3.2.2), [B, N, D] -> [B, N, D]:
 //   q, k, v = x Wq^T, x Wk^T, x Wv^T, cut into H heads of width K;   softmax(q k^T / sqrt(K) + mask) v for each head;
-//   the heads' results side by side, [B, N, H K], times Wproj^T.
-// qkv holds the three projections as rows q | k | v: weight [3 H K, D].
+//   the heads' results are concatenated, [B, N, H K], and multiplied by Wproj^T.
+// qkv.weight [3 H K, D] holds the three projections one after another: Wq, Wk, Wv.
 class MultiHeadAttention : public Layer {
  public:
-  // Error(kValue) unless num_heads divides dim, or head_dim is given.
+  // Error(kValue) unless num_heads divides dim or head_dim is given, and for sizes below 1.
   MultiHeadAttention(int64_t dim, int64_t num_heads, Rng& rng, const AttentionOptions& options = {});
   MultiHeadAttention(int64_t dim, int64_t heads, Rng&& rng, const AttentionOptions& options = {})
       : MultiHeadAttention(dim, heads, rng, options) {}
@@ -35,12 +35,12 @@ class MultiHeadAttention : public Layer {
   Variable self(const Variable& x, const Variable& mask);
   // Queries from x [B, N, D], keys and values from context [B, M, D]; mask broadcasts to [B, H, N, M].
   Variable cross(const Variable& x, const Variable& context, const Variable& mask = {});
-  // Self-attention before the projection: the heads' results side by side, [B, N, H K].
+  // Self-attention before the output projection: the concatenated heads, [B, N, H K].
   Variable heads(const Variable& x, const Variable& mask = {});
 
   int64_t macs(const Shape& input, const Shape& output) const override;
 
-  // While set, every call leaves its probabilities [B, H, N, M] in attention_map.
+  // While true, every call stores its probabilities [B, H, N, M] in attention_map.
   bool keep_attention_map = false;
   Tensor attention_map;
 

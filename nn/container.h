@@ -16,7 +16,7 @@ inline size_t checked_index(const char* op, size_t i, size_t size) {
   return i;
 }
 
-// Layers one after another, named "0", "1", ... Made in place: seq.add<Linear>(8, 4, rng).
+// Layers applied one after another, named "0", "1", ... add() constructs a layer in place: seq.add<Linear>(8, 4, rng).
 class Sequential : public Layer {
  public:
   template <class L, class... Args>

@@ -6,7 +6,9 @@
 
 namespace vitrail::nn {
 
-// [B, C, H, W] -> [B, O, H', W'] (tensor/ops/conv.h). weight [O, C / groups, P, Q] and bias [O] start as torch.nn.Conv2d's.
+// [B, C, H, W] -> [B, O, H', W'] (tensor/ops/conv.h). weight [O, C / groups, P, Q] and bias [O] are initialised as in
+// torch.nn.Conv2d: uniform in +-1 / sqrt(C / groups P Q). Error(kValue) for sizes below 1, or if groups does not divide
+// in_channels.
 class Conv2d : public Layer {
  public:
   Conv2d(int64_t in_channels, int64_t out_channels, int64_t kernel_h, int64_t kernel_w, Rng& rng,
@@ -21,6 +23,7 @@ class Conv2d : public Layer {
   Conv2dOptions options;
 };
 
+// max_pool2d() of autograd/ops/layers.h: [B, C, H, W] -> [B, C, H', W'] (tensor/ops/pool.h).
 class MaxPool2d : public Layer {
  public:
   explicit MaxPool2d(const Pool2dOptions& pool) : options(pool) {}
@@ -28,6 +31,7 @@ class MaxPool2d : public Layer {
   Pool2dOptions options;
 };
 
+// avg_pool2d(), likewise.
 class AvgPool2d : public Layer {
  public:
   explicit AvgPool2d(const Pool2dOptions& pool) : options(pool) {}
@@ -35,7 +39,7 @@ class AvgPool2d : public Layer {
   Pool2dOptions options;
 };
 
-// [B, C, H, W] -> [B, C]: the mean over all places.
+// [B, C, H, W] -> [B, C]: the mean over all pixels.
 class GlobalAvgPool : public Layer {
  public:
   Variable forward(const Variable& x) override { return mean(x, {2, 3}); }

@@ -9,9 +9,9 @@ struct BlockOptions {
   double mlp_ratio = 4;
   AttentionOptions attention{};
   bool mlp_bias = true;
-  double proj_drop = 0;    // behind both layers of the MLP
+  double proj_drop = 0;    // dropout after both layers of the MLP
   double drop_path = 0;    // stochastic depth of both branches
-  double init_values = 0;  // LayerScale's first value; 0 means no LayerScale
+  double init_values = 0;  // LayerScale's initial value; 0 means no LayerScale
   ActivationKind activation = ActivationKind::kGelu;
   double norm_eps = 1e-6;
   bool post_norm = false;
@@ -20,7 +20,7 @@ struct BlockOptions {
 // One block of the Transformer encoder, [B, N, D] -> [B, N, D].
 //   pre-norm (ViT, arXiv:2010.11929, equations 2 and 3): x = x + attn(norm1(x)); x = x + mlp(norm2(x))
 //   post-norm (arXiv:1706.03762, section 3.1):           x = norm1(x + attn(x)); x = norm2(x + mlp(x))
-// with LayerScale and drop path behind attn and mlp.
+// with LayerScale and drop path after attn and after mlp.
 class EncoderBlock : public Layer {
  public:
   EncoderBlock(int64_t dim, int64_t num_heads, Rng& rng, const BlockOptions& options = {});

@@ -8,13 +8,13 @@
 namespace vitrail::nn::fused {
 namespace {
 
-// norm(x), stored in bf16 if the product that reads it would round it.
+// norm(x), stored in bf16 if the product that reads it rounds its operands.
 Variable normalised(const LayerNorm& norm, const Variable& x) {
   return layer_norm(x, norm.weight, norm.bias, norm.eps, rounds_operands(x.value(), norm.weight.size(0), product_precision()));
 }
 
-// The heads' results [B, N, H K]. q, k, v and the result are stored in bf16 if all products that read them would round them;
-// the projection's is the smallest.
+// The concatenated heads [B, N, H K]. q, k, v and the result are stored in bf16 if all products that read them round their
+// operands. It is enough to check the output projection, the smallest of these products.
 Variable heads(MultiHeadAttention& attn, const Variable& x) {
   const Precision precision = product_precision();
   const bool stored_bf16 = !attn.q_norm && x.dim() == 3 && attention_takes_rounded(precision) &&

@@ -1,7 +1,7 @@
-// The fast way through an encoder block: the numbers of its equation (nn/encoder_block.cpp) with fewer passes over memory.
+// The fast form of an encoder block: computes its equation (nn/encoder_block.cpp) with fewer passes over memory.
 //   - bias, LayerScale, drop path and the residual are applied to a tile of the last product while it is in the cache;
 //   - both layers of the MLP and the GELU between them are one op (autograd/ops/fused.h);
-//   - with bf16 products, what only products read (norms, q k v, heads, hidden layer) is stored in bf16.
+//   - with bf16 products, tensors that only products read (norms, q k v, heads, hidden layer) are stored in bf16.
 #pragma once
 
 #include "autograd/variable.h"
@@ -12,11 +12,11 @@ class EncoderBlock;
 
 namespace fused {
 
-// Whether forward() below may stand for the block's equation now: nobody observes its layers, no dropout is active between them
-// (drop path may be), and the MLP's activation is the exact GELU.
+// True if forward() below may replace the block's equation now: no observer watches its layers, no dropout is active between
+// them (drop path may be), and the MLP's activation is the exact GELU.
 bool applies(const EncoderBlock& block);
-// The block's output for x [B, N, D]. In f32 and f64 the values are those of the equation to the bit, up to contracted
-// multiply-adds; gradients differ by rounding where LayerScale is present.
+// The block's output for x [B, N, D]. In f32 and f64 the values have the bits of the equation, except where the compiler
+// contracts multiply-adds differently. With LayerScale, gradients differ by rounding.
 Variable forward(EncoderBlock& block, const Variable& x);
 
 }  // namespace fused

@@ -28,7 +28,7 @@ Tensor trunc_normal(const Shape& shape, double stddev, Rng& rng) {
   parallel_for(x.numel(), 1024, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       double value = draws.normal(static_cast<uint64_t>(i));
-      // Redraw from a stream of the element's own: one value in 22 is outside.
+      // Draws again, from a stream that belongs to this element. One value in 22 is outside.
       for (uint64_t attempt = 0; std::abs(value) > 2; ++attempt) value = draws.at(static_cast<uint64_t>(i)).normal(attempt);
       out[i] = static_cast<float>(value * stddev);
     }

@@ -1,4 +1,4 @@
-// Layer: a module that maps one Variable to one Variable. Sequential chains them; an ObserverGuard sees their outputs.
+// Layer: a module that maps one Variable to one Variable. Sequential chains layers; an ObserverGuard watches their outputs.
 #pragma once
 
 #include <functional>
@@ -13,14 +13,14 @@ namespace vitrail::nn {
 
 class Layer : public Module {
  public:
-  // forward(x), seen by the observers of this thread.
+  // forward(x), reported to the observers of this thread.
   Variable operator()(const Variable& x);
   virtual Variable forward(const Variable& x) = 0;
   // Multiply-adds of this module itself, without the modules below it.
   virtual int64_t macs(const Shape& input, const Shape& output) const;
 };
 
-// One call of one layer. The output is part of the graph while gradients are on.
+// One call of one layer. The output is part of the graph if gradients are enabled.
 struct Observation {
   const std::string& path;  // dotted, from the root that is observed; "" for the root itself
   Layer& layer;
@@ -29,10 +29,11 @@ struct Observation {
 };
 using Observer = std::function<void(const Observation&)>;
 
-// While one lives, the observer is called after every forward pass of a Layer in the tree below `root`, on this thread, inner
-// layers before the layer that called them. Fused fast paths are off meanwhile, so that each layer is seen:
+// While it lives, the observer is called on this thread after every forward pass of a Layer in the tree of `root`, inner layers
+// before the layer that contains them. Fused forms are not used meanwhile, so that each layer is observed:
 //   const nn::ObserverGuard watch(model, [&](const nn::Observation& o) { outputs[o.path] = o.output.value(); });
-// Guards nest: each sees its own tree. A guard must be destroyed on the thread that made it, the last one first (as scopes do).
+// Guards nest: each sees its own tree. A guard must be destroyed on the thread that made it, in the reverse order of
+// construction.
 class ObserverGuard {
  public:
   ObserverGuard(Module& root, Observer observer);
@@ -46,7 +47,7 @@ class ObserverGuard {
   Observer observer_;
   ObserverGuard* outer_;
 };
-// True while a guard lives on this thread: then layers run one by one, instead of several as one op.
+// True while a guard lives on this thread: then layers must run one by one, not fused.
 bool observed();
 
 }  // namespace vitrail::nn

@@ -31,7 +31,7 @@ class Module {
  public:
   Module() = default;
   virtual ~Module() = default;
-  // A registered address must not dangle: no copy, no move.
+  // Neither copied nor moved, since a registered address must not dangle.
   Module(const Module&) = delete;
   Module& operator=(const Module&) = delete;
 
@@ -39,30 +39,32 @@ class Module {
   // frozen() stay in evaluation. For the length of a scope use EvalGuard, which restores what it found.
   void train(bool on = true);
   void eval() { train(false); }
-  // Inside a checkpoint's recomputation: what it was in the forward pass (autograd/modes.h: replayed).
+  // In the recomputation of a checkpoint this is the mode of the forward pass (replayed() of autograd/modes.h).
   bool training() const { return replayed(training_); }
 
   // For fine-tuning: the parameters of this module and all below require no gradient (those they have are dropped), and the
-  // modules stay in evaluation (batch norm keeps its running statistics) whatever train() is called above. unfreeze() takes both
-  // back: parameters require gradients, modules are in training.
+  // modules stay in evaluation (batch norm keeps its running statistics) even if train() is called on a parent. unfreeze()
+  // undoes both: the parameters require gradients, and the modules are in training.
   void freeze();
   void unfreeze();
   bool frozen() const { return frozen_; }
 
   // All parameters below, in registration order, with dotted paths. One that is registered under two names (tied weights: two
-  // Variables that share their value, or a module registered twice) is one parameter, listed under its first name.
-  // Buffers are state that is no parameter (running means).
+  // Variables that share their value, or a module registered twice) is one parameter, listed under its first name. Buffers are
+  // state that is not trained (running means).
   std::vector<NamedParameter> named_parameters();
   std::vector<NamedBuffer> named_buffers();
   std::vector<std::pair<std::string, Module*>> named_modules();  // this one (name "") first, then depth first, each once
   int64_t num_parameters();
-  // Paths, from this module on, of parameters that weight decay must spare beside biases and norms (cls_token, pos_embed, ...).
+  // Paths, relative to this module, of parameters without weight decay, in addition to biases and norms (cls_token, pos_embed,
+  // ...).
   virtual std::vector<std::string> no_weight_decay() const { return {}; }
   void zero_grad();
   // Converts all float parameters and buffers (gradients are dropped).
   void to(Dtype dtype);
 
-  // Parameters, then buffers, by path; the tensors share memory with the module. A tied parameter stands under each of its names.
+  // Parameters, then buffers, by path; the tensors share memory with the module. A tied parameter is listed under each of its
+  // names.
   StateDict state_dict();
   // Copies the values in; a tied parameter needs one of its names only. LoadError, an Error(kValue), if the state differs in
   // a way that `options` does not allow; then nothing has been changed. Returns the report.
@@ -80,7 +82,8 @@ class Module {
 
   void check_name(const std::string& name) const;
   bool holds(const Module* module) const;
-  // visit(path, module) for this module and all below, owners first; what is registered twice is visited under both paths.
+  // visit(path, module) for this module and all below, parents first; a module that is registered twice is visited under both
+  // paths.
   void walk(const std::string& path, const std::function<void(const std::string&, Module&)>& visit);
 
   bool training_ = true;
@@ -91,7 +94,7 @@ class Module {
 };
 
 // Switches a module tree to one mode for the length of a scope, then gives every module the mode it had: a batch norm that was
-// in evaluation among modules in training is so again. The tree must outlive the guard and not change meanwhile.
+// in evaluation inside a module in training is in evaluation again. The tree must outlive the guard and not change meanwhile.
 class ModeGuard {
  public:
   ModeGuard(Module& module, bool training);

@@ -7,7 +7,7 @@
 
 namespace vitrail::nn {
 
-// Over the last axis [..., D]. eps 1e-6 as timm's ViT (torch.nn.LayerNorm has 1e-5).
+// Layer normalisation over the last axis: [..., D] -> [..., D]. eps is 1e-6 as in timm's ViT (torch.nn.LayerNorm has 1e-5).
 class LayerNorm : public Layer {
  public:
   explicit LayerNorm(int64_t dim, double eps = 1e-6);
@@ -16,6 +16,7 @@ class LayerNorm : public Layer {
   double eps;
 };
 
+// RMS normalisation over the last axis: [..., D] -> [..., D].
 class RMSNorm : public Layer {
  public:
   explicit RMSNorm(int64_t dim, double eps = 1e-6);
@@ -24,9 +25,9 @@ class RMSNorm : public Layer {
   double eps;
 };
 
-// Over batch and space of [B, C, H, W] (Ioffe and Szegedy, arXiv:1502.03167). Training moves running_mean and running_var
-// (buffers), evaluation uses them. Training on one value a channel (one image of 1 x 1) is an Error(kValue); an empty batch
-// leaves the running statistics alone.
+// Batch normalisation over batch and space of [B, C, H, W] (Ioffe and Szegedy, arXiv:1502.03167). Training updates running_mean
+// and running_var (buffers), evaluation uses them. Training with a single value per channel (one image of 1 x 1) is an
+// Error(kValue); an empty batch does not change the running statistics.
 class BatchNorm2d : public Layer {
  public:
   explicit BatchNorm2d(int64_t channels, double eps = 1e-5, double momentum = 0.1);
@@ -36,9 +37,11 @@ class BatchNorm2d : public Layer {
   double eps, momentum;
 };
 
-// Whether there is a batch norm in this module or below.
+// True if this module or one below it is a batch norm.
 bool has_batch_norm(Module& module);
 
+// Group normalisation of [B, C, ...] over groups of C / groups channels and space (Wu and He, arXiv:1803.08494). Error(kValue)
+// in forward() unless groups divides C.
 class GroupNorm : public Layer {
  public:
   GroupNorm(int64_t groups, int64_t channels, double eps = 1e-5);
@@ -48,8 +51,8 @@ class GroupNorm : public Layer {
   double eps;
 };
 
-// x * gamma, gamma [D] starts at `init` (Touvron et al., arXiv:2103.17239, equation 4). With init = 0 there is no gamma, and
-// x stays as it is.
+// x * gamma, gamma [D] starts at `init` (Touvron et al., arXiv:2103.17239, equation 4). With init = 0 there is no gamma, and y
+// = x.
 class LayerScale : public Layer {
  public:
   LayerScale(int64_t dim, double init);

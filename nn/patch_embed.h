@@ -8,15 +8,15 @@ namespace vitrail::nn {
 // Error(kShape) unless P divides H and W.
 Variable patchify(const Variable& images, int64_t patch_h, int64_t patch_w);
 
-// Patches and their linear projection: [B, C, H, W] -> [B, N, D]. A convolution whose stride is its kernel, computed as
-// proj(patchify(x)). proj.weight has the shape of the convolution's, [D, C, P, P], as in checkpoints, and starts as
-// torch.nn.Conv2d's: weight and bias uniform in +-1 / sqrt(C P P).
+// Patches and their linear projection: [B, C, H, W] -> [B, N, D]. It is a convolution whose stride equals its kernel, computed
+// as proj(patchify(x)). proj.weight has the shape of the convolution's weight, [D, C, P, P], as in checkpoints. Initial weight
+// and bias are those of torch.nn.Conv2d: uniform in +-1 / sqrt(C P P).
 class PatchEmbed : public Layer {
  public:
   PatchEmbed(int64_t patch_h, int64_t patch_w, int64_t in_chans, int64_t embed_dim, Rng& rng, bool with_bias = true);
   PatchEmbed(int64_t height, int64_t width, int64_t in_chans, int64_t embed_dim, Rng&& rng, bool with_bias = true)
       : PatchEmbed(height, width, in_chans, embed_dim, rng, with_bias) {}
-  // Error(kShape) unless the patch divides the image.
+  // Error(kShape) unless the patch divides the image and the channels match.
   Variable forward(const Variable& images) override;
 
   int64_t patch_h, patch_w;

@@ -1,4 +1,4 @@
-// Finds a parameter that nobody registered: it would take part in the loss and never be trained, saved or counted.
+// Finds parameters that were not registered: they would contribute to the loss but never be trained, saved or counted.
 #pragma once
 
 #include "nn/module.h"
@@ -6,8 +6,8 @@
 namespace vitrail::nn {
 
 // Error(kValue), naming shape and op, if a leaf below `loss` requires a gradient and is not among the parameters of `model`: a
-// member layer without register_module, a Variable without register_parameter. Parameters inside checkpoint() are not seen, and
-// frozen ones are not looked for. Walks the graph once; call it before backward(), which frees the graph.
+// member layer without register_module, a Variable without register_parameter. It does not find parameters inside checkpoint(),
+// nor frozen ones. Walks the graph once; call it before backward(), which frees the graph.
 void check_registered(const Variable& loss, Module& model);
 
 }  // namespace vitrail::nn

@@ -11,9 +11,9 @@
 namespace vitrail::nn {
 namespace {
 
-constexpr size_t kShownBytes = 60;  // of a key, in a message
+constexpr size_t kShownBytes = 60;  // bytes of a key that a message shows
 
-// A parameter or buffer under one of its names. Tied parameters are several entries with one identity.
+// A parameter or buffer under one of its names. A tied parameter has several entries with the same identity.
 struct Entry {
   std::string key;
   Tensor tensor;
@@ -32,7 +32,7 @@ std::string listed(const char* title, const List& list, size_t most, const Text&
 
 std::string shown(const std::string& key) { return escaped(key, kShownBytes); }
 
-// The given tensors by the module's keys. A key that two tensors claim is a mismatch.
+// The given tensors by the module's keys. Two tensors with the same key are a mismatch.
 struct Given {
   std::map<std::string, Tensor> tensors;
   std::map<std::string, std::string> original;  // the state's own name for a key
@@ -52,7 +52,7 @@ Given renamed(const StateDict& state, const LoadOptions& options, LoadReport& re
   return given;
 }
 
-// Why `given` cannot be copied into `own`, or nothing.
+// The reason why `given` cannot be copied into `own`; nothing if it can.
 std::optional<std::string> misfit(const Tensor& own, const Tensor& given) {
   if (own.shape() != given.shape()) return cat("model ", own.shape(), ", given ", given.shape());
   if (is_float(own.dtype()) != is_float(given.dtype()))
@@ -60,7 +60,7 @@ std::optional<std::string> misfit(const Tensor& own, const Tensor& given) {
   return std::nullopt;
 }
 
-// Sorts every key into the report; returns what is to be copied, as pairs of target and value.
+// Enters every key into the report; returns the copies to make, as pairs of target and value.
 std::vector<std::pair<Tensor, Tensor>> compare(const std::vector<Entry>& own, const Given& given, LoadReport& report) {
   std::vector<std::pair<Tensor, Tensor>> copies;
   std::unordered_map<const void*, const Entry*> filled;  // by identity: the first name that took a value
@@ -81,7 +81,7 @@ std::vector<std::pair<Tensor, Tensor>> compare(const std::vector<Entry>& own, co
     report.loaded.push_back(entry.key);
     if (fresh) copies.emplace_back(entry.tensor, tensor);
   }
-  // One of its names is enough for a tied parameter.
+  // A tied parameter is not missing if one of its names has a value.
   for (const Entry& entry : own)
     if (given.tensors.count(entry.key) == 0 && filled.count(entry.identity) == 0) report.missing.push_back(entry.key);
   for (const auto& [key, name] : given.original) {
@@ -104,7 +104,7 @@ std::string to_string(const LoadReport& report, size_t most) {
 
 namespace {
 
-// With as many keys of each kind as fit into one message, at most three.
+// The message of LoadError, with as many keys of each kind as fit, at most three.
 std::string message_of(const LoadReport& differences) {
   std::string text;
   for (size_t most = 3; most >= 1; --most) {

@@ -18,12 +18,12 @@ using StateDict = std::vector<std::pair<std::string, Tensor>>;  // in registrati
 struct LoadOptions {
   // The module's key for a key of the state: for checkpoints that use other names. "" leaves the tensor out.
   std::function<std::string(const std::string& key)> rename{};
-  bool allow_missing = false;      // what the state does not hold keeps its value
-  bool allow_unexpected = false;   // what the module does not have is left out
-  bool allow_mismatching = false;  // a tensor of another shape is left out (a head for other classes)
+  bool allow_missing = false;      // parameters that the state does not hold keep their values
+  bool allow_unexpected = false;   // tensors that the module does not have are ignored
+  bool allow_mismatching = false;  // tensors of another shape are ignored (a head for other classes)
 };
 
-// What became of every key, all kinds at once.
+// What happened to every key; all differences are listed, not only the first.
 struct LoadReport {
   struct Mismatch {
     std::string key;
@@ -38,10 +38,10 @@ struct LoadReport {
   bool complete() const { return missing.empty() && unexpected.empty() && mismatching.empty(); }
 };
 
-// One line: of each kind of difference the count and the first `most` keys.
+// One line: for each kind of difference, the count and the first `most` keys.
 std::string to_string(const LoadReport& report, size_t most = 3);
 
-// The state does not fit; the report says all that differs. Nothing has been changed.
+// The state does not fit the module; the report lists all differences. The module has not been changed.
 class LoadError : public Error {
  public:
   explicit LoadError(LoadReport differences);

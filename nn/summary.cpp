@@ -36,7 +36,7 @@ Summary summarize(Layer& model, const Shape& input) {
   for (SummaryRow& row : summary.rows) {
     for (const auto& [name, macs] : own_macs) row.macs += inside(name, row.name) ? macs : 0;
   }
-  std::map<std::string, size_t> order;  // as registered: owners before what they own
+  std::map<std::string, size_t> order;  // the order of registration: parents before children
   for (const auto& entry : model.named_modules()) order.emplace(entry.first, order.size());
   std::stable_sort(summary.rows.begin(), summary.rows.end(),
                    [&](const auto& a, const auto& b) { return order[a.name] < order[b.name]; });

@@ -1,4 +1,4 @@
-// What a model is made of, as a table: layer, output shape, parameters, multiply-adds.
+// A table of a model's layers: path, output shape, parameters, multiply-adds.
 #pragma once
 
 #include <string>
@@ -11,8 +11,8 @@ namespace vitrail::nn {
 struct SummaryRow {
   std::string name;  // dotted path
   Shape output;
-  int64_t parameters = 0;  // own and below
-  int64_t macs = 0;        // multiply-adds, own and below; one multiply-add is two FLOPs
+  int64_t parameters = 0;  // of this layer and those below it
+  int64_t macs = 0;        // multiply-adds of this layer and those below it; one is two FLOPs
 };
 
 struct Summary {
@@ -20,7 +20,8 @@ struct Summary {
   int64_t parameters = 0, trainable = 0, macs = 0;
 };
 
-// Runs one forward pass without gradients, in evaluation mode, on zeros of `input` (batch 1 for the usual numbers).
+// Runs one forward pass without gradients, in evaluation mode, on zeros of shape `input`. Published numbers are for batch size
+// 1.
 Summary summarize(Layer& model, const Shape& input);
 // The table for a terminal. Rows with `depth` or more dots in their path are left out.
 std::string to_string(const Summary& summary, int depth = 2);
