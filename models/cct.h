@@ -1,5 +1,5 @@
 // Compact Convolutional Transformer (Hassani et al., arXiv:2104.05704): a small convolutional stem instead of patches, and
-// learned pooling over the sequence instead of a class token. Learns from little data.
+// learned pooling over the sequence instead of a class token, which needs less data.
 #pragma once
 
 #include "models/classifier.h"
@@ -34,7 +34,7 @@ struct CctConfig {
 
   friend bool operator==(const CctConfig&, const CctConfig&) = default;
 };
-// What models/config.h asks of a configuration.
+// The functions that models/config.h requires of a configuration.
 void visit_fields(CctConfig& config, FieldVisitor& visitor);
 void check_fields(const CctConfig& config);
 int64_t count_parameters(const CctConfig& config);
@@ -62,7 +62,7 @@ class Cct : public ConfiguredClassifier<CctConfig> {
   nn::Linear head;
 };
 
-// The number of tokens down and across that the tokenizer makes.
+// The number of tokens, vertically and horizontally, that the tokenizer makes.
 Size2d cct_grid(const CctConfig& config);
 
 }  // namespace vitrail::models

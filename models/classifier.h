@@ -1,4 +1,4 @@
-// What every image classifier has in common, whatever its architecture.
+// The common base of all image classifiers.
 #pragma once
 
 #include <string>
@@ -31,7 +31,7 @@ class Classifier : public nn::Layer {
 template <class Config>
 class ConfiguredClassifier : public Classifier {
  public:
-  // Validates first: Error(kValue) before anything is allocated.
+  // Validates the configuration before anything is allocated: Error(kValue).
   explicit ConfiguredClassifier(const Config& config) : config_(validated(config)) {}
 
   const Config& config() const { return config_; }

@@ -42,7 +42,7 @@ SimpleCnn::SimpleCnn(const CnnConfig& config, Rng& rng)
   int64_t channels = config_.in_chans;
   for (const int64_t width : config_.widths) {
     for (int64_t i = 0; i < config_.convs_per_stage; ++i) {
-      // Batch norm subtracts the mean: a bias in front of it would do nothing.
+      // Batch norm subtracts the mean: a bias before it has no effect.
       auto& conv = features.add<nn::Conv2d>(channels, width, 3, 3, rng, Conv2dOptions{.padding_h = 1, .padding_w = 1}, false);
       conv.weight.set_value(nn::kaiming_normal(conv.weight.shape(), rng));
       features.add<nn::BatchNorm2d>(width);

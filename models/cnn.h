@@ -1,4 +1,4 @@
-// A plain convolutional network: what a Vision Transformer has to beat.
+// A plain convolutional network, the baseline for a Vision Transformer.
 #pragma once
 
 #include "models/classifier.h"
@@ -23,7 +23,7 @@ struct CnnConfig {
 
   friend bool operator==(const CnnConfig&, const CnnConfig&) = default;
 };
-// What models/config.h asks of a configuration.
+// The functions that models/config.h requires of a configuration.
 void visit_fields(CnnConfig& config, FieldVisitor& visitor);
 void check_fields(const CnnConfig& config);
 int64_t count_parameters(const CnnConfig& config);

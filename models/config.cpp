@@ -45,7 +45,8 @@ void check_encoder(int64_t embed_dim, int64_t depth, int64_t num_heads, double m
 }
 
 void check_weight_bytes(int64_t parameters, int64_t max_bytes) {
-  // Within the bounds of all fields the formulas stay below 2^62, so the product with 4 bytes is taken on the other side.
+  // Within the bounds of all fields `parameters` is below 2^62, but 4 * parameters might overflow: so max_bytes is divided
+  // instead.
   require(parameters <= max_bytes / 4, "the weights would take more than the limit: ", parameters,
           " parameters of 4 bytes, limit is ", max_bytes, " bytes. Hint: lower embed_dim, depth, img_size or num_classes.");
 }

@@ -1,5 +1,5 @@
-// What the configurations of all models have in common. A configuration is a plain struct with visible defaults, beside the
-// model that it describes (models/vit.h, models/cct.h, ...); names and meanings are timm's where timm has them. It has
+// The common rules for the configurations of all models. A configuration is a plain struct with visible defaults, in the header
+// of its model (models/vit.h, models/cct.h, ...); names and meanings are timm's where timm has them. It has
 //   static constexpr const char* kArchitecture   its name in JSON
 //   using Model                                  the Classifier that is built from it
 // and three functions:
@@ -19,7 +19,7 @@
 
 namespace vitrail::models {
 
-// A height and a width; one number stands for a square.
+// A height and a width; a single number means a square.
 struct Size2d {
   int64_t h = 0, w = 0;
   Size2d() = default;
@@ -41,7 +41,7 @@ class FieldVisitor {
   virtual void operator()(const char* key, std::optional<double>& value) = 0;
   virtual void operator()(const char* key, std::optional<bool>& value) = 0;
 };
-// The JSON object of a configuration: "architecture", then what `visit` visits.
+// The JSON object of a configuration: "architecture", then the fields that `visit` visits.
 std::string fields_to_json(const char* architecture, const std::function<void(FieldVisitor&)>& visit);
 
 // ---- checks: Error(kValue), naming the key and the number, unless the rule holds ----

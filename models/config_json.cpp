@@ -38,7 +38,7 @@ class FieldReader : public FieldVisitor {
   template <class T>
   void read_optional(const char* key, std::optional<T>& value) {
     if (object_.has(key) && object_.is_null(key)) {
-      object_.json_text(key);  // counts as read
+      object_.json_text(key);  // marks the key as read
       value.reset();
       return;
     }

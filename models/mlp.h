@@ -22,7 +22,7 @@ struct MlpConfig {
 
   friend bool operator==(const MlpConfig&, const MlpConfig&) = default;
 };
-// What models/config.h asks of a configuration.
+// The functions that models/config.h requires of a configuration.
 void visit_fields(MlpConfig& config, FieldVisitor& visitor);
 void check_fields(const MlpConfig& config);
 int64_t count_parameters(const MlpConfig& config);

@@ -6,7 +6,7 @@
 namespace vitrail::models {
 namespace {
 
-// The published sizes differ in width, depth and heads; the patch side says how many tokens they see.
+// The published sizes differ in width, depth and heads; the patch side determines the number of tokens.
 ViTConfig published(int64_t patch, int64_t dim, int64_t depth, int64_t heads) {
   return {.patch_size = patch, .embed_dim = dim, .depth = depth, .num_heads = heads};
 }

@@ -44,7 +44,7 @@ const std::vector<Preset>& presets();
 // Error(kValue) with the nearest name ("Did you mean ...?") and the list of all.
 const Preset& find_preset(const std::string& name);
 
-// What the data dictates; unset values (0, or -1 classes) keep those of the configuration.
+// The sizes that the data determines. Unset values (0, or -1 classes) keep those of the configuration.
 struct DataShape {
   int64_t in_chans = 0, img_height = 0, img_width = 0, num_classes = -1;
 };

@@ -28,18 +28,18 @@ struct ResNetConfig {
 
   friend bool operator==(const ResNetConfig&, const ResNetConfig&) = default;
 };
-// What models/config.h asks of a configuration.
+// The functions that models/config.h requires of a configuration.
 void visit_fields(ResNetConfig& config, FieldVisitor& visitor);
 void check_fields(const ResNetConfig& config);
 int64_t count_parameters(const ResNetConfig& config);
 
-// kernel / 2 pixels of padding on each side, no bias (batch norm subtracts the mean: a bias in front of it would do nothing).
+// kernel / 2 pixels of padding on each side, no bias (batch norm subtracts the mean, so a bias before it has no effect).
 class ResNetConv : public nn::Conv2d {
  public:
   ResNetConv(int64_t in_channels, int64_t out_channels, int64_t kernel, int64_t stride, Rng& rng);
 };
 
-// relu(x + bn2(conv2(relu(bn1(conv1(x)))))); where the shape changes, x goes through a 1 x 1 convolution and a norm.
+// relu(x + bn2(conv2(relu(bn1(conv1(x)))))); where the shape changes, a 1 x 1 convolution and a norm are applied to x.
 class BasicBlock : public nn::Layer {
  public:
   BasicBlock(int64_t in_channels, int64_t channels, int64_t stride, Rng& rng);

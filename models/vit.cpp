@@ -60,7 +60,7 @@ void ViT::make_tokens(Rng& rng) {
     pos_embed = Variable(nn::trunc_normal({1, prefix + rows, d}, 0.02, rng), true);
     register_parameter("pos_embed", pos_embed);
   } else if (config_.pos_embed == "sincos2d") {
-    pos_embed_fixed = zeros({1, prefix + rows, d});  // the prefix tokens have no place in the image
+    pos_embed_fixed = zeros({1, prefix + rows, d});  // prefix tokens have no position in the image
     copy_(slice(pos_embed_fixed, 1, prefix, prefix + rows), sincos2d(grid(), d));
     register_buffer("pos_embed", pos_embed_fixed);
   }
@@ -128,7 +128,7 @@ Variable ViT::embed(const Variable& images) {
   return norm_pre ? (*norm_pre)(x) : x;
 }
 
-// In training, each image keeps its own random share of its patches; the prefix tokens always stay.
+// In training, each image keeps a random subset of its patches, drawn for each image; the prefix tokens always stay.
 Variable ViT::drop_patches(const Variable& x) {
   if (!training() || config_.patch_drop_rate == 0) return x;
   const int64_t prefix = num_prefix_tokens(), batch = x.size(0), patches = x.size(1) - prefix, d = x.size(2);

@@ -24,7 +24,7 @@ struct ViTConfig {
   int64_t in_chans = 3;
   int64_t num_classes = 1000;         // 0: no head, the model gives pooled features [B, D]
   std::string global_pool = "token";  // token (the class token), avg (mean over patches), max, avgmax (half of each)
-  bool pool_include_prefix = false;   // avg, max and avgmax take class and register tokens in
+  bool pool_include_prefix = false;   // avg, max and avgmax include class and register tokens
   int64_t embed_dim = 768;
   int64_t depth = 12;
   int64_t num_heads = 12;
@@ -35,7 +35,7 @@ struct ViTConfig {
   std::optional<double> init_values = std::nullopt;  // LayerScale; none: no LayerScale
   bool class_token = true;
   std::string pos_embed = "learn";  // learn, sincos2d (fixed), none (also written "")
-  bool no_embed_class = false;      // positions for patches only, added before the prefix tokens are put in front
+  bool no_embed_class = false;      // positions for patches only, added before the prefix tokens are prepended
   int64_t reg_tokens = 0;           // register tokens (Darcet et al., arXiv:2309.16588)
   bool pre_norm = false;            // LayerNorm before the blocks (CLIP); the patch projection then has no bias
   bool final_norm = true;
@@ -55,7 +55,7 @@ struct ViTConfig {
 
   friend bool operator==(const ViTConfig&, const ViTConfig&) = default;
 };
-// What models/config.h asks of a configuration.
+// The functions that models/config.h requires of a configuration.
 void visit_fields(ViTConfig& config, FieldVisitor& visitor);
 void check_fields(const ViTConfig& config);
 int64_t count_parameters(const ViTConfig& config);
@@ -72,22 +72,22 @@ class ViT : public ConfiguredClassifier<ViTConfig> {
 
   // forward_head(forward_features(images)): [B, C, H, W] -> [B, K], or [B, D] where num_classes is 0.
   Variable forward(const Variable& images) override;
-  // Patches, prefix tokens and positions: what the first block sees. [B, C, H, W] -> [B, T, D].
+  // Patches, prefix tokens and positions: the input of the first block. [B, C, H, W] -> [B, T, D].
   Variable embed(const Variable& images);
-  // All tokens after the last block and the final norm (unless fc_norm moves it behind the pooling): [B, T, D].
+  // All tokens after the last block and the final norm (unless fc_norm moves it after the pooling): [B, T, D].
   Variable forward_features(const Variable& images);
   // Pooling, fc_norm, dropout, head: [B, T, D] -> [B, K]. With pre_logits the head is left out: [B, D].
   Variable forward_head(const Variable& tokens, bool pre_logits = false);
 
-  // While on, every block keeps its attention weights.
+  // While on, every block stores its attention probabilities.
   void capture_attention(bool on);
-  // One [B, H, T, T] per block, of the last forward pass; empty if nothing has been captured.
+  // The probabilities [B, H, T, T] of each block in the last forward pass; empty if none were captured.
   std::vector<Tensor> attention_maps();
   // Keep only the input of each block for the backward pass and compute the rest again there: less memory, a third more time.
   void set_grad_checkpointing(bool on) { grad_checkpointing_ = on; }
 
   int64_t num_prefix_tokens() const { return (config_.class_token ? 1 : 0) + config_.reg_tokens; }
-  Size2d grid() const;  // patches down and across
+  Size2d grid() const;  // patches vertically and horizontally
   std::vector<std::string> no_weight_decay() const override;
 
  private:
@@ -105,7 +105,7 @@ class ViT : public ConfiguredClassifier<ViTConfig> {
   nn::PatchEmbed patch_embed;
   Variable cls_token, reg_token;  // undefined where the configuration has none
   Variable pos_embed;             // learned
-  Tensor pos_embed_fixed;         // sin-cos; its name in checkpoints is pos_embed too
+  Tensor pos_embed_fixed;         // sin-cos; also named pos_embed in checkpoints
   nn::Dropout pos_drop;
   std::unique_ptr<nn::LayerNorm> norm_pre;
   nn::ModuleList<nn::EncoderBlock> blocks;

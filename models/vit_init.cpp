@@ -25,8 +25,8 @@ void init_jax(ViT& model, Rng& rng) {
   }
 }
 
-// MoCo v3 (Chen et al., arXiv:2104.02057, section 4.1), without its own patch projection: Xavier-uniform matrices, those of Q,
-// K and V each with fans of their own though they are stored as one.
+// MoCo v3 (Chen et al., arXiv:2104.02057, section 4.1), without its own patch projection: Xavier-uniform matrices, where Q, K
+// and V have separate fans although they are stored as one matrix.
 void init_moco(ViT& model, Rng& rng) {
   for (const auto& [name, module] : model.named_modules()) {
     auto* linear = dynamic_cast<nn::Linear*>(module);
@@ -41,7 +41,7 @@ void init_moco(ViT& model, Rng& rng) {
   }
 }
 
-// What torch.nn.Linear does by itself: weight and bias uniform in +-1 / sqrt(in).
+// The default of torch.nn.Linear: weight and bias uniform in +-1 / sqrt(in).
 void init_like_torch(ViT& model, Rng& rng) {
   for (const auto& [name, module] : model.named_modules()) {
     auto* linear = dynamic_cast<nn::Linear*>(module);
@@ -54,11 +54,12 @@ void init_like_torch(ViT& model, Rng& rng) {
 
 }  // namespace
 
-// Names and meanings as in timm. timm (or ""): matrices from a normal of 0.02 cut at two deviations, biases 0, which is what
-// the layers do by themselves. jax: see init_jax, the head 0; jax_nlhb: the head's bias -log K, so that a loss over K
-// sigmoids starts low. moco: see init_moco. reset: the matrices stay as PyTorch's layers make them (the tokens and positions do
-// not differ). skip: as reset, but without fix_init. The patch projection is PyTorch's default in all but jax.
-// One difference to timm: its "truncated" normal cuts at the absolute values -2 and 2, which is no cut at a deviation of 0.02.
+// Names and meanings as in timm. timm (or ""): matrices from a normal of deviation 0.02 cut at two deviations, biases 0, which
+// is the layers' default. jax: see init_jax(), with a head of 0; jax_nlhb: the same with a head bias of -log K, so that a loss
+// over K sigmoids starts low. moco: see init_moco(). reset: matrices and biases as PyTorch's layers initialise them; tokens and
+// positions do not depend on the scheme. skip: as reset, but without fix_init. The patch projection has PyTorch's default in all
+// but jax. One difference from timm: its "truncated" normal cuts at the absolute values -2 and 2, which has no effect at a
+// deviation of 0.02.
 void ViT::init_weights(Rng& rng) {
   const std::string& scheme = config_.weight_init;
   if (scheme == "moco") init_moco(*this, rng);

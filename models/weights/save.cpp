@@ -26,7 +26,7 @@ template <class... Parts>
 }
 
 std::string card_text(const std::string& architecture, const ModelCard& card) {
-  // A class may be named after a folder, whose name may hold any bytes: the writer replaces what is not UTF-8.
+  // Class names may come from folder names, which may hold any bytes: the writer replaces bytes that are not UTF-8.
   JsonWriter json(2);
   json.begin_object().field("format", kFormat).field("task", card.task).key("model").raw(architecture);
   json.key("preprocessing").raw(preprocessing_to_json(card.preprocessing));
@@ -55,8 +55,8 @@ int format_of(const std::string& text, const std::string& where) {
   return format_of(object, where);
 }
 
-// What a person writes beside weights that this program did not save: {"model": {...}}, and if he wants to preprocessing and
-// class_names. What he leaves out gets its default from the model (build_classifier).
+// Reads a card that a person wrote for weights that this program did not save: {"model": {...}}, optionally with preprocessing
+// and class_names. Missing ones get their defaults from the model (complete()).
 void read_written_card(JsonObject& object, const std::string& where, SavedModel& saved) {
   if (!object.has("model"))
     bad_file(where, "the field \"model\" is missing. Hint: {\"model\": {\"architecture\": \"vit\", \"img_size\": 224, ...}}; ",
@@ -74,13 +74,13 @@ void read_card(const std::string& text, const std::string& where, SavedModel& sa
   const int format = format_of(object, where);
   saved.architecture = object.json_text("model");
   saved.card.preprocessing = preprocessing_from_json(object.json_text("preprocessing"));
-  object.json_text("class_names");  // must be there
+  object.json_text("class_names");  // required
   saved.card.class_names = object.texts_or("class_names", {});
   saved.card.training = object.json_text("training");
   if (format != kOldFormat) saved.card.task = object.text("task");
 }
 
-// Runs fn; what would be a wrong argument elsewhere is a wrong file here.
+// Runs fn and reports its errors about arguments or shapes as errors in the file.
 template <class Fn>
 void as_file_error(const std::string& path, Fn&& fn) {
   try {
@@ -119,18 +119,19 @@ std::pair<std::string, std::string> find_card(const std::string& path, bool fold
   return {text, config_path};
 }
 
-// Only a card of format 1: a config.json of the user's own stays.
+// Removes a card of format 1 only: a config.json that the user wrote stays.
 void remove_old_config(const std::string& dir) {
   const std::string path = (fs::path(dir) / kOldConfig).string();
   std::error_code ignored;
   try {
     if (!fs::is_regular_file(path, ignored) || format_of(read_text_file(path), path) != kOldFormat) return;
     fs::remove(path, ignored);
-  } catch (const Error&) {  // not ours
+  } catch (const Error&) {  // not written by this program
   }
 }
 
-// Integers narrower than ours would take eight times the file's size, only to be refused afterwards.
+// Refuses narrow integers before loading: as i64 they would take up to eight times the size of the file, only to be refused
+// afterwards.
 void check_weight_types(const std::string& path) {
   for (const SafetensorsEntry& e : read_safetensors_info(path).entries) {
     const bool narrow = e.type == "I8" || e.type == "I16" || e.type == "I32" || e.type == "U16" || e.type == "U32";
@@ -164,7 +165,7 @@ void save_model(const std::string& dir, models::Classifier& model, const ModelCa
 }
 
 SavedModel read_saved_model(const std::string& path) {
-  std::error_code ignored;  // what cannot be looked at is refused by the open below, with the system's reason
+  std::error_code ignored;  // a path that cannot be inspected fails in the open below, with the system's reason
   const bool folder = fs::is_directory(path, ignored);
   const std::string weights_path = folder ? (fs::path(path) / kModelFile).string() : path;
   check_weight_types(weights_path);
@@ -183,8 +184,8 @@ LoadedModel load_model(const std::string& path) { return build_classifier(read_s
 
 namespace {
 
-// Defaults for what a configuration written by hand leaves out: the model's own image size, mean and deviation of a half (as
-// timm's ViTs), classes by number.
+// Fills in what a card written by hand leaves out: the model's own image size, mean and deviation of a half (as timm's ViTs),
+// classes by number.
 void complete(ModelCard& card, const models::Classifier& model) {
   if (card.preprocessing.height == 0) {
     card.preprocessing.height = model.img_height(), card.preprocessing.width = model.img_width();

@@ -18,7 +18,7 @@ namespace vitrail {
 // The name of the file in its folder.
 constexpr const char* kModelFile = "model.safetensors";
 
-// What a model must never be separated from.
+// The data that must never be separated from a model's weights.
 struct ModelCard {
   Preprocessing preprocessing;
   std::vector<std::string> class_names;
@@ -26,7 +26,7 @@ struct ModelCard {
   std::string task = "classification";  // train/task: what the model was trained for
 };
 
-// A model as it stands in the file, before it is built.
+// The content of a model file, before the model is built.
 struct SavedModel {
   ModelCard card;
   std::string architecture;  // JSON text; models::config_from_json() reads a classifier's
@@ -41,9 +41,8 @@ struct LoadedModel {
 
 // Writes dir/model.safetensors; `dir` is made if it is missing. Temporary file, fsync, rename, fsync of the folder: under any
 // crash the folder holds the old model or the new one, whole. A config.json that an older version left in the folder is removed
-// once the new file stands.
-// Error(kNumeric) naming the tensor if a weight is not finite, Error(kValue) if the card does not fit the model, Error(kIo) if
-// the file system refuses; then the old model is untouched.
+// once the new file is complete. Error(kNumeric) naming the tensor if a weight is not finite, Error(kValue) if the card does
+// not fit the model, Error(kIo) if the file system refuses; then the old model is untouched.
 void save_model(const std::string& dir, models::Classifier& model, const ModelCard& card);
 // The same for a model of any task.
 void save_model(const std::string& dir, nn::Module& model, const std::string& architecture, const ModelCard& card);
@@ -55,7 +54,7 @@ void save_model(const std::string& dir, nn::Module& model, const std::string& ar
 // --json`; "preprocessing" and "class_names" have defaults.
 SavedModel read_saved_model(const std::string& path);
 
-// read_saved_model, built. Error(kData) too if the task is not classification, or names or shapes of the weights differ from
+// read_saved_model, built. Also Error(kData) if the task is not classification, or names or shapes of the weights differ from
 // the architecture's (all of them are listed).
 LoadedModel load_model(const std::string& path);
 LoadedModel build_classifier(SavedModel saved);
