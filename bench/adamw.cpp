@@ -14,7 +14,7 @@ int main() {
     for (auto& [path, parameter] : model->named_parameters())
       parameter->set_grad(rand_normal(parameter->shape(), 0, 1, Rng(2)));
     AdamW optimizer(make_param_groups(*model, 0.05));
-    // Weights, moments and gradients are read, all but the gradients written.
+    // Weights, moments and gradients are read; weights and moments are written.
     table.row(cat(preset, ", ", model->num_parameters() / 1000000.0, " M"),
               bench::median_seconds([&] { optimizer.step(1e-6); }), 0, 7 * 4 * model->num_parameters());
   }

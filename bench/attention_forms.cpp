@@ -25,7 +25,7 @@ AttentionResult result_for(const Sizes& s, AttentionKeep keep) {
   return r;
 }
 
-// Medians in milliseconds of works that take turns.
+// The median time of each function in milliseconds; the functions run in turn.
 std::vector<double> turn_by_turn(const std::vector<std::function<void()>>& works) {
   std::vector<std::vector<double>> times(works.size());
   for (int round = 0; round < 16; ++round) {

@@ -38,7 +38,7 @@ struct Conv {
   Tensor dy;
 };
 
-// All layers once through, as a network would.
+// Runs all layers once, as a network would.
 void one_step(std::vector<Conv>& convs, bool train) {
   for (Conv& conv : convs) {
     for (int64_t i = 0; i < conv.layer.count; ++i) {

@@ -1,4 +1,4 @@
-// What the micro-benchmarks share: medians after a warm-up, and a table with rates against what this machine can do.
+// Shared by the micro-benchmarks: medians after a warm-up, and a table with rates relative to the peaks of this machine.
 #pragma once
 
 #include <algorithm>
@@ -70,7 +70,7 @@ struct OpTimes {
   int64_t forward_flops = 0, backward_flops = 0, forward_bytes = 0, backward_bytes = 0;
 };
 
-// Runs y = op() and y.backward(); `leaves` are the variables whose gradients are to be forgotten in between.
+// Runs y = op() and y.backward(); The gradients of `leaves` are cleared in between.
 inline OpTimes time_op(const std::function<Variable()>& op, std::vector<Variable> leaves) {
   OpTimes t;
   std::vector<double> forward, backward;
@@ -107,10 +107,10 @@ inline void bench_op(const Table& table, const std::string& name, const std::fun
   table.row(name + " backward", t.backward, t.backward_flops, t.backward_bytes);
 }
 
-// Normal numbers that want a gradient.
+// A leaf of normal random numbers that requires a gradient.
 inline Variable leaf(const Shape& shape, uint64_t seed = 1) { return Variable(rand_normal(shape, 0, 1, Rng(seed)), true); }
 
-// The works of docs/results.md: rows of the token matrix, tokens, width, heads.
+// The sizes measured in docs/kernels.md and docs/results.md: rows of the token matrix, tokens, width, heads.
 struct Work {
   const char* name;
   int64_t batch, tokens, width, heads;

@@ -1,8 +1,8 @@
 // 02: gradients. A Variable is a tensor that remembers how it was made.
 //
 // What it teaches: backward() fills in gradients; four numbers are fitted to a curve by following them; the graph that is
-// recorded on the way, printed in the DOT language (try: make run-02_autograd | sed -n '/digraph/,$p' | dot -Tsvg > graph.svg).
-// What to expect: the error falls from 0.5 to 0.0046, the best that a cubic can do, in 400 steps, under a second.
+// recorded, printed in the DOT language (try: make run-02_autograd | sed -n '/digraph/,$p' | dot -Tsvg > graph.svg). What to
+// expect: the error falls from 0.5 to 0.0046, the best that a cubic can do, in 400 steps, under a second.
 #include <cmath>
 #include <iostream>
 #include <numbers>
@@ -13,7 +13,7 @@
 using namespace vitrail;
 
 int main() {
-  // sin(x) on [-pi, pi], to be imitated by a + b x + c x^2 + d x^3.
+  // sin(x) on [-pi, pi], to be approximated by a + b x + c x^2 + d x^3.
   const Tensor x = linspace(-std::numbers::pi, std::numbers::pi, 200, Dtype::f64);
   const Tensor target = sin(x);
   std::vector<Variable> w;

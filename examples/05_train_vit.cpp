@@ -1,9 +1,9 @@
 // 05: a Vision Transformer, assembled from layers in this file, trained to read drawn digits and letters.
 //
-// What it teaches: patches become tokens, a class token collects what the blocks find out, a linear head reads it off;
-// warm-up and cosine schedule, AdamW, gradient clipping. (models/vit.h is the same thing with every option.)
-// What to expect: about 81 % test accuracy after four epochs, in under two minutes on two cores, and a row of test images
-// with what the model says of them in build/05_train_vit.png.
+// What it teaches: patches become tokens, a class token collects the information, a linear head classifies it; warm-up and
+// cosine schedule, AdamW, gradient clipping. (models/vit.h is the same thing with every option.) What to expect: about 81 %
+// test accuracy after four epochs, in under two minutes on two cores, and a row of test images with the model's answers in
+// build/05_train_vit.png.
 #include <cstdio>
 #include <filesystem>
 
@@ -62,7 +62,7 @@ double accuracy(SmallViT& model, Loader& loader) {
   return mean.mean();
 }
 
-// The first sixteen test images as one picture, and the model's opinion of each on the terminal.
+// The first sixteen test images as one picture, and the model's prediction for each on the terminal.
 void show_some(SmallViT& model, const Dataset& data, Loader& loader) {
   const NoGradGuard no_grad;
   const Tensor scores = model(loader.batch(0, 0).images).value();

@@ -50,7 +50,7 @@ OpSample with_number(const std::string& label, const OpFunction& fn, const Maker
 
 std::vector<OpCase> two_operands() {
   const Maker positive = within(0.5, 2);
-  // Values of the two sides never meet, so that no central difference steps over the kink.
+  // The values of the two operands are never close, so that no central difference steps over the kink.
   const Maker even = [](const Shape& shape, uint64_t seed) {
     return Variable(mul(round(mul(leaf(shape, seed).value(), 5)), 0.2), true);
   };
@@ -67,7 +67,8 @@ std::vector<OpCase> two_operands() {
             return where(random_mask(broadcast_shapes(a.shape(), b.shape(), "where"), 3), a, b);
           })),
   };
-  // Both sides equal: half the gradient each adds up to one, which is the derivative of the identity. `twice` covers it.
+  // Equal operands of maximum and minimum are covered by two(), which passes one variable twice: half the gradient for each
+  // adds up to one, the derivative of the identity.
   cases[7].samples.push_back({"condition broadcast",
                               {leaf({3, 4}, 18), leaf({3, 1}, 19)},
                               binary([](const Variable& a, const Variable& b) { return where(random_mask({4}, 3), a, b); })});
@@ -121,8 +122,8 @@ OpCase gelu_case() {
   return result;
 }
 
-// f32 is too coarse for a central difference, except next to 0: so the inputs lie on a grid, and what is converted is the
-// distance to the grid, 0 or one step of the difference.
+// f32 is too coarse for a central difference, except next to 0: so the inputs are on a grid, and the converted value is the
+// distance to the grid: 0, or one step of the difference.
 OpCase to_case() {
   const auto to_grid = [](const Tensor& x) { return round(x * 64) * (1.0 / 64); };
   const Maker on_grid = [to_grid](const Shape& shape, uint64_t seed) {

@@ -39,7 +39,8 @@ OpCase conv2d_case() {
        {"constant image", {constant(leaf({1, 2, 4, 4}, 46)), leaf({3, 2, 2, 2}, 47), leaf({3}, 48)}, convolve()}}};
 }
 
-// The windows of pooling: also overlapping, padded, rectangular, running over the edge. `make` may avoid ties.
+// Windows of pooling, among them overlapping, padded and rectangular ones, and windows that extend beyond the edge. `make` may
+// avoid ties.
 template <class Fn>
 std::vector<OpSample> pooling_samples(Fn fn) {
   const auto with = [fn](const Pool2dOptions& options) { return unary([=](const Variable& x) { return fn(x, options); }); };

@@ -1,4 +1,4 @@
-// Gradient checks of the ops that pick and place by index. Repeated indices are the point: their gradients add up.
+// Gradient checks of the ops that read or add elements by index. Repeated indices matter most: their gradients add up.
 #include "autograd/ops/shape.h"
 #include "tests/op_cases_parts.h"
 

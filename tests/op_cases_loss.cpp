@@ -85,7 +85,8 @@ OpCase pair_loss(const char* name, Fn loss, const Maker& left, const Maker& righ
   return result;
 }
 
-// Sides whose difference never meets a kink: multiples of 0.4, and those plus 0.1, so |x - t| is 0.1 or 0.3 modulo 0.4.
+// Operands whose difference is never close to a kink: multiples of 0.4, and those plus 0.1, so |x - t| is 0.1 or 0.3 modulo
+// 0.4.
 Variable on_grid(const Shape& shape, uint64_t seed) {
   return Variable(mul(round(mul(leaf(shape, seed).value(), 3)), 0.4), true);
 }

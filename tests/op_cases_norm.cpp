@@ -84,7 +84,7 @@ OpCase group_norm_case() {
            {"no samples", {leaf({0, 4, 3}, 29), leaf({4}, 30), leaf({4}, 31)}, fn(2)}}};
 }
 
-// Running statistics in training are moved, never read, so every evaluation sees the same function.
+// In training, running statistics are updated but never read, so every evaluation computes the same function.
 OpFunction batch_norm_fn(bool training, int64_t channels, double eps = 1e-5) {
   const Tensor mean = rand_normal({channels}, 0, 1, Rng(7), Dtype::f64);
   const Tensor var = rand_uniform({channels}, 0.5, 2, Rng(8), Dtype::f64);

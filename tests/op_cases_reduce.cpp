@@ -79,7 +79,7 @@ std::vector<OpCase> reduce_cases() {
                             chosen("topk", [](const Variable& x, int axis) { return topk(x, 2, axis); }),
                             chosen("sort", [](const Variable& x, int axis) { return sort(x, axis, true); }),
                             cumsum_case()};
-  // Of two equal extrema each has half the gradient: that is also what the central difference sees.
+  // Each of two equal extrema gets half the gradient, which also is the result of the central difference.
   const Variable pair(from_vector(std::vector<double>{2, 2, 1, -3, 0, -3}, {2, 3}), true);
   cases[2].samples.push_back({"two equal maxima", {pair}, over(max, {})});
   cases[3].samples.push_back({"two equal minima", {pair}, over(min, {})});

@@ -1,5 +1,5 @@
-// Gradient checks of the ops that only arrange elements. Their gradients are other arrangements: a random cotangent shows
-// every element that went to the wrong place.
+// Gradient checks of the ops that only rearrange elements. So do their gradients: a random cotangent reveals every element in a
+// wrong position.
 #include "autograd/ops/math.h"
 #include "autograd/ops/shape.h"
 #include "tests/op_cases_parts.h"

@@ -9,8 +9,8 @@
 
 namespace vitrail::testing {
 
-// The file or folder `name` ("numerics/trilu_k.safetensors") below VITRAIL_CASES; empty, with a message that the test is
-// skipped, if it is not there.
+// The file or folder `name` ("numerics/trilu_k.safetensors") below VITRAIL_CASES; if it is missing, prints that the test is
+// skipped and returns an empty path.
 inline std::filesystem::path case_path(const std::string& name) {
   const char* folder = std::getenv("VITRAIL_CASES");
   const std::filesystem::path path = folder ? std::filesystem::path(folder) / name : std::filesystem::path();

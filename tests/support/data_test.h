@@ -1,4 +1,4 @@
-// Helpers of the data tests: messages of refusals, files made on the spot, real files where they are at hand.
+// Helpers of the data tests: error messages, generated files, and real files if they are available.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -66,7 +66,7 @@ inline Bytes gzip_bytes(const Bytes& plain) {
   return out;
 }
 
-// One byte of a copy changed, or the copy cut off, or a byte put in: chosen by `number`.
+// A copy with one byte changed, with its end cut off, or with a byte inserted: `number` chooses.
 inline Bytes mutant(const Bytes& original, uint64_t number) {
   const Rng rng(17, number);
   Bytes bytes = original;
@@ -80,7 +80,7 @@ inline Bytes mutant(const Bytes& original, uint64_t number) {
   return bytes;
 }
 
-// Runs decode on `count` mutants: each must come through or be refused by Error(kData). Any other end fails the test.
+// Runs decode on `count` mutants: each must be decoded or refused with Error(kData). Any other result fails the test.
 template <class Decode>
 int refused_mutants(const Bytes& original, int count, Decode&& decode) {
   int refused = 0;

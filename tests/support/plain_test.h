@@ -1,4 +1,4 @@
-// Helpers of the tests that hold fast forms against plain ones.
+// Helpers of the tests that compare fast forms with plain ones.
 #pragma once
 
 #include <cmath>
@@ -24,7 +24,8 @@ inline Tensor strided_tensor(const Shape& shape, Dtype dtype, uint64_t seed) {
   }
 }
 
-// How far two results may lie apart, relative to the largest number of either: some roundings of f64, or of f32.
+// The largest allowed difference of two results, relative to the largest number of either: some rounding errors of f64, or of
+// f32.
 inline double plain_tolerance(Dtype dtype) { return dtype == Dtype::f64 ? 1e-12 : 1e-5; }
 
 inline double largest_magnitude(const Tensor& x) {
@@ -33,8 +34,8 @@ inline double largest_magnitude(const Tensor& x) {
   return largest;
 }
 
-// Calls make() twice, by the fast form and by the plain one of `op`, and compares all tensors that it returns. Also checks that
-// the fast call ran no plain form, and the plain call at least one.
+// Calls make() twice, with the fast form and with the plain form of `op`, and compares all tensors that it returns. Also checks
+// that the fast call ran no plain form, and the plain call at least one.
 template <class Fn>
 void check_plain(PlainOp op, Fn&& make, double tolerance = 0) {
   CAPTURE(plain_name(op));
@@ -56,7 +57,7 @@ void check_plain(PlainOp op, Fn&& make, double tolerance = 0) {
   }
 }
 
-// A number in [low, high], the next of this generator.
+// Returns a new random number in [low, high] on each call.
 struct Draws {
   Rng rng;
   uint64_t next = 0;

@@ -1,4 +1,4 @@
-// Running the program from a test: exit code and everything it says.
+// Runs the program from a test: exit code and all of its output.
 #pragma once
 
 #include <sys/wait.h>
