@@ -20,7 +20,7 @@ void add_count(CLI::App& app, Action& action) {
     Rng rng(0);
     const auto model = models::make_model(models::find_preset(o->name).config, rng);
     std::printf("%lld\n", static_cast<long long>(model->num_parameters()));
-    return 0;  // the exit code; what goes wrong is thrown as vitrail::Error
+    return 0;  // the exit code; failures throw vitrail::Error
   });
 }
 

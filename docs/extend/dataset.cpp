@@ -1,6 +1,5 @@
-// A new data set: stripes, level (class 0) or upright (class 1), drawn when they are asked for.
-// In the project: data/sets/stripes.cpp, and a line in the table of data/sets/registry.cpp, after which
-// `vitrail train --data stripes` knows it.
+// A new data set: stripes, level (class 0) or upright (class 1), drawn on request. In the project: data/sets/stripes.cpp, and a
+// line in the table of data/sets/registry.cpp, after which `vitrail train --data stripes` knows it.
 #include <cstdio>
 
 #include "data/loader.h"
@@ -23,7 +22,7 @@ class Stripes : public Dataset {
   int64_t size() const override { return count_; }
   int64_t label(int64_t index) const override { return index % 2; }
 
-  // A function of the index alone, so that any thread may ask for any picture in any order.
+  // Depends on the index alone, so that any thread may request any picture in any order.
   Sample sample(int64_t index) const override {
     check_index(index);
     const int64_t period = 2 + index / 2 % 6;

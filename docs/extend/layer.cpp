@@ -1,5 +1,5 @@
 // A new layer: the gated linear unit y = (x W1^T + b1) * sigmoid(x W2^T + b2) (Dauphin et al., arXiv:1612.08083, equation 1).
-// In the project: nn/gated_linear.h and nn/gated_linear.cpp. Nothing else has to know it.
+// In the project: nn/gated_linear.h and nn/gated_linear.cpp. No other file changes.
 #include <cstdio>
 
 #include "autograd/ops.h"

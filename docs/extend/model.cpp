@@ -11,7 +11,8 @@ namespace vitrail::models {
 
 class PatchMean;
 
-// A plain struct with visible defaults. Reading and writing JSON, checks and the count of parameters follow from three functions.
+// A plain struct with visible defaults. Three functions are enough for reading and writing JSON, checks, and the count of
+// parameters.
 struct PatchMeanConfig {
   static constexpr const char* kArchitecture = "patch_mean";
   using Model = PatchMean;

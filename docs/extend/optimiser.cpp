@@ -14,7 +14,7 @@ class SignDescent final : public Optimizer {
   const char* name() const override { return "sign descent"; }
 
  private:
-  // A stretch of one parameter. The base class cuts parameters into stretches and runs them in parallel.
+  // Updates one chunk of one parameter. The base class cuts parameters into chunks and runs them in parallel.
   template <class T>
   static void apply(const Chunk<T>& c) {
     for (int64_t i = 0; i < c.n; ++i) {

@@ -112,8 +112,7 @@ Tensor div(const Tensor& a, const Tensor& b) {
   return binary("div", a, b, [](auto x, auto y) {
     using T = decltype(x);
     if constexpr (std::is_signed_v<T> && std::is_integral_v<T>) {
-      if (y == -1)
-        return static_cast<T>(wrapping(T{0}, x, [](auto p, auto q) { return p - q; }));  // x / -1 may overflow
+      if (y == -1) return static_cast<T>(wrapping(T{0}, x, [](auto p, auto q) { return p - q; }));  // x / -1 may overflow
     }
     return static_cast<T>(x / y);
   });

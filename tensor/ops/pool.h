@@ -16,8 +16,8 @@ struct Pool2dOptions {
   int64_t stride_h = 2, stride_w = 2;
   int64_t padding_h = 0, padding_w = 0;    // at most half the kernel
   int64_t dilation_h = 1, dilation_w = 1;  // max_pool2d only
-  bool ceil_mode = false;         // keep a last window that starts inside the (left-padded) input but ends beyond it
-  bool count_include_pad = true;  // avg_pool2d: divide by the kernel's size, padding included
+  bool ceil_mode = false;                  // keep a last window that starts inside the (left-padded) input but ends beyond it
+  bool count_include_pad = true;           // avg_pool2d: divide by the kernel's size, padding included
 };
 
 // {y [B, C, H', W'], i64 indices [B, C, H', W']}: the maximum of each window and its flat index into H * W. Padding counts as

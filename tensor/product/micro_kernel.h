@@ -24,7 +24,7 @@ struct MicroKernel {
   static constexpr int64_t kMostRows = 16, kMostCols = 64;  // upper bounds for any kernel: callers size their buffers by them
   int64_t rows, cols;                                       // of the largest tile, whose sums fill the registers
   const MultiplyTile* multiply;                             // [height - 1] for tiles of 1 to `rows` rows
-  const MultiplyTile* multiply_narrow;  // the same for panels of kNarrow columns; null if `cols` <= kNarrow
+  const MultiplyTile* multiply_narrow;                      // the same for panels of kNarrow columns; null if `cols` <= kNarrow
   static constexpr int64_t kNarrow = 16;
 };
 
