@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Side by side: our program and what a user would take instead, same shapes, same threads, in turn A B C A B C.
+"""Compares our program with PyTorch and onnxruntime: same shapes, same threads, in turn A B C A B C.
 
 Every measurement is a process of its own: build the model, warm up, time the steps, print the median. After the last round the
-tables say medians over the rounds, and medians of the ratios (their time / ours, taken within a round). bench/README.md.
+tables show medians over the rounds, and medians of the ratios (their time / ours, taken within a round). bench/README.md.
 """
 import argparse
 import contextlib
@@ -49,7 +49,7 @@ PARTNER_ENV = {}  # --partner-env
 
 
 def partner_env(threads):
-    """Each partner as its user would run it: no tuning of ours reaches it, but for --partner-env."""
+    """The environment of a partner: as its user would run it, without our tuning variables, plus --partner-env."""
     env = {k: v for k, v in os.environ.items() if not k.startswith(("OPENBLAS_", "OMP_", "GOMP_", "MKL_", "BLIS_"))}
     env["OMP_NUM_THREADS"] = str(threads)
     return dict(env, **PARTNER_ENV)
@@ -134,7 +134,7 @@ class Case:
         env = dict(os.environ, OMP_NUM_THREADS=str(self.o.threads))
         if self.work["kind"] == "conv":
             if "OMP_WAIT_POLICY" not in env:
-                env.setdefault("GOMP_SPINCOUNT", "2000")  # as cli/main.cpp sets it for the program
+                env.setdefault("GOMP_SPINCOUNT", "2000")  # as tensor/machine/waiting.cpp sets it
             bench = os.path.join(os.path.dirname(program), "bench", "conv2d")
             command = [bench, "--json", "--batch-size", str(self.batch), "--mode", self.mode] + self.common()
             if self.precision != "f32":

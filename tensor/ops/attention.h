@@ -42,7 +42,7 @@ AttentionKeep attention_keep_for_backward(int64_t scores, Dtype dtype);
 
 struct AttentionGradients {
   Tensor dq, dk, dv;  // shaped as q, k, v
-  Tensor dscores;     // [B, H, N, M], the gradient of scale * Q K^T + mask; undefined unless asked for
+  Tensor dscores;     // [B, H, N, M], the gradient of scale * Q K^T + mask; undefined unless requested
 };
 // dV = P^T dO; dP = dO V^T; dS = P (dP - rowsum(dP P)); dQ = scale dS K; dK = scale dS^T Q. The row sum also equals rowsum(dO
 // O). Where P is near 1, the terms of dS cancel: its error is about 1e-7 of the largest |dP| of the row, as in every
