@@ -98,7 +98,7 @@ struct Point {
 void compare(double analytic, double numeric, const std::string& where, const GradcheckOptions& options,
              GradcheckResult* result) {
   double error = std::abs(analytic - numeric);
-  if (!std::isfinite(error)) error = INFINITY;  // NaN compares as false and would pass the test below
+  if (!std::isfinite(error)) error = INFINITY;  // std::max() would ignore a NaN
   const double ratio = error / (options.atol + options.rtol * std::abs(std::isfinite(numeric) ? numeric : 0));
   result->max_error = std::max(result->max_error, error);
   result->max_ratio = std::max(result->max_ratio, ratio);

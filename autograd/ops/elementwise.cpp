@@ -100,8 +100,7 @@ namespace {
 
 // d/da a^b = b a^(b - 1). a^0 is 1 for any a, so its derivative is 0 (also at 0 and NaN).
 double pow_by_base(double a, double b) { return b == 0 ? 0 : b * std::pow(a, b - 1); }
-// d/db a^b = a^b log a. 0^b is 0 for any b > 0, so its derivative is 0; it is defined as 0 at b = 0 too. Likewise inf^b for b <
-// 0.
+// d/db a^b = a^b log a. 0^b is 0 for any b > 0, so its derivative is 0, also at b = 0 by definition. Likewise inf^b for b < 0.
 double pow_by_exponent(double a, double b) {
   const bool flat = (a == 0 && b >= 0) || (a == INFINITY && b < 0);
   return flat ? 0 : std::pow(a, b) * std::log(a);

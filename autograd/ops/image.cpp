@@ -1,5 +1,5 @@
 // Images [B, C, H, W]: padding, convolution, pooling, resizing. Each is linear in x (max pooling: for a fixed choice of the
-// maxima), so its gradient is the transposed map. tensor/ops/{conv,pool,resize}.h have the formulas of both.
+// maxima), so its gradient is the transposed map. tensor/ops/{conv,pool,resize}.h have the formulas of forward and backward.
 #include "autograd/ops/layers.h"
 #include "autograd/ops/shape.h"
 #include "tensor/ops.h"
