@@ -10,7 +10,8 @@
 namespace vitrail {
 
 // Where the gradient of an input goes: to the op that computed it, or to the leaf itself. Both are null if it needs no
-// gradient. An edge does not keep the input's value alive; only the backward function's captures do.
+// gradient.
+// An edge does not keep the input's value alive; only the backward function's captures do.
 struct Edge {
   std::shared_ptr<Node> node;
   std::shared_ptr<Meta> leaf;

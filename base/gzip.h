@@ -25,7 +25,8 @@ class UnpackedStream {
 
   bool is_packed() const { return inflater_ != nullptr; }
   // Reads the next `bytes` bytes and returns how many there were: fewer only at the end. At the end of a gzip file its checksum
-  // has been verified. Error(kData) naming the source if the stream ends early, is damaged, or is followed by other bytes.
+  // has been verified.
+  // Error(kData) naming the source if the stream ends early, is damaged, or is followed by other bytes.
   int64_t read(void* to, int64_t bytes);
   // Skips `bytes` bytes with a buffer of fixed size, and returns how many there were.
   int64_t skip(int64_t bytes);

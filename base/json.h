@@ -49,8 +49,8 @@ class JsonDocument {
 // The same JSON on several lines with sorted keys, so that equal content gives equal text. Error(kind) as above.
 std::string tidy_json(const std::string& text, const std::string& source, ErrorKind kind = ErrorKind::kData);
 
-// Reads the fields of one object with their types and bounds; finish() refuses unknown keys. Errors: Error(kind) "source: key
-// path: rule: value".
+// Reads the fields of one object with their types and bounds; finish() refuses unknown keys.
+// Errors: Error(kind) "source: key path: rule: value".
 class JsonObject {
  public:
   // `path` is the key path of this object, "" at the top.

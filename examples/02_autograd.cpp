@@ -1,8 +1,8 @@
 // 02: gradients. A Variable is a tensor that remembers how it was made.
 //
 // What it teaches: backward() fills in gradients; four numbers are fitted to a curve by following them; the graph that is
-// recorded, printed in the DOT language (try: make run-02_autograd | sed -n '/digraph/,$p' | dot -Tsvg > graph.svg). What to
-// expect: the error falls from 0.5 to 0.0046, the best that a cubic can do, in 400 steps, under a second.
+// recorded, printed in the DOT language (try: make run-02_autograd | sed -n '/digraph/,$p' | dot -Tsvg > graph.svg).
+// What to expect: the error falls from 0.5 to 0.0046, the best that a cubic can do, in 400 steps, under a second.
 #include <cmath>
 #include <iostream>
 #include <numbers>

@@ -2,8 +2,8 @@
 //
 // What it teaches: without attention, token i knows nothing of token 15 - i, so no amount of training can do better than
 // guessing (12.5 %). With one attention layer the task is solved, and the attention map shows how: each token looks at its
-// mirror image, an anti-diagonal. What to expect: 12.5 % without, 100 % with attention, and the map drawn in characters, in a
-// few seconds.
+// mirror image, an anti-diagonal.
+// What to expect: 12.5 % without, 100 % with attention, and the map drawn in characters, in a few seconds.
 #include <cstdio>
 
 #include "autograd/ops.h"

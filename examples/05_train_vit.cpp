@@ -1,9 +1,9 @@
 // 05: a Vision Transformer, assembled from layers in this file, trained to read drawn digits and letters.
 //
 // What it teaches: patches become tokens, a class token collects the information, a linear head classifies it; warm-up and
-// cosine schedule, AdamW, gradient clipping. (models/vit.h is the same thing with every option.) What to expect: about 81 %
-// test accuracy after four epochs, in under two minutes on two cores, and a row of test images with the model's answers in
-// build/05_train_vit.png.
+// cosine schedule, AdamW, gradient clipping. (models/vit.h is the same thing with every option.)
+// What to expect: about 81 % test accuracy after four epochs, in under two minutes on two cores, and a row of test images with
+// the model's answers in build/05_train_vit.png.
 #include <cstdio>
 #include <filesystem>
 

@@ -58,8 +58,9 @@ void init_like_torch(ViT& model, Rng& rng) {
 // is the layers' default. jax: see init_jax(), with a head of 0; jax_nlhb: the same with a head bias of -log K, so that a loss
 // over K sigmoids starts low. moco: see init_moco(). reset: matrices and biases as PyTorch's layers initialise them; tokens and
 // positions do not depend on the scheme. skip: as reset, but without fix_init. The patch projection has the default of PyTorch
-// in all but jax. One difference from timm: its "truncated" normal cuts at the absolute values -2 and 2, which has no effect at
-// a deviation of 0.02.
+// in all but jax.
+// One difference from timm: its "truncated" normal cuts at the absolute values -2 and 2, which has no effect at a deviation of
+// 0.02.
 void ViT::init_weights(Rng& rng) {
   const std::string& scheme = config_.weight_init;
   if (scheme == "moco") init_moco(*this, rng);

@@ -50,8 +50,8 @@ class Module {
   bool frozen() const { return frozen_; }
 
   // All parameters below, in registration order, with dotted paths. One that is registered under two names (tied weights: two
-  // Variables that share their value, or a module registered twice) is one parameter, listed under its first name. Buffers are
-  // state that is not trained (running means).
+  // Variables that share their value, or a module registered twice) is one parameter, listed under its first name.
+  // Buffers are state that is not trained (running means).
   std::vector<NamedParameter> named_parameters();
   std::vector<NamedBuffer> named_buffers();
   std::vector<std::pair<std::string, Module*>> named_modules();  // this one (name "") first, then depth first, each once

@@ -1,5 +1,5 @@
-// safetensors: named tensors in one file that is safe to open even from strangers (github.com/huggingface/safetensors,
-// "Format"): the length of the header (u64, little-endian), the header as JSON, then the data without holes.
+// safetensors: named tensors in a file that is safe to open even from strangers (github.com/huggingface/safetensors, "Format"):
+// the length of the header (u64, little-endian), the header as JSON, then the data without holes.
 #pragma once
 
 #include <cstdint>
@@ -19,9 +19,10 @@ struct SafetensorsFile {
 };
 
 // Reads all tensors. F32, F64, I64 and U8 keep their dtype; BOOL as u8; F16 and BF16 as f32; I8, I16, I32, U16, U32 and U64 as
-// i64. A U64 above 2^63 - 1 is Error(kData): it does not fit an i64. Strict: header of at most 100 MB that fits the file
-// (checked before it is read; tensor/safetensors_header.h), known dtypes, checked products, spans that tile the data exactly,
-// no name twice. Error(kData) naming source, rule and numbers; Error(kIo) if the file cannot be read.
+// i64. A U64 above 2^63 - 1 is Error(kData): it does not fit an i64.
+// Strict: header of at most 100 MB that fits the file (checked before it is read; tensor/safetensors_header.h), known dtypes,
+// checked products, spans that tile the data exactly, no name twice. Error(kData) naming source, rule and numbers; Error(kIo)
+// if the file cannot be read.
 SafetensorsFile load_safetensors(const std::string& path);
 SafetensorsFile parse_safetensors(std::span<const uint8_t> bytes, const std::string& source);
 

@@ -24,7 +24,8 @@ struct SafetensorsHeader {
 };
 
 // Reads the text. Limits: 200,000 tensors, 1000 metadata keys, 16 MiB of metadata, names of 1 to 1024 bytes, 8 sizes of at most
-// 2^62 per shape. The caller checks that sizes, offsets and the file agree.
+// 2^62 per shape.
+// The caller checks that sizes, offsets and the file agree.
 SafetensorsHeader read_safetensors_header(const std::string& text);
 
 }  // namespace vitrail

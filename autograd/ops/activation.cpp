@@ -22,8 +22,8 @@ double logistic_slope(double x) {
 
 }  // namespace
 
-// y = max(x, 0); dx = 0 where y <= 0, else dy (also at NaN). Keeps y instead of x: the next layer keeps y as its input anyway,
-// so this takes no memory.
+// y = max(x, 0); dx = 0 where y <= 0, else dy (also at NaN).
+// Keeps y instead of x: the next layer keeps y as its input anyway, so this takes no memory.
 Variable relu(const Variable& x) {
   Tensor y = relu(x.value());
   return record("relu", y, {x}, [yv = Saved(y)](const Tensor& dy, Grads& d) {

@@ -44,8 +44,8 @@ Variable embedding(const Variable& weight, const Tensor& index) {
                 [from = weight.shape(), at = Saved(index)](const Tensor& dy, Grads& d) { d[0] = index_add(from, 0, *at, dy); });
 }
 
-// y = the k largest (smallest) elements along an axis, best first; dx = dy at the positions that they came from. Of equal
-// elements the first are chosen; NaN is chosen last.
+// y = the k largest (smallest) elements along an axis, best first; dx = dy at the positions that they came from.
+// Of equal elements the first are chosen; NaN is chosen last.
 TopkResult topk(const Variable& x, int64_t k, int axis, bool largest) {
   const auto [values, indices] = topk(x.value(), k, axis, largest);
   Variable chosen = record("topk", values, {x}, [from = x.shape(), axis, at = Saved(indices)](const Tensor& dy, Grads& d) {

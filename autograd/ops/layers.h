@@ -1,5 +1,5 @@
-// Differentiable ops for layers: activations, products, norms, images, regularisation, losses. The tensor function of the same
-// name (tensor/ops/) computes the value. Formula, shapes and errors are documented there.
+// Differentiable ops for layers: activations, products, norms, images, regularisation, losses.
+// The tensor function of the same name (tensor/ops/) computes the value. Formula, shapes and errors are documented there.
 #pragma once
 
 #include "autograd/record.h"
@@ -44,10 +44,11 @@ Variable qkv_attention(const Variable& qkv, int64_t heads, const Variable& mask 
 Variable layer_norm(const Variable& x, const Variable& weight, const Variable& bias, double eps = 1e-6, bool rounded = false);
 Variable rms_norm(const Variable& x, const Variable& weight, double eps = 1e-6);
 Variable group_norm(const Variable& x, int64_t groups, const Variable& weight, const Variable& bias, double eps = 1e-5);
-// x [B, C, ...]. In training it normalises with the statistics of the batch and updates the running statistics, if defined,
-// with the unbiased variance: r = (1 - momentum) r + momentum s. Error(kValue) if a channel has only one value; an empty batch
-// does not change the running statistics, nor does the recomputation of a checkpoint. In evaluation it normalises with the
-// running statistics; Error(kValue) if they are undefined.
+// x [B, C, ...].
+// In training it normalises with the statistics of the batch and updates the running statistics, if defined, with the unbiased
+// variance: r = (1 - momentum) r + momentum s. Error(kValue) if a channel has only one value; an empty batch does not change
+// the running statistics, nor does the recomputation of a checkpoint. In evaluation it normalises with the running statistics;
+// Error(kValue) if they are undefined.
 Variable batch_norm(const Variable& x, const Variable& weight, const Variable& bias, Tensor running_mean, Tensor running_var,
                     bool training, double momentum = 0.1, double eps = 1e-5);
 

@@ -78,8 +78,9 @@ Variable l1_loss(const Variable& x, const Variable& target, Reduction reduction)
   return reduced(abs(x - target), reduction);
 }
 
-// With a = |x - t| and q = min(a, beta): y = 0.5 q^2 / beta + (a - q), which equals both branches. dx = dy (x - t) / beta,
-// limited to [-dy, dy]; dt = -dx. One node, because adding the gradients of the two terms would round a small one away.
+// With a = |x - t| and q = min(a, beta): y = 0.5 q^2 / beta + (a - q), which equals both branches.
+// dx = dy (x - t) / beta, limited to [-dy, dy]; dt = -dx. One node, because adding the gradients of the two terms would round a
+// small one away.
 Variable smooth_l1_loss(const Variable& x, const Variable& target, double beta, Reduction reduction) {
   check_same_shape("smooth_l1_loss", x, target);
   check(beta >= 0, ErrorKind::kValue, "smooth_l1_loss", "beta must not be negative: beta is ", beta);

@@ -1,10 +1,11 @@
-// Differentiable arithmetic: two operands that broadcast, functions of one operand, reductions over axes. The tensor function
-// of the same name (tensor/ops/elementwise.h, reduce.h) computes the value. Formula, shapes and errors are documented there.
+// Differentiable arithmetic: two operands that broadcast, functions of one operand, reductions over axes.
+// The tensor function of the same name (tensor/ops/elementwise.h, reduce.h) computes the value. Formula, shapes and errors are
+// documented there.
 //
 // Binary ops broadcast by broadcast_to, whose backward pass sums the gradient over the copies. Mixed float dtypes are an
-// Error(kValue). NaN: if x is NaN and so is y, the gradient of x is not 0. Piecewise linear functions (except abs) pass dy on,
-// as they do inside the range that they leave unchanged; the gradient of a smooth function is NaN. At infinity, a gradient is
-// its limit.
+// Error(kValue).
+// NaN: if x is NaN and so is y, the gradient of x is not 0. Piecewise linear functions (except abs) pass dy on, as they do
+// inside the range that they leave unchanged; the gradient of a smooth function is NaN. At infinity, a gradient is its limit.
 #pragma once
 
 #include <vector>

@@ -1,5 +1,6 @@
-// Differentiable ops that rearrange elements: shapes, views, joining, elements chosen by index. The tensor function of the same
-// name (tensor/view.h, tensor/ops/indexing.h, reduce.h) computes the value. Shapes and errors are documented there.
+// Differentiable ops that rearrange elements: shapes, views, joining, elements chosen by index.
+// The tensor function of the same name (tensor/view.h, tensor/ops/indexing.h, reduce.h) computes the value. Shapes and errors
+// are documented there.
 #pragma once
 
 #include <vector>

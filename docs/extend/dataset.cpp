@@ -1,5 +1,6 @@
-// A new data set: stripes, level (class 0) or upright (class 1), drawn on request. In the project: data/sets/stripes.cpp, and a
-// line in the table of data/sets/registry.cpp, after which `vitrail train --data stripes` knows it.
+// A new data set: stripes, level (class 0) or upright (class 1), drawn on request.
+// In the project: data/sets/stripes.cpp, and a line in the table of data/sets/registry.cpp, after which
+// `vitrail train --data stripes` knows it.
 #include <cstdio>
 
 #include "data/loader.h"

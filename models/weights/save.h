@@ -41,8 +41,9 @@ struct LoadedModel {
 
 // Writes dir/model.safetensors; `dir` is made if it is missing. Temporary file, fsync, rename, fsync of the folder: under any
 // crash the folder holds the old model or the new one, whole. A config.json that an older version left in the folder is removed
-// once the new file is complete. Error(kNumeric) naming the tensor if a weight is not finite, Error(kValue) if the card does
-// not fit the model, Error(kIo) if the file system refuses; then the old model is untouched.
+// once the new file is complete.
+// Error(kNumeric) naming the tensor if a weight is not finite, Error(kValue) if the card does not fit the model, Error(kIo) if
+// the file system refuses; then the old model is untouched.
 void save_model(const std::string& dir, models::Classifier& model, const ModelCard& card);
 // The same for a model of any task.
 void save_model(const std::string& dir, nn::Module& model, const std::string& architecture, const ModelCard& card);

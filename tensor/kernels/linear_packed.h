@@ -14,8 +14,9 @@ namespace vitrail::detail {
 //
 // Ownership: the packed copy belongs to the weight's storage. The next in-place write frees it, and so does the storage's
 // destructor. The copies kept for one storage (slices, two precisions) have together at most as many numbers as the storage;
-// the oldest is dropped first. Thread safety: any number of threads may call this for the same weight. Threads that pack it at
-// the same time produce the same bits.
+// the oldest is dropped first.
+// Thread safety: any number of threads may call this for the same weight. Threads that pack it at the same time produce the
+// same bits.
 std::shared_ptr<const PackedMatrix> kept_packed_weight(const Tensor& x, const Tensor& weight, Precision precision);
 
 }  // namespace vitrail::detail

@@ -7,8 +7,8 @@
 
 namespace vitrail {
 
-// Peak arithmetic in GFLOP/s: f32 multiply-adds (two FLOPs each) on registers, by all threads. No matrix product can be faster.
-// The best of several runs of 30 ms, since other programs can only slow a run down.
+// Peak arithmetic in GFLOP/s: f32 multiply-adds (two FLOPs each) on registers, by all threads.
+// No matrix product can be faster. The best of several runs of 30 ms, since other programs can only slow a run down.
 double measure_peak_gflops();
 // y = a x over blocks far larger than any cache, by all threads: bytes read and written per second, in GB/s. Uses 256 MiB while
 // it runs.

@@ -1,5 +1,6 @@
 // Functions of one float, written so that the compiler can vectorise loops over them: branch-free, without fast-math, NaN stays
-// NaN. For double they are the C library's. tests/tensor/machine/vector_math_test.cpp bounds their errors against f64.
+// NaN.
+// For double they are the C library's. tests/tensor/machine/vector_math_test.cpp bounds their errors against f64.
 #pragma once
 
 #include <bit>
@@ -78,8 +79,8 @@ inline float fast_erf(float x) {
 }
 inline double fast_erf(double x) { return std::erf(x); }
 
-// log x = n log 2 + log(1 + f) with 1 + f in [sqrt(1/2), sqrt(2)), log(1 + f) = f - f^2 / 2 + f^3 P(f) with a minimax P. -inf
-// at 0, NaN below.
+// log x = n log 2 + log(1 + f) with 1 + f in [sqrt(1/2), sqrt(2)), log(1 + f) = f - f^2 / 2 + f^3 P(f) with a minimax P.
+// -inf at 0, NaN below.
 inline float fast_log(float x) {
   constexpr uint32_t kSqrtHalf = 0x3f3504f3;   // the bits of sqrt(1/2)
   const bool subnormal = x < 1.17549435e-38f;  // subnormal numbers are scaled by 2^23 first

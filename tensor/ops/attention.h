@@ -25,12 +25,13 @@ struct AttentionResult {
   Tensor statistics;
 };
 
-// P = softmax(scale * Q K^T + mask), O = P V. q [B, H, N, K], k [B, H, M, K], v [B, H, M, Kv], any strides (heads are views
-// into the fused qkv buffer). mask: undefined, or float (added; -inf forbids) or u8 (0 forbids), broadcasting to [B, H, N, M].
-// A row in which every key is forbidden gives zeros, not NaN. scale <= 0 means 1 / sqrt(K). `keep` does not change the output.
-// With Precision::kBf16 the operands of all products are rounded to bf16: Q, K, V and P here, and also dO and dS in the
-// backward pass; the softmax and all sums stay f32. The plain kernel (f64, or a build for processors without FMA) does not
-// round them.
+// P = softmax(scale * Q K^T + mask), O = P V.
+// q [B, H, N, K], k [B, H, M, K], v [B, H, M, Kv], any strides (heads are views into the fused qkv buffer).
+// mask: undefined, or float (added; -inf forbids) or u8 (0 forbids), broadcasting to [B, H, N, M].
+// A row in which every key is forbidden gives zeros, not NaN. scale <= 0 means 1 / sqrt(K).
+// `keep` does not change the output. With Precision::kBf16 the operands of all products are rounded to bf16: Q, K, V and P
+// here, and also dO and dS in the backward pass; the softmax and all sums stay f32. The plain kernel (f64, or a build for
+// processors without FMA) does not round them.
 //
 // Errors: Error(kShape) naming all shapes; Error(kValue) if dtypes differ, or for bf16 unless attention_takes_rounded().
 AttentionResult attention_forward(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask = {}, double scale = 0,
@@ -46,9 +47,9 @@ struct AttentionGradients {
 };
 // dV = P^T dO; dP = dO V^T; dS = P (dP - rowsum(dP P)); dQ = scale dS K; dK = scale dS^T Q. The row sum also equals rowsum(dO
 // O). Where P is near 1, the terms of dS cancel: its error is about 1e-7 of the largest |dP| of the row, as in every
-// implementation that computes it so (Dao et al. 2022, FlashAttention, algorithm 4), however small dS itself is. dy is shaped
-// as the output; `forward` is the result of attention_forward for the same inputs, with P or statistics kept. Errors:
-// Error(kValue) if neither was kept.
+// implementation that computes it so (Dao et al. 2022, FlashAttention, algorithm 4), however small dS itself is.
+// dy is shaped as the output; `forward` is the result of attention_forward for the same inputs, with P or statistics kept.
+// Errors: Error(kValue) if neither was kept.
 AttentionGradients attention_backward(const Tensor& dy, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask,
                                       const AttentionResult& forward, double scale = 0, bool with_scores = false,
                                       Precision precision = Precision::kF32);

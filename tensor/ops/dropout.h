@@ -15,9 +15,9 @@ struct DropoutResult {
 };
 
 // y_i = x_i / (1 - p) where kept, else 0 (also for NaN). Element i (row-major) is kept if its random word u_i >= p 2^32: u_i is
-// word i % 4 of rng.block(i / 4), so one Philox block serves four elements. The mask is kept for the backward pass (one byte an
-// element, a quarter of an f32 activation): generating the random numbers again would cost several times as much as reading a
-// byte.
+// word i % 4 of rng.block(i / 4), so one Philox block serves four elements.
+// The mask is kept for the backward pass (one byte an element, a quarter of an f32 activation): generating the random numbers
+// again would cost several times as much as reading a byte.
 DropoutResult dropout_forward(const Tensor& x, double p, const Rng& rng);
 // dx = dy / (1 - p) where kept, else 0.
 Tensor dropout_backward(const Tensor& dy, const Tensor& mask, double p);

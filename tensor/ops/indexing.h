@@ -46,7 +46,8 @@ Tensor pad(const Tensor& x, const std::vector<int64_t>& before, const std::vecto
 Tensor pad(const Tensor& x, const std::vector<int64_t>& before, const std::vector<int64_t>& after, const Tensor& value);
 Tensor tile(const Tensor& x, const std::vector<int64_t>& repeats);  // one entry per axis
 Tensor flip(const Tensor& x, const std::vector<int>& axes);
-// Element i moves to (i + shift) mod extent, for any shift; a scalar stays as it is. Error(kShape) for an axis out of range.
+// Element i moves to (i + shift) mod extent, for any shift; a scalar stays as it is. Error(kShape) for an
+// axis out of range.
 Tensor roll(const Tensor& x, int64_t shift, int axis);
 // Keep on and below (above) the k-th diagonal of the last two axes, zeros elsewhere.
 Tensor tril(const Tensor& x, int64_t k = 0);

@@ -26,10 +26,12 @@ struct ClassLossResult {
 // weights (1 where undefined), the loss of a row is
 //   sum_c w_c t'_c (log sum_k e^x_k - x_c)      x logits           (cross_entropy, op = "cross_entropy")
 //   sum_c w_c t'_c (-x_c)                       x log-probabilities (nll_loss: log_probabilities = true)
-// x [B, C] or [B, C, d1, ...]; target i64 [B] or [B, d1, ...], or of x's shape and dtype (soft). A class without target mass
-// adds nothing, even if its x is -inf. A finite loss beyond the range of f32 becomes the largest f32. If no target counts (all
-// ignored, or B = 0), kMean and kSum give 0. Errors: Error(kShape) naming both shapes; Error(kValue) for a class outside [0,
-// C), naming value and position, for a target of another dtype, a smoothing outside [0, 1].
+// x [B, C] or [B, C, d1, ...]; target i64 [B] or [B, d1, ...], or of x's shape and dtype (soft).
+// A class without target mass adds nothing, even if its x is -inf. A finite loss beyond the range of f32 becomes the largest
+// f32.
+// If no target counts (all ignored, or B = 0), kMean and kSum give 0.
+// Errors: Error(kShape) naming both shapes; Error(kValue) for a class outside [0, C), naming value and position, for a target
+// of another dtype, a smoothing outside [0, 1].
 ClassLossResult class_loss_forward(const char* op, const Tensor& x, const Tensor& target, const CrossEntropyOptions& options,
                                    bool log_probabilities);
 

@@ -2,8 +2,8 @@
 // one pass at mean 10,000 gives a negative variance, and a mean rounded to f32 is off by up to 5e-4 there. They cost one pair
 // of doubles a row. (The running statistics of a layer may have any float dtype: to() and copy_() convert.)
 //
-// Everywhere: x is f32 or f64, weight and bias have its dtype; a bias needs a weight; eps >= 0, and a row with var + eps = 0
-// gives y = bias. Error(kShape) or Error(kValue) with the shapes otherwise. Extents of 0 are legal.
+// Everywhere: x is f32 or f64, weight and bias have its dtype; a bias needs a weight; eps >= 0, and a row with
+// var + eps = 0 gives y = bias. Error(kShape) or Error(kValue) with the shapes otherwise. Extents of 0 are legal.
 #pragma once
 
 #include "tensor/tensor.h"
@@ -12,9 +12,9 @@ namespace vitrail {
 
 // ---- over the last axis: x [..., D]; weight, bias [D] or undefined ----
 
-// y = (x - mean) rstd weight + bias, rstd = 1 / sqrt(var + eps), var with divisor D (Ba et al., arXiv:1607.06450). A constant
-// row gives bias. mean, rstd [...] (row statistics, f64) are what backward needs. `rounded`: y is stored in bf16, for products
-// that read it (x must be f32).
+// y = (x - mean) rstd weight + bias, rstd = 1 / sqrt(var + eps), var with divisor D (Ba et al., arXiv:1607.06450).
+// A constant row gives bias. mean, rstd [...] (row statistics, f64) are what backward needs. `rounded`: y is stored in bf16,
+// for products that read it (x must be f32).
 struct LayerNormResult {
   Tensor output, mean, rstd;
 };

@@ -1,8 +1,8 @@
-// Pooling over the last two axes of [B, C, H, W]. Output height (ONNX, PyTorch): with m = dilation (kernel - 1) + 1, H' =
-// floor((H + 2 padding - m) / stride) + 1. With ceil_mode it is ceil(...) + 1, without a last window that would start after the
-// input and its left padding; so a single window may be larger than the padded input. Error(kShape) where H' < 1: the kernel is
-// larger than the padded input (with ceil_mode: by a stride or more). Error(kValue) for kernels, strides or dilations < 1,
-// padding outside [0, kernel / 2], and dilation in an average. B = 0 and C = 0 are legal.
+// Pooling over the last two axes of [B, C, H, W]. Output height (ONNX, PyTorch): with m = dilation (kernel - 1) + 1,
+// H' = floor((H + 2 padding - m) / stride) + 1. With ceil_mode it is ceil(...) + 1, without a last window that would start
+// after the input and its left padding; so a single window may be larger than the padded input. Error(kShape) where H' < 1: the
+// kernel is larger than the padded input (with ceil_mode: by a stride or more). Error(kValue) for kernels, strides or dilations
+// < 1, padding outside [0, kernel / 2], and dilation in an average. B = 0 and C = 0 are legal.
 #pragma once
 
 #include <utility>

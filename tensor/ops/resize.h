@@ -16,8 +16,9 @@ struct ResizeOptions {
 
 // y = V x W^T for each image, where V and W are sparse matrices of interpolation weights, one for each axis; W^T is applied
 // first. Every output is a weighted mean (weights sum to one); pixels beyond the border count as the border pixel (with
-// antialias they are left out). Cubic coefficient a: -0.75 without antialias (torch), -0.5 with it (PIL, torch). Nearest is
-// floor(i * in / out). Cubic kernel: Keys, "Cubic convolution interpolation for digital image processing", 1981, equation 8.
+// antialias they are left out).
+// Cubic coefficient a: -0.75 without antialias (torch), -0.5 with it (PIL, torch). Nearest is floor(i * in / out).
+// Cubic kernel: Keys, "Cubic convolution interpolation for digital image processing", 1981, equation 8.
 // Error(kShape) unless rank >= 2 and H, W, out_h, out_w >= 1 (other extents may be 0); Error(kValue) for align_corners or
 // antialias with kNearest, and for the two together: a filter widened around pixel centres has no corners to align.
 Tensor resize(const Tensor& x, int64_t out_h, int64_t out_w, const ResizeOptions& options = {});

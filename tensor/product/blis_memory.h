@@ -4,8 +4,8 @@
 
 namespace vitrail::detail {
 
-// Reserves address space; none of it is touched before malloc fails. Call it before the first use of BLIS. Error(kMemory) if
-// the system refuses the reserve.
+// Reserves address space; none of it is touched before malloc fails. Call it before the first use of BLIS.
+// Error(kMemory) if the system refuses the reserve.
 void reserve_blis_memory(int threads);
 // Throws Error(kMemory) if BLIS has used the reserve on this thread since the last call. Call it after each product.
 void check_blis_memory();

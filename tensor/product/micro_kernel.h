@@ -14,9 +14,9 @@ namespace vitrail::detail {
 // One step of the depth is one f32, or two neighbouring numbers rounded to bf16 (a pair, the first in the low half).
 constexpr int64_t numbers_per_step(Precision precision) { return precision == Precision::kF32 ? 1 : 2; }
 
-// sums = A B over `steps` steps; then c = sums, or c += sums with `accumulate`. a: element (row, step) at a[row * row_step +
-// step * depth_step]. b: the panel, one row of columns for each step. c: rows of as many floats, ldc apart. All elements are
-// four bytes: a float, or a pair of bf16.
+// sums = A B over `steps` steps; then c = sums, or c += sums with `accumulate`.
+// a: element (row, step) at a[row * row_step + step * depth_step]. b: the panel, one row of columns for each step. c: rows of
+// as many floats, ldc apart. All elements are four bytes: a float, or a pair of bf16.
 using MultiplyTile = void (*)(int64_t steps, const void* a, int64_t row_step, int64_t depth_step, const void* b, float* c,
                               int64_t ldc, bool accumulate);
 

@@ -17,8 +17,9 @@ inline const MultiplyTile* multiplies(const MicroKernel& kernel, int64_t width) 
 
 // C [rows, cols] = the rows of A from `row` on times a panel of `width` columns, or += with `accumulate`. `multiply` must be
 // the function for as many rows as c has. A buffer takes the sums if c has fewer columns than the panel, or columns that are
-// not contiguous. c is passed by reference: a copy would be read in other pieces than it was written in (failed store
-// forwarding), and so wait for all earlier stores, a whole tile of sums. That took a tenth of a bf16 step.
+// not contiguous.
+// c is passed by reference: a copy would be read in other pieces than it was written in (failed store forwarding), and so wait
+// for all earlier stores, a whole tile of sums. That took a tenth of a bf16 step.
 void multiply_group(MultiplyTile multiply, const LeftOperand& a, int64_t row, const uint32_t* panel, int64_t width,
                     const MatrixView<float>& c, bool accumulate);
 

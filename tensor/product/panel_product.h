@@ -52,9 +52,9 @@ class PanelProduct {
 
   // C = A B, or C += A B with `add`, for packed B [K, N] and C [M, N], or C [M, padded_cols(N)], whose additional columns
   // become zero. Every element of C is one sum over k in ascending order, so its bits depend neither on the strides nor on M
-  // and N. K = 0 gives zeros. Does not count its FLOPs; the caller does, once for all products. `soon`: the rows that will be
-  // read next. A few of them are prefetched between two tiles, so that the loads overlap with arithmetic on operands in the
-  // cache.
+  // and N. K = 0 gives zeros. Does not count its FLOPs; the caller does, once for all products.
+  // `soon`: the rows that will be read next. A few of them are prefetched between two tiles, so that the loads overlap with
+  // arithmetic on operands in the cache.
   void multiply(const LeftOperand& a, const uint32_t* panels, int64_t cols, const MatrixView<float>& c, bool add = false,
                 const ReadSoon& soon = {}) const;
 
