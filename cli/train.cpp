@@ -77,6 +77,7 @@ void print_next_steps(const TrainJob& job) {
   const Sample sample = job.test->sample(0);
   write_png(picture, sample.image);
   const std::string out = escaped_path(job.out);
+  std::printf("\nLook at the report in a browser:\n  xdg-open %s/report.html\n", escaped_path(job.out).c_str());
   std::printf("\nWhat next? %s/picture.png shows %s, which the model has not been trained on:\n", out.c_str(),
               escaped(job.test->class_names()[sample.target.label]).c_str());
   std::printf("  vitrail predict --model %s %s/picture.png\n  vitrail info %s\n  vitrail train --help\n", out.c_str(),

@@ -17,10 +17,12 @@
 #include "nn/norm.h"
 #include "nn/summary.h"
 #include "tensor/machine/parallel.h"
+#include "tensor/machine/probe.h"
 #include "train/interrupt.h"
 #include "train/memory.h"
 #include "train/preflight.h"
 #include "train/progress.h"
+#include "train/report/run_report.h"
 #include "train/run_folder.h"
 #include "train/task/classification.h"
 
@@ -52,8 +54,10 @@ ModelCard card_for(const TrainJob& job, const Task& task, const EpochReport& rep
   return card;
 }
 
+std::string model_name(const TrainJob& job) { return job.model.empty() ? default_preset(job.train->info()) : job.model; }
+
 // What describes this run and this machine, beside the model.
-std::string run_json(const TrainJob& job) {
+std::string run_json(const TrainJob& job, models::Classifier& model) {
   char host[256] = "", started[32] = "";
   gethostname(host, sizeof host - 1);
   const std::time_t now = std::time(nullptr);
@@ -61,7 +65,11 @@ std::string run_json(const TrainJob& job) {
   if (gmtime_r(&now, &utc)) std::strftime(started, sizeof started, "%Y-%m-%dT%H:%M:%SZ", &utc);
   JsonWriter json(2);
   json.begin_object().field("started", started).field("host", host).field("process", static_cast<int64_t>(getpid()));
-  json.field("threads", static_cast<int64_t>(num_threads())).field("data", job.data).field("model", job.model);
+  json.field("processor", processor_name()).field("threads", static_cast<int64_t>(num_threads())).field("data", job.data);
+  json.field("train_images", job.train->size())
+      .field("test_images", job.test->size())
+      .field("classes", job.train->num_classes());
+  json.field("model", model_name(job)).field("parameters", model.num_parameters());
   return json.key("config").raw(to_json(job.config)).end_object().text();
 }
 
@@ -80,6 +88,24 @@ int64_t peak_of_step(models::Classifier& model, const Batch& batch, double* seco
   *seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   model.zero_grad();
   return memory_stats().peak_bytes;
+}
+
+// The page's last word is how the run ended, an error included.
+TrainResult run_with_page(Trainer&& trainer, std::optional<report::RunReport>& page) {
+  if (!page) return trainer.run();
+  try {
+    TrainResult result = trainer.run();
+    page->finish(result.signal ? cat("stopped by signal ", result.signal) : "finished");
+    return result;
+  } catch (const Error& error) {
+    const std::string reason = error.what();
+    try {
+      page->finish("ended by an error: " + reason);
+    } catch (const Error&) {
+      // The first error is what the user must hear.
+    }
+    throw;
+  }
 }
 
 }  // namespace
@@ -103,15 +129,21 @@ int run_training(const TrainJob& job) {
       *model, classification_options(job.config, preprocessing_for(*model, job.train->info()), job.train->class_names()));
   check_memory(task, job.train, job.config, memory_limit());
   std::optional<RunFolder> folder;
+  std::optional<report::RunReport> page;
   TrainCallbacks callbacks;
   callbacks.quiet = job.quiet;
   callbacks.clean_images = std::clamp<int64_t>(job.train->size() / 20, 100, 1000);
   if (!job.out.empty()) {
     folder.emplace(job.out, job.replace);
-    folder->describe(run_json(job));
+    folder->describe(run_json(job, *model));
+    const report::RunReportOptions options{job.out, cat(job.train->name(), ", ", model_name(job)),
+                                           total_steps(job.config, job.train->size(), *model)};
+    page.emplace(options, task, job.train, job.test, job.config);
     callbacks.log_path = folder->file("metrics.jsonl");
+    callbacks.on_update = [&](const StepReport& update) { page->add(update); };
     callbacks.on_epoch = [&](const EpochReport& report) {
       save_model(job.out, task.model(), task.architecture(), card_for(job, task, report));
+      page->add(report);
     };
   }
   if (!job.quiet)
@@ -121,7 +153,7 @@ int run_training(const TrainJob& job) {
   print_preflight(job, model_config(job.model, job.train->info()));
   const double linear = job.baseline ? linear_baseline(job) : 0;
   const InterruptScope interrupts;
-  const TrainResult result = Trainer(task, job.train, job.test, job.config, callbacks).run();
+  const TrainResult result = run_with_page(Trainer(task, job.train, job.test, job.config, callbacks), page);
   if (const int signal = result.signal ? result.signal : interrupt_signal()) {
     Progress(job.quiet).line(cat("stopped by signal ", signal, " after ", result.steps, " updates",
                                  job.out.empty() ? "" : "; the model is saved in ", job.out));
@@ -131,7 +163,7 @@ int run_training(const TrainJob& job) {
   const Evaluation& last = *result.history.back().test;
   std::printf("test %s, %lld images, %s\n", task.summary(last.scores).c_str(), static_cast<long long>(last.images),
               format_duration(result.seconds).c_str());
-  if (!job.out.empty()) std::printf("saved in %s\n", escaped_path(job.out).c_str());
+  if (page) std::printf("saved in %s\nreport: %s\n", escaped_path(job.out).c_str(), escaped_path(page->path()).c_str());
   return 0;
 }
 

@@ -157,6 +157,11 @@ std::vector<MetricsRow> read_metrics(const std::string& path, bool* damaged) {
   return rows;
 }
 
+void put_row(std::vector<MetricsRow>& rows, MetricsRow row) {
+  keep_before(rows, row.epoch);
+  rows.push_back(std::move(row));
+}
+
 std::string metrics_csv(const std::vector<MetricsRow>& rows) {
   const std::vector<std::string> names = columns(rows);
   std::string text = "epoch,step";

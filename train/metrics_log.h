@@ -32,6 +32,8 @@ std::string to_json_line(const MetricsRow& row);
 // is set. A row of an epoch that is not above the one before replaces that one and all later ones. Error(kIo) if the file
 // cannot be read.
 std::vector<MetricsRow> read_metrics(const std::string& path, bool* damaged = nullptr);
+// Appends a row after removing those of the same and of later epochs.
+void put_row(std::vector<MetricsRow>& rows, MetricsRow row);
 // A line of column names, then one per row; a number that a row does not have is an empty cell.
 std::string metrics_csv(const std::vector<MetricsRow>& rows);
 
