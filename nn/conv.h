@@ -7,7 +7,7 @@
 namespace vitrail::nn {
 
 // [B, C, H, W] -> [B, O, H', W'] (tensor/ops/conv.h). weight [O, C / groups, P, Q] and bias [O] are initialised as in
-// torch.nn.Conv2d: uniform in +-1 / sqrt(C / groups P Q). Error(kValue) for sizes below 1, or if groups does not divide
+// torch.nn.Conv2d: uniform in +-1 / sqrt(C P Q / groups). Error(kValue) for sizes below 1, or if groups does not divide
 // in_channels.
 class Conv2d : public Layer {
  public:

@@ -5,8 +5,8 @@
 
 namespace vitrail::nn {
 
-// The MLP of a Transformer block, fc2(act(fc1(x))) with dropout after both layers, fc1 [hidden, D], fc2 [D, hidden]: [..., D]
-// -> [..., D].
+// The MLP of a Transformer block, fc2(act(fc1(x))) with dropout after both layers: [..., D] -> [..., D].
+// fc1.weight is [hidden, D], fc2.weight [D, hidden].
 class Mlp : public Layer {
  public:
   Mlp(int64_t dim, int64_t hidden, Rng& rng, ActivationKind activation = ActivationKind::kGelu, double drop = 0,

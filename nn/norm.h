@@ -51,8 +51,8 @@ class GroupNorm : public Layer {
   double eps;
 };
 
-// x * gamma, gamma [D] starts at `init` (Touvron et al., arXiv:2103.17239, equation 4). With init = 0 there is no gamma, and y
-// = x.
+// x * gamma, gamma [D] starts at `init` (Touvron et al., arXiv:2103.17239, equation 4). With init = 0 there is no gamma, and x
+// is returned unchanged.
 class LayerScale : public Layer {
  public:
   LayerScale(int64_t dim, double init);

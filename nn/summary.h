@@ -20,7 +20,7 @@ struct Summary {
   int64_t parameters = 0, trainable = 0, macs = 0;
 };
 
-// Runs one forward pass without gradients, in evaluation mode, on zeros of shape `input`. Published numbers are for batch size
+// Runs one forward pass without gradients, in evaluation mode, on zeros of shape `input`. Published numbers assume batch size
 // 1.
 Summary summarize(Layer& model, const Shape& input);
 // The table for a terminal. Rows with `depth` or more dots in their path are left out.

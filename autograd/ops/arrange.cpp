@@ -1,4 +1,4 @@
-// Tensors joined, split, padded by repetition, reversed, rotated, or cut along a diagonal.
+// Joining, splitting, repeating, reversing and rotating tensors, and cutting them along a diagonal.
 #include "autograd/ops/shape.h"
 #include "tensor/ops.h"
 #include "tensor/view.h"

@@ -72,8 +72,8 @@ Tensor linear_backward_weight(const Tensor& dy, const Tensor& x, Precision preci
 void linear_backward_weight_into(const Tensor& dy, const Tensor& x, Tensor dw, Precision precision = Precision::kF32);
 // db = sum of dy over all leading axes: dy [..., N] -> [N]
 Tensor linear_backward_bias(const Tensor& dy);
-// The gradients of y = gamma (x W^T + b) for gamma and W, from those of the product without gamma: g = dy^T x [N, K] and db =
-// sum of dy [N].
+// The gradients of y = gamma (x W^T + b) for gamma and W, from those of the product without gamma: g = dy^T x [N, K] and db
+// [N], the sum of dy.
 //   dgamma_n = sum_k W_nk g_nk + b_n db_n,  because gamma_n multiplies W_n and b_n in every y_n;
 //   dW = gamma g, written over g.
 // So x W^T + b need not be kept for the backward pass. bias undefined: 0. g is contiguous.
