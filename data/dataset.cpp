@@ -25,6 +25,11 @@ void Dataset::check_index(int64_t index) const {
         size());
 }
 
+std::string Dataset::sample_name(int64_t index) const {
+  check_index(index);
+  return cat(name(), " ", index);
+}
+
 const Dataset& given(const DatasetPtr& dataset, const char* op) {
   check(dataset != nullptr, ErrorKind::kValue, op, "there is no data set: the pointer is null");
   return *dataset;
@@ -72,6 +77,11 @@ Sample SubsetDataset::sample(int64_t index) const {
 int64_t SubsetDataset::label(int64_t index) const {
   check_index(index);
   return whole_->label(indices_[index]);
+}
+
+std::string SubsetDataset::sample_name(int64_t index) const {
+  check_index(index);
+  return whole_->sample_name(indices_[index]);
 }
 
 DatasetPtr first_n(DatasetPtr whole, int64_t n) {

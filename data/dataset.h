@@ -41,6 +41,10 @@ class Dataset {
   virtual Sample sample(int64_t index) const = 0;
   // sample(index).target.label, without the image where that is cheaper.
   virtual int64_t label(int64_t index) const { return sample(index).target.label; }
+  // What a person finds the sample by: the path of its file, else "NAME 17".
+  virtual std::string sample_name(int64_t index) const;
+  // Whether sample() reads and decodes a file: worth keeping in memory (data/cached.h).
+  virtual bool reads_files() const { return false; }
 
   const DatasetInfo& info() const { return info_; }
   const std::string& name() const { return info_.name; }
@@ -88,6 +92,8 @@ class SubsetDataset : public Dataset {
   int64_t size() const override { return static_cast<int64_t>(indices_.size()); }
   Sample sample(int64_t index) const override;
   int64_t label(int64_t index) const override;
+  std::string sample_name(int64_t index) const override;
+  bool reads_files() const override { return whole_->reads_files(); }
 
  private:
   DatasetPtr whole_;

@@ -34,15 +34,6 @@ std::string other_set(const std::string& folder) {
   return "";
 }
 
-// i64 [N] from u8 [N] or QMNIST's i32 [N, 8].
-Tensor read_labels(const std::string& path) {
-  const InputFile file(path);
-  const ByteSource source = source_of(file);
-  const IdxHeader h = check_idx(source);
-  if (h.type == IdxType::kI32 && h.shape.size() == 2 && h.shape[1] == 8) return contiguous(select(decode_idx(source, 2), 1, 0));
-  return to(decode_idx(source, 1), Dtype::i64);
-}
-
 // Labels out of range are often those of another set under the usual names.
 std::string hint_for_labels(const DatasetInfo& info, int64_t lowest, int64_t highest) {
   if (info.name != "mnist") return "";
@@ -65,7 +56,7 @@ DatasetPtr read_folder(const std::string& folder, const Form& form, DatasetInfo 
   const std::string hint = other_set(folder);
   const std::string image_path = find_one_of(folder, form.image_names, hint);
   const std::string label_path = find_one_of(folder, form.label_names, hint);
-  Tensor labels = read_labels(label_path), images = read_idx(image_path, 3);
+  Tensor labels = read_mnist_labels(label_path), images = read_idx(image_path, 3);
   const int64_t count = images.size(0);
   check(images.dtype() == Dtype::u8, ErrorKind::kData, "idx", escaped_path(image_path),
         ": images must be unsigned bytes (type 8)");
@@ -107,6 +98,26 @@ DatasetPtr read_emnist_folder(const std::string& folder, const std::string& name
   form.label_names = {start + "-labels-idx1-ubyte"};
   add_mnist_names(form, train ? "train" : "t10k");
   return read_folder(folder, form, std::move(info));
+}
+
+std::string find_mnist_file(const std::string& folder, bool train, bool labels) {
+  Form form;
+  add_mnist_names(form, train ? "train" : "t10k");
+  for (const std::string& name : labels ? form.label_names : form.image_names) {
+    for (const char* packing : {"", ".gz"}) {
+      const std::string path = find_file(folder, name + packing);
+      if (!path.empty()) return path;
+    }
+  }
+  return "";
+}
+
+Tensor read_mnist_labels(const std::string& path) {
+  const InputFile file(path);
+  const ByteSource source = source_of(file);
+  const IdxHeader h = check_idx(source);
+  if (h.type == IdxType::kI32 && h.shape.size() == 2 && h.shape[1] == 8) return contiguous(select(decode_idx(source, 2), 1, 0));
+  return to(decode_idx(source, 1), Dtype::i64);
 }
 
 const std::vector<std::string>& emnist_names() {

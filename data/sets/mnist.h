@@ -24,6 +24,11 @@ DatasetPtr read_qmnist_folder(const std::string& folder, bool train, DatasetInfo
 // transposed: they come out upright. Labels of "letters" count from 1 in the file, from 0 here.
 DatasetPtr read_emnist_folder(const std::string& folder, const std::string& name, bool train, DatasetInfo info);
 
+// The file of a split under the names of MNIST, its labels or its images; "" if it is not there.
+std::string find_mnist_file(const std::string& folder, bool train, bool labels);
+// i64 [N] from a file of labels: u8 [N], or the first column of QMNIST's i32 [N, 8].
+Tensor read_mnist_labels(const std::string& path);
+
 // "balanced", "byclass", "bymerge", "digits", "letters", "mnist": the six ways in which EMNIST is cut into classes.
 const std::vector<std::string>& emnist_names();
 // The characters of its classes. Error(kValue) for a name that is none of them.

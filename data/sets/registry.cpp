@@ -1,148 +1,177 @@
 #include "data/sets/registry.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "base/json.h"
 #include "base/text.h"
-#include "data/sets/cifar.h"
+#include "data/sets/folder.h"
 #include "data/sets/glyphs.h"
+#include "data/sets/known_sets.h"
+#include "data/sets/list.h"
 #include "data/sets/mnist.h"
+#include "data/sets/recognise.h"
 #include "data/sets/scenes.h"
 
 namespace vitrail {
 namespace {
 
-constexpr int64_t kDefaultTrain = 20000, kDefaultTest = 4000;
+constexpr int64_t kDefaultTrain = 20000, kDefaultTest = 4000, kDefaultSide = 64;
 constexpr int64_t kMostDrawn = 1'000'000'000;  // more than anyone sees; the order of an epoch is held in memory
 
-// A data set that is read from a folder, or drawn.
-bool is_drawn(const std::string& name) { return name == "glyphs" || name == "scenes"; }
+// A set of the table: its name, how a user writes what follows the name ("" for a drawn set), and how it is opened.
+struct Entry {
+  std::string name, place;
+  std::function<DatasetSource(const std::string& place, const DatasetOptions& options)> open;
 
-std::vector<std::string> known_names() {
-  std::vector<std::string> names;
-  for (const std::string& spec : dataset_specs()) names.push_back(spec.substr(0, spec.find(':')));
-  return names;
+  std::string written() const { return place.empty() ? name : name + ":" + place; }
+};
+
+// A set of two parts, each read or drawn when it is asked for.
+template <class Open>
+DatasetSource two_parts(const std::string& name, const DatasetOptions& options, Open open) {
+  check(options.limit >= 0, ErrorKind::kValue, "data", "limit must not be negative: it is ", options.limit);
+  DatasetSource source;
+  source.name = name;
+  source.parts = {Split::kTrain, Split::kTest};
+  source.open = [open, limit = options.limit](Split split) -> DatasetPtr {
+    DatasetPtr dataset = open(split == Split::kTrain);
+    return limit > 0 ? first_n(std::move(dataset), limit) : dataset;
+  };
+  return source;
 }
 
-[[noreturn]] void unknown_name(const std::string& name, const std::vector<std::string>& known) {
+// An entry whose set read(folder, train) reads from a folder.
+template <class Read>
+Entry files_entry(const std::string& name, Read read) {
+  return {name, "DIR", [name, read](const std::string& folder, const DatasetOptions& options) {
+            return two_parts(name, options, [read, folder](bool train) -> DatasetPtr { return read(folder, train); });
+          }};
+}
+
+// An entry whose set draw(train, size, options) draws.
+template <class Draw>
+Entry drawn_entry(const std::string& name, Draw draw) {
+  return {name, "", [name, draw](const std::string&, const DatasetOptions& options) {
+            for (const int64_t size : {options.train_size, options.test_size})
+              check(size >= 0 && size <= kMostDrawn, ErrorKind::kValue, "data", "train_size and test_size must be in [0, ",
+                    kMostDrawn, "]: they are ", options.train_size, ", ", options.test_size);
+            return two_parts(name, options, [draw, options](bool train) -> DatasetPtr {
+              const int64_t wanted = train ? options.train_size : options.test_size;
+              return draw(train, wanted > 0 ? wanted : train ? kDefaultTrain : kDefaultTest, options);
+            });
+          }};
+}
+
+Entry mnist_entry(const std::string& name, DatasetInfo (*info)()) {
+  return files_entry(name, [info](const std::string& folder, bool train) {
+    return read_mnist_folder(folder, train ? "train" : "t10k", info());
+  });
+}
+
+// A new set: a line here, in the order in which they are listed.
+std::vector<Entry> make_table() {
+  std::vector<Entry> table = {mnist_entry("mnist", mnist_info), mnist_entry("fashion-mnist", fashion_mnist_info),
+                              mnist_entry("kmnist", kmnist_info)};
+  table.push_back(files_entry("qmnist", [](const std::string& folder, bool train) {
+    DatasetInfo info = mnist_info();
+    info.name = "qmnist";
+    return read_qmnist_folder(folder, train, std::move(info));
+  }));
+  for (const std::string& part : emnist_names())
+    table.push_back(files_entry("emnist-" + part, [part](const std::string& folder, bool train) {
+      return read_emnist_folder(folder, part, train, emnist_info(part));
+    }));
+  for (const CifarKind kind : {CifarKind::k10, CifarKind::k100})
+    table.push_back(files_entry(kind == CifarKind::k10 ? "cifar10" : "cifar100", [kind](const std::string& folder, bool train) {
+      return read_cifar_folder(folder, kind, train, cifar_info(kind));
+    }));
+  table.push_back({"folder", "DIR", [](const std::string& place, const DatasetOptions& options) {
+                     return open_pictures(scan_folder(place, options.collect_problems), options);
+                   }});
+  table.push_back({"list", "FILE", [](const std::string& place, const DatasetOptions& options) {
+                     const bool folder = std::filesystem::is_directory(place);
+                     return open_pictures(read_list(folder ? only_list_in(place) : place, options.collect_problems), options);
+                   }});
+  table.push_back(drawn_entry("glyphs", [](bool train, int64_t size, const DatasetOptions& o) {
+    return std::make_shared<GlyphDataset>(o.seed, train, size);
+  }));
+  table.push_back(drawn_entry("scenes", [](bool train, int64_t size, const DatasetOptions& o) {
+    return std::make_shared<SceneDataset>(o.seed, train, size, o.image_size == 0 ? kDefaultSide : o.image_size);
+  }));
+  return table;
+}
+
+const std::vector<Entry>& table() {
+  static const std::vector<Entry> entries = make_table();
+  return entries;
+}
+
+const Entry* find_entry(const std::string& name) {
+  for (const Entry& entry : table())
+    if (entry.name == name) return &entry;
+  return nullptr;
+}
+
+bool is_there(const std::string& path) {
+  std::error_code ignored;
+  return !path.empty() && std::filesystem::exists(path, ignored);
+}
+
+[[noreturn]] void unknown_name(const std::string& name) {
+  std::vector<std::string> known;
+  for (const Entry& entry : table()) known.push_back(entry.name);
   const std::string near = nearest(name, known);
   fail(ErrorKind::kValue, "data", "unknown data set: it is ", quote(name),
-       ". Hint: ", near.empty() ? "known are " + listed(dataset_specs(), dataset_specs().size()) : "did you mean " + near,
+       ". Hint: ", near.empty() ? "the path of a folder or list, or NAME:PATH with " + listed(known, known.size()) : "did you mean " + near,
        near.empty() ? "." : "?");
 }
 
-std::vector<std::string> numbered(const char* prefix, int count) {
-  std::vector<std::string> names;
-  for (int i = 0; i < count; ++i) names.push_back(cat(prefix, i));
-  return names;
-}
-
-DatasetInfo mnist_info() {
-  return {.name = "mnist",
-          .channels = 1,
-          .height = 28,
-          .width = 28,
-          .class_names = numbered("", 10),
-          .mean = {0.1307},
-          .std = {0.3081},
-          .mirror_keeps_class = false};
-}
-
-// Mean and std as measured on the training images of "balanced".
-DatasetInfo emnist_info(const std::string& split) {
-  DatasetInfo info = mnist_info();
-  info.name = "emnist-" + split;
-  info.class_names = emnist_classes(split);
-  info.mean = {0.1751};
-  info.std = {0.3332};
-  return info;
-}
-
-DatasetInfo fashion_info() {
-  return {
-      .name = "fashion-mnist",
-      .channels = 1,
-      .height = 28,
-      .width = 28,
-      .class_names = {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"},
-      .mean = {0.2860},
-      .std = {0.3530},
-      .mirror_keeps_class = true};
-}
-
-DatasetInfo cifar_info(CifarKind kind) {
-  const bool ten = kind == CifarKind::k10;
-  DatasetInfo info{.name = ten ? "cifar10" : "cifar100",
-                   .channels = 3,
-                   .height = 32,
-                   .width = 32,
-                   .class_names = {},
-                   .mean = {0.4914, 0.4822, 0.4465},
-                   .std = {0.2470, 0.2435, 0.2616},
-                   .mirror_keeps_class = true};
-  if (ten) {
-    info.class_names = {"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"};
-  } else {
-    info.class_names = numbered("class ", 100);
-    info.mean = {0.5071, 0.4865, 0.4409};
-    info.std = {0.2673, 0.2564, 0.2762};
-  }
-  return info;
-}
-
-DatasetPtr open_drawn(const std::string& name, bool train, const DatasetOptions& options) {
-  for (const int64_t size : {options.train_size, options.test_size}) {
-    check(size >= 0 && size <= kMostDrawn, ErrorKind::kValue, "data", "train_size and test_size must be in [0, ", kMostDrawn,
-          "]: they are ", options.train_size, ", ", options.test_size);
-  }
-  const int64_t wanted = train ? options.train_size : options.test_size;
-  const int64_t size = wanted > 0 ? wanted : train ? kDefaultTrain : kDefaultTest;
-  if (name == "glyphs") return std::make_shared<GlyphDataset>(options.seed, train, size);
-  return std::make_shared<SceneDataset>(options.seed, train, size, options.image_size);
-}
-
-DatasetPtr open_folder(const std::string& name, const std::string& folder, bool train) {
-  constexpr size_t kEmnist = 7;  // characters of "emnist-"
-  const char* split = train ? "train" : "t10k";
-  if (name.starts_with("emnist-"))
-    return read_emnist_folder(folder, name.substr(kEmnist), train, emnist_info(name.substr(kEmnist)));
-  if (name == "qmnist") {
-    DatasetInfo info = mnist_info();
-    info.name = name;
-    return read_qmnist_folder(folder, train, std::move(info));
-  }
-  if (name == "mnist") return read_mnist_folder(folder, split, mnist_info());
-  if (name == "fashion-mnist") return read_mnist_folder(folder, split, fashion_info());
-  const CifarKind kind = name == "cifar10" ? CifarKind::k10 : CifarKind::k100;
-  return read_cifar_folder(folder, kind, train, cifar_info(kind));
+DatasetSource open_recognised(const std::string& path, const DatasetOptions& options) {
+  const Recognised found = recognise(path);
+  DatasetSource source = find_entry(found.name)->open(path, options);
+  if (!found.note.empty()) source.notes.insert(source.notes.begin(), found.note);
+  return source;
 }
 
 }  // namespace
 
 const std::vector<std::string>& dataset_specs() {
   static const std::vector<std::string> specs = [] {
-    std::vector<std::string> all = {"mnist:DIR", "fashion-mnist:DIR", "qmnist:DIR"};
-    for (const std::string& split : emnist_names()) all.push_back("emnist-" + split + ":DIR");
-    for (const char* other : {"cifar10:DIR", "cifar100:DIR", "glyphs", "scenes"}) all.emplace_back(other);
+    std::vector<std::string> all;
+    for (const Entry& entry : table()) all.push_back(entry.written());
     return all;
   }();
   return specs;
 }
 
-DatasetPtr open_dataset(const std::string& spec, Split split, const DatasetOptions& options) {
+bool is_dataset_spec(const std::string& text) {
+  std::error_code ignored;
+  return find_entry(text.substr(0, text.find(':'))) != nullptr || std::filesystem::is_directory(text, ignored) ||
+         (is_list_name(text) && is_there(text));
+}
+
+DatasetSource open_source(const std::string& spec, const DatasetOptions& options) {
   const size_t colon = spec.find(':');
-  const std::string name = spec.substr(0, colon);
-  const std::string folder = colon == std::string::npos ? "" : spec.substr(colon + 1);
-  const std::vector<std::string> known = known_names();
-  if (std::find(known.begin(), known.end(), name) == known.end()) unknown_name(name, known);
-  const bool drawn = is_drawn(name), train = split == Split::kTrain;
+  const std::string name = spec.substr(0, colon), place = colon == std::string::npos ? "" : spec.substr(colon + 1);
+  const Entry* entry = find_entry(name);
+  const bool drawn = entry && entry->place.empty();
+  if (is_there(spec) && !drawn && place.empty()) return open_recognised(spec, options);
+  if (!entry && is_there(spec)) return open_recognised(spec, options);  // a path with a colon in it
+  if (!entry) {
+    const bool path = colon == std::string::npos && spec.find_first_of("/.") != std::string::npos;
+    check(!path, ErrorKind::kIo, "data", escaped_path(spec), ": there is no such file or folder.");
+    unknown_name(name);
+  }
   check(!drawn || colon == std::string::npos, ErrorKind::kValue, "data", name,
         " is drawn by the program and takes no folder: it is ", quote(spec));
-  check(drawn || !folder.empty(), ErrorKind::kValue, "data", name, " is read from files. Hint: say where they are, as in ",
-        name, ":DIR.");
-  check(options.limit >= 0, ErrorKind::kValue, "data", "limit must not be negative: it is ", options.limit);
-  DatasetPtr dataset = drawn ? open_drawn(name, train, options) : open_folder(name, folder, train);
-  return options.limit > 0 ? first_n(std::move(dataset), options.limit) : dataset;
+  check(drawn || !place.empty(), ErrorKind::kValue, "data", name, " is read from files. Hint: say where they are, as in ",
+        entry->written(), ".");
+  return entry->open(place, options);
+}
+
+DatasetPtr open_dataset(const std::string& spec, Split split, const DatasetOptions& options) {
+  return open_source(spec, options).open(split);
 }
 
 }  // namespace vitrail

@@ -1,31 +1,26 @@
-// Data sets by name, as they are given on the command line.
+// Data sets by name or by path, as they are given on the command line.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <vector>
 
-#include "data/dataset.h"
+#include "data/sets/source.h"
 
 namespace vitrail {
 
-enum class Split { kTrain, kTest };
+// A path that is there (data/sets/recognise.h says what it is), or "NAME:PATH" with a name of dataset_specs(), or the name of a set
+// that the program draws. A note says what was concluded from a path alone.
+// Error(kValue) for an unknown name (with the known ones and the nearest), a missing or superfluous path, or options out of range;
+// Error(kIo) and Error(kData) as the readers throw them.
+DatasetSource open_source(const std::string& spec, const DatasetOptions& options = {});
 
-struct DatasetOptions {
-  uint64_t seed = 0;        // of the drawn sets
-  int64_t train_size = 0;   // of the drawn sets, at most 10^9; 0 = 20,000
-  int64_t test_size = 0;    // of the drawn sets, at most 10^9; 0 = 4,000
-  int64_t image_size = 64;  // of scenes
-  int64_t limit = 0;        // only the first `limit` samples; 0 = all
-};
-
-// "mnist:DIR", "fashion-mnist:DIR", "qmnist:DIR", "emnist-balanced:DIR" and the other parts of EMNIST (data/sets/mnist.h),
-// "cifar10:DIR", "cifar100:DIR", "glyphs" or "scenes".
-// Error(kValue) for an unknown name (with the known ones and the nearest), a missing or superfluous folder, or options out
-// of range; Error(kIo) and Error(kData) as the readers throw them.
+// One part: open_source(spec, options).open(split).
 DatasetPtr open_dataset(const std::string& spec, Split split, const DatasetOptions& options = {});
 
-// The names open_dataset knows, with how each is written: {"mnist:DIR", ...}.
+// The names that open_source knows, with how each is written: {"mnist:DIR", ...}.
 const std::vector<std::string>& dataset_specs();
+
+// Whether `text` names a data set: a known name, a path that is a folder, or a list.
+bool is_dataset_spec(const std::string& text);
 
 }  // namespace vitrail

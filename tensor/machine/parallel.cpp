@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <exception>
+#include <mutex>
 #include <vector>
 
 #include "base/error.h"
@@ -74,18 +75,22 @@ void run_chunks(int64_t chunks, void (*body)(void* context, int64_t chunk), void
     return;
   }
   prepare_team(threads);
+  // The error of the lowest chunk that fails is the one that is thrown, whatever the threads: chunks are handed out in rising
+  // order, and only those above a failed one are left out.
   std::exception_ptr error;
-  std::atomic<bool> failed{false};
+  std::atomic<int64_t> lowest_failed{chunks};
+  std::mutex guard;
   const InsideOpenMp inside;
   // Dynamic, so that a core that is busy with another program delays only its own chunk. Which thread runs a chunk does not
   // change its result.
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
   for (int64_t chunk = 0; chunk < chunks; ++chunk) {
-    if (failed) continue;
+    if (chunk > lowest_failed) continue;
     try {
       body(context, chunk);
     } catch (...) {
-      if (!failed.exchange(true)) error = std::current_exception();
+      const std::lock_guard<std::mutex> lock(guard);
+      if (chunk < lowest_failed) lowest_failed = chunk, error = std::current_exception();
     }
   }
   if (error) std::rethrow_exception(error);

@@ -16,8 +16,8 @@ std::string spec_refusal(const std::string& spec, ErrorKind kind = ErrorKind::kV
 TEST_CASE("an unknown data set is answered with the nearest known one, or else with all") {
   CHECK_SAYS(spec_refusal("fashon-mnist:x"), "unknown data set: it is \"fashon-mnist\". Hint: did you mean fashion-mnist?");
   const std::string message = spec_refusal("photographs");
-  CHECK_SAYS(message, "Hint: known are mnist:DIR, fashion-mnist:DIR, qmnist:DIR, emnist-balanced:DIR");
-  CHECK_SAYS(message, "cifar10:DIR, cifar100:DIR, glyphs, scenes.");
+  CHECK_SAYS(message, "Hint: the path of a folder or list, or NAME:PATH with mnist, fashion-mnist, kmnist, qmnist, emnist-balanced");
+  CHECK_SAYS(message, "cifar10, cifar100, folder, list, glyphs, scenes.");
   CHECK_SAYS(spec_refusal(""), "unknown data set: it is \"\"");
 }
 

@@ -113,3 +113,22 @@ TEST_CASE("parallel_for: a range that ends at the largest integer is covered wit
     CHECK(borders(n, kMost).size() == 1);
   }
 }
+
+TEST_CASE("parallel_for: of several exceptions that of the lowest chunk arrives, whatever the threads") {
+  const int before = num_threads();
+  for (const int threads : {1, 2, 4}) {
+    set_num_threads(threads);
+    for (int round = 0; round < 200; ++round) {
+      int64_t caught = -1;
+      try {
+        parallel_for(128, 1, [&](int64_t begin, int64_t) {
+          if (begin >= 20 && begin % 3 == 2) throw begin;
+        });
+      } catch (const int64_t& begin) {
+        caught = begin;
+      }
+      CHECK(caught == 20);
+    }
+  }
+  set_num_threads(before);
+}
