@@ -9,6 +9,7 @@
 #include "base/json_writer.h"
 #include "cli/command.h"
 #include "data/image/image.h"
+#include "data/sets/find_file.h"
 #include "data/sets/idx.h"
 #include "data/sets/registry.h"
 #include "models/presets.h"
@@ -58,7 +59,9 @@ Report about_saved(const std::string& path) {
 }
 
 Report about_dataset(const std::string& spec) {
-  const DatasetPtr train = open_dataset(spec, Split::kTrain), test = open_dataset(spec, Split::kTest);
+  const DatasetSource source = open_source(spec);
+  for (const std::string& note : source.notes) complain(cat("note: ", note));
+  const DatasetPtr train = source.open(Split::kTrain), test = source.open(Split::kTest);
   const Shape image{train->channels(), train->height(), train->width()};
   Report report("data set", cat("data set ", train->name(), ": ", train->size(), " training and ", test->size(),
                                 " test images ", image, ", ", train->num_classes(), " classes\n"));
@@ -120,14 +123,22 @@ Report about_file(const std::string& path) {
        " bytes). Hint: safetensors, IDX, PNG, JPEG, WebP, BMP, PGM, PPM, a folder that train wrote, or config.json.");
 }
 
+// What train wrote, or a checkpoint of another program: anything with weights or a configuration in it.
+bool holds_model(const std::string& folder) {
+  const std::vector<std::string> names = names_in(folder);
+  return std::any_of(names.begin(), names.end(), [](const std::string& name) {
+    return name.ends_with(".safetensors") || name == "config.json";
+  });
+}
+
 Report about(const std::string& what) {
   std::error_code error;
   const fs::file_status status = fs::status(what, error);  // of a name that is too long, or of links in a circle: unknown
-  if (fs::is_directory(status)) return about_saved(what);
-  if (fs::exists(status)) return about_file(what);
+  if (fs::is_directory(status)) return holds_model(what) ? about_saved(what) : about_dataset(what);
+  if (fs::exists(status)) return is_dataset_spec(what) ? about_dataset(what) : about_file(what);
   for (const models::Preset& preset : models::presets())
     if (preset.name == what) return about_config(preset.config, "preset " + preset.name + ": " + preset.description);
-  if (what.find(':') != std::string::npos || what == "glyphs" || what == "scenes") return about_dataset(what);
+  if (what.find(':') != std::string::npos || is_dataset_spec(what)) return about_dataset(what);
   check(what.find('/') == std::string::npos && what.find('.') == std::string::npos, ErrorKind::kIo, "info", escaped_path(what),
         ": there is no such file.");
   return about_config(models::find_preset(what).config, what);  // throws, with the nearest name

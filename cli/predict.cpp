@@ -10,6 +10,7 @@
 #include "cli/command.h"
 #include "data/image/image.h"
 #include "data/sets/idx.h"
+#include "data/sets/registry.h"
 #include "tensor/ops.h"
 #include "tensor/precision.h"
 #include "train/task/task.h"
@@ -27,6 +28,7 @@ struct Options {
 };
 
 Tensor read_picture(const std::string& path, const std::optional<int64_t>& index) {
+  if (index && is_dataset_spec(path)) return open_dataset(path, Split::kTest)->sample(*index).image;
   if (index) return read_idx_picture(path, *index);
   std::string note;
   const Tensor picture = read_image(path, {}, &note);
@@ -71,9 +73,9 @@ int run(const Options& o) {
 void add_predict(CLI::App& app, Action& action) {
   auto o = std::make_shared<Options>();
   Command command(app, "predict", "Say what is on a picture");
-  command.option("files", o->files, "PNG, PGM or PPM pictures; with --index IDX files").required();
+  command.option("files", o->files, "PNG, PGM or PPM pictures; with --index IDX files or data sets").required();
   command.option("--model", o->model, "Folder that train wrote, or its model.safetensors").required();
-  command.option("--index", o->index, "The files are IDX files: take the picture of this number");
+  command.option("--index", o->index, "The picture of this number: of an IDX file, or of the part to test on of a folder or list");
   command.option("--precision", o->precision,
                  "f32, or bf16: operands of the products of linear layers and attention rounded (f32)");
   command.option("--top", o->top, "How many classes to print (3)", 1, 1000000);

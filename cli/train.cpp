@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/data_options.h"
 #include "cli/train_job.h"
 #include "data/image/image.h"
 #include "tensor/machine/parallel.h"
@@ -21,7 +22,8 @@ namespace {
 struct Options {
   std::string data, model, out, config, baseline;
   std::map<std::string, std::optional<std::string>> fields;  // of TrainConfig, by key
-  int64_t limit = 0, train_size = 0, test_size = 0;
+  DataFlags files;
+  int64_t limit = 0, train_size = 0, test_size = 0, cache_mb = -1;
   bool dry_run = false, force = false, quiet = false;
 };
 
@@ -46,14 +48,20 @@ TrainJob job_from(const Options& o) {
   job.out = o.out;
   job.data = o.data;
   job.baseline = !o.baseline.empty();
-  DatasetOptions options;
-  options.limit = o.limit;
+  DatasetOptions options = dataset_options(o.files, o.quiet);
   options.train_size = o.train_size;
   options.test_size = o.test_size;
-  job.train = open_dataset(o.data, Split::kTrain, options);
-  options.limit = 0;
-  job.test = open_dataset(o.data, Split::kTest, options);
+  const DatasetSource source = open_source(o.data, options);
+  if (!o.quiet) print_notes(source);
+  job.bad = source.bad;
+  job.cache_mb = o.cache_mb;
+  job.train = source.open(Split::kTrain);
+  // Files stand class by class: the first would be of one class.
+  if (o.limit > 0) job.train = job.train->reads_files() ? spread_n(job.train, o.limit) : first_n(job.train, o.limit);
+  job.test = source.open(Split::kValidation);
   job.config = config_from(o, job.train->info());
+  if (job.config.mirror && job.train->reads_files() && !o.quiet)
+    complain("note: half of the training pictures are mirrored. Hint: --mirror false where that changes the class, as for letters.");
   if (job.config.threads > 0) set_num_threads(static_cast<int>(job.config.threads));
   return job;
 }
@@ -89,10 +97,12 @@ void print_next_steps(const TrainJob& job) {
 void add_train(CLI::App& app, Action& action) {
   auto o = std::make_shared<Options>();
   Command command(app, "train", "Train a model on a data set and save it");
-  command.option("--data", o->data, "fashion-mnist:DIR, mnist:DIR, cifar10:DIR, cifar100:DIR, glyphs, scenes").required();
+  command.option("--data", o->data, kDataHelp).required();
   command.option("--out", o->out, "Folder for model.safetensors, report.html, metrics.jsonl and metrics.csv");
   add_data(command, *o);
-  command.option("--limit", o->limit, "Only the first N training images", 0, kMaxImages);
+  add_data_flags(command, o->files);
+  command.option("--cache", o->cache_mb, "MiB of decoded pictures kept in memory (what the run leaves)", 0, int64_t{1} << 20);
+  command.option("--limit", o->limit, "Only N training images: the first, of folders and lists evenly spread", 0, kMaxImages);
   command.option("--config", o->config, "Recipe as JSON; options given here win");
   command.option("--baseline", o->baseline, "linear: train a softmax regression first, to compare with");
   add_recipe(command, *o, {});

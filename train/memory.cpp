@@ -60,13 +60,14 @@ MemoryEstimate estimate_memory(Task& task, const DatasetPtr& train, const TrainC
   return estimate;
 }
 
-void check_memory(Task& task, const DatasetPtr& train, const TrainConfig& config, int64_t limit) {
-  if (limit <= 0) return;
+MemoryEstimate check_memory(Task& task, const DatasetPtr& train, const TrainConfig& config, int64_t limit) {
+  if (limit <= 0) return {};
   const MemoryEstimate e = estimate_memory(task, train, config);
   check(static_cast<double>(e.total()) <= 1.1 * static_cast<double>(limit), ErrorKind::kMemory, "train",
         "training needs more memory than there is: about ", e.total(), " bytes (", e.fixed, ", and ", e.per_image,
         " for each of the ", e.batch_size, " images of a batch), the limit is ", limit,
         ". Hint: a smaller batch (--batch-size) or model.");
+  return e;
 }
 
 }  // namespace vitrail

@@ -22,6 +22,7 @@ struct MemoryEstimate {
 MemoryEstimate estimate_memory(Task& task, const DatasetPtr& train, const TrainConfig& config);
 
 // Error(kMemory) with the numbers if the estimate is more than a tenth above `limit` bytes (0: no limit, nothing is measured).
-void check_memory(Task& task, const DatasetPtr& train, const TrainConfig& config, int64_t limit);
+// Else the estimate.
+MemoryEstimate check_memory(Task& task, const DatasetPtr& train, const TrainConfig& config, int64_t limit);
 
 }  // namespace vitrail

@@ -118,8 +118,6 @@ void find_duplicates(Survey& s) {
 
 }  // namespace
 
-const char* name_of(Split split) { return split == Split::kTrain ? "train" : split == Split::kValidation ? "val" : "test"; }
-
 double Survey::imbalance() const {
   if (counts.empty() || counts[0].empty()) return 1;
   const auto [least, most] = std::minmax_element(counts[0].begin(), counts[0].end());

@@ -53,9 +53,6 @@ struct Survey {
   bool has_errors() const { return !bad.empty() || !problems.empty(); }
 };
 
-// "train", "val", "test"
-const char* name_of(Split split);
-
 // The same for any number of threads. Memory: 500 bytes a picture, and a decoded picture for each thread.
 Survey survey(const DatasetSource& source, const DataProgress& progress = {});
 

@@ -145,8 +145,10 @@ bool is_list_name(const std::string& name) {
   return ending == ".csv" || ending == ".tsv" || ending == ".jsonl" || ending == ".ndjson";
 }
 
-PictureList read_list(const std::string& path, bool collect) {
-  const std::string text = read_text_file(path, kMostBytes), ending = lower(fs::path(path).extension().string());
+PictureList read_list(const std::string& path, bool collect) { return parse_list(read_text_file(path, kMostBytes), path, collect); }
+
+PictureList parse_list(const std::string& text, const std::string& path, bool collect) {
+  const std::string ending = lower(fs::path(path).extension().string());
   const bool json = ending == ".jsonl" || ending == ".ndjson";
   const std::vector<Row> rows = json ? json_rows(text, path) : csv_rows(text, path);
   check(!rows.empty(), ErrorKind::kData, "data", escaped_path(path), ": the list names no pictures.");

@@ -18,6 +18,8 @@ namespace vitrail {
 // no number where the others are, a split is unknown, or a file has two labels; if there are no rows, or val or test has a class that
 // train has not. `collect` as in scan_folder. Whether the files are there shows when they are read.
 PictureList read_list(const std::string& path, bool collect = false);
+// The same from the text of a list that lies at `path`.
+PictureList parse_list(const std::string& text, const std::string& path, bool collect = false);
 
 // Whether a file of this name is a list, by its ending.
 bool is_list_name(const std::string& name);

@@ -18,14 +18,14 @@ constexpr int64_t kFilesAtOnce = 1024;    // between two calls of progress
 constexpr size_t kWholeName = 1 << 16;    // bytes: more than any file system allows
 constexpr int64_t kMostBytes = int64_t{1} << 30;
 
-FileScan scan_file(const std::string& path, bool decode) {
+FileScan scan_file(const std::string& path, bool decode, bool collect) {
   FileScan scan;
   try {
     const std::vector<uint8_t> bytes = read_file(path, kMostBytes);
     scan.hash = content_hash(bytes);
     if (decode) decode_image(bytes, path);
   } catch (const Error& error) {
-    if (!decode || error.kind() == ErrorKind::kMemory) throw;
+    if (!collect || error.kind() == ErrorKind::kMemory) throw;
     scan.error = error.what();
   }
   return scan;
@@ -52,13 +52,13 @@ std::vector<std::string> ordered_classes(std::vector<std::string> names, std::ve
   return names;
 }
 
-std::vector<FileScan> scan_files(const std::vector<PictureFile>& files, bool decode, const DataProgress& progress) {
+std::vector<FileScan> scan_files(const std::vector<PictureFile>& files, bool decode, bool collect, const DataProgress& progress) {
   const auto count = static_cast<int64_t>(files.size());
   std::vector<FileScan> scans(files.size());
   for (int64_t begin = 0; begin < count; begin += kFilesAtOnce) {
     if (progress) progress(decode ? "checking pictures" : "reading pictures", begin, count);
     parallel_for(std::min(kFilesAtOnce, count - begin), kFileGrain, [&](int64_t from, int64_t to) {
-      for (int64_t i = begin + from; i < begin + to; ++i) scans[i] = scan_file(files[i].path, decode);
+      for (int64_t i = begin + from; i < begin + to; ++i) scans[i] = scan_file(files[i].path, decode, collect);
     });
   }
   return scans;

@@ -46,9 +46,9 @@ struct FileScan {
   uint64_t hash = 0;   // content_hash of the bytes
   std::string error;   // why it cannot be read; "": it can
 };
-// Reads every file, in parallel, one file a thread at a time; `decode`: also decodes the picture. Without `decode` a file that
-// cannot be read is Error(kIo).
-std::vector<FileScan> scan_files(const std::vector<PictureFile>& files, bool decode, const DataProgress& progress);
+// Reads every file, in parallel, one file a thread at a time; `decode`: also decodes the picture. A file that cannot be read is
+// Error(kIo), or with `collect` an error of its scan.
+std::vector<FileScan> scan_files(const std::vector<PictureFile>& files, bool decode, bool collect, const DataProgress& progress);
 
 // read_image, with a hint at --bad-image in the message of Error(kData).
 Tensor read_picture(const std::string& path);

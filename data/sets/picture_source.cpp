@@ -55,12 +55,12 @@ void split_off(PictureList& list, const std::vector<FileScan>& scans, double fra
 void settle_files(PictureList& list, const DatasetOptions& options, std::vector<BadImage>& bad) {
   const bool skip = options.bad_images == BadImages::kSkip, split = list.validation.empty() && list.test.empty();
   std::vector<FileScan> scans;
-  if (skip || split) scans = scan_files(list.train, skip, options.progress);
+  if (skip || split) scans = scan_files(list.train, skip, skip || options.collect_problems, options.progress);
   if (skip) {
     leave_out_bad(list.train, scans, bad);
     check_classes_left(list, list.train, "training");
     for (Files* part : {&list.validation, &list.test}) {
-      std::vector<FileScan> others = scan_files(*part, true, options.progress);
+      std::vector<FileScan> others = scan_files(*part, true, true, options.progress);
             const bool held = !part->empty();
       leave_out_bad(*part, others, bad);
       check(!held || !part->empty(), ErrorKind::kData, "data", escaped(list.name), ": none of the pictures to test on can be read.");
@@ -125,6 +125,8 @@ DatasetInfo info_of(PictureList& list, const DatasetOptions& options) {
 }
 
 }  // namespace
+
+const char* name_of(Split split) { return split == Split::kTrain ? "train" : split == Split::kValidation ? "val" : "test"; }
 
 DatasetSource open_pictures(PictureList list, const DatasetOptions& options) {
   check(options.image_size >= 0 && options.image_size <= kLargestSide, ErrorKind::kValue, "data", "image_size must be in [0, ",

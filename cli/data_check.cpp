@@ -1,0 +1,50 @@
+// vitrail data-check.
+#include <cstdio>
+#include <memory>
+
+#include "base/error.h"
+#include "base/exit_code.h"
+#include "base/file.h"
+#include "cli/data_options.h"
+#include "data/check/survey.h"
+#include "tensor/machine/parallel.h"
+
+namespace vitrail::cli {
+namespace {
+
+struct Options {
+  std::string data, page;
+  int64_t threads = 0;
+  bool json = false;
+};
+
+int run(const Options& o) {
+  if (o.threads != 0) set_num_threads(static_cast<int>(o.threads));
+  DatasetOptions options;
+  options.collect_problems = true;
+  options.progress = progress_lines();
+  const DatasetSource source = open_source(o.data, options);
+  const Survey found = survey(source, options.progress);
+  std::fputs((o.json ? survey_json(found) : survey_text(found)).c_str(), stdout);
+  if (!o.page.empty()) {
+    write_file_atomically(o.page, survey_page(found, source));
+    std::fprintf(stderr, "page written: %s\n", escaped_path(o.page).c_str());
+  }
+  return found.has_errors() ? exit_code(ErrorKind::kData) : 0;
+}
+
+}  // namespace
+
+void add_data_check(CLI::App& app, Action& action) {
+  auto o = std::make_shared<Options>();
+  Command command(app, "data-check", "Look through a data set before training: counts, sizes, bad files, duplicates, leaks");
+  command.option("data", o->data, kDataHelp).required();
+  command.option("--page", o->page, "Write a page with sample pictures of every class: one HTML file");
+  command.option("--threads", o->threads, "Processors to use (all)", 0, kMaxThreads);
+  command.flag("--json", o->json, "Machine-readable output, with every bad file and every group of duplicates");
+  command.footer("Exit code 3 if a picture cannot be read, a class is empty, or parts differ in their classes.\n"
+                 "Example: vitrail data-check photos --page photos.html");
+  command.runs(action, [o] { return run(*o); });
+}
+
+}  // namespace vitrail::cli

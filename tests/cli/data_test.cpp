@@ -1,0 +1,121 @@
+// Folders, lists and data-check through the program.
+#include <doctest/doctest.h>
+
+#include <filesystem>
+
+#include "tests/support/picture_folder.h"
+#include "tests/support/run_program.h"
+
+using namespace vitrail;
+using namespace vitrail::testing;
+namespace fs = std::filesystem;
+
+namespace {
+
+// Two colours to tell apart, 40 pictures each.
+void put_colours(const PictureFolder& root, const std::string& below = "") {
+  for (int i = 0; i < 40; ++i) {
+    root.put(below + "red/" + std::to_string(i) + ".png", coloured_picture(i, 200, 30));
+    root.put(below + "green/" + std::to_string(i) + ".png", coloured_picture(100 + i, 30, 200));
+  }
+}
+
+std::string quoted(const std::string& path) { return "'" + path + "'"; }
+
+const std::string kShort = " --epochs 3 --batch-size 8 --lr 0.003 --quiet ";
+
+// The number of this name in the program's JSON.
+std::string number_of(const Outcome& outcome, const std::string& key) {
+  const size_t at = outcome.text.find("\"" + key + "\":");
+  return at == std::string::npos ? "" : outcome.text.substr(at + key.size() + 3, outcome.text.find_first_of(",}", at) - at - key.size() - 3);
+}
+
+}  // namespace
+
+TEST_CASE("a folder of class folders is trained on by its path alone, then tested, asked and described") {
+  PictureFolder root;
+  put_colours(root);
+  const std::string model = root.file("../" + fs::path(root.path()).filename().string() + "-model");
+  const Outcome trained_on = run("train --data " + root.path() + " --out " + model + kShort);
+  REQUIRE_MESSAGE(trained_on.code == 0, trained_on.text);
+  CHECK(trained_on.says("16 images"));
+  const Outcome tested = run("eval --data " + root.path() + " --model " + model + " --json", "2>/dev/null");
+  CHECK(tested.code == 0);
+  CHECK(number_of(tested, "images") == "16");
+  CHECK(number_of(tested, "top1") == "1");
+  CHECK(run("eval --data " + root.path() + " --model " + model + " --split val --json", "2>/dev/null").text == tested.text);
+  CHECK(run("eval --data " + root.path() + " --model " + model + " --split dev").says("--split must be test, val or train"));
+  CHECK(run("predict --model " + model + " --index 0 --top 1 " + root.path()).says("green "));
+  const Outcome info = run("info " + root.path());
+  CHECK(info.code == 0);
+  CHECK(info.says("64 training and 16 test images"));
+  fs::remove_all(model);
+}
+
+TEST_CASE("a list is trained on by its path alone") {
+  PictureFolder root;
+  put_colours(root);
+  std::string list = "path,label,split\n";
+  for (int i = 0; i < 40; ++i)
+    for (const char* name : {"red", "green"})
+      list += std::string(name) + "/" + std::to_string(i) + ".png," + name + (i < 30 ? ",train\n" : ",val\n");
+  root.put_text("list.csv", list);
+  const Outcome outcome = run("train --data " + root.file("list.csv") + " --out " + root.file("model") + kShort);
+  CHECK_MESSAGE(outcome.code == 0, outcome.text);
+  CHECK(outcome.says("20 images"));
+  root.put_text("bad.csv", list + "red/1.png,blue,train\n");
+  const Outcome refused = run("train --data " + root.file("bad.csv") + " --dry-run");
+  CHECK(refused.code == 3);
+  CHECK(refused.says("bad.csv line 82: a second label for \"red/1.png\""));
+}
+
+TEST_CASE("one picture in twenty is damaged: stop names one and exits 3; skip ends with the exact count") {
+  PictureFolder root;
+  put_colours(root);
+  for (const char* name : {"red/3.png", "red/23.png", "green/11.png"}) root.put_text(name, content_of(root.file(name)).substr(0, 60));
+  root.put_text("green/30.png", "<html>not found</html>");
+  const Outcome stopped = run("train --data " + root.path() + " --out " + root.file(".model") + kShort);
+  CHECK(stopped.code == 3);
+  CHECK(stopped.says(".png"));
+  CHECK(stopped.says("--bad-image skip leaves such pictures out"));
+  const Outcome skipped = run("train --data " + root.path() + " --bad-image skip --out " + root.file(".model") + kShort);
+  CHECK_MESSAGE(skipped.code == 0, skipped.text);
+  CHECK(skipped.says("left out 4 pictures that cannot be read: 11.png, 30.png, 3.png and 1 more"));
+  const Outcome tested = run("eval --bad-image skip --data " + root.path() + " --model " + root.file(".model") + " --json", "2>/dev/null");
+  CHECK(number_of(tested, "left_out") == "4");
+  CHECK(run("eval --bad-image no --data " + root.path() + " --model " + root.file(".model")).says("--bad-image must be stop or skip"));
+}
+
+TEST_CASE("eval goes by the names of the classes: another order is mapped, another name is refused with both sides") {
+  PictureFolder root, other;
+  put_colours(root);
+  const Outcome outcome = run("train --data " + root.path() + " --out " + root.file(".model") + kShort);
+  REQUIRE_MESSAGE(outcome.code == 0, outcome.text);
+  for (int i = 0; i < 8; ++i) other.put("red/" + std::to_string(i) + ".png", coloured_picture(500 + i, 200, 30));
+  const Outcome mapped = run("eval --split train --data " + other.path() + " --model " + root.file(".model") + " --json", "2>/dev/null");
+  CHECK(mapped.code == 0);
+  CHECK(number_of(mapped, "top1") == "1");
+  fs::rename(other.file("red"), other.file("crimson"));
+  const Outcome refused = run("eval --data " + other.path() + " --model " + root.file(".model"));
+  CHECK(refused.code == 2);
+  CHECK(refused.says("does not know (crimson); the model knows green, red. Hint: --by-index"));
+}
+
+TEST_CASE("data-check prints a table, JSON and a page, and its exit code says whether training would stop") {
+  PictureFolder root;
+  put_colours(root, "train/");
+  put_colours(root, "val/");
+  const Outcome clean = run("data-check " + root.path(), "2>/dev/null");
+  CHECK(clean.code == 0);
+  CHECK(clean.says("160 pictures, 2 classes"));
+  CHECK(clean.says("80 groups of equal pictures are in more than one part: the test will be too good"));
+  root.put_text("train/red/x.png", "x");
+  const Outcome json = run("data-check " + root.path() + " --json --page " + quoted(root.file("a page.html")), "2>/dev/null");
+  CHECK(json.code == 3);
+  CHECK(json.says("\"reason\""));
+  CHECK(json.says("train/red/x.png"));
+  CHECK(content_of(root.file("a page.html")).find("data:image/png;base64,") != std::string::npos);
+  CHECK(run("data-check " + root.path() + " --page /no/such/folder/p.html").code == 4);
+  CHECK(run("data-check /no/such/place").code == 4);
+  CHECK(run("data-check glyphs", "2>/dev/null").code == 0);
+}
