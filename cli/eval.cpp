@@ -32,7 +32,9 @@ Split split_named(const std::string& name) {
 // accuracy without a sign.
 DatasetPtr data_for(const Options& o, const ModelCard& card, std::vector<BadImage>& bad) {
   const Split split = split_named(o.split);
-  const DatasetSource source = open_source(o.data, dataset_options(o.files));
+  DatasetOptions options = dataset_options(o.files);
+  options.decode = decode_options(card.preprocessing);
+  const DatasetSource source = open_source(o.data, options);
   print_notes(source);
   bad = source.bad;
   DatasetPtr data = source.open(split);

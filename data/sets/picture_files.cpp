@@ -6,7 +6,6 @@
 #include "base/file.h"
 #include "base/natural_order.h"
 #include "base/text.h"
-#include "data/image/image.h"
 #include "data/sets/content_hash.h"
 #include "tensor/machine/parallel.h"
 
@@ -64,9 +63,9 @@ std::vector<FileScan> scan_files(const std::vector<PictureFile>& files, bool dec
   return scans;
 }
 
-Tensor read_picture(const std::string& path) {
+Tensor read_picture(const std::string& path, const DecodeOptions& decode) {
   try {
-    return read_image(path);
+    return read_image(path, decode);
   } catch (const Error& error) {
     const std::string_view message = error.what();
     if (error.kind() != ErrorKind::kData || message.find(" Hint: ") != std::string_view::npos) throw;
@@ -75,7 +74,8 @@ Tensor read_picture(const std::string& path) {
   }
 }
 
-FileDataset::FileDataset(DatasetInfo info, std::vector<PictureFile> files) : Dataset(std::move(info)), files_(std::move(files)) {
+FileDataset::FileDataset(DatasetInfo info, std::vector<PictureFile> files, DecodeOptions decode)
+    : Dataset(std::move(info)), files_(std::move(files)), decode_(decode) {
   for (const PictureFile& file : files_) {
     check(file.label >= 0 && file.label < num_classes(), ErrorKind::kValue, "dataset", escaped_path(file.path), ": label ",
           file.label, " is out of range: there are ", num_classes(), " classes");
@@ -85,7 +85,7 @@ FileDataset::FileDataset(DatasetInfo info, std::vector<PictureFile> files) : Dat
 Sample FileDataset::sample(int64_t index) const {
   check_index(index);
   const PictureFile& file = files_[index];
-  return {convert_channels(read_picture(file.path), channels()), file.label};
+  return {convert_channels(read_picture(file.path, decode_), channels()), file.label};
 }
 
 int64_t FileDataset::label(int64_t index) const {

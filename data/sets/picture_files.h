@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "data/dataset.h"
+#include "data/image/image.h"
 
 namespace vitrail {
 
@@ -51,13 +52,13 @@ struct FileScan {
 std::vector<FileScan> scan_files(const std::vector<PictureFile>& files, bool decode, bool collect, const DataProgress& progress);
 
 // read_image, with a hint at --bad-image in the message of Error(kData).
-Tensor read_picture(const std::string& path);
+Tensor read_picture(const std::string& path, const DecodeOptions& decode = {});
 
 // Pictures of their own sizes, u8 [info.channels, H, W]; info.height and width are what the model's size follows from.
 class FileDataset : public Dataset {
  public:
   // Error(kValue) if a label is outside of the classes.
-  FileDataset(DatasetInfo info, std::vector<PictureFile> files);
+  FileDataset(DatasetInfo info, std::vector<PictureFile> files, DecodeOptions decode = {});
 
   int64_t size() const override { return static_cast<int64_t>(files_.size()); }
   // Error(kData) naming the file if it is damaged, Error(kIo) if it cannot be opened.
@@ -70,6 +71,7 @@ class FileDataset : public Dataset {
 
  private:
   std::vector<PictureFile> files_;
+  DecodeOptions decode_;
 };
 
 }  // namespace vitrail

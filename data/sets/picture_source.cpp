@@ -142,10 +142,10 @@ DatasetSource open_pictures(PictureList list, const DatasetOptions& options) {
   if (!list.validation.empty()) source.parts.push_back(Split::kValidation);
   if (!list.test.empty()) source.parts.push_back(Split::kTest);
   const auto files = std::make_shared<const PictureList>(std::move(list));
-  source.open = [files, info, limit = options.limit](Split split) -> DatasetPtr {
+  source.open = [files, info, limit = options.limit, decode = options.decode](Split split) -> DatasetPtr {
     const bool validation = (split == Split::kValidation && !files->validation.empty()) || files->test.empty();
     const Files& part = split == Split::kTrain ? files->train : validation ? files->validation : files->test;
-    return std::make_shared<FileDataset>(info, limit > 0 ? spread(part, limit) : part);
+    return std::make_shared<FileDataset>(info, limit > 0 ? spread(part, limit) : part, decode);
   };
   return source;
 }

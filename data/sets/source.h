@@ -33,6 +33,7 @@ struct DatasetOptions {
   BadImages bad_images = BadImages::kStop;
   double validation_fraction = 0.2;       // split off by content where there is neither validation nor test
   MeanStd mean_std = MeanStd::kMeasured;  // on at most 2,000 training pictures; or those of ImageNet
+  DecodeOptions decode{};                 // of the pictures that samples are
   bool collect_problems = false;          // report empty classes and the like instead of refusing the set: for data-check
   DataProgress progress{};                // may be empty
 };
