@@ -28,7 +28,7 @@ void run_chunks(int64_t chunks, void (*body)(void* context, int64_t chunk), void
 inline int64_t chunk_length(int64_t n, int64_t grain) { return std::max({grain, ceil_div(n, 128), int64_t{1}}); }
 
 // Calls fn(begin, end) for consecutive chunks of [0, n), in parallel, in no particular order. An exception thrown by fn is
-// rethrown here; of several, that of the lowest chunk. Inside a chunk, a nested call runs serially. Never touch a Variable inside fn.
+// rethrown here. Inside a chunk, a nested call runs serially. Never touch a Variable inside fn.
 template <class Fn>
 void parallel_for(int64_t n, int64_t grain, Fn&& fn) {
   if (n <= 0) return;
