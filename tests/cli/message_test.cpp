@@ -92,7 +92,7 @@ TEST_CASE("class names of a stranger's model do not steer the terminal") {
   save_safetensors(folder + "/model.safetensors", file);
   for (const std::string& arguments :
        {"predict --top 10 --model " + folder + " " + picture, "predict --json --top 10 --model " + folder + " " + picture,
-        "info " + folder, "info --json " + folder, "eval --data glyphs --limit 10 --model " + folder}) {
+        "info " + folder, "info --json " + folder, "eval --by-index --data glyphs --limit 10 --model " + folder}) {
     const Outcome outcome = run(arguments);
     CHECK_MESSAGE(outcome.code == 0, outcome.text);
     for (const char* bad : {"\x1b", "\x7f", "\xc2\x9b"}) CHECK_MESSAGE(outcome.text.find(bad) == std::string::npos, arguments);

@@ -24,8 +24,8 @@ Tensor waves(uint64_t number, int64_t side = 64) {
       for (int64_t x = 0; x < side; ++x) {
         double value = 128;
         for (uint64_t k = 0; k < 4; ++k) {
-          const double fx = 5 * rng.uniform(4 * k), fy = 5 * rng.uniform(4 * k + 1), phase = 6.28 * rng.uniform(4 * k + 2);
-          value += 28 * std::sin(6.28 * (fx * static_cast<double>(x) + fy * static_cast<double>(y)) / static_cast<double>(side) + phase);
+          const double fx = 2.5 * rng.uniform(4 * k), fy = 2.5 * rng.uniform(4 * k + 1), phase = 6.28 * rng.uniform(4 * k + 2);
+          value += 28 * std::sin(6.28 * (fx * (static_cast<double>(x) + 0.5) + fy * (static_cast<double>(y) + 0.5)) / static_cast<double>(side) + phase);
         }
         *pixel++ = static_cast<uint8_t>(std::clamp(value, 0.0, 255.0));
       }

@@ -18,12 +18,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::set<std::string> names_of(const DatasetPtr& data, const std::string& root) {
-  std::set<std::string> names;
-  for (int64_t i = 0; i < data->size(); ++i) names.insert(data->sample_name(i).substr(root.size() + 1));
-  return names;
-}
-
 std::vector<PictureFile> labelled(const std::vector<int64_t>& labels) {
   std::vector<PictureFile> files;
   for (const int64_t label : labels) files.push_back({std::to_string(files.size()), label});
