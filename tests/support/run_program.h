@@ -51,14 +51,14 @@ inline Outcome runop(const std::string& arguments, const char* errors = "2>&1") 
 
 // A folder for all tests of this process; removed at its end.
 inline const std::string& scratch() {
-  struct Folder {
-    Folder() : path((std::filesystem::temp_directory_path() / cat("vitrail_cli_", getpid())).string()) {
+  struct OfProcess {
+    OfProcess() : path((std::filesystem::temp_directory_path() / cat("vitrail_cli_", getpid())).string()) {
       std::filesystem::create_directories(path);
     }
-    ~Folder() { std::filesystem::remove_all(path); }
+    ~OfProcess() { std::filesystem::remove_all(path); }
     std::string path;
   };
-  static const Folder folder;
+  static const OfProcess folder;
   return folder.path;
 }
 
