@@ -4,11 +4,12 @@
 #include <optional>
 
 #include "autograd/modes.h"
-#include "base/json_writer.h"
 #include "base/exit_code.h"
+#include "base/json_writer.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "data/image/image.h"
+#include "data/picture_warnings.h"
 #include "data/sets/idx.h"
 #include "data/sets/registry.h"
 #include "tensor/ops.h"
@@ -27,24 +28,26 @@ struct Options {
   bool json = false;
 };
 
-Tensor read_picture(const std::string& path, const std::optional<int64_t>& index) {
+Tensor read_picture(const std::string& path, const std::optional<int64_t>& index, const DecodeOptions& options, std::string* note) {
   if (index && is_dataset_spec(path)) return open_dataset(path, Split::kTest)->sample(*index).image;
   if (index) return read_idx_picture(path, *index);
-  std::string note;
-  const Tensor picture = read_image(path, {}, &note);
-  if (!note.empty()) complain(cat("note: ", escaped_path(path), ": ", note));
-  return picture;
+  return read_image(path, options, note);
 }
 
 void predict_file(Task& task, const Options& o, const std::string& file, JsonWriter& json) {
-  const Prediction prediction = predict_one(task, read_picture(file, o.index));
+  const Preprocessing preprocessing = task.card().preprocessing;
+  std::string note;
+  const Tensor picture = read_picture(file, o.index, decode_options(preprocessing), &note);
+  const std::vector<std::string> warnings = picture_warnings(picture, preprocessing, note);
+  for (const std::string& warning : warnings) complain(cat("note: ", escaped_path(file), ": ", warning));
+  const Prediction prediction = predict_one(task, picture);
   if (!o.json) {
     std::printf("%s: %s\n", escaped_path(file).c_str(), task.to_text(prediction, o.top).c_str());
     return;
   }
   json.begin_object().field("file", file).key("predictions");
   task.to_json(json, prediction, o.top);
-  json.end_object();
+  json.field("warnings", warnings).end_object();
 }
 
 // One bad file among many must not cost the others: it is named, in JSON too, and the exit code is that of the first one.
@@ -73,7 +76,7 @@ int run(const Options& o) {
 void add_predict(CLI::App& app, Action& action) {
   auto o = std::make_shared<Options>();
   Command command(app, "predict", "Say what is on a picture");
-  command.option("files", o->files, "PNG, PGM or PPM pictures; with --index IDX files or data sets").required();
+  command.option("files", o->files, "PNG, JPEG, WebP, BMP, PGM or PPM pictures; with --index IDX files or data sets").required();
   command.option("--model", o->model, "Folder that train wrote, or its model.safetensors").required();
   command.option("--index", o->index, "The picture of this number: of an IDX file, or of the part to test on of a folder or list");
   command.option("--precision", o->precision,

@@ -6,6 +6,11 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include <cstdio>
+#include <cstdlib>
+
+#include <jpeglib.h>
+
 #include "base/file.h"
 #include "tests/support/png_file.h"
 #include "tests/support/run_program.h"
@@ -97,6 +102,43 @@ Bytes damaged_png(size_t side) {
   return PngFile(side, side, 8, 2).chunk("IDAT", pixels).end();
 }
 
+// A grey-blue JPEG of side x side pixels.
+Bytes large_jpeg(int side, bool progressive) {
+  jpeg_compress_struct info;
+  jpeg_error_mgr errors;
+  info.err = jpeg_std_error(&errors);
+  jpeg_create_compress(&info);
+  unsigned char* bytes = nullptr;
+  unsigned long size = 0;
+  jpeg_mem_dest(&info, &bytes, &size);
+  info.image_width = info.image_height = static_cast<JDIMENSION>(side);
+  info.input_components = 3;
+  info.in_color_space = JCS_RGB;
+  jpeg_set_defaults(&info);
+  if (progressive) jpeg_simple_progression(&info);
+  jpeg_start_compress(&info, TRUE);
+  Bytes row(3 * static_cast<size_t>(side));
+  for (size_t i = 0; i < row.size(); ++i) row[i] = static_cast<uint8_t>(100 + i % 3 * 20);
+  for (JSAMPROW rows = row.data(); info.next_scanline < info.image_height;) jpeg_write_scanlines(&info, &rows, 1);
+  jpeg_finish_compress(&info);
+  jpeg_destroy_compress(&info);
+  Bytes result(bytes, bytes + size);
+  std::free(bytes);
+  return result;
+}
+
+// A BMP of side x side pixels of one bit and one colour, whose last row asks for a second.
+Bytes damaged_bmp(uint32_t side) {
+  Bytes bmp(62 + side / 8 * side);
+  const auto put = [&](size_t at, uint32_t number) {
+    for (size_t i = 0; i < 4; ++i) bmp[at + i] = static_cast<uint8_t>(number >> (8 * i));
+  };
+  bmp[0] = 'B', bmp[1] = 'M';
+  put(10, 62), put(14, 40), put(18, side), put(22, side), put(26, 1 | 1 << 16), put(46, 1);
+  bmp.back() = 1;
+  return bmp;
+}
+
 std::string written(const std::string& name, const Bytes& bytes) {
   const std::string path = scratch() + "/" + name;
   write_file_atomically(path, {std::span<const uint8_t>(bytes)});
@@ -126,6 +168,18 @@ TEST_CASE("a small damaged PNG of a large picture costs its own size") {
   const std::string path = written("black.png", damaged_png(8000));
   check_cost({"info", path}, path, 3);
   check_cost({"predict", "--model", trained(), path}, path, 3);
+}
+
+TEST_CASE("a damaged JPEG or BMP of a large picture costs its own size") {
+  for (const bool progressive : {false, true}) {
+    Bytes jpeg = large_jpeg(8000, progressive);
+    jpeg.resize(jpeg.size() - 100);
+    const std::string path = written("large.jpg", jpeg);
+    check_cost({"info", path}, path, 3);
+    check_cost({"predict", "--model", trained(), path}, path, 3);
+  }
+  const std::string path = written("large.bmp", damaged_bmp(8000));
+  check_cost({"info", path}, path, 3);
 }
 
 TEST_CASE("a configuration of many megabytes costs its own size") {

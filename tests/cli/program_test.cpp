@@ -5,7 +5,9 @@
 #include "base/json.h"
 #include "data/image/image.h"
 #include "data/sets/registry.h"
+#include "tensor/rng.h"
 #include "tensor/safetensors.h"
+#include "tensor/view.h"
 #include "tests/support/run_program.h"
 
 using namespace vitrail;
@@ -51,6 +53,29 @@ TEST_CASE("train, eval, info and predict work together") {
   REQUIRE(probabilities.size() == 2);
   CHECK(probabilities[0] >= probabilities[1]);
   CHECK(run("predict --model " + trained() + " " + picture).says("glyph.png: "));
+}
+
+TEST_CASE("predict reads photographs, and says what is odd about a picture, in JSON too") {
+  const std::string model = " --model " + trained() + " ", photo = "tests/fuzz/corpus/jpeg/restarts";
+  const Outcome usual = run("predict --json" + model + photo, "2>&1");
+  CHECK(usual.code == 0);
+  CHECK_MESSAGE(usual.says("\"warnings\": []"), usual.text);
+  const auto odd = [&](const Tensor& image) {
+    write_png(scratch() + "/odd.png", image);
+    const Outcome text = run("predict" + model + scratch() + "/odd.png");
+    CHECK(text.code == 0);
+    CHECK(text.says("odd.png: "));  // it is predicted all the same
+    return text.text + run("predict --json" + model + scratch() + "/odd.png", "2>/dev/null").text;
+  };
+  const auto twice = [](const std::string& text, const std::string& part) {
+    const size_t first = text.find(part);
+    return first != std::string::npos && text.find(part, first + 1) != std::string::npos;
+  };
+  CHECK(twice(odd(full({1, 28, 28}, 9, Dtype::u8)), "the whole picture is one colour"));
+  CHECK(twice(odd(to(rand_int({1, 28, 28}, 0, 9, Rng(1)), Dtype::u8)), "it is nearly black: no sample is above 8 of 255"));
+  CHECK(twice(odd(to(rand_int({1, 28, 28}, 190, 256, Rng(1)), Dtype::u8)), "it may be inverted: its mean brightness is 0.87"));
+  CHECK(twice(odd(to(rand_int({1, 4, 4}, 0, 90, Rng(1)), Dtype::u8)),
+              "it has 4 x 4 pixels, the model takes 28 x 28: enlarged 7.00 times"));
 }
 
 TEST_CASE("predict takes one picture out of an IDX file") {
@@ -124,7 +149,8 @@ TEST_CASE("settings that are known to fail are named before the first step") {
   const std::string command = "train --data glyphs --dry-run --lr 0.1" + std::string(kQuick);
   const Outcome outcome = run(command);
   CHECK(outcome.code == 0);
-  CHECK_MESSAGE(outcome.text.find("warning: a learning rate of 0.1 is known to fail with adamw") != std::string::npos, outcome.text);
+  CHECK_MESSAGE(outcome.text.find("warning: a learning rate of 0.1 is known to fail with adamw") != std::string::npos,
+                outcome.text);
 }
 
 TEST_CASE("a dry run prints numbers and writes nothing") {
@@ -143,6 +169,7 @@ TEST_CASE("--quiet: nothing on standard error, the result on standard output") {
   const Outcome errors = run("train --quiet --baseline linear --data glyphs --max-steps 1 --lr 0.02 --out " + scratch() + "/quiet" + kQuick, "2>&1 >/dev/null");
   CHECK(errors.code == 0);
   CHECK_MESSAGE(errors.text.empty(), errors.text);
-  const Outcome result = run("train --quiet --force --data glyphs --max-steps 1 --out " + scratch() + "/quiet" + kQuick, "2>/dev/null");
+  const Outcome result =
+      run("train --quiet --force --data glyphs --max-steps 1 --out " + scratch() + "/quiet" + kQuick, "2>/dev/null");
   CHECK(result.says("test accuracy"));
 }

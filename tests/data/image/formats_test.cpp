@@ -73,6 +73,10 @@ TEST_CASE("pictures over the limits are refused by their numbers, before memory 
     CHECK_SAYS(image_refusal(corpus(name), {.limits = {.max_side = 4}}), "the limit is 4 a side");
     CHECK_SAYS(image_refusal(corpus(name), {.limits = {.max_pixels = 20}}), "the limit is 20");
   }
+  Bytes lossless = corpus("webp/lossless");
+  REQUIRE(lossless.at(20) == 0x2f);  // the sign of a lossless stream; 14 bits of width - 1 and of height - 1 follow
+  lossless[21] = 0xff, lossless[22] = 0x9f, lossless[23] = 0xff, lossless[24] = static_cast<uint8_t>(lossless[24] | 0x03);
+  CHECK_SAYS(image_refusal(lossless), "bytes of memory for 8192 x");
   Bytes progressive = corpus("jpeg/progressive");
   const Bytes mark{0xff, 0xc2};
   const auto at = std::search(progressive.begin(), progressive.end(), mark.begin(), mark.end());
