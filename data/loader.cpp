@@ -3,15 +3,15 @@
 #include <algorithm>
 #include <numeric>
 
-#include "tensor/machine/parallel.h"
 #include "tensor/rng.h"
 
 namespace vitrail {
 namespace {
 
-// The two uses of the loader's seed.
-enum Stream : uint64_t { kOrderStream = 11, kAugmentStream = 12 };
-constexpr int64_t kSampleGrain = 4;  // samples per thread: one costs 10 microseconds and more
+// The uses of the loader's seed.
+enum Stream : uint64_t { kOrderStream = 11, kAugmentStream = 12, kRepeatStream = 13, kMixStream = 14 };
+constexpr int64_t kBatchesAhead = 2;  // the next one, and one to go on with while it waits to be taken
+constexpr size_t kOrdersKept = 3;     // of this epoch, the next, and one that a worker may still be in
 
 }  // namespace
 
@@ -26,43 +26,6 @@ int64_t count_batches(int64_t samples, const LoaderOptions& options) {
   return full + (rest > 0 && !left_out);
 }
 
-Prepare prepare_with(Transform transform) {
-  transform.preprocessing.validate();
-  return [transform = std::move(transform)](const Sample& sample, const Rng* rng) {
-    return Example{rng ? transform.train(sample.image, *rng) : transform.eval(sample.image), sample.target};
-  };
-}
-
-Batch collate_examples(std::vector<Example> examples) {
-  const auto count = static_cast<int64_t>(examples.size());
-  check(count >= 1, ErrorKind::kValue, "collate", "there are no examples");
-  const Shape one = examples.front().image.shape();
-  for (const Example& example : examples) {
-    check(example.image.dtype() == Dtype::f32, ErrorKind::kValue, "collate", "images must be f32: image ", example.index,
-          " is ", name_of(example.image.dtype()), ".");
-    check(example.image.shape() == one, ErrorKind::kShape, "collate", "images of a batch must have one shape: image ",
-          examples.front().index, " is ", one, ", image ", example.index, " is ", example.image.shape(),
-          ". Hint: resize, crop or pad them to one size.");
-  }
-  Shape shape{count};
-  for (const int64_t extent : one) shape.push_back(extent);
-  Batch batch{empty(shape, Dtype::f32, "collate"), empty({count}, Dtype::i64, "collate"), {}, {}};
-  float* images = batch.images.mutable_data<float>();
-  parallel_for(count, kSampleGrain, [&](int64_t from, int64_t to) {
-    for (int64_t i = from; i < to; ++i) {
-      const Tensor x = contiguous(examples[i].image);
-      std::copy_n(x.data<float>(), x.numel(), images + i * x.numel());
-    }
-  });
-  int64_t* labels = batch.labels.mutable_data<int64_t>();
-  for (Example& example : examples) {
-    *labels++ = example.target.label;
-    batch.targets.push_back(std::move(example.target));
-    batch.indices.push_back(example.index);
-  }
-  return batch;
-}
-
 Loader::Loader(DatasetPtr dataset, Prepare prepare, Collate collate, LoaderOptions options)
     : dataset_(std::move(dataset)), prepare_(std::move(prepare)), collate_(std::move(collate)), options_(options) {
   const int64_t size = options_.batch_size;
@@ -72,6 +35,12 @@ Loader::Loader(DatasetPtr dataset, Prepare prepare, Collate collate, LoaderOptio
   check(dataset_->size() >= 1, ErrorKind::kValue, "loader", "data set ", dataset_->name(), " is empty");
   check(batches() >= 1, ErrorKind::kValue, "loader", "an epoch has no full batch: batch_size is ", size, ", data set ",
         dataset_->name(), " has ", dataset_->size(), " samples. Hint: smaller batches, or drop_last = false.");
+  check(options_.workers >= 0 && options_.workers <= 256, ErrorKind::kValue, "loader", "workers must be in [0, 256]: they are ",
+        options_.workers);
+  check(options_.repeats >= 1 && options_.repeats <= 1000, ErrorKind::kValue, "loader", "repeats must be in [1, 1000]: they are ",
+        options_.repeats);
+  prefetcher_ = std::make_unique<Prefetcher>(options_.workers, options_.prefetch_bytes,
+                                             [this](int64_t epoch, int64_t position) { return make(epoch, position); });
 }
 
 Loader::Loader(DatasetPtr dataset, Transform transform, LoaderOptions options)
@@ -84,32 +53,68 @@ int64_t Loader::samples() const {
   return options_.drop_last ? std::min(n, batches() * options_.batch_size) : n;
 }
 
+Loader::Order Loader::order_of(int64_t epoch) {
+  if (!options_.train) epoch = 0;
+  const std::lock_guard<std::mutex> lock(orders_mutex_);
+  for (const auto& known : orders_)
+    if (known.first == epoch) return known.second;
+  std::vector<int64_t> order(static_cast<size_t>(dataset_->size()));
+  if (options_.train)
+    order = epoch_order(dataset_->size(), options_.seed, epoch);
+  else
+    std::iota(order.begin(), order.end(), int64_t{0});
+  if (orders_.size() == kOrdersKept) orders_.erase(orders_.begin());
+  orders_.emplace_back(epoch, std::make_shared<const std::vector<int64_t>>(std::move(order)));
+  return orders_.back().second;
+}
+
+ExampleRange Loader::range_of(int64_t epoch, int64_t index) const {
+  const int64_t begin = index * options_.batch_size;
+  return {epoch, begin, index + 1 == batches() ? samples() : begin + options_.batch_size};
+}
+
+std::vector<ExampleRange> Loader::following(int64_t epoch, int64_t index) const {
+  std::vector<ExampleRange> ranges;
+  for (int64_t i = 0; i < kBatchesAhead; ++i) {
+    if (++index == batches()) {
+      if (!options_.train) break;  // an evaluation ends here
+      index = 0, ++epoch;
+    }
+    ranges.push_back(range_of(epoch, index));
+  }
+  return ranges;
+}
+
+// Keyed by the sample, not by its place in the batch: another batch size shows the same pictures.
+Example Loader::make(int64_t epoch, int64_t position) {
+  const int64_t repeats = options_.train ? options_.repeats : 1, repeat = position % repeats;
+  const int64_t key = order_of(epoch)->at(static_cast<size_t>(position / repeats));
+  const auto keyed = [&](uint64_t stream) {
+    return Rng(options_.seed, stream).at(static_cast<uint64_t>(epoch)).at(static_cast<uint64_t>(key));
+  };
+  const Rng rng = repeat == 0 ? keyed(kAugmentStream) : keyed(kRepeatStream).at(static_cast<uint64_t>(repeat));
+  Example example = prepare_(dataset_->sample(key), options_.train ? &rng : nullptr);
+  example.index = key;
+  return example;
+}
+
+void Loader::mix(Batch& batch, int64_t epoch, int64_t index) const {
+  const bool off = options_.mixup_off_epoch > 0 && epoch >= options_.mixup_off_epoch;
+  if (!options_.train || !options_.mixing.any() || off) return;
+  const Rng rng = Rng(options_.seed, kMixStream).at(static_cast<uint64_t>(epoch * batches() + index));
+  const int64_t groups = std::max<int64_t>(1, std::min(options_.groups, batch.size() / options_.least_in_group));
+  for (int64_t g = 0; g < groups; ++g)
+    augment::mix(batch, g * batch.size() / groups, (g + 1) * batch.size() / groups, dataset_->num_classes(), options_.mixing,
+                 rng.at(static_cast<uint64_t>(g)));
+}
+
 Batch Loader::batch(int64_t epoch, int64_t index) {
   check(epoch >= 0 && index >= 0 && index < batches(), ErrorKind::kValue, "loader", "there is no batch ", index, " in epoch ",
         epoch, ": an epoch has ", batches());
-  if (order_epoch_ != epoch) {
-    if (options_.train) {
-      order_ = epoch_order(dataset_->size(), options_.seed, epoch);
-    } else if (order_.empty()) {
-      order_.resize(dataset_->size());
-      std::iota(order_.begin(), order_.end(), int64_t{0});
-    }
-    order_epoch_ = epoch;
-  }
-  const int64_t begin = index * options_.batch_size;
-  const int64_t count = index + 1 == batches() ? samples() - begin : options_.batch_size;
-  std::vector<Example> examples(static_cast<size_t>(count));
-  // Keyed by the sample, not by its place in the batch: another batch size shows the same pictures.
-  const Rng rng = Rng(options_.seed, kAugmentStream).at(static_cast<uint64_t>(epoch));
-  parallel_for(count, kSampleGrain, [&](int64_t from, int64_t to) {
-    for (int64_t i = from; i < to; ++i) {
-      const int64_t key = order_[begin + i];
-      const Rng own = rng.at(static_cast<uint64_t>(key));
-      examples[i] = prepare_(dataset_->sample(key), options_.train ? &own : nullptr);
-      examples[i].index = key;
-    }
-  });
-  return collate_(std::move(examples));
+  const std::vector<ExampleRange> next = options_.workers > 0 ? following(epoch, index) : std::vector<ExampleRange>{};
+  Batch batch = collate_(prefetcher_->take(range_of(epoch, index), next));
+  mix(batch, epoch, index);
+  return batch;
 }
 
 }  // namespace vitrail

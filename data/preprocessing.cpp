@@ -118,8 +118,26 @@ DecodeOptions decode_options(const Preprocessing& p) {
   return options;
 }
 
-Tensor preprocess(const Tensor& image, const Preprocessing& p) {
-  return normalize(fitted(convert_channels(image, p.channels), p), p.mean, p.std, p.rescale);
+Tensor fit(const Tensor& image, const Preprocessing& p) { return fitted(convert_channels(image, p.channels), p); }
+
+Tensor finish(const Tensor& image, const Preprocessing& p) { return normalize(image, p.mean, p.std, p.rescale); }
+
+Tensor denormalize(const Tensor& x, const Preprocessing& p) {
+  check(x.dtype() == Dtype::f32 && x.dim() >= 3 && x.size(-3) == p.channels, ErrorKind::kShape, "denormalize",
+        "needs f32 [.., ", p.channels, ", H, W]: it is ", name_of(x.dtype()), " ", x.shape());
+  const Tensor in = contiguous(x);
+  Tensor result = empty(x.shape(), Dtype::u8, "denormalize");
+  const int64_t plane = x.size(-2) * x.size(-1);
+  const float* from = in.data<float>();
+  uint8_t* to = result.mutable_data<uint8_t>();
+  for (int64_t i = 0; i < in.numel(); ++i) {
+    const auto c = static_cast<size_t>(i / plane % p.channels);
+    const double value = (from[i] * p.std[c] + p.mean[c]) / p.rescale;
+    to[i] = static_cast<uint8_t>(std::clamp(std::nearbyint(value), 0.0, 255.0));
+  }
+  return result;
 }
+
+Tensor preprocess(const Tensor& image, const Preprocessing& p) { return finish(fit(image, p), p); }
 
 }  // namespace vitrail

@@ -72,6 +72,14 @@ PictureGeometry picture_geometry(const Preprocessing& preprocessing, int64_t h, 
 // How to decode the files of pictures that preprocess() will get.
 DecodeOptions decode_options(const Preprocessing& preprocessing);
 
+// The first half of preprocess(): u8 [channels, height, width]; channels converted, resized, cropped or padded.
+Tensor fit(const Tensor& image, const Preprocessing& preprocessing);
+// The second half: rescaled and normalised, f32.
+Tensor finish(const Tensor& image, const Preprocessing& preprocessing);
+// Back from the model's input f32 [.., channels, height, width] to bytes, for people to look at: x std + mean, rounded and
+// clamped.
+Tensor denormalize(const Tensor& x, const Preprocessing& preprocessing);
+
 // Any picture u8 [C, H, W] as the model's input f32 [channels, height, width]: channels converted, resized, cropped or padded,
 // rescaled, normalised. A picture that has the size already keeps its exact values.
 Tensor preprocess(const Tensor& image, const Preprocessing& preprocessing);

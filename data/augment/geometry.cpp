@@ -33,9 +33,7 @@ Geometry flip_horizontal(int64_t height, int64_t width) {
   return {{-1, 0, static_cast<double>(width), 0, 1, 0}, height, width};
 }
 
-Geometry flip_vertical(int64_t height, int64_t width) {
-  return {{1, 0, 0, 0, -1, static_cast<double>(height)}, height, width};
-}
+Geometry flip_vertical(int64_t height, int64_t width) { return {{1, 0, 0, 0, -1, static_cast<double>(height)}, height, width}; }
 
 Geometry rotation(double degrees, int64_t height, int64_t width) {
   const double angle = -(std::fmod(std::fmod(degrees, 360) + 360, 360) * (std::numbers::pi / 180));
@@ -60,8 +58,8 @@ Geometry compose(const Geometry& first, const Geometry& second) {
 std::array<double, 2> map_point(const Geometry& geometry, double x, double y) {
   const auto& m = geometry.matrix;
   const double determinant = m[0] * m[4] - m[1] * m[3];
-  check(std::isfinite(determinant) && determinant != 0, ErrorKind::kValue, "geometry", "the map has no inverse: its matrix is ", m[0],
-        " ", m[1], " ", m[3], " ", m[4]);
+  check(std::isfinite(determinant) && determinant != 0, ErrorKind::kValue, "geometry", "the map has no inverse: its matrix is ",
+        m[0], " ", m[1], " ", m[3], " ", m[4]);
   const double u = x - m[2], v = y - m[5];
   return {(m[4] * u - m[1] * v) / determinant, (m[0] * v - m[3] * u) / determinant};
 }

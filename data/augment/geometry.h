@@ -46,8 +46,8 @@ Geometry compose(const Geometry& first, const Geometry& second);
 std::array<double, 2> map_point(const Geometry& geometry, double x, double y);
 
 // u8 [C, H, W] -> u8 [C, height, width]; pixels from outside the old picture are fill[c] ({}: 0). The bytes of Pillow's
-// Image.transform(size, AFFINE, matrix, filter, fillcolor): a pixel's value is taken at its centre and, but for kNearest, cut to
-// a byte, not rounded.
+// Image.transform(size, AFFINE, matrix, filter, fillcolor): a pixel's value is taken at its centre and, but for kNearest, cut
+// to a byte, not rounded.
 Tensor warp(const Tensor& image, const Geometry& geometry, Filter filter, const std::vector<uint8_t>& fill = {});
 
 // A mask u8 [H, W] that follows the picture: nearest, so that no class arises that was not there; `outside` where there was
@@ -55,8 +55,8 @@ Tensor warp(const Tensor& image, const Geometry& geometry, Filter filter, const 
 Tensor warp_mask(const Tensor& mask, const Geometry& geometry, uint8_t outside = 255);
 
 // The target of the old picture as that of the new one: boxes become the smallest upright box around their four mapped corners,
-// cut at the border; boxes of which less than `least_part` of the area remains inside are left out, with their labels and flags.
-// The mask follows; label and captions stay.
+// cut at the border; boxes of which less than `least_part` of the area remains inside are left out, with their labels and
+// flags. The mask follows; label and captions stay.
 Target follow(const Target& target, const Geometry& geometry, double least_part = 0.1);
 
 }  // namespace vitrail::augment

@@ -65,7 +65,8 @@ Tensor blend(const Tensor& degenerate, const Tensor& x, double factor, const cha
 Tensor blend_with_value(int value, const Tensor& x, double factor, const char* op) {
   check_factor(factor, op);
   return looked_up(x, op, [&](const uint8_t*, int64_t) {
-    return table_of([&](int v) { return blended(static_cast<uint8_t>(value), static_cast<uint8_t>(v), static_cast<float>(factor)); });
+    return table_of(
+        [&](int v) { return blended(static_cast<uint8_t>(value), static_cast<uint8_t>(v), static_cast<float>(factor)); });
   });
 }
 
@@ -143,7 +144,8 @@ Tensor grayscale(const Tensor& image) {
   const Tensor grey = luma(image);
   if (image.size(0) == 1) return grey;
   Tensor result = empty(image.shape(), Dtype::u8, "grayscale");
-  for (int64_t c = 0; c < 3; ++c) std::copy_n(grey.data<uint8_t>(), grey.numel(), result.mutable_data<uint8_t>() + c * grey.numel());
+  for (int64_t c = 0; c < 3; ++c)
+    std::copy_n(grey.data<uint8_t>(), grey.numel(), result.mutable_data<uint8_t>() + c * grey.numel());
   return result;
 }
 
@@ -223,7 +225,9 @@ Tensor posterize(const Tensor& image, int64_t bits) {
                    [&](auto...) { return table_of([&](int v) { return v & ~((1 << (8 - bits)) - 1); }); });
 }
 
-Tensor autocontrast(const Tensor& image) { return looked_up(checked(image, "autocontrast"), "autocontrast", autocontrast_table); }
+Tensor autocontrast(const Tensor& image) {
+  return looked_up(checked(image, "autocontrast"), "autocontrast", autocontrast_table);
+}
 Tensor equalize(const Tensor& image) { return looked_up(checked(image, "equalize"), "equalize", equalize_table); }
 
 }  // namespace vitrail::augment

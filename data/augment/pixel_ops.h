@@ -1,5 +1,5 @@
-// Operations on the colours of a picture u8 [C, H, W] with C = 1 or 3, to the byte as Pillow computes them. `factor` blends with a
-// degenerate picture d, as ImageEnhance does: y = clip(d + factor (x - d)), cut to a byte; 1 changes nothing, 0 gives d.
+// Operations on the colours of a picture u8 [C, H, W] with C = 1 or 3, to the byte as Pillow computes them. `factor` blends
+// with a degenerate picture d, as ImageEnhance does: y = clip(d + factor (x - d)), cut to a byte; 1 changes nothing, 0 gives d.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,8 @@ Tensor adjust_contrast(const Tensor& image, double factor);    // d: the mean of
 Tensor adjust_saturation(const Tensor& image, double factor);  // d: grayscale(); nothing to do for one channel
 // d: each pixel the mean of its 3 x 3 neighbours, itself with weight 5, rounded; the border as it is.
 Tensor adjust_sharpness(const Tensor& image, double factor);
-// The hue of HSV turned by shift in [-0.5, 0.5] of the circle, in bytes: floor(255 |shift|) steps of 256. Nothing to do for one channel.
+// The hue of HSV turned by shift in [-0.5, 0.5] of the circle, in bytes: floor(255 |shift|) steps of 256. Nothing to do for one
+// channel.
 Tensor adjust_hue(const Tensor& image, double shift);
 
 Tensor invert(const Tensor& image);                        // 255 - x

@@ -14,11 +14,13 @@ constexpr double kMostMagnitude = 10;
 
 using enum Operation;
 
-constexpr Operation kRandOperations[] = {kAutoContrast, kEqualize,   kInvert,     kRotate, kPosterize, kSolarize,   kSolarizeAdd, kColor,
-                                         kContrast,     kBrightness, kSharpness,  kShearX, kShearY,    kTranslateX, kTranslateY};
+constexpr Operation kRandOperations[] = {kAutoContrast, kEqualize,    kInvert, kRotate,     kPosterize,
+                                         kSolarize,     kSolarizeAdd, kColor,  kContrast,   kBrightness,
+                                         kSharpness,    kShearX,      kShearY, kTranslateX, kTranslateY};
 
-constexpr Operation kTrivialOperations[] = {kIdentity, kShearX,   kShearY,    kTranslateX, kTranslateY, kRotate,       kBrightness,
-                                            kColor,    kContrast, kSharpness, kPosterize,  kSolarize,   kAutoContrast, kEqualize};
+constexpr Operation kTrivialOperations[] = {kIdentity,  kShearX,     kShearY,       kTranslateX, kTranslateY,
+                                            kRotate,    kBrightness, kColor,        kContrast,   kSharpness,
+                                            kPosterize, kSolarize,   kAutoContrast, kEqualize};
 
 constexpr int64_t kTrivialStrengths = 31;
 
@@ -72,13 +74,14 @@ Policy policy_from_name(const std::string& name) {
   if (name == "randaugment") return Policy::kRandAugment;
   if (name == "trivial") return Policy::kTrivialAugment;
   if (name == "three") return Policy::kThreeAugment;
-  fail(ErrorKind::kValue, "augment", "unknown policy: it is ", quote(name), ". Hint: one of none, randaugment, trivial, three.");
+  fail(ErrorKind::kValue, "augment", "unknown policy: it is ", quote(name),
+       ". Hint: one of none, randaugment, trivial, three.");
 }
 
 const char* name_of(Operation operation) {
-  static constexpr const char* kNames[] = {"identity",   "autocontrast", "equalize",   "invert",    "rotate",  "posterize",
-                                           "solarize",   "solarize add", "color",      "contrast",  "brightness", "sharpness",
-                                           "shear x",    "shear y",      "translate x", "translate y", "grayscale",  "blur"};
+  static constexpr const char* kNames[] = {"identity", "autocontrast", "equalize",    "invert",      "rotate",     "posterize",
+                                           "solarize", "solarize add", "color",       "contrast",    "brightness", "sharpness",
+                                           "shear x",  "shear y",      "translate x", "translate y", "grayscale",  "blur"};
   return kNames[static_cast<size_t>(operation)];
 }
 

@@ -24,7 +24,8 @@ int64_t start(const Rng& rng, uint64_t index, int64_t whole, int64_t part) {
 
 Rectangle draw_resized_crop(int64_t height, int64_t width, double scale, const Rng& rng) {
   check(scale > 0 && scale <= 1, ErrorKind::kValue, "random_resized_crop", "scale must be in (0, 1]: it is ", scale);
-  check(height >= 1 && width >= 1, ErrorKind::kShape, "random_resized_crop", "the image is empty: it is ", height, " x ", width);
+  check(height >= 1 && width >= 1, ErrorKind::kShape, "random_resized_crop", "the image is empty: it is ", height, " x ",
+        width);
   constexpr double kNarrow = 3.0 / 4, kWide = 4.0 / 3;
   const double area = static_cast<double>(height) * static_cast<double>(width);
   for (int attempt = 0; attempt < kTries; ++attempt) {
@@ -43,7 +44,8 @@ Rectangle draw_resized_crop(int64_t height, int64_t width, double scale, const R
 }
 
 Tensor color_jitter(const Tensor& image, double strength, double hue, const Rng& rng) {
-  check(std::isfinite(strength) && strength >= 0, ErrorKind::kValue, "color_jitter", "the strength must be at least 0: it is ", strength);
+  check(std::isfinite(strength) && strength >= 0, ErrorKind::kValue, "color_jitter", "the strength must be at least 0: it is ",
+        strength);
   check(hue >= 0 && hue <= 0.5, ErrorKind::kValue, "color_jitter", "hue must be in [0, 0.5]: it is ", hue);
   std::array<int, 4> order{0, 1, 2, 3};
   for (uint64_t i = 3; i > 0; --i) std::swap(order[i], order[rng.below(i, i + 1)]);
@@ -52,7 +54,9 @@ Tensor color_jitter(const Tensor& image, double strength, double hue, const Rng&
   for (const int op : order) {
     if (op == 3 && hue > 0) x = adjust_hue(x, uniform(rng, 13, -hue, hue));
     if (op == 3 || strength == 0) continue;
-    x = op == 0 ? adjust_brightness(x, factor(10)) : op == 1 ? adjust_contrast(x, factor(11)) : adjust_saturation(x, factor(12));
+    x = op == 0   ? adjust_brightness(x, factor(10))
+        : op == 1 ? adjust_contrast(x, factor(11))
+                  : adjust_saturation(x, factor(12));
   }
   return x;
 }
@@ -60,7 +64,8 @@ Tensor color_jitter(const Tensor& image, double strength, double hue, const Rng&
 Rectangle random_erasing(Tensor& image, double probability, const Rng& rng) {
   check(image.dtype() == Dtype::f32 && image.dim() == 3 && image.is_contiguous(), ErrorKind::kShape, "random_erasing",
         "needs a contiguous f32 image [C, H, W]: it is ", name_of(image.dtype()), " ", image.shape());
-  check(probability >= 0 && probability <= 1, ErrorKind::kValue, "random_erasing", "the probability must be in [0, 1]: it is ", probability);
+  check(probability >= 0 && probability <= 1, ErrorKind::kValue, "random_erasing", "the probability must be in [0, 1]: it is ",
+        probability);
   if (rng.uniform(0) >= probability) return {};
   const int64_t channels = image.size(0), height = image.size(1), width = image.size(2);
   const double area = static_cast<double>(height) * static_cast<double>(width), most = std::log(1 / 0.3);
@@ -75,7 +80,8 @@ Rectangle random_erasing(Tensor& image, double probability, const Rng& rng) {
     uint64_t index = 0;
     for (int64_t c = 0; c < channels; ++c)
       for (int64_t y = r.top; y < r.top + h; ++y)
-        for (int64_t x = r.left; x < r.left + w; ++x) pixels[(c * height + y) * width + x] = static_cast<float>(noise.normal(index++));
+        for (int64_t x = r.left; x < r.left + w; ++x)
+          pixels[(c * height + y) * width + x] = static_cast<float>(noise.normal(index++));
     return r;
   }
   return {};

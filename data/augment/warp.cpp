@@ -91,13 +91,14 @@ void for_each_nearest(const Geometry& g, int64_t in_height, int64_t in_width, Fn
 
 Tensor warp(const Tensor& image, const Geometry& g, Filter filter, const std::vector<uint8_t>& fill) {
   check(image.defined() && image.dtype() == Dtype::u8 && image.dim() == 3 && image.numel() > 0, ErrorKind::kShape, "warp",
-        "needs a u8 image [C, H, W] with pixels: it is ", image.defined() ? name_of(image.dtype()) : "undefined", " ", image.shape());
+        "needs a u8 image [C, H, W] with pixels: it is ", image.defined() ? name_of(image.dtype()) : "undefined", " ",
+        image.shape());
   const int64_t channels = image.size(0), in_height = image.size(1), in_width = image.size(2);
-  check(fill.empty() || static_cast<int64_t>(fill.size()) == channels, ErrorKind::kShape, "warp", "one fill value per channel: there are ",
-        fill.size(), " for image ", image.shape());
+  check(fill.empty() || static_cast<int64_t>(fill.size()) == channels, ErrorKind::kShape, "warp",
+        "one fill value per channel: there are ", fill.size(), " for image ", image.shape());
   for (const double entry : g.matrix)
-    check(std::isfinite(entry) && std::abs(entry) < 1e6, ErrorKind::kValue, "warp", "the matrix must be finite and below 10^6: an entry is ",
-          entry);
+    check(std::isfinite(entry) && std::abs(entry) < 1e6, ErrorKind::kValue, "warp",
+          "the matrix must be finite and below 10^6: an entry is ", entry);
   const Tensor source = contiguous(image);
   Tensor result = zeros({channels, g.height, g.width}, Dtype::u8);
   const int64_t plane = g.height * g.width;

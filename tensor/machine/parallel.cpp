@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "tensor/machine/container.h"
 #include "tensor/machine/openmp_exit.h"
+#include "tensor/machine/thread_budget.h"
 #include "tensor/machine/waiting.h"
 
 namespace vitrail {
@@ -65,15 +66,31 @@ void set_num_threads(int threads) {
 }
 
 namespace detail {
+namespace {
+
+// The threads that a region may have now (tensor/machine/thread_budget.h).
+class Team {
+ public:
+  explicit Team(int wanted) : threads(begin_team(wanted)) {}
+  ~Team() { end_team(threads); }
+  Team(const Team&) = delete;
+  Team& operator=(const Team&) = delete;
+
+  const int threads;
+};
+
+}  // namespace
 
 void run_chunks(int64_t chunks, void (*body)(void* context, int64_t chunk), void* context) {
   // Always the whole team, even for few chunks: libgomp ends threads that a region does not use and creates new ones for the
   // next.
-  const int threads = num_threads();
-  if (threads == 1 || chunks == 1 || omp_in_parallel()) {
+  const auto serially = [&] {
     for (int64_t chunk = 0; chunk < chunks; ++chunk) body(context, chunk);
-    return;
-  }
+  };
+  if (num_threads() == 1 || chunks == 1 || omp_in_parallel() || is_worker()) return serially();
+  const Team team(num_threads());
+  const int threads = team.threads;
+  if (threads == 1) return serially();
   prepare_team(threads);
   // The error of the lowest chunk that fails is the one that is thrown, whatever the threads: chunks are handed out in rising
   // order, and only those above a failed one are left out.

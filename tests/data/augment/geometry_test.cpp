@@ -104,7 +104,11 @@ TEST_CASE("a mask follows its picture, and what was not there is ignored") {
       CHECK((value == 1 || value == 3 || value == 255));  // no class arises between two
     }
   }
-  CHECK_SAYS(refusal(ErrorKind::kShape, [] { warp_mask(zeros({2, 2}), identity(2, 2)); }), "needs a u8 mask [H, W]: it is f32 [2, 2]");
+  CHECK_SAYS(refusal(ErrorKind::kShape,
+                     [] {
+                       warp_mask(zeros({2, 2}), identity(2, 2));
+                     }),
+             "needs a u8 mask [H, W]: it is f32 [2, 2]");
 }
 
 TEST_CASE("boxes follow their picture, are cut at its border, and leave with their labels") {
@@ -135,16 +139,22 @@ TEST_CASE("maps and operations refuse what they cannot do") {
   CHECK_SAYS(refusal(ErrorKind::kValue, [] { map_point({{1, 1, 0, 1, 1, 0}, 2, 2}, 0, 0); }), "the map has no inverse");
   CHECK_SAYS(refusal(ErrorKind::kShape, [] { warp(noise(3, 2, 2), identity(2, 2), Filter::kNearest, {1}); }),
              "one fill value per channel: there are 1 for image [3, 2, 2]");
-  CHECK_SAYS(refusal(ErrorKind::kShape, [] { warp(zeros({1, 2, 2}), identity(2, 2), Filter::kNearest); }), "it is f32 [1, 2, 2]");
+  CHECK_SAYS(refusal(ErrorKind::kShape,
+                     [] {
+                       warp(zeros({1, 2, 2}), identity(2, 2), Filter::kNearest);
+                     }),
+             "it is f32 [1, 2, 2]");
   const double nan = std::numeric_limits<double>::quiet_NaN();
   CHECK_SAYS(refusal(ErrorKind::kValue, [&] { warp(noise(1, 2, 2), translation(nan, 0, 2, 2), Filter::kNearest); }),
              "the matrix must be finite and below 10^6: an entry is nan");
   CHECK_SAYS(refusal(ErrorKind::kShape, [] { grayscale(noise(2, 2, 2)); }), "with 1 or 3 channels: it is u8 [2, 2, 2]");
   CHECK_SAYS(refusal(ErrorKind::kValue, [&] { adjust_contrast(noise(1, 2, 2), nan); }), "the factor must be finite: it is nan");
-  CHECK_SAYS(refusal(ErrorKind::kValue, [] { adjust_hue(noise(3, 2, 2), 0.6); }), "the shift must lie in [-0.5, 0.5]: it is 0.6");
+  CHECK_SAYS(refusal(ErrorKind::kValue, [] { adjust_hue(noise(3, 2, 2), 0.6); }),
+             "the shift must lie in [-0.5, 0.5]: it is 0.6");
   CHECK_SAYS(refusal(ErrorKind::kValue, [] { posterize(noise(3, 2, 2), 9); }), "the bits must lie in [0, 8]: they are 9");
   CHECK_SAYS(refusal(ErrorKind::kValue, [] { gaussian_blur(noise(3, 2, 2), -1); }), "sigma must lie in [0, 1000]: it is -1");
-  CHECK_SAYS(refusal(ErrorKind::kValue, [] { solarize_add(noise(3, 2, 2), 256); }), "the amount must lie in [0, 255]: it is 256");
+  CHECK_SAYS(refusal(ErrorKind::kValue, [] { solarize_add(noise(3, 2, 2), 256); }),
+             "the amount must lie in [0, 255]: it is 256");
 }
 
 TEST_CASE("operations take pictures of one pixel and of one line") {

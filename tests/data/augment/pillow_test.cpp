@@ -55,8 +55,9 @@ Tensor computed(const Tensor& input, const std::string& op, std::istringstream& 
   }
   std::string filter;
   words >> filter >> number;
-  const std::vector<uint8_t> fill =
-      filter == "nearest0" ? std::vector<uint8_t>{} : input.size(0) == 3 ? std::vector<uint8_t>{10, 100, 200} : std::vector<uint8_t>{77};
+  const std::vector<uint8_t> fill = filter == "nearest0" ? std::vector<uint8_t>{}
+                                    : input.size(0) == 3 ? std::vector<uint8_t>{10, 100, 200}
+                                                         : std::vector<uint8_t>{77};
   const Filter kind = filter == "bicubic" ? Filter::kBicubic : filter == "bilinear" ? Filter::kBilinear : Filter::kNearest;
   return warp(input, map_of(op, number, input.size(1), input.size(2)), kind, fill);
 }
