@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/text.h"
+#include "data/augment/policy.h"
 #include "tensor/precision.h"
 #include "train/config_fields.h"
 #include "train/optim/muon.h"
@@ -30,6 +31,9 @@ void keep(const char* field, double value, Amount) {
 }
 void keep(const char* field, double value, Fraction) { require(field, value, value >= 0 && value < 1, "in [0, 1)"); }
 void keep(const char* field, double value, Part) { require(field, value, value >= 0 && value <= 1, "in [0, 1]"); }
+void keep(const char* field, double value, Half) { require(field, value, value >= 0 && value <= 0.5, "in [0, 0.5]"); }
+void keep(const char* field, double value, Angle) { require(field, value, value >= 0 && value <= 180, "in [0, 180]"); }
+void keep(const char* field, double value, Magnitude) { require(field, value, value >= 0 && value <= 10, "in [0, 10]"); }
 template <class T>
 void keep(const char*, const T&, Choice) {}
 
@@ -40,6 +44,7 @@ constexpr const char* kOptimizers[] = {"adamw", "adam", "sgd", "lion", "rmsprop"
 void validate(const TrainConfig& c) {
   for_each_field(c, [](const char* key, const auto& value, auto rule, auto&&...) { keep(key, value, rule); });
   precision_from_name(c.precision);
+  augment::policy_from_name(c.augment);
   const bool known = std::find(std::begin(kOptimizers), std::end(kOptimizers), c.optimizer) != std::end(kOptimizers);
   check(known, ErrorKind::kValue, "train config", "unknown optimizer: it is ", quote(c.optimizer),
         ". Hint: one of adamw, adam, sgd, lion, rmsprop, muon.");

@@ -18,6 +18,7 @@ struct TrainConfig {
   int64_t batch_size = 128;
   uint64_t seed = 0;    // initial weights, order of the images, augmentation, dropout: the run is a function of it
   int64_t threads = 0;  // 0: all processors that the process may use; no effect on the result
+  int64_t workers = 0;  // threads of those that prepare batches ahead (data/prefetch.h); no effect on the result
 
   std::string precision = "f32";  // f32, or bf16: operands of products rounded (tensor/precision.h)
 
@@ -39,8 +40,23 @@ struct TrainConfig {
   double label_smoothing = 0.1;
   double clip_norm = 1;      // 0: no clipping
   double ema_decay = 0;      // 0: no averaging of the weights
-  int64_t crop_padding = 0;  // random crop after padding by this; 0: none
+
+  // Augmentation of each picture (data/transforms.h), in this order.
+  double crop_scale = 0;     // random resized crop: the least part of the area; 0: none
+  int64_t crop_padding = 0;  // random crop after padding by this; 0: none; without effect where crop_scale is on
   bool mirror = false;       // exchange left and right in half of the cases
+  bool flip_vertical = false;
+  double rotate = 0;                          // degrees, either way
+  std::string augment = "none";               // randaugment, trivial, three (data/augment/policy.h)
+  double magnitude = 9, magnitude_std = 0.5;  // randaugment
+  double jitter = 0, hue = 0;                 // brightness, contrast and saturation; hue as part of the circle
+  double grayscale = 0, blur = 0, erase = 0;  // probabilities
+  // Of batches (data/augment/mixing.h).
+  double mixup = 0, cutmix = 0;  // alpha; 0: none
+  double mix_switch = 0.5;       // of CutMix, where both are on
+  int64_t mixup_off_epoch = 0;   // nothing is mixed after so many epochs; 0: always
+  int64_t repeats = 1;           // each image so many times in a row, fewer images per epoch
+
   int64_t eval_every = 1;    // epochs between two tests; the last epoch is always tested
 
   friend bool operator==(const TrainConfig&, const TrainConfig&) = default;
@@ -55,7 +71,7 @@ TrainConfig recipe_for(const DatasetInfo& info);
 
 // A JSON object with every field.
 std::string to_json(const TrainConfig& config);
-// The fields that the result depends on: all but `threads`. This is what a saved model records.
+// The fields that the result depends on: all but `threads` and `workers`. This is what a saved model records.
 std::string recipe_json(const TrainConfig& config);
 // Strict: Error(kValue) naming the key for an unknown key, a wrong type, a number out of range. Missing keys keep the values
 // of `base`. `where` names the source in errors. Validates the result.

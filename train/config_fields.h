@@ -13,9 +13,35 @@ struct Count {  // a whole number of [low, high]; for a list, each of its member
 struct Amount {};    // a finite number of at least 0
 struct Fraction {};  // of [0, 1)
 struct Part {};      // of [0, 1]
+struct Half {};      // of [0, 0.5]
+struct Angle {};     // of [0, 180]
+struct Magnitude {};  // of [0, 10]
 struct Choice {};    // a name or a switch, checked where it is used
 
 constexpr int64_t kMostEpochs = 1000000;
+
+template <class Config, class Fn>
+void for_each_augmentation_field(Config& c, Fn&& fn) {
+  const char* const usual = nullptr;
+  fn("crop_scale", c.crop_scale, Part{}, "Random resized crop: least part of the area, as 0.08; 0: none", usual);
+  fn("crop_padding", c.crop_padding, Count{0, 1024}, "Random crop after padding by this", usual);
+  fn("mirror", c.mirror, Choice{}, "true: exchange left and right in half of the cases", usual);
+  fn("flip_vertical", c.flip_vertical, Choice{}, "true: exchange top and bottom in half of the cases", usual);
+  fn("rotate", c.rotate, Angle{}, "Turn by up to so many degrees either way", usual);
+  fn("augment", c.augment, Choice{}, "none, randaugment, trivial, three (3-Augment)", usual);
+  fn("magnitude", c.magnitude, Magnitude{}, "randaugment: its magnitude, of 10", usual);
+  fn("magnitude_std", c.magnitude_std, Magnitude{}, "randaugment: standard deviation of the magnitude", usual);
+  fn("jitter", c.jitter, Amount{}, "Brightness, contrast, saturation changed by up to this part, as 0.3", usual);
+  fn("hue", c.hue, Half{}, "Hue turned by up to this part of the circle", usual);
+  fn("grayscale", c.grayscale, Part{}, "Probability of losing the colours", usual);
+  fn("blur", c.blur, Part{}, "Probability of a Gaussian blur", usual);
+  fn("erase", c.erase, Part{}, "Probability of random erasing, as 0.25", usual);
+  fn("mixup", c.mixup, Amount{}, "Alpha of mixup, as 0.8; 0: none", usual);
+  fn("cutmix", c.cutmix, Amount{}, "Alpha of CutMix, as 1; 0: none", usual);
+  fn("mix_switch", c.mix_switch, Part{}, "Part of the batches with CutMix where both are on", usual);
+  fn("mixup_off_epoch", c.mixup_off_epoch, Count{0, kMostEpochs}, "Mix nothing after so many epochs; 0: always mix", usual);
+  fn("repeats", c.repeats, Count{1, 1000}, "Repeated augmentation: each image so often in a row", usual);
+}
 
 // fn(name, member, rule, help, flag) for every field that the result depends on; the flag is "--name" with dashes, or its own.
 template <class Config, class Fn>
@@ -44,8 +70,7 @@ void for_each_recipe_field(Config& c, Fn&& fn) {
   fn("label_smoothing", c.label_smoothing, Fraction{}, "Target mass spread over all classes", usual);
   fn("clip_norm", c.clip_norm, Amount{}, "Largest gradient norm; 0: no clipping", usual);
   fn("ema_decay", c.ema_decay, Fraction{}, "Decay of the average of the weights, as 0.999; 0: none", "--ema");
-  fn("crop_padding", c.crop_padding, Count{0, 1024}, "Random crop after padding by this", usual);
-  fn("mirror", c.mirror, Choice{}, "true: exchange left and right in half of the cases", usual);
+  for_each_augmentation_field(c, fn);
   fn("eval_every", c.eval_every, Count{1, kMostEpochs}, "Epochs between two tests", usual);
 }
 
@@ -54,6 +79,8 @@ template <class Config, class Fn>
 void for_each_field(Config& c, Fn&& fn) {
   for_each_recipe_field(c, fn);
   fn("threads", c.threads, Count{0, 1024}, "Processors to use; 0: all. The result does not depend on it", nullptr);
+  fn("workers", c.workers, Count{0, 256}, "Threads, of those, that prepare batches ahead. The result does not depend on it",
+     nullptr);
 }
 
 }  // namespace vitrail

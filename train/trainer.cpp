@@ -8,6 +8,7 @@
 #include "nn/registration.h"
 #include "tensor/precision.h"
 #include "tensor/rng.h"
+#include "train/augmentation.h"
 #include "train/interrupt.h"
 #include "train/metrics.h"
 #include "train/metrics_log.h"
@@ -26,7 +27,9 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 
 // A last batch of one image joins the one before it in a model with batch norm, which could not train on it.
 LoaderOptions loader_options(const TrainConfig& config, nn::Module& model) {
-  return {.batch_size = config.batch_size, .seed = config.seed, .train = true, .join_last_one = nn::has_batch_norm(model)};
+  LoaderOptions options{.batch_size = config.batch_size, .seed = config.seed, .join_last_one = nn::has_batch_norm(model)};
+  set_augmentation(config, options);
+  return options;
 }
 
 nn::StateDict cloned(const nn::StateDict& state) {
@@ -313,7 +316,7 @@ TrainResult train_model(models::Classifier& model, DatasetPtr train, DatasetPtr 
         "model and data have different classes: model has ", model.num_classes(), ", ", train->name(), " has ",
         train->num_classes(), ".");
   ClassificationTask task(model,
-                          {preprocessing, train->class_names(), {config.crop_padding, config.mirror}, config.label_smoothing});
+                          {preprocessing, train->class_names(), augmentation_of(config), config.label_smoothing});
   return Trainer(task, std::move(train), std::move(test), config, callbacks).run();
 }
 

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "data/image/image.h"
 #include "tensor/ops.h"
+#include "train/augmentation.h"
 #include "train/metrics.h"
 
 namespace vitrail {
@@ -110,7 +111,7 @@ void fill_rectangle(Tensor& picture, int64_t top, int64_t bottom, int64_t right,
 
 ClassificationOptions classification_options(const TrainConfig& config, const Preprocessing& preprocessing,
                                              std::vector<std::string> class_names) {
-  return {preprocessing, std::move(class_names), {config.crop_padding, config.mirror}, config.label_smoothing};
+  return {preprocessing, std::move(class_names), augmentation_of(config), config.label_smoothing};
 }
 
 ClassificationTask::ClassificationTask(models::Classifier& model, ClassificationOptions options)
@@ -147,7 +148,8 @@ Loss ClassificationTask::loss(const Batch& batch) {
   const Variable logits = (*model_)(batch.images);
   CrossEntropyOptions options;
   options.label_smoothing = options_.label_smoothing;
-  return {cross_entropy(logits, batch.labels, options),
+  const Tensor& target = batch.soft_labels.defined() ? batch.soft_labels : batch.labels;
+  return {cross_entropy(logits, target, options),
           {{"top1", "top-1", top_k_accuracy(logits.value(), batch.labels), ScoreUnit::kPart}}};
 }
 

@@ -24,6 +24,7 @@ struct ClassificationOptions {
 ClassificationOptions classification_options(const TrainConfig& config, const Preprocessing& preprocessing,
                                              std::vector<std::string> class_names);
 
+// A mixed batch is trained with its soft labels; its training accuracy counts the class that has the larger part of the picture.
 // Scores: top1, top5, loss (cross-entropy without label smoothing).
 class ClassificationTask final : public Task {
  public:
