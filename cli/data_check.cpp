@@ -7,16 +7,28 @@
 #include "base/file.h"
 #include "cli/data_options.h"
 #include "data/check/survey.h"
+#include "data/image/image.h"
 #include "tensor/machine/parallel.h"
+#include "train/augmentation.h"
 
 namespace vitrail::cli {
 namespace {
 
 struct Options {
-  std::string data, page;
+  std::string data, page, recipe, sheet = "augmented.png";
   int64_t threads = 0;
   bool json = false;
 };
+
+constexpr int64_t kSheetPictures = 64, kSheetColumns = 8;
+
+// What the first steps of a training run see.
+void write_sheet(const Options& o, const DatasetPtr& train) {
+  const TrainConfig recipe = train_config_from_json(read_text_file(o.recipe), recipe_for(train->info()), o.recipe);
+  const Tensor pictures = training_pictures(train, preprocessing_for(train->info()), recipe, 0, kSheetPictures);
+  write_png(o.sheet, contact_sheet(pictures, kSheetColumns));
+  std::fprintf(stderr, "training pictures written: %s\n", escaped_path(o.sheet).c_str());
+}
 
 int run(const Options& o) {
   if (o.threads != 0) set_num_threads(static_cast<int>(o.threads));
@@ -30,6 +42,7 @@ int run(const Options& o) {
     write_file_atomically(o.page, survey_page(found, source));
     std::fprintf(stderr, "page written: %s\n", escaped_path(o.page).c_str());
   }
+  if (!o.recipe.empty()) write_sheet(o, source.open(Split::kTrain));
   return found.has_errors() ? exit_code(ErrorKind::kData) : 0;
 }
 
@@ -40,6 +53,8 @@ void add_data_check(CLI::App& app, Action& action) {
   Command command(app, "data-check", "Look through a data set before training: counts, sizes, bad files, duplicates, leaks");
   command.option("data", o->data, kDataHelp).required();
   command.option("--page", o->page, "Write a page with sample pictures of every class: one HTML file");
+  command.option("--augment", o->recipe, "A recipe (JSON) whose augmented pictures are written to --sheet");
+  command.option("--sheet", o->sheet, "PNG with 64 pictures as training with --augment sees them (augmented.png)");
   command.option("--threads", o->threads, "Processors to use (all)", 0, kMaxThreads);
   command.flag("--json", o->json, "Machine-readable output, with every bad file and every group of duplicates");
   command.footer("Exit code 3 if a picture cannot be read, a class is empty, or parts differ in their classes.\n"

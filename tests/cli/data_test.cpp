@@ -119,3 +119,22 @@ TEST_CASE("data-check prints a table, JSON and a page, and its exit code says wh
   CHECK(run("data-check /no/such/place").code == 4);
   CHECK(run("data-check glyphs", "2>/dev/null").code == 0);
 }
+
+TEST_CASE("data-check writes what training with a recipe sees, and names what is wrong with it") {
+  PictureFolder root, place;
+  put_colours(root);
+  place.put_text("recipe.json", R"({"crop_scale": 0.3, "mirror": true, "augment": "trivial", "mixup": 0.8, "erase": 0.5})");
+  place.put_text("wrong.json", R"({"augment": "auto"})");
+  const std::string sheet = place.file("sheet.png"), check = "data-check " + root.path() + " --sheet " + sheet + " --augment ";
+  const Outcome written = run(check + place.file("recipe.json"));
+  REQUIRE_MESSAGE(written.code == 0, written.text);
+  CHECK(written.says("training pictures written: "));
+  const std::string first = content_of(sheet);
+  CHECK(first.substr(1, 3) == "PNG");
+  CHECK(run(check + place.file("recipe.json") + " --threads 1").code == 0);
+  CHECK(content_of(sheet) == first);
+  const Outcome wrong = run(check + place.file("wrong.json"));
+  CHECK(wrong.code == 2);
+  CHECK(wrong.says("one of none, randaugment, trivial, three"));
+  CHECK(run(check + place.file("absent.json")).code == 4);
+}
