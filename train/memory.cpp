@@ -42,6 +42,13 @@ int64_t kept_per_weight(const TrainConfig& c) {
   return moments + (c.ema_decay > 0);
 }
 
+// Bytes of the pictures that workers have ready at most: of two batches (data/loader.h).
+int64_t prefetched(const Task& task, const TrainConfig& config, int64_t batch_size) {
+  if (config.workers == 0) return 0;
+  const Preprocessing p = task.card().preprocessing;
+  return std::min(LoaderOptions{}.prefetch_bytes, 2 * batch_size * p.channels * p.height * p.width * size_of(Dtype::f32));
+}
+
 }  // namespace
 
 MemoryEstimate estimate_memory(Task& task, const DatasetPtr& train, const TrainConfig& config) {
@@ -54,7 +61,7 @@ MemoryEstimate estimate_memory(Task& task, const DatasetPtr& train, const TrainC
   MemoryEstimate estimate;
   estimate.batch_size = largest;
   estimate.per_image = more > few ? std::max<int64_t>(0, (peak_more - peak_few) / (more - few)) : 0;
-  estimate.fixed = peak_few - few * estimate.per_image;
+  estimate.fixed = peak_few - few * estimate.per_image + prefetched(task, config, largest);
   for (const nn::NamedParameter& entry : task.model().named_parameters())
     estimate.fixed += kept_per_weight(config) * entry.parameter->numel() * size_of(entry.parameter->dtype());
   return estimate;
