@@ -23,6 +23,7 @@
 #include "tensor/machine/probe.h"
 #include "train/interrupt.h"
 #include "train/memory.h"
+#include "train/metrics_log.h"
 #include "train/preflight.h"
 #include "train/progress.h"
 #include "train/report/run_report.h"
@@ -183,6 +184,7 @@ int run_training(TrainJob job) {
                                  job.out.empty() ? "" : "; the model is saved in ", job.out));
     return 128 + signal;
   }
+  if (const std::string note = gap_note(result.history.back()); !note.empty()) Progress(job.quiet).line("note: " + note);
   if (job.baseline) std::printf("linear model: test accuracy %.2f %%\n", 100 * linear);
   const Evaluation& last = *result.history.back().test;
   std::printf("test %s, %lld images, %s\n", task.summary(last.scores).c_str(), static_cast<long long>(last.images),

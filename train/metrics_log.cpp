@@ -210,6 +210,24 @@ void MetricsLog::rewrite(std::optional<LogFile>& file, const std::string& text) 
   file.emplace(path);
 }
 
+std::string gap_note(const EpochReport& r) {
+  if (!r.test) return "";
+  const auto find = [](const Scores& scores, const std::string& name) {
+    return std::find_if(scores.begin(), scores.end(), [&](const Score& score) { return score.name == name; });
+  };
+  for (const Score& train : r.train) {
+    const auto test = find(r.test->scores, train.name);
+    if (test == r.test->scores.end() || !train.larger_is_better || !(train.value < test->value)) continue;
+    std::string clean;
+    if (r.clean && find(r.clean->scores, train.name) != r.clean->scores.end())
+      clean = cat("; on ", r.clean->images, " of the same images as they are (clean) it is ",
+                  format_scores({*find(r.clean->scores, train.name)}));
+    return cat("training ", format_scores({train}), " is below test ", format_scores({*test}),
+               ": it is measured while the weights change, with augmentation and dropout", clean, ".");
+  }
+  return "";
+}
+
 std::string format_epoch(const EpochReport& r, int64_t epochs) {
   char head[96], rest[96];
   std::snprintf(head, sizeof head, "epoch %lld/%lld  loss %.3f", static_cast<long long>(r.epoch),

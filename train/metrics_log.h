@@ -37,6 +37,10 @@ void put_row(std::vector<MetricsRow>& rows, MetricsRow row);
 // A line of column names, then one per row; a number that a row does not have is an empty cell.
 std::string metrics_csv(const std::vector<MetricsRow>& rows);
 
+// Why the training score of an epoch is below that of its test, if it is: measured with augmentation and dropout while the
+// weights change. With the score of the same images as they are, where that was measured. "" if training is not below.
+std::string gap_note(const EpochReport& report);
+
 // Writes both files. A row is appended; only where the file holds rows of the same or a later epoch (a resumed run does them
 // again, a new run replaces another), or a new column appears in the table, the file is rewritten, atomically. Every row has
 // been given to the system when append() returns.

@@ -129,3 +129,20 @@ TEST_CASE("training images are tested as they are, and every update is told") {
   CHECK(steps[5].epochs == 1.5);
   CHECK(steps[7].grad_norm == result.history.back().grad_norm);
 }
+
+TEST_CASE("training that looks worse than the test is explained, with the clean score; otherwise nothing is said") {
+  const auto top1 = [](double value) { return Scores{{"top1", "top-1", value, ScoreUnit::kPart}}; };
+  EpochReport report;
+  report.train = top1(0.5);
+  CHECK(gap_note(report) == "");
+  report.test = Evaluation{top1(0.75), 100};
+  CHECK(gap_note(report) ==
+        "training top-1 50.0 % is below test top-1 75.0 %: it is measured while the weights change, with augmentation and "
+        "dropout.");
+  report.clean = Evaluation{top1(0.875), 40};
+  CHECK(gap_note(report).find("; on 40 of the same images as they are (clean) it is top-1 87.5 %.") != std::string::npos);
+  report.train = top1(0.75);
+  CHECK(gap_note(report) == "");
+  report.train = {};
+  CHECK(gap_note(report) == "");
+}

@@ -224,7 +224,7 @@ TEST_CASE("runs are compared: results, curves, and only what differs") {
   CHECK(has(page, "<tr><th>new</th><td></td><td>true</td></tr>"));
   CHECK(!has(page, "<th>threads</th>"));
   CHECK(!has(page, "<th>epochs</th><td>"));
-  CHECK(has(page, "Test: Top-1 accuracy"));
+  CHECK(has(page, "Test top-1 accuracy"));
   CHECK(has(comparison_page({a, a}), "a (2)"));
   CHECK(has(comparison_page({a}), "<h1>a</h1>"));
   CHECK(refuses([] { comparison_page({}); }, ErrorKind::kValue, "1 to 16 runs: there are 0"));

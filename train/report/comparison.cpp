@@ -34,7 +34,9 @@ std::vector<Column> result_columns(const std::vector<RunData>& runs) {
   std::vector<MetricsRow> all;
   for (const RunData& run : runs) all.insert(all.end(), run.rows.begin(), run.rows.end());
   std::vector<Column> columns;
-  for (const std::string& score : score_names(all)) {
+  std::vector<std::string> scores = score_names(all);
+  std::stable_partition(scores.begin(), scores.end(), [&](const std::string& score) { return is_part(score, all); });
+  for (const std::string& score : scores) {
     const bool part = is_part(score, all), loss = score.find("loss") != std::string::npos;
     columns.push_back({"test " + score, "test_" + score, part ? larger : loss ? smaller : nullptr, part});
     columns.push_back({"training " + score, "train_" + score, nullptr, part});

@@ -113,7 +113,7 @@ std::vector<Chart> charts_of(const std::vector<RunData>& runs) {
     const bool part = is_part(score, all);
     for (const char* prefix : {"test_", "train_"}) {
       if (score == "loss" && prefix == std::string("train_")) continue;
-      add(cat(prefix == std::string("test_") ? "Test: " : "Training: ", score_label(score)), part ? " %" : "",
+      add(cat(prefix == std::string("test_") ? "Test " : "Training ", lower_label(score)), part ? " %" : "",
           [&](const RunData& run) { return column(run, prefix + score, part ? 100 : 1); });
     }
   }

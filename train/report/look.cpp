@@ -9,7 +9,7 @@ const char* const kStyle = R"css(
   :root { --c0: #56b4e9; --c1: #ff8d4d; --c2: #2fc79a; --c3: #e59bc8; --c4: #e0c040; --c5: #98a2ac; --c6: #9bd3ff; --c7: #ab9dff; --on: #10151a; } }
 .s0 { --c: var(--c0); } .s1 { --c: var(--c1); } .s2 { --c: var(--c2); } .s3 { --c: var(--c3); }
 .s4 { --c: var(--c4); } .s5 { --c: var(--c5); } .s6 { --c: var(--c6); } .s7 { --c: var(--c7); }
-h1 { margin: 0; } header p { margin: .2rem 0; } h2 { margin-top: 2.5rem; padding-bottom: .3rem; } h3 { margin-top: 0; }
+h1 { margin: 0; } header p { margin: .2rem 0; } h2 { margin-top: 2.5rem; padding-bottom: .3rem; } h3 { margin: 1.4rem 0 .4rem; } .beside h3:first-child { margin-top: 0; } details { margin: .6rem 0; }
 main p { max-width: 46rem; } .live { color: var(--good); }
 .tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(8.6rem, 1fr)); gap: .7rem; margin: 1.2rem 0; }
 .tile { border: 1px solid var(--line); border-radius: .5rem; padding: .6rem .8rem; }
@@ -34,9 +34,9 @@ svg text { font: 11px system-ui, sans-serif; fill: var(--faint); font-variant-nu
 .pictures figure { margin: 0; } .pictures img { border-radius: 3px; max-width: 100%; height: auto; }
 .pictures figcaption { line-height: 1.35; margin-top: .25rem; } .pictures figcaption b { font-weight: 600; } .pictures b:not(.bad) { color: var(--ink); }
 .tall { max-height: 30rem; overflow-y: auto; } .tall thead th { position: sticky; top: 0; }
-table { font-size: .9rem; } th button { all: unset; cursor: pointer; } th button:focus-visible { outline: 2px solid var(--accent); }
+table { font-size: .9rem; } th, td:first-child { white-space: nowrap; } td { overflow-wrap: break-word; max-width: 30rem; } th button { all: unset; cursor: pointer; } th button:focus-visible { outline: 2px solid var(--accent); }
 th[aria-sort=ascending] button::after { content: " \2191"; } th[aria-sort=descending] button::after { content: " \2193"; }
-.bar i { display: inline-block; width: 44px; height: .6em; margin-right: .6em; background: linear-gradient(to right, var(--c0) var(--p), var(--shade) var(--p)); }
+.bar i { float: left; width: 44px; height: .6em; margin: .4em .7em 0 0; background: linear-gradient(to right, var(--c0) var(--p), var(--shade) var(--p)); }
 td.top { font-weight: 700; }
 #tip { position: fixed; z-index: 9; pointer-events: none; background: var(--ground); border: 1px solid var(--line); border-radius: .4rem;
   padding: .35rem .6rem; font-size: .85rem; box-shadow: 0 2px 10px rgb(0 0 0 / .18); max-width: min(20rem, 90vw); }

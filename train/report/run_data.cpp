@@ -110,4 +110,10 @@ std::string score_label(const std::string& score) {
   return label;
 }
 
+std::string lower_label(const std::string& score) {
+  std::string label = score_label(score);
+  if (!label.empty() && label[0] >= 'A' && label[0] <= 'Z') label[0] = static_cast<char>(label[0] - 'A' + 'a');
+  return label;
+}
+
 }  // namespace vitrail::report

@@ -42,5 +42,7 @@ std::vector<std::string> score_names(const std::vector<MetricsRow>& rows);
 bool is_part(const std::string& score, const std::vector<MetricsRow>& rows);
 // "top1" -> "Top-1 accuracy"; of others underscores become spaces.
 std::string score_label(const std::string& score);
+// The same within a sentence: "top-1 accuracy".
+std::string lower_label(const std::string& score);
 
 }  // namespace vitrail::report

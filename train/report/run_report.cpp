@@ -34,11 +34,6 @@ std::string tile(const std::string& name, const std::string& value, const std::s
              html_escaped(below), "</span></div>\n");
 }
 
-std::string lowered(std::string text) {
-  if (!text.empty() && text[0] >= 'A' && text[0] <= 'Z') text[0] = static_cast<char>(text[0] - 'A' + 'a');
-  return text;
-}
-
 std::string utc_now() {
   char text[32] = "";
   const std::time_t now = std::time(nullptr);
@@ -165,7 +160,7 @@ std::string RunReport::tiles() const {
     const MetricsRow* tested = run_.last_with("test_" + score);
     if (!tested) continue;
     const MetricsRow* best = best_row(run_.rows, "test_" + score, is_part(score, run_.rows));
-    html += tile("Test " + lowered(score_label(score)), text(score, *tested->find("test_" + score)),
+    html += tile("Test " + lower_label(score), text(score, *tested->find("test_" + score)),
                  best ? cat("best ", text(score, *best->find("test_" + score)), " in epoch ", best->epoch) : "");
   }
   for (const std::string& score : names) {
@@ -236,7 +231,7 @@ std::string RunReport::ranked(const char* title, const std::string& text, const 
             ? cat("<b>", html_escaped(sample.truth), "</b>")
             : cat("<b>", html_escaped(sample.truth), "</b> taken for <b class=\"bad\">", html_escaped(sample.answer), "</b>");
     html += cat("<figure>", images_[sample.index], "<figcaption>", answer, "<br>", percent(sample.confidence), " sure<br>loss ",
-                shown(sample.loss), ", test \xe2\x84\x96 ", sample.index, "</figcaption></figure>\n");
+                shown(sample.loss), "<br>test \xe2\x84\x96 ", sample.index, "</figcaption></figure>\n");
   }
   return section(title, html + "</div>\n");
 }
@@ -268,6 +263,7 @@ const std::string& RunReport::training_samples() {
 std::string RunReport::configuration() const {
   Facts machine = run_.about;
   machine.emplace_back("peak memory", cat(shown(std::round(static_cast<double>(peak_resident_bytes()) / 1e6)), " MB"));
+  machine.emplace_back("time spent on this page", cat(shown(seconds_), " s so far"));
   return "<div class=\"beside\"><div><h3>Run and machine</h3>" + facts_table(machine) + "</div><div><h3>Recipe</h3>" +
          facts_table(recipe_facts(config_)) + "</div></div>\n";
 }
