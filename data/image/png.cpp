@@ -39,7 +39,8 @@ void keep_message(PngReader& reader, const char* text) { std::strncpy(reader.mes
 
 // Damaged pixel data is an error, even where libpng would go on; oddities of other chunks do not touch the picture.
 void on_warning(png_structp png, png_const_charp text) {
-  if (std::strncmp(text, "IDAT", 4) == 0) on_error(png, text);
+  // libpng only warns of a chunk over our limit, and then takes the memory that the chunk claims.
+  if (std::strncmp(text, "IDAT", 4) == 0 || std::strstr(text, "too large") != nullptr) on_error(png, text);
 }
 
 void on_read(png_structp png, png_bytep out, size_t count) {

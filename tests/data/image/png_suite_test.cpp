@@ -1,6 +1,7 @@
 // The PNG files of the conformance archive ($VITRAIL_IMAGES, $VITRAIL_DATA/image-conformance.tar), where it is at hand.
 #include "data/image/image.h"
 #include "tests/support/archive.h"
+#include "tests/support/png_file.h"
 
 using namespace vitrail;
 using namespace vitrail::testing;
@@ -71,6 +72,14 @@ TEST_CASE("files that once crashed decoders are read or refused") {
       CHECK_MESSAGE(error.kind() == ErrorKind::kData, error.what());
       CHECK_SAYS(std::string(error.what()), name);
     }
+  }
+}
+
+TEST_CASE("a PNG chunk that claims a gigabyte is refused before memory is taken") {
+  for (const char* type : {"iTXt", "sPLT"}) {
+    Bytes png = PngFile(1, 1, 8, 0).chunk(type, {'a', 0, 1, 2, 3, 4}).rows({0, 7}).end();
+    png.at(33) = 0x3f;  // the first byte of the chunk's length
+    CHECK_SAYS(refusal(ErrorKind::kData, [&] { decode_image(png, "some/file"); }), "too large");
   }
 }
 
