@@ -61,7 +61,8 @@ std::string base64(std::span<const uint8_t> bytes) {
   out.reserve((bytes.size() + 2) / 3 * 4);
   for (size_t at = 0; at < bytes.size(); at += 3) {
     const size_t have = bytes.size() - at;  // bytes left; each three make four characters
-    const uint32_t group = static_cast<uint32_t>(bytes[at]) << 16 | (have > 1 ? static_cast<uint32_t>(bytes[at + 1]) << 8 : 0u) |
+    const uint32_t group = static_cast<uint32_t>(bytes[at]) << 16 |
+                           (have > 1 ? static_cast<uint32_t>(bytes[at + 1]) << 8 : 0u) |
                            (have > 2 ? static_cast<uint32_t>(bytes[at + 2]) : 0u);
     out += kAlphabet[group >> 18];
     out += kAlphabet[group >> 12 & 63];

@@ -22,6 +22,7 @@ std::string png_data_uri(std::span<const uint8_t> png);
 // A whole page. `title` is escaped here; `body`, `extra_css` and `script` are written as they are. The style defines the
 // colours --ground, --ink, --faint, --line, --accent, --good, --bad for light and dark, and the appearance of headings, tables
 // (td.n: numbers, right-aligned), figures and details.
-std::string html_page(std::string_view title, std::string_view body, std::string_view extra_css = "", std::string_view script = "");
+std::string html_page(std::string_view title, std::string_view body, std::string_view extra_css = "",
+                      std::string_view script = "");
 
 }  // namespace vitrail

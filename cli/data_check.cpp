@@ -57,8 +57,9 @@ void add_data_check(CLI::App& app, Action& action) {
   command.option("--sheet", o->sheet, "PNG with 64 pictures as training with --augment sees them (augmented.png)");
   command.option("--threads", o->threads, "Processors to use (all)", 0, kMaxThreads);
   command.flag("--json", o->json, "Machine-readable output, with every bad file and every group of duplicates");
-  command.footer("Exit code 3 if a picture cannot be read, a class is empty, or parts differ in their classes.\n"
-                 "Example: vitrail data-check photos --page photos.html");
+  command.footer(
+      "Exit code 3 if a picture cannot be read, a class is empty, or parts differ in their classes.\n"
+      "Example: vitrail data-check photos --page photos.html");
   command.runs(action, [o] { return run(*o); });
 }
 

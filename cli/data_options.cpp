@@ -8,17 +8,20 @@
 
 namespace vitrail::cli {
 
-const char* const kDataHelp = "A folder of class folders, a list (.csv, .jsonl), a folder of MNIST's family or CIFAR; or glyphs, scenes";
+const char* const kDataHelp =
+    "A folder of class folders, a list (.csv, .jsonl), a folder of MNIST's family or CIFAR; or glyphs, scenes";
 
 void add_data_flags(Command& command, DataFlags& flags) {
-  command.option("--image-size", flags.image_size, "Side of the model's input for folders and lists (their own, else 224)", 0, 16384);
-  command.option("--bad-image", flags.bad_image, "Pictures that cannot be read: stop, or skip: leave them out, named and counted (stop)");
+  command.option("--image-size", flags.image_size, "Side of the model's input for folders and lists (their own, else 224)", 0,
+                 16384);
+  command.option("--bad-image", flags.bad_image,
+                 "Pictures that cannot be read: stop, or skip: leave them out, named and counted (stop)");
   command.option("--mean-std", flags.mean_std, "Of folders and lists: measured, or imagenet (measured)");
 }
 
 DatasetOptions dataset_options(const DataFlags& flags, bool quiet) {
-  check(flags.bad_image == "stop" || flags.bad_image == "skip", ErrorKind::kValue, "data", "--bad-image must be stop or skip: it is ",
-        quote(flags.bad_image), ".");
+  check(flags.bad_image == "stop" || flags.bad_image == "skip", ErrorKind::kValue, "data",
+        "--bad-image must be stop or skip: it is ", quote(flags.bad_image), ".");
   check(flags.mean_std == "measured" || flags.mean_std == "imagenet", ErrorKind::kValue, "data",
         "--mean-std must be measured or imagenet: it is ", quote(flags.mean_std), ".");
   DatasetOptions options;

@@ -28,8 +28,8 @@ Split split_named(const std::string& name) {
   fail(ErrorKind::kValue, "eval", "--split must be test, val or train: it is ", quote(name), ".");
 }
 
-// The part of the data set that was asked for, its labels those of the model: the same classes in another order would give a wrong
-// accuracy without a sign.
+// The part of the data set that was asked for, its labels those of the model: the same classes in another order would give a
+// wrong accuracy without a sign.
 DatasetPtr data_for(const Options& o, const ModelCard& card, std::vector<BadImage>& bad) {
   const Split split = split_named(o.split);
   DatasetOptions options = dataset_options(o.files);

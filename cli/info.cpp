@@ -126,9 +126,8 @@ Report about_file(const std::string& path) {
 // What train wrote, or a checkpoint of another program: anything with weights or a configuration in it.
 bool holds_model(const std::string& folder) {
   const std::vector<std::string> names = names_in(folder);
-  return std::any_of(names.begin(), names.end(), [](const std::string& name) {
-    return name.ends_with(".safetensors") || name == "config.json";
-  });
+  return std::any_of(names.begin(), names.end(),
+                     [](const std::string& name) { return name.ends_with(".safetensors") || name == "config.json"; });
 }
 
 Report about(const std::string& what) {

@@ -78,7 +78,8 @@ void add_predict(CLI::App& app, Action& action) {
   Command command(app, "predict", "Say what is on a picture");
   command.option("files", o->files, "PNG, JPEG, WebP, BMP, PGM or PPM pictures; with --index IDX files or data sets").required();
   command.option("--model", o->model, "Folder that train wrote, or its model.safetensors").required();
-  command.option("--index", o->index, "The picture of this number: of an IDX file, or of the part to test on of a folder or list");
+  command.option("--index", o->index,
+                 "The picture of this number: of an IDX file, or of the part to test on of a folder or list");
   command.option("--precision", o->precision,
                  "f32, or bf16: operands of the products of linear layers and attention rounded (f32)");
   command.option("--top", o->top, "How many classes to print (3)", 1, 1000000);

@@ -61,7 +61,8 @@ TrainJob job_from(const Options& o) {
   job.test = source.open(Split::kValidation);
   job.config = config_from(o, job.train->info());
   if (job.config.mirror && job.train->reads_files() && !o.quiet)
-    complain("note: half of the training pictures are mirrored. Hint: --mirror false where that changes the class, as for letters.");
+    complain(
+        "note: half of the training pictures are mirrored. Hint: --mirror false where that changes the class, as for letters.");
   if (job.config.threads > 0) set_num_threads(static_cast<int>(job.config.threads));
   return job;
 }

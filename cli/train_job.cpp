@@ -112,8 +112,8 @@ TrainResult run_with_page(Trainer&& trainer, std::optional<report::RunReport>& p
   }
 }
 
-// Photographs have more pixels than the default preset is made for: each convolution more in its stem halves the sides, so that 8 to
-// 16 tokens a side are left.
+// Photographs have more pixels than the default preset is made for: each convolution more in its stem halves the sides, so that
+// 8 to 16 tokens a side are left.
 void deepen_stem(models::ModelConfig& config) {
   auto* cct = std::get_if<models::CctConfig>(&config);
   if (!cct) return;
@@ -123,7 +123,8 @@ void deepen_stem(models::ModelConfig& config) {
 // Keeps decoded pictures in memory that the run does not need.
 void add_cache(TrainJob& job, const MemoryEstimate& run) {
   constexpr int64_t kMebibyte = int64_t{1} << 20, kMost = 4096 * kMebibyte, kWithoutLimit = 1024 * kMebibyte;
-  const int64_t limit = memory_limit(), rest = limit > 0 ? std::clamp<int64_t>((limit - run.total()) / 2, 0, kMost) : kWithoutLimit;
+  const int64_t limit = memory_limit(),
+                rest = limit > 0 ? std::clamp<int64_t>((limit - run.total()) / 2, 0, kMost) : kWithoutLimit;
   const int64_t bytes = job.cache_mb >= 0 ? job.cache_mb * kMebibyte : rest;
   const double part = static_cast<double>(job.train->size()) / static_cast<double>(job.train->size() + job.test->size());
   const auto of_train = static_cast<int64_t>(part * static_cast<double>(bytes));
@@ -152,7 +153,8 @@ int run_training(TrainJob job) {
   ClassificationTask task(
       *model, classification_options(job.config, preprocessing_for(*model, job.train->info()), job.train->class_names()));
   const int64_t set_apart = std::max<int64_t>(0, job.cache_mb) << 20;  // a cache that was asked for
-  add_cache(job, check_memory(task, job.train, job.config, memory_limit() > 0 ? std::max<int64_t>(1, memory_limit() - set_apart) : 0));
+  add_cache(job, check_memory(task, job.train, job.config,
+                              memory_limit() > 0 ? std::max<int64_t>(1, memory_limit() - set_apart) : 0));
   std::optional<RunFolder> folder;
   std::optional<report::RunReport> page;
   TrainCallbacks callbacks;

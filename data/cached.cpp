@@ -5,7 +5,10 @@
 namespace vitrail {
 
 CachedDataset::CachedDataset(DatasetPtr whole, int64_t max_bytes)
-    : Dataset(given(whole, "cache").info()), whole_(std::move(whole)), max_bytes_(max_bytes), kept_(static_cast<size_t>(whole_->size())) {
+    : Dataset(given(whole, "cache").info()),
+      whole_(std::move(whole)),
+      max_bytes_(max_bytes),
+      kept_(static_cast<size_t>(whole_->size())) {
   check(max_bytes >= 0, ErrorKind::kValue, "cache", "max_bytes must not be negative: it is ", max_bytes);
 }
 

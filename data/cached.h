@@ -9,9 +9,9 @@
 
 namespace vitrail {
 
-// The samples of another data set, of which the first that are asked for stay in memory, until their pictures take max_bytes. None
-// is thrown out again: an epoch asks for each sample once in a new order, so the one thrown out would be needed as soon as any other.
-// What sample() gives is the same with any max_bytes.
+// The samples of another data set, of which the first that are asked for stay in memory, until their pictures take max_bytes.
+// None is thrown out again: an epoch asks for each sample once in a new order, so the one thrown out would be needed as soon as
+// any other. What sample() gives is the same with any max_bytes.
 class CachedDataset : public Dataset {
  public:
   // Error(kValue) if `whole` is null or max_bytes negative.

@@ -44,8 +44,8 @@ DatasetPtr with_classes(DatasetPtr data, const std::vector<std::string>& names) 
     if (found == names.end()) unknown.push_back(name);
     places.push_back(found - names.begin());
   }
-  check(unknown.empty(), ErrorKind::kValue, "classes", "model and data have different classes: ", escaped(data->name()), " has ",
-        unknown.size(), " that the model does not know (", listed(unknown), "); the model knows ", listed(names),
+  check(unknown.empty(), ErrorKind::kValue, "classes", "model and data have different classes: ", escaped(data->name()),
+        " has ", unknown.size(), " that the model does not know (", listed(unknown), "); the model knows ", listed(names),
         ". Hint: --by-index compares them by number.");
   return std::make_shared<RelabelledDataset>(std::move(data), names, std::move(places));
 }

@@ -8,9 +8,9 @@
 
 namespace vitrail {
 
-// The data set with the classes `names`: itself if they are its own, else the same samples with each label moved to where its class
-// stands in `names`; classes of `names` that the data set has not get no sample. Error(kValue) with names of both sides if a class of
-// the data set is not in `names`.
+// The data set with the classes `names`: itself if they are its own, else the same samples with each label moved to where its
+// class stands in `names`; classes of `names` that the data set has not get no sample. Error(kValue) with names of both sides
+// if a class of the data set is not in `names`.
 DatasetPtr with_classes(DatasetPtr data, const std::vector<std::string>& names);
 
 }  // namespace vitrail

@@ -61,7 +61,8 @@ std::vector<std::pair<int64_t, int64_t>> near_hashes(const std::vector<uint64_t>
     });
     for (int64_t i = 0; i < count; ++i) {
       const uint64_t mine = hashes[order[i]];
-      for (int64_t j = i + 1; j < std::min(count, i + 1 + kLongestRun) && block_of(hashes[order[j]], b) == block_of(mine, b); ++j)
+      for (int64_t j = i + 1; j < std::min(count, i + 1 + kLongestRun) && block_of(hashes[order[j]], b) == block_of(mine, b);
+           ++j)
         if (different_bits(mine, hashes[order[j]]) <= kMostBits) pairs.push_back(std::minmax(order[i], order[j]));
     }
   }

@@ -84,10 +84,12 @@ DuplicateGroup group_of(const Survey& s, std::vector<int64_t> numbers) {
 
 bool all_equal(const Survey& s, const std::vector<int64_t>& numbers) {
   const uint64_t hash = s.pictures[static_cast<size_t>(numbers.front())].hash;
-  return std::all_of(numbers.begin(), numbers.end(), [&](int64_t i) { return s.pictures[static_cast<size_t>(i)].hash == hash; });
+  return std::all_of(numbers.begin(), numbers.end(),
+                     [&](int64_t i) { return s.pictures[static_cast<size_t>(i)].hash == hash; });
 }
 
-// Groups of equal files, then groups of pictures that look alike. Pictures of one colour all look alike, and are reported as such.
+// Groups of equal files, then groups of pictures that look alike. Pictures of one colour all look alike, and are reported as
+// such.
 void find_duplicates(Survey& s) {
   std::vector<std::pair<int64_t, int64_t>> equal, alike;
   std::map<uint64_t, int64_t> first_with;

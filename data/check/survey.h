@@ -37,14 +37,14 @@ struct Survey {
   std::vector<std::string> class_names, notes, problems;
   std::vector<SurveyedPicture> pictures;
 
-  std::vector<std::vector<int64_t>> counts;             // [part][class], pictures that can be read
-  std::vector<int64_t> bad, one_colour;                 // pictures
-  std::map<std::pair<int64_t, int64_t>, int64_t> sizes; // (width, height): how many
+  std::vector<std::vector<int64_t>> counts;              // [part][class], pictures that can be read
+  std::vector<int64_t> bad, one_colour;                  // pictures
+  std::map<std::pair<int64_t, int64_t>, int64_t> sizes;  // (width, height): how many
   int64_t landscape = 0, portrait = 0, square = 0;
-  int64_t grey = 0, grey_in_colour = 0, colour = 0;     // files of one channel; of three that are equal; of three
-  std::vector<DuplicateGroup> equal;                    // of the same bytes
-  std::vector<DuplicateGroup> alike;                    // that look the same and are not all of the same bytes
-  ChannelStatistics statistics;                         // of the training pictures
+  int64_t grey = 0, grey_in_colour = 0, colour = 0;  // files of one channel; of three that are equal; of three
+  std::vector<DuplicateGroup> equal;                 // of the same bytes
+  std::vector<DuplicateGroup> alike;                 // that look the same and are not all of the same bytes
+  ChannelStatistics statistics;                      // of the training pictures
 
   int64_t readable() const { return static_cast<int64_t>(pictures.size() - bad.size()); }
   // Pictures of the largest class of training, over those of the smallest.
@@ -63,8 +63,8 @@ struct Finding {
 };
 std::vector<Finding> findings_of(const Survey& survey);
 
-// A table for people; an object for programs, {"classes": [..], "parts": .., ...}; a page with samples of every class, made from the
-// source again.
+// A table for people; an object for programs, {"classes": [..], "parts": .., ...}; a page with samples of every class, made
+// from the source again.
 std::string survey_text(const Survey& survey);
 std::string survey_json(const Survey& survey);
 std::string survey_page(const Survey& survey, const DatasetSource& source);

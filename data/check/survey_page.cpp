@@ -12,9 +12,9 @@
 namespace vitrail {
 namespace {
 
-constexpr int64_t kSide = 96;           // of a sample: its longer side
-constexpr int64_t kSamples = 8;         // of a class, from each part together
-constexpr int64_t kMostClasses = 200;   // that get samples
+constexpr int64_t kSide = 96;          // of a sample: its longer side
+constexpr int64_t kSamples = 8;        // of a class, from each part together
+constexpr int64_t kMostClasses = 200;  // that get samples
 constexpr size_t kMostGroups = 24, kMostInGroup = 6, kMostListed = 200;
 
 // A picture small enough for the page. Small ones stay as they are.
@@ -26,7 +26,8 @@ Tensor thumbnail(const Tensor& image) {
                               {.mode = Interpolation::kBilinear, .align_corners = false, .antialias = true});
   Tensor bytes = empty(small.shape(), Dtype::u8, "page");
   uint8_t* out = bytes.mutable_data<uint8_t>();
-  for (int64_t i = 0; i < small.numel(); ++i) out[i] = static_cast<uint8_t>(std::clamp(std::lround(small.data<float>()[i]), 0L, 255L));
+  for (int64_t i = 0; i < small.numel(); ++i)
+    out[i] = static_cast<uint8_t>(std::clamp(std::lround(small.data<float>()[i]), 0L, 255L));
   return bytes;
 }
 
@@ -56,8 +57,8 @@ class Figures {
       caption = "<figcaption>" + std::string(name_of(survey_.parts[p.part])) + ", " +
                 html_escaped(survey_.class_names[static_cast<size_t>(p.label)]) + "<br>" + name + "</figcaption>";
     const bool tiny = std::max(p.facts.height, p.facts.width) < kSide / 2;
-    return "<figure><img src=\"" + found->second + "\" alt=\"" + name + "\" title=\"" + name + "\"" + (tiny ? " width=\"64\"" : "") +
-           ">" + caption + "</figure>";
+    return "<figure><img src=\"" + found->second + "\" alt=\"" + name + "\" title=\"" + name + "\"" +
+           (tiny ? " width=\"64\"" : "") + ">" + caption + "</figure>";
   }
 
  private:
@@ -98,21 +99,23 @@ std::string size_table(const Survey& s) {
   std::vector<std::pair<int64_t, std::pair<int64_t, int64_t>>> sizes;
   for (const auto& size : s.sizes) sizes.push_back({size.second, size.first});
   std::stable_sort(sizes.begin(), sizes.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
-  std::string html = "<table><tr><th class=\"n\">width</th><th class=\"n\">height</th><th class=\"n\">pictures</th><th></th></tr>\n";
+  std::string html =
+      "<table><tr><th class=\"n\">width</th><th class=\"n\">height</th><th class=\"n\">pictures</th><th></th></tr>\n";
   for (size_t i = 0; i < sizes.size() && i < 20; ++i)
     html += "<tr>" + number_cell(sizes[i].second.first) + number_cell(sizes[i].second.second) + number_cell(sizes[i].first) +
             cat("<td><div class=\"bar\" style=\"width:", sizes[i].first * 200 / sizes.front().first, "px\"></div></td></tr>\n");
   html += "</table>\n";
   if (sizes.size() > 20) html += cat("<p class=\"faint\">and ", sizes.size() - 20, " more sizes</p>\n");
-  return html + cat("<p>", s.landscape, " landscape, ", s.portrait, " portrait, ", s.square, " square; ", s.colour, " in colour, ", s.grey,
-                    " grey, ", s.grey_in_colour, " grey stored in colour.</p>\n");
+  return html + cat("<p>", s.landscape, " landscape, ", s.portrait, " portrait, ", s.square, " square; ", s.colour,
+                    " in colour, ", s.grey, " grey, ", s.grey_in_colour, " grey stored in colour.</p>\n");
 }
 
 std::string statistics_line(const Survey& s) {
   std::string text = "<p>Mean and standard deviation of the training pixels in [0, 1]:";
   for (size_t c = 0; c < s.statistics.mean.size(); ++c) {
     char part[64];
-    std::snprintf(part, sizeof part, " %.4f &plusmn; %.4f%s", s.statistics.mean[c], s.statistics.std[c], c + 1 < s.statistics.mean.size() ? ";" : "");
+    std::snprintf(part, sizeof part, " %.4f &plusmn; %.4f%s", s.statistics.mean[c], s.statistics.std[c],
+                  c + 1 < s.statistics.mean.size() ? ";" : "");
     text += part;
   }
   return text + "</p>\n";
@@ -137,7 +140,8 @@ std::vector<const DuplicateGroup*> shown_groups(const std::vector<DuplicateGroup
 }
 
 std::vector<int64_t> first_of(const DuplicateGroup& group) {
-  return {group.pictures.begin(), group.pictures.begin() + static_cast<std::ptrdiff_t>(std::min(group.pictures.size(), kMostInGroup))};
+  return {group.pictures.begin(),
+          group.pictures.begin() + static_cast<std::ptrdiff_t>(std::min(group.pictures.size(), kMostInGroup))};
 }
 
 std::string group_section(const char* title, const std::vector<DuplicateGroup>& groups, const Figures& figures) {
@@ -180,8 +184,9 @@ std::string survey_page(const Survey& s, const DatasetSource& source) {
     for (const int64_t number : samples[c]) body += figures.html(number, false);
     body += "</div>\n";
   }
-  return html_page("data-check: " + s.name, body,
-                   ".bar { height: .8rem; background: var(--accent); } .group { border-top: 1px solid var(--line); padding-top: .5rem; }\n");
+  return html_page(
+      "data-check: " + s.name, body,
+      ".bar { height: .8rem; background: var(--accent); } .group { border-top: 1px solid var(--line); padding-top: .5rem; }\n");
 }
 
 }  // namespace vitrail

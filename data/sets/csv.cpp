@@ -43,7 +43,8 @@ class CsvParser {
 
   // At the end of the text, at LF, or at CR LF.
   bool ends_line() const {
-    return at_ >= text_.size() || text_[at_] == '\n' || (text_[at_] == '\r' && at_ + 1 < text_.size() && text_[at_ + 1] == '\n');
+    return at_ >= text_.size() || text_[at_] == '\n' ||
+           (text_[at_] == '\r' && at_ + 1 < text_.size() && text_[at_ + 1] == '\n');
   }
   void end_line() {
     if (at_ < text_.size() && text_[at_] == '\r') ++at_;
@@ -64,7 +65,8 @@ class CsvParser {
   std::string bare_cell() {
     std::string cell;
     for (; !ends_line() && text_[at_] != separator_; ++at_) {
-      if (text_[at_] == '"') refuse(line_, "a quote inside of a cell: the whole cell must stand in quotes, and its quotes twice");
+      if (text_[at_] == '"')
+        refuse(line_, "a quote inside of a cell: the whole cell must stand in quotes, and its quotes twice");
       if (text_[at_] == '\0') refuse(line_, "a NUL byte: this is no text");
       cell += text_[at_];
     }

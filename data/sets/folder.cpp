@@ -61,8 +61,9 @@ std::map<std::string, std::vector<std::string>> classes_in(const std::string& fo
       classes.emplace(name, std::move(pictures));
       continue;
     }
-    refuse(list, collect, cat("class folder ", escaped_path(folder + "/" + name),
-                              " has no picture. Hint: remove it, or put pictures of that class into it."));
+    refuse(list, collect,
+           cat("class folder ", escaped_path(folder + "/" + name),
+               " has no picture. Hint: remove it, or put pictures of that class into it."));
   }
   check(!classes.empty(), ErrorKind::kData, "data", escaped_path(folder), ": there are no class folders with pictures. ",
         holds(folder), " Hint: one folder a class, a list (CSV or JSON lines), or vitrail train --help for other sets.");
@@ -85,14 +86,17 @@ void check_same_classes(const std::string& part, const std::vector<std::string>&
                         const std::vector<std::string>& expected, bool collect, PictureList& list) {
   const std::vector<std::string> missing = without(expected, names), unknown = without(names, expected);
   if (!missing.empty())
-    refuse(list, collect, cat(escaped_path(part), " lacks ", missing.size(), " of the classes of ", escaped_path(train), ": ",
-                              listed(missing), "."));
+    refuse(list, collect,
+           cat(escaped_path(part), " lacks ", missing.size(), " of the classes of ", escaped_path(train), ": ", listed(missing),
+               "."));
   if (!unknown.empty())
-    refuse(list, collect, cat(escaped_path(part), " has classes that ", escaped_path(train), " has not: ", listed(unknown), "."));
+    refuse(list, collect,
+           cat(escaped_path(part), " has classes that ", escaped_path(train), " has not: ", listed(unknown), "."));
 }
 
 // Class by class, in the order of the class names.
-std::vector<PictureFile> files_of(const std::map<std::string, std::vector<std::string>>& classes, const std::vector<std::string>& order) {
+std::vector<PictureFile> files_of(const std::map<std::string, std::vector<std::string>>& classes,
+                                  const std::vector<std::string>& order) {
   std::vector<PictureFile> files;
   for (size_t label = 0; label < order.size(); ++label) {
     const auto found = classes.find(order[label]);

@@ -55,8 +55,9 @@ std::vector<Row> csv_rows(const std::string& text, const std::string& list) {
   const auto path = column(table.front(), kPathNames), label = column(table.front(), kLabelNames);
   const auto split = column(table.front(), kSplitNames);
   if (!path || !label)
-    refuse_line(list, table.front().line, cat("the first line must name the columns path and label, and perhaps split: it is ",
-                                              listed(table.front().cells), "."));
+    refuse_line(list, table.front().line,
+                cat("the first line must name the columns path and label, and perhaps split: it is ",
+                    listed(table.front().cells), "."));
   std::vector<Row> rows;
   for (size_t i = 1; i < table.size(); ++i) {
     const auto& cells = table[i].cells;
@@ -145,7 +146,9 @@ bool is_list_name(const std::string& name) {
   return ending == ".csv" || ending == ".tsv" || ending == ".jsonl" || ending == ".ndjson";
 }
 
-PictureList read_list(const std::string& path, bool collect) { return parse_list(read_text_file(path, kMostBytes), path, collect); }
+PictureList read_list(const std::string& path, bool collect) {
+  return parse_list(read_text_file(path, kMostBytes), path, collect);
+}
 
 PictureList parse_list(const std::string& text, const std::string& path, bool collect) {
   const std::string ending = lower(fs::path(path).extension().string());
@@ -170,8 +173,9 @@ PictureList parse_list(const std::string& text, const std::string& path, bool co
     const std::string file = path_below(folder.empty() ? "." : folder, row, path);
     const auto [first, is_new] = seen.emplace(file, &row);
     if (!is_new && first->second->label != row.label)
-      refuse_line(path, row.line, cat("a second label for ", quote(row.path, kMaxPath), ": it is ", quote(row.label), ", in line ",
-                                      first->second->line, " ", quote(first->second->label), "."));
+      refuse_line(path, row.line,
+                  cat("a second label for ", quote(row.path, kMaxPath), ": it is ", quote(row.label), ", in line ",
+                      first->second->line, " ", quote(first->second->label), "."));
     part_of(result, row, path).push_back({file, numbers[row.label]});
   }
   check_parts(result, collect, path);

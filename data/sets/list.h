@@ -8,15 +8,16 @@
 namespace vitrail {
 
 // A file NAME.csv, NAME.tsv, NAME.jsonl or NAME.ndjson.
-//   CSV: the first line names the columns, in any order and case: path (file, file_name, filename, image), label (class, category),
+//   CSV: the first line names the columns, in any order and case: path (file, file_name, filename, image), label (class,
+//   category),
 //     and perhaps split (set, part, subset); other columns are passed over.
 //   JSON lines: an object a line with the same keys; other keys are passed over.
 // Paths are relative to the folder of the list and stay below it. Labels are names, or whole numbers from 0 (then all of them);
 // classes are the different labels in natural order. split: train, val or test (also training, valid, validation, testing);
 // empty: train.
-// Error(kIo) if the list cannot be read; Error(kData) naming the line if it is damaged, a path leaves the folder, a label is empty or
-// no number where the others are, a split is unknown, or a file has two labels; if there are no rows, or val or test has a class that
-// train has not. `collect` as in scan_folder. Whether the files are there shows when they are read.
+// Error(kIo) if the list cannot be read; Error(kData) naming the line if it is damaged, a path leaves the folder, a label is
+// empty or no number where the others are, a split is unknown, or a file has two labels; if there are no rows, or val or test
+// has a class that train has not. `collect` as in scan_folder. Whether the files are there shows when they are read.
 PictureList read_list(const std::string& path, bool collect = false);
 // The same from the text of a list that lies at `path`.
 PictureList parse_list(const std::string& text, const std::string& path, bool collect = false);

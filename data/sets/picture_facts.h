@@ -25,8 +25,8 @@ PictureFacts facts_of(const Tensor& image);
 struct ChannelStatistics {
   std::vector<double> mean, std;
 };
-// For `channels` 3, or 1 where every picture is grey. A std of 0 (all pictures of one colour) becomes 1: it divides. Pictures that
-// could not be read do not count; without any other, mean and std are 0.5.
+// For `channels` 3, or 1 where every picture is grey. A std of 0 (all pictures of one colour) becomes 1: it divides. Pictures
+// that could not be read do not count; without any other, mean and std are 0.5.
 ChannelStatistics statistics_of(const std::vector<PictureFacts>& facts, int64_t channels);
 
 }  // namespace vitrail

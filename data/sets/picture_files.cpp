@@ -12,9 +12,9 @@
 namespace vitrail {
 namespace {
 
-constexpr int64_t kFileGrain = 2;         // files per thread: to open and decode one takes 100 microseconds and more
-constexpr int64_t kFilesAtOnce = 1024;    // between two calls of progress
-constexpr size_t kWholeName = 1 << 16;    // bytes: more than any file system allows
+constexpr int64_t kFileGrain = 2;       // files per thread: to open and decode one takes 100 microseconds and more
+constexpr int64_t kFilesAtOnce = 1024;  // between two calls of progress
+constexpr size_t kWholeName = 1 << 16;  // bytes: more than any file system allows
 constexpr int64_t kMostBytes = int64_t{1} << 30;
 
 FileScan scan_file(const std::string& path, bool decode, bool collect) {
@@ -51,7 +51,8 @@ std::vector<std::string> ordered_classes(std::vector<std::string> names, std::ve
   return names;
 }
 
-std::vector<FileScan> scan_files(const std::vector<PictureFile>& files, bool decode, bool collect, const DataProgress& progress) {
+std::vector<FileScan> scan_files(const std::vector<PictureFile>& files, bool decode, bool collect,
+                                 const DataProgress& progress) {
   const auto count = static_cast<int64_t>(files.size());
   std::vector<FileScan> scans(files.size());
   for (int64_t begin = 0; begin < count; begin += kFilesAtOnce) {

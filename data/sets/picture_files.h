@@ -44,12 +44,13 @@ using DataProgress = std::function<void(const char* what, int64_t done, int64_t 
 
 // What one look at each file says.
 struct FileScan {
-  uint64_t hash = 0;   // content_hash of the bytes
-  std::string error;   // why it cannot be read; "": it can
+  uint64_t hash = 0;  // content_hash of the bytes
+  std::string error;  // why it cannot be read; "": it can
 };
 // Reads every file, in parallel, one file a thread at a time; `decode`: also decodes the picture. A file that cannot be read is
 // Error(kIo), or with `collect` an error of its scan.
-std::vector<FileScan> scan_files(const std::vector<PictureFile>& files, bool decode, bool collect, const DataProgress& progress);
+std::vector<FileScan> scan_files(const std::vector<PictureFile>& files, bool decode, bool collect,
+                                 const DataProgress& progress);
 
 // read_image, with a hint at --bad-image in the message of Error(kData).
 Tensor read_picture(const std::string& path, const DecodeOptions& decode = {});

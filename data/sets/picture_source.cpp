@@ -12,9 +12,9 @@
 namespace vitrail {
 namespace {
 
-constexpr int64_t kMeasured = 2000;     // training pictures that statistics are measured on
-constexpr int64_t kLargestSame = 256;   // pixels a side up to which pictures of one size are taken as they are
-constexpr int64_t kUsualSide = 224;     // of the field's models
+constexpr int64_t kMeasured = 2000;    // training pictures that statistics are measured on
+constexpr int64_t kLargestSame = 256;  // pixels a side up to which pictures of one size are taken as they are
+constexpr int64_t kUsualSide = 224;    // of the field's models
 constexpr int64_t kLargestSide = 16384;
 
 using Files = std::vector<PictureFile>;
@@ -61,9 +61,10 @@ void settle_files(PictureList& list, const DatasetOptions& options, std::vector<
     check_classes_left(list, list.train, "training");
     for (Files* part : {&list.validation, &list.test}) {
       std::vector<FileScan> others = scan_files(*part, true, true, options.progress);
-            const bool held = !part->empty();
+      const bool held = !part->empty();
       leave_out_bad(*part, others, bad);
-      check(!held || !part->empty(), ErrorKind::kData, "data", escaped(list.name), ": none of the pictures to test on can be read.");
+      check(!held || !part->empty(), ErrorKind::kData, "data", escaped(list.name),
+            ": none of the pictures to test on can be read.");
     }
   }
   if (split) split_off(list, scans, options.validation_fraction);

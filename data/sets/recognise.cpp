@@ -83,16 +83,16 @@ Recognised under_names_of_mnist(const std::string& folder) {
   name = by_label_range(labels);
   if (name.empty()) name = by_brightness(folder, train), told_by = "brightness";
   if (name.empty()) name = "mnist", told_by = "names of its files, since nothing else tells";
-  return {name, cat("read as ", name, ", by the ", told_by, ". Hint: write another set's name before the folder, as in kmnist:",
-                    escaped_path(folder), ".")};
+  return {name, cat("read as ", name, ", by the ", told_by,
+                    ". Hint: write another set's name before the folder, as in kmnist:", escaped_path(folder), ".")};
 }
 
 Recognised part_of_emnist(const std::string& folder, const std::vector<std::string>& names) {
   std::vector<std::string> parts;
   for (const std::string& part : emnist_names())
     if (any_begins(names, "emnist-" + part + "-")) parts.push_back("emnist-" + part);
-  check(parts.size() <= 1, ErrorKind::kValue, "data", escaped_path(folder), ": there are several parts of EMNIST: ",
-        listed(parts, parts.size()), ". Hint: say which, as in emnist-balanced:DIR.");
+  check(parts.size() <= 1, ErrorKind::kValue, "data", escaped_path(folder),
+        ": there are several parts of EMNIST: ", listed(parts, parts.size()), ". Hint: say which, as in emnist-balanced:DIR.");
   return {parts.empty() ? "" : parts.front(), ""};
 }
 
@@ -111,7 +111,8 @@ Recognised in_folder(const std::string& folder) {
   if (const std::string cifar = cifar_in(names); !cifar.empty()) return {cifar, ""};
   check(find_file(folder, "model.safetensors").empty(), ErrorKind::kValue, "data", escaped_path(folder),
         ": this is a saved model, not a data set. Hint: --model takes it.");
-  if (const std::string list = only_list_in(folder); !list.empty()) return {"list", cat("read by its list ", escaped_path(list))};
+  if (const std::string list = only_list_in(folder); !list.empty())
+    return {"list", cat("read by its list ", escaped_path(list))};
   return {"folder", ""};
 }
 
@@ -135,8 +136,8 @@ Recognised recognise(const std::string& path) {
   const fs::file_status status = fs::status(path, error);
   check(fs::exists(status), ErrorKind::kIo, "data", escaped_path(path), ": there is no such file or folder.");
   if (fs::is_directory(status)) return in_folder(path);
-  check(is_list_name(path), ErrorKind::kValue, "data", escaped_path(path), ": this is no data set. Hint: a folder of class folders, or a ",
-        "list that ends in .csv, .tsv, .jsonl or .ndjson.");
+  check(is_list_name(path), ErrorKind::kValue, "data", escaped_path(path),
+        ": this is no data set. Hint: a folder of class folders, or a ", "list that ends in .csv, .tsv, .jsonl or .ndjson.");
   return {"list", ""};
 }
 

@@ -8,10 +8,10 @@
 
 namespace vitrail {
 
-// A path that is there (data/sets/recognise.h says what it is), or "NAME:PATH" with a name of dataset_specs(), or the name of a set
-// that the program draws. A note says what was concluded from a path alone.
-// Error(kValue) for an unknown name (with the known ones and the nearest), a missing or superfluous path, or options out of range;
-// Error(kIo) and Error(kData) as the readers throw them.
+// A path that is there (data/sets/recognise.h says what it is), or "NAME:PATH" with a name of dataset_specs(), or the name of a
+// set that the program draws. A note says what was concluded from a path alone. Error(kValue) for an unknown name (with the
+// known ones and the nearest), a missing or superfluous path, or options out of range; Error(kIo) and Error(kData) as the
+// readers throw them.
 DatasetSource open_source(const std::string& spec, const DatasetOptions& options = {});
 
 // One part: open_source(spec, options).open(split).

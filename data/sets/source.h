@@ -23,8 +23,8 @@ struct DatasetOptions {
   uint64_t seed = 0;       // of the drawn sets
   int64_t train_size = 0;  // of the drawn sets, at most 10^9; 0 = 20,000
   int64_t test_size = 0;   // of the drawn sets, at most 10^9; 0 = 4,000
-  // Of scenes: the side of a picture; 0 = 64. Of folders and lists: the side of the model's input; 0 = that of the pictures if they
-  // have one size of at most 256, else 224.
+  // Of scenes: the side of a picture; 0 = 64. Of folders and lists: the side of the model's input; 0 = that of the pictures if
+  // they have one size of at most 256, else 224.
   int64_t image_size = 0;
   int64_t limit = 0;  // only so many samples: the first, or of folders and lists evenly spread; 0 = all
 

@@ -27,7 +27,8 @@ inline Tensor coloured_picture(int64_t number, uint8_t red, uint8_t green, int64
   Tensor image = noise_picture(number, 3, side, side);
   uint8_t* pixel = image.mutable_data<uint8_t>();
   const int64_t plane = side * side;
-  for (int64_t i = 0; i < 3 * plane; ++i) pixel[i] = static_cast<uint8_t>((i < plane ? red : i < 2 * plane ? green : 40) + pixel[i] % 16);
+  for (int64_t i = 0; i < 3 * plane; ++i)
+    pixel[i] = static_cast<uint8_t>((i < plane ? red : i < 2 * plane ? green : 40) + pixel[i] % 16);
   return image;
 }
 
