@@ -3,6 +3,7 @@
 // [rounds] [workers]"
 #include <algorithm>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -21,7 +22,7 @@ namespace {
 constexpr int64_t kSide = 224;
 constexpr size_t kMostPictures = 1024;
 
-DatasetInfo info() {
+DatasetInfo colour_224() {
   return {.name = "files",
           .channels = 3,
           .height = kSide,
@@ -34,7 +35,7 @@ DatasetInfo info() {
 // The pictures below a folder, read each time that they are asked for.
 class Files : public Dataset {
  public:
-  explicit Files(const std::string& folder) : Dataset(info()) {
+  explicit Files(const std::string& folder) : Dataset(colour_224()) {
     for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
       if (entry.is_regular_file() && paths_.size() < kMostPictures) paths_.push_back(entry.path().string());
     check(!paths_.empty(), ErrorKind::kIo, "bench", "there are no files below ", folder);
@@ -59,14 +60,17 @@ DatasetPtr decoded(const Files& files, const Preprocessing& preprocessing) {
       labels.mutable_data<int64_t>()[i] = files.label(i);
     }
   });
-  return std::make_shared<MemoryDataset>(info(), images, labels);
+  return std::make_shared<MemoryDataset>(colour_224(), images, labels);
 }
+
+// Of all threads: what other programs do meanwhile does not count.
+double processor_now() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 
 struct Source {
   std::string name;
   std::unique_ptr<Loader> loader;
   int64_t step = 0;
-  std::vector<double> seconds{};
+  std::vector<double> seconds{}, processor_seconds{};
 };
 
 }  // namespace
@@ -94,7 +98,7 @@ int main(int argc, char** argv) {
   AdamW optimizer(make_param_groups(*model, 0.05));
   const auto step = [&](Source& source) {
     const int64_t batches = source.loader->batches();
-    const double start = bench::now();
+    const double start = bench::now(), processor_start = processor_now();
     const Batch b = source.loader->batch(source.step / batches, source.step % batches);
     const Variable loss = cross_entropy((*model)(b.images), b.labels);
     optimizer.zero_grad();
@@ -102,24 +106,26 @@ int main(int argc, char** argv) {
     optimizer.step(1e-5);
     ++source.step;
     source.seconds.push_back(bench::now() - start);
+    source.processor_seconds.push_back(processor_now() - processor_start);
   };
   std::printf("%s, %d threads, %lld pictures, batches of %lld, %lld rounds\n", processor_name().c_str(), num_threads(),
               static_cast<long long>(files->size()), static_cast<long long>(batch), static_cast<long long>(rounds));
-  for (Source& source : sources) step(source), step(source), source.seconds.clear();
+  for (Source& source : sources) step(source), step(source), source.seconds.clear(), source.processor_seconds.clear();
   // Turn by turn, so that whatever else the machine does meets all of them. A source has two batches ready when its turn comes,
   // and the worker of the one before may still fill its own: so the first two of five steps are not counted.
   for (int64_t round = 0; round < rounds; ++round) {
     for (Source& source : sources) {
       const size_t before = source.seconds.size();
       for (int i = 0; i < 5; ++i) step(source);
-      source.seconds.erase(source.seconds.begin() + static_cast<int64_t>(before),
-                           source.seconds.begin() + static_cast<int64_t>(before) + 2);
+      for (std::vector<double>* times : {&source.seconds, &source.processor_seconds})
+        times->erase(times->begin() + static_cast<int64_t>(before), times->begin() + static_cast<int64_t>(before) + 2);
     }
   }
-  const double memory = bench::median(sources.front().seconds);
+  const auto speed = [&](const std::vector<double>& seconds) { return static_cast<double>(batch) / bench::median(seconds); };
+  const double memory = speed(sources.front().seconds), memory_processor = speed(sources.front().processor_seconds);
   for (const Source& source : sources) {
-    const double median = bench::median(source.seconds);
-    std::printf("%-20s %8.1f images/s  %+6.1f %%\n", source.name.c_str(), static_cast<double>(batch) / median,
-                100 * (memory / median - 1));
+    std::printf("%-18s %8.1f images/s %+6.1f %%   %8.1f images per second of a processor %+6.1f %%\n", source.name.c_str(),
+                speed(source.seconds), 100 * (speed(source.seconds) / memory - 1), speed(source.processor_seconds),
+                100 * (speed(source.processor_seconds) / memory_processor - 1));
   }
 }
