@@ -87,7 +87,7 @@ $(BUILD)/%.o: %.cpp $(call precompiled,full) | deps
 
 # What only reads and writes text. The table of gradient checks is among it: it is part of the program, which needs no doctest.
 LIGHT_SRC := $(filter-out %_test.cpp,$(wildcard tests/op_cases*.cpp tests/runop/*.cpp tests/fuzz/*.cpp tests/fuzz/*/*.cpp)) $(wildcard base/*.cpp tensor/safetensors*.cpp) models/config_json.cpp models/presets.cpp \
-             train/config_json.cpp models/weights/save.cpp train/metrics_log.cpp train/progress.cpp train/run_state.cpp train/task/scores.cpp $(wildcard train/report/*.cpp) \
+             train/config_json.cpp models/weights/save.cpp train/metrics_log.cpp train/progress.cpp train/run_state.cpp train/checkpoint.cpp train/task/scores.cpp $(wildcard train/report/*.cpp) \
              $(filter-out cli/processor_check.cpp,$(wildcard cli/*.cpp))
 $(LIGHT_SRC:%.cpp=$(BUILD)/%.o): $(BUILD)/%.o: %.cpp $(call precompiled,light) | deps
 	@mkdir -p $(@D)

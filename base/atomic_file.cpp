@@ -169,4 +169,14 @@ void write_file_atomically(const std::string& path, const std::string& text) {
   write_file_atomically(path, {std::span(reinterpret_cast<const uint8_t*>(text.data()), text.size())});
 }
 
+void rename_file(const std::string& from, const std::string& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) fail_io("replace", to, errno);
+  sync_folder(to);
+}
+
+void remove_file(const std::string& path) {
+  if (::unlink(path.c_str()) == 0) return sync_folder(path);
+  if (errno != ENOENT) fail_io("remove", path, errno);
+}
+
 }  // namespace vitrail

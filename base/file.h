@@ -40,4 +40,11 @@ std::string read_text_file(const std::string& path, int64_t max_bytes = int64_t{
 void write_file_atomically(const std::string& path, const std::vector<std::span<const uint8_t>>& pieces);
 void write_file_atomically(const std::string& path, const std::string& text);
 
+// Gives the file `from` the name `to` of the same folder, in place of a file that had it, and brings the folder to the disk.
+// Error(kIo) naming path and the system's reason; then either both names are as they were, or the rename is done and only the
+// disk may not know it yet.
+void rename_file(const std::string& from, const std::string& to);
+// Removes a file; one that is not there is no error. Error(kIo) as above.
+void remove_file(const std::string& path);
+
 }  // namespace vitrail

@@ -52,8 +52,10 @@ void check_options(const CLI::App& app, int argc, char** argv) {
 [[noreturn]] void refuse(const CLI::ParseError& e, const char* command) {
   const std::string text = e.what(), help = cat(" Hint: vitrail ", command, " --help shows an example.");
   const std::string name = text.substr(0, text.find(':')), rest = text.substr(std::min(text.size(), text.find(": ") + 2));
-  if (dynamic_cast<const CLI::ArgumentMismatch*>(&e)) fail(ErrorKind::kValue, command, escaped(name, 60), " needs a value.", help);
-  if (dynamic_cast<const CLI::ExtrasError*>(&e)) fail(ErrorKind::kValue, command, "not expected: ", escaped(rest, 60), ".", help);
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&e))
+    fail(ErrorKind::kValue, command, escaped(name, 60), " needs a value.", help);
+  if (dynamic_cast<const CLI::ExtrasError*>(&e))
+    fail(ErrorKind::kValue, command, "not expected: ", escaped(rest, 60), ".", help);
   if (dynamic_cast<const CLI::RequiredError*>(&e)) fail(ErrorKind::kValue, command, escaped(text), ".", help);
   fail(ErrorKind::kValue, command, "cannot read the options: ", escaped(text), ".", help);
 }
@@ -86,7 +88,8 @@ Command& Command::option(const std::string& name, std::optional<std::string>& va
   last_ = command_.add_option(name, value, help);
   return *this;
 }
-Command& Command::option(const std::string& name, std::optional<int64_t>& value, const std::string& help, int64_t low, int64_t high) {
+Command& Command::option(const std::string& name, std::optional<int64_t>& value, const std::string& help, int64_t low,
+                         int64_t high) {
   return parsed(name, "INT", help, [=, op = command_.get_name(), &value](const std::string& text) {
     value = parse_integer(op.c_str(), name, text, low, high);
   });
@@ -98,6 +101,11 @@ Command& Command::option(const std::string& name, std::optional<double>& value, 
 }
 Command& Command::option(const std::string& name, std::optional<bool>& value, const std::string& help) {
   last_ = command_.add_option(name, value, help);
+  return *this;
+}
+Command& Command::option_or_word(const std::string& name, std::string& value, const std::string& alone,
+                                 const std::string& help) {
+  last_ = command_.add_option(name, value, help)->expected(0, 1)->default_str(alone);
   return *this;
 }
 Command& Command::flag(const std::string& name, bool& value, const std::string& help) {

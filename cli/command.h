@@ -31,6 +31,8 @@ class Command {
                   int64_t high = INT64_MAX);
   Command& option(const std::string& name, std::optional<double>& value, const std::string& help);
   Command& option(const std::string& name, std::optional<bool>& value, const std::string& help);
+  // "--name" alone gives `alone`, "--name word" the word.
+  Command& option_or_word(const std::string& name, std::string& value, const std::string& alone, const std::string& help);
   Command& flag(const std::string& name, bool& value, const std::string& help);
   // What help writes behind the option named last: "INT".
   Command& type(const std::string& name);

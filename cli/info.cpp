@@ -17,6 +17,7 @@
 #include "nn/summary.h"
 #include "tensor/rng.h"
 #include "tensor/safetensors.h"
+#include "train/checkpoint.h"
 
 namespace vitrail::cli {
 
@@ -58,6 +59,18 @@ Report about_saved(const std::string& path) {
   return report;
 }
 
+Report about_checkpoint(const std::string& path) {
+  const Checkpoint checkpoint = read_checkpoint(path);
+  const RunState& s = checkpoint.state;
+  Report report("checkpoint",
+                cat("checkpoint of a training run: step ", s.step, ", epoch ", s.epoch + 1, ", batch ", s.batch + 1,
+                    " is next, ", tensors_of(s).size(), " tensors. It is for vitrail train --resume; the model to use is ",
+                    kModelFile, " beside it.\n"));
+  report.json.field("step", s.step).field("epoch", s.epoch).field("batch", s.batch);
+  report.json.key("model").raw(checkpoint.architecture).key("recipe").raw(recipe_json(s.config)).key("job").raw(checkpoint.job);
+  return report;
+}
+
 Report about_dataset(const std::string& spec) {
   const DatasetSource source = open_source(spec);
   for (const std::string& note : source.notes) complain(cat("note: ", note));
@@ -73,8 +86,10 @@ Report about_dataset(const std::string& spec) {
 
 Report about_safetensors(const std::string& path) {
   const SafetensorsHeader file = read_safetensors_info(path);
-  for (const auto& [key, value] : file.metadata)
+  for (const auto& [key, value] : file.metadata) {
     if (key == "vitrail") return about_saved(path);
+    if (key == kRunKey) return about_checkpoint(path);
+  }
   Report report("safetensors", cat("safetensors file with ", file.entries.size(), " tensors\n"));
   report.json.key("tensors").begin_object();
   for (const SafetensorsEntry& e : file.entries) {  // in the file's own dtypes, not in those that they are read as

@@ -40,7 +40,7 @@ models::DataShape shape_of(const DatasetInfo& info) {
 
 std::unique_ptr<models::Classifier> build(const TrainJob& job) {
   Rng rng(job.config.seed);
-  return models::make_model(model_config(job.model, job.train->info()), rng);
+  return models::make_model(model_config(job.settings.model, job.train->info()), rng);
 }
 
 // The task's card and what the model was trained with. Nothing of the machine: the same file for any number of threads.
@@ -58,8 +58,6 @@ ModelCard card_for(const TrainJob& job, const Task& task, const EpochReport& rep
   return card;
 }
 
-std::string model_name(const TrainJob& job) { return job.model.empty() ? default_preset(job.train->info()) : job.model; }
-
 // What describes this run and this machine, beside the model.
 std::string run_json(const TrainJob& job, models::Classifier& model) {
   char host[256] = "", started[32] = "";
@@ -69,11 +67,12 @@ std::string run_json(const TrainJob& job, models::Classifier& model) {
   if (gmtime_r(&now, &utc)) std::strftime(started, sizeof started, "%Y-%m-%dT%H:%M:%SZ", &utc);
   JsonWriter json(2);
   json.begin_object().field("started", started).field("host", host).field("process", static_cast<int64_t>(getpid()));
-  json.field("processor", processor_name()).field("threads", static_cast<int64_t>(num_threads())).field("data", job.data);
+  json.field("processor", processor_name()).field("threads", static_cast<int64_t>(num_threads())).field("data", job.settings.data);
   json.field("train_images", job.train->size())
       .field("test_images", job.test->size())
       .field("classes", job.train->num_classes());
-  json.field("model", model_name(job)).field("parameters", model.num_parameters());
+  json.field("model", job.settings.model_name).field("parameters", model.num_parameters());
+  if (job.from) json.field("resumed_at_step", job.from->checkpoint.state.step);
   return json.key("config").raw(to_json(job.config)).end_object().text();
 }
 
@@ -95,7 +94,7 @@ int64_t peak_of_step(models::Classifier& model, const Batch& batch, double* seco
 }
 
 // The page's last word is how the run ended, an error included.
-TrainResult run_with_page(Trainer&& trainer, std::optional<report::RunReport>& page) {
+TrainResult run_with_page(Trainer& trainer, std::optional<report::RunReport>& page) {
   if (!page) return trainer.run();
   try {
     TrainResult result = trainer.run();
@@ -139,55 +138,122 @@ std::string default_preset(const DatasetInfo& info) { return info.channels == 1 
 models::ModelConfig model_config(const std::string& model, const DatasetInfo& info) {
   models::DataShape shape = shape_of(info);
   const std::string name = model.empty() ? default_preset(info) : model;
-  const bool file = name.find('/') != std::string::npos || name.ends_with(".json");
-  if (file) shape.img_height = shape.img_width = 0;
-  models::ModelConfig config =
-      models::adapted(file ? models::config_from_json(read_text_file(name), name) : models::find_preset(name).config, shape);
+  const bool text = name.starts_with("{"), file = !text && (name.find('/') != std::string::npos || name.ends_with(".json"));
+  if (text || file) shape.img_height = shape.img_width = 0;
+  const models::ModelConfig given = text   ? models::config_from_json(name)
+                                    : file ? models::config_from_json(read_text_file(name), name)
+                                           : models::find_preset(name).config;
+  models::ModelConfig config = models::adapted(given, shape);
   if (model.empty()) deepen_stem(config);
   models::validate(config);
   return config;
 }
 
+namespace {
+
+// With the preprocessing that a resumed run has had from its start.
+ClassificationTask make_task(const TrainJob& job, models::Classifier& model) {
+  const Preprocessing preprocessing =
+      job.from ? job.from->checkpoint.card.preprocessing : preprocessing_for(model, job.train->info());
+  check(!job.from || job.from->checkpoint.card.class_names == job.train->class_names(), ErrorKind::kData, "train",
+        "the classes of the data are not those of the run: ", listed(job.train->class_names()), "; the run has ",
+        job.from ? listed(job.from->checkpoint.card.class_names) : "", ".");
+  return ClassificationTask(model, classification_options(job.config, preprocessing, job.train->class_names()));
+}
+
+// What the run writes into its folder as it goes.
+TrainCallbacks callbacks_for(const TrainJob& job, ClassificationTask& task, const RunFolder& folder,
+                             report::RunReport& page) {
+  TrainCallbacks callbacks;
+  callbacks.log_path = folder.file("metrics.jsonl");
+  callbacks.on_update = [&page](const StepReport& update) { page.add(update); };
+  callbacks.on_epoch = [&job, &task, &page](const EpochReport& report) {
+    const ModelCard card = card_for(job, task, report);
+    if (report.best) save_model(job.out, task.model(), task.architecture(), card, kBestFile);
+    save_model(job.out, task.model(), task.architecture(), card);
+    page.add(report);
+  };
+  callbacks.on_checkpoint = [&job, &task, data = data_identity(*job.train, job.test.get())](const RunState& state) {
+    save_checkpoint(job.out, {state, task.architecture(), task.card(), data, to_json(job.settings)});
+  };
+  callbacks.on_not_finite = [&folder](const NotFinite& found) {
+    write_file_atomically(folder.file("not-finite.json"), to_json(found) + "\n");
+  };
+  return callbacks;
+}
+
+// Whether a resumed run has nothing left to do; says so.
+bool finished(const TrainJob& job, models::Classifier& model) {
+  if (!job.from) return false;
+  const RunState& state = job.from->checkpoint.state;
+  if (state.test_due || state.step < total_steps(job.config, job.train->size(), model)) return false;
+  std::printf("the run in %s is finished: %lld updates\n", escaped_path(job.out).c_str(), static_cast<long long>(state.step));
+  return true;
+}
+
+void print_start(const TrainJob& job, models::Classifier& model) {
+  if (job.quiet) return;
+  std::fprintf(stderr, "%s: %lld parameters, %lld training and %lld test images\n",
+               escaped(job.settings.data, kMaxPath).c_str(), static_cast<long long>(model.num_parameters()),
+               static_cast<long long>(job.train->size()), static_cast<long long>(job.test->size()));
+}
+
+// A path as a shell takes it: quoted where it has to be.
+std::string shell_word(const std::string& path) {
+  const std::string plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./-+,:=@%";
+  if (!path.empty() && path.find_first_not_of(plain) == std::string::npos) return path;
+  std::string word = "'";
+  for (const char c : path) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return word + "'";
+}
+
+int report_stop(const TrainJob& job, int signal, int64_t updates) {
+  Progress progress(job.quiet);
+  progress.line(cat("stopped by signal ", signal, " after ", updates, " updates",
+                    job.out.empty() ? "" : "; the model is saved in " + escaped_path(job.out)));
+  if (!job.out.empty()) progress.line(cat("to go on: vitrail train --resume --out ", escaped(shell_word(job.out), 200)));
+  return 128 + signal;
+}
+
+}  // namespace
+
 int run_training(TrainJob job) {
   const auto model = build(job);
-  ClassificationTask task(
-      *model, classification_options(job.config, preprocessing_for(*model, job.train->info()), job.train->class_names()));
+  ClassificationTask task = make_task(job, *model);
+  if (finished(job, *model)) return 0;
   const int64_t set_apart = std::max<int64_t>(0, job.cache_mb) << 20;  // a cache that was asked for
-  add_cache(job, check_memory(task, job.train, job.config,
-                              memory_limit() > 0 ? std::max<int64_t>(1, memory_limit() - set_apart) : 0));
-  std::optional<RunFolder> folder;
+  const int64_t limit = memory_limit() > 0 ? std::max<int64_t>(1, memory_limit() - set_apart) : 0;
+  add_cache(job, check_memory(task, job.train, job.config, limit));
+  std::shared_ptr<RunFolder> folder = job.folder;
   std::optional<report::RunReport> page;
   TrainCallbacks callbacks;
-  callbacks.quiet = job.quiet;
-  callbacks.clean_images = std::clamp<int64_t>(job.train->size() / 20, 100, 1000);
   if (!job.out.empty()) {
-    folder.emplace(job.out, job.replace);
+    if (!folder) folder = std::make_shared<RunFolder>(job.out, job.replace);
     folder->describe(run_json(job, *model));
-    const report::RunReportOptions options{job.out, cat(job.train->name(), ", ", model_name(job)),
+    const report::RunReportOptions options{job.out, cat(job.train->name(), ", ", job.settings.model_name),
                                            total_steps(job.config, job.train->size(), *model)};
     page.emplace(options, task, job.train, job.test, job.config);
-    callbacks.log_path = folder->file("metrics.jsonl");
-    callbacks.on_update = [&](const StepReport& update) { page->add(update); };
-    callbacks.on_epoch = [&](const EpochReport& report) {
-      save_model(job.out, task.model(), task.architecture(), card_for(job, task, report));
-      page->add(report);
-    };
+    callbacks = callbacks_for(job, task, *folder, *page);
   }
-  if (!job.quiet)
-    std::fprintf(stderr, "%s: %lld parameters, %lld training and %lld test images\n", escaped(job.data, kMaxPath).c_str(),
-                 static_cast<long long>(model->num_parameters()), static_cast<long long>(job.train->size()),
-                 static_cast<long long>(job.test->size()));
-  print_preflight(job, model_config(job.model, job.train->info()));
-  const double linear = job.baseline ? linear_baseline(job) : 0;
+  callbacks.quiet = job.quiet;
+  callbacks.clean_images = std::clamp<int64_t>(job.train->size() / 20, 100, 1000);
+  print_start(job, *model);
+  print_preflight(job, model_config(job.settings.model, job.train->info()));
+  const bool baseline = !job.settings.baseline.empty() && !job.from;
+  const double linear = baseline ? linear_baseline(job) : 0;
   const InterruptScope interrupts;
-  const TrainResult result = run_with_page(Trainer(task, job.train, job.test, job.config, callbacks), page);
-  if (const int signal = result.signal ? result.signal : interrupt_signal()) {
-    Progress(job.quiet).line(cat("stopped by signal ", signal, " after ", result.steps, " updates",
-                                 job.out.empty() ? "" : "; the model is saved in ", job.out));
-    return 128 + signal;
+  Trainer trainer(task, job.train, job.test, job.config, callbacks);
+  if (job.from) {
+    trainer.restore(job.from->checkpoint.state);
+    job.from->checkpoint.state = {};  // the memory of its tensors
+  } else if (folder) {
+    remove_checkpoints(job.out);  // of the run that --force replaces: a later --resume must not find it
   }
+  if (folder) write_file_atomically(folder->file(kConfigFile), to_json(job.settings, job.config) + "\n");
+  const TrainResult result = run_with_page(trainer, page);
+  if (const int signal = result.signal ? result.signal : interrupt_signal()) return report_stop(job, signal, result.steps);
   if (const std::string note = gap_note(result.history.back()); !note.empty()) Progress(job.quiet).line("note: " + note);
-  if (job.baseline) std::printf("linear model: test accuracy %.2f %%\n", 100 * linear);
+  if (baseline) std::printf("linear model: test accuracy %.2f %%\n", 100 * linear);
   const Evaluation& last = *result.history.back().test;
   std::printf("test %s, %lld images, %s\n", task.summary(last.scores).c_str(), static_cast<long long>(last.images),
               format_duration(result.seconds).c_str());
@@ -212,7 +278,7 @@ double linear_baseline(const TrainJob& job) {
 
 int print_estimates(const TrainJob& job) {
   const auto model = build(job);
-  print_preflight(job, model_config(job.model, job.train->info()));
+  print_preflight(job, model_config(job.settings.model, job.train->info()));
   const Preprocessing preprocessing = preprocessing_for(*model, job.train->info());
   const nn::Summary summary = nn::summarize(*model, model->input_shape());
   // Batch norm cannot train on one value a channel.

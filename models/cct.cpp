@@ -99,7 +99,7 @@ Variable Cct::forward_features(const Variable& images) {
   Variable x = transpose(flatten(tokenizer(images), 2), 1, 2);  // [B, D, H', W'] -> [B, N, D]
   if (pos_embed.defined()) x = x + pos_embed;
   x = pos_drop(x);
-  for (const auto& block : blocks) x = (*block)(x);
+  for (const auto& block : blocks) x = nn::run_block(*block, x, grad_checkpointing_);
   return norm(x);
 }
 

@@ -50,6 +50,10 @@ class Cct : public ConfiguredClassifier<CctConfig> {
   Variable forward_features(const Variable& images);
   // softmax over the tokens of a learned score, then their weighted mean: [B, N, D] -> [B, D] (section 3.3).
   Variable pool(const Variable& tokens);
+  bool set_grad_checkpointing(bool on) override {
+    grad_checkpointing_ = on;
+    return true;
+  }
 
   std::vector<std::string> no_weight_decay() const override;
 
@@ -60,6 +64,9 @@ class Cct : public ConfiguredClassifier<CctConfig> {
   nn::LayerNorm norm;
   nn::Linear attention_pool;
   nn::Linear head;
+
+ private:
+  bool grad_checkpointing_ = false;
 };
 
 // The number of tokens, vertically and horizontally, that the tokenizer makes.

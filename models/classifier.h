@@ -19,6 +19,10 @@ class Classifier : public nn::Layer {
   // The configuration as JSON text: config_from_json() of models/presets.h reads it back.
   virtual std::string config_json() const = 0;
 
+  // On: keep only the input of each Transformer block for the backward pass and compute the rest again there: less memory, a
+  // third more time, the same bits. False from a model that has no such blocks.
+  virtual bool set_grad_checkpointing(bool) { return false; }
+
   // [1, C, H, W]
   Shape input_shape() const { return {1, in_chans(), img_height(), img_width()}; }
 

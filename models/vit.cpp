@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "autograd/checkpoint.h"
 #include "autograd/ops/layers.h"
 #include "autograd/ops/math.h"
 #include "autograd/ops/shape.h"
@@ -146,10 +145,7 @@ Variable ViT::drop_patches(const Variable& x) {
 
 Variable ViT::forward_features(const Variable& images) {
   Variable x = embed(images);
-  for (const auto& block : blocks) {
-    nn::EncoderBlock& layer = *block;
-    x = grad_checkpointing_ && grad_enabled() ? checkpoint([&layer](const Variable& t) { return layer(t); }, x) : layer(x);
-  }
+  for (const auto& block : blocks) x = nn::run_block(*block, x, grad_checkpointing_);
   return norm ? (*norm)(x) : x;
 }
 

@@ -83,8 +83,10 @@ class ViT : public ConfiguredClassifier<ViTConfig> {
   void capture_attention(bool on);
   // The probabilities [B, H, T, T] of each block in the last forward pass; empty if none were captured.
   std::vector<Tensor> attention_maps();
-  // Keep only the input of each block for the backward pass and compute the rest again there: less memory, a third more time.
-  void set_grad_checkpointing(bool on) { grad_checkpointing_ = on; }
+  bool set_grad_checkpointing(bool on) override {
+    grad_checkpointing_ = on;
+    return true;
+  }
 
   int64_t num_prefix_tokens() const { return (config_.class_token ? 1 : 0) + config_.reg_tokens; }
   Size2d grid() const;  // patches vertically and horizontally

@@ -1,12 +1,9 @@
 #include "nn/encoder_block.h"
 
+#include "autograd/checkpoint.h"
+#include "autograd/ops/layers.h"
+#include "autograd/ops/math.h"
 #include "nn/fused_block.h"
-
-#include "autograd/ops/layers.h"
-#include "autograd/ops/math.h"
-
-#include "autograd/ops/layers.h"
-#include "autograd/ops/math.h"
 
 namespace vitrail::nn {
 namespace {
@@ -49,6 +46,11 @@ Variable EncoderBlock::forward(const Variable& input) {
     x = x + drop_path2(ls2(mlp(norm2(x))));
   }
   return x;
+}
+
+Variable run_block(EncoderBlock& block, const Variable& x, bool recompute) {
+  if (!recompute || !grad_enabled()) return block(x);
+  return checkpoint([&block](const Variable& t) { return block(t); }, x);
 }
 
 }  // namespace vitrail::nn

@@ -39,4 +39,8 @@ class EncoderBlock : public Layer {
   DropPath drop_path2;
 };
 
+// block(x). With `recompute`, and while gradients are on, only x is kept for the backward pass, which computes the rest again
+// (autograd/checkpoint.h).
+Variable run_block(EncoderBlock& block, const Variable& x, bool recompute);
+
 }  // namespace vitrail::nn

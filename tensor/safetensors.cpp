@@ -67,6 +67,7 @@ class Reader {
     require(!text.empty() && text.front() == '{', "the header must start with {");
     data_start_ = 8 + static_cast<int64_t>(length);
     SafetensorsHeader header = read_safetensors_header(text);
+    header.data_start = data_start_;
     require(header.complaint.empty(), header.complaint);
     return header;
   }
@@ -173,17 +174,6 @@ class Reader {
   int64_t size_, data_start_ = 0;
 };
 
-const char* stored_name(Dtype dtype) {
-  switch (dtype) {
-    case Dtype::f32: return "F32";
-    case Dtype::f64: return "F64";
-    case Dtype::i64: return "I64";
-    case Dtype::u8: return "U8";
-    case Dtype::bf16: return "BF16";
-  }
-  return "?";
-}
-
 // Writes only text that the strict reader accepts.
 void check_text(const std::string& text, size_t max_bytes) {
   check(text.size() <= max_bytes, ErrorKind::kValue, "safetensors", "a name may have at most ", max_bytes,
@@ -240,8 +230,20 @@ SafetensorsFile parse_safetensors(std::span<const uint8_t> bytes, const std::str
 
 SafetensorsHeader read_safetensors_info(const std::string& path) {
   const InputFile file(path);
-  const ByteSource source = source_of(file);
-  return Reader(source).info();
+  return read_safetensors_info(source_of(file));
+}
+
+SafetensorsHeader read_safetensors_info(const ByteSource& source) { return Reader(source).info(); }
+
+const char* stored_name(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::f32: return "F32";
+    case Dtype::f64: return "F64";
+    case Dtype::i64: return "I64";
+    case Dtype::u8: return "U8";
+    case Dtype::bf16: return "BF16";
+  }
+  return "?";
 }
 
 void save_safetensors(const std::string& path, const SafetensorsFile& file) {

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/byte_source.h"
 #include "tensor/safetensors_header.h"
 #include "tensor/tensor.h"
 
@@ -29,6 +30,9 @@ SafetensorsFile parse_safetensors(std::span<const uint8_t> bytes, const std::str
 // The file's description of its tensors, in the order of their data and with its own dtype names ("BF16"). All the rules above
 // are checked, but no tensor is read.
 SafetensorsHeader read_safetensors_info(const std::string& path);
+SafetensorsHeader read_safetensors_info(const ByteSource& source);
+// What the format calls a dtype: "F32".
+const char* stored_name(Dtype dtype);
 
 // Writes atomically (base/file.h). The same content gives the same bytes. Error(kValue) for a duplicate or empty name.
 void save_safetensors(const std::string& path, const SafetensorsFile& file);

@@ -21,6 +21,7 @@ struct SafetensorsHeader {
   std::vector<SafetensorsEntry> entries;                      // in the order of the text
   std::vector<std::pair<std::string, std::string>> metadata;  // sorted by key
   std::string complaint;                                      // empty if the text is a header
+  int64_t data_start = 0;                                     // the byte of the file at which offset 0 of the data lies
 };
 
 // Reads the text. Limits: 200,000 tensors, 1000 metadata keys, 16 MiB of metadata, names of 1 to 1024 bytes, 8 sizes of at most

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "data/augment/policy.h"
+#include "models/classifier.h"
 #include "tensor/precision.h"
 #include "train/config_fields.h"
 #include "train/optim/muon.h"
@@ -75,6 +76,12 @@ std::unique_ptr<Optimizer> make_optimizer(const TrainConfig& c, nn::Module& modu
   if (c.optimizer == "rmsprop") return std::make_unique<Rmsprop>(std::move(groups), RmspropOptions{.momentum = c.momentum});
   check(c.optimizer == "sgd", ErrorKind::kValue, "train config", "unknown optimizer: it is ", quote(c.optimizer), ".");
   return std::make_unique<Sgd>(std::move(groups), SgdOptions{.momentum = c.momentum, .nesterov = c.nesterov});
+}
+
+void use_grad_checkpointing(nn::Module& module) {
+  auto* classifier = dynamic_cast<models::Classifier*>(&module);
+  check(classifier != nullptr && classifier->set_grad_checkpointing(true), ErrorKind::kValue, "train config",
+        "grad_checkpointing needs a model with Transformer blocks. Hint: leave it out; --groups needs less memory too.");
 }
 
 Schedule make_schedule(const TrainConfig& c, int64_t total_steps, int64_t steps_per_epoch) {

@@ -12,6 +12,9 @@
 
 namespace vitrail {
 
+class JsonObject;
+class JsonWriter;
+
 struct TrainConfig {
   int64_t epochs = 10;
   int64_t max_steps = 0;  // stop after so many updates; 0: after `epochs`
@@ -58,6 +61,15 @@ struct TrainConfig {
   int64_t repeats = 1;           // each image so many times in a row, fewer images per epoch
 
   int64_t eval_every = 1;    // epochs between two tests; the last epoch is always tested
+  // Each batch is cut into so many groups of consecutive images (fewer if it has fewer images); each is a forward and backward
+  // pass of its own, and the gradients are added (train/group_gradients.h): the memory of a small batch, the update of a large one.
+  int64_t groups = 1;
+
+  // What changes no result: how to run, and how often to save the state of the run (train/checkpoint.h).
+  bool grad_checkpointing = false;  // ViT: compute each block again in the backward pass instead of keeping what it needs
+  int64_t save_every = 1;           // epochs between two checkpoints; 0: only at the end of the run
+  int64_t save_steps = 0;           // updates between two checkpoints; 0: none within an epoch
+  int64_t save_minutes = 10;        // minutes between two checkpoints within an epoch; 0: none
 
   friend bool operator==(const TrainConfig&, const TrainConfig&) = default;
 };
@@ -69,10 +81,16 @@ void validate(const TrainConfig& config);
 // batches of 128, 5 % warm-up, cosine, label smoothing 0.1, clipping at 1, random crops, mirrored where that keeps the class.
 TrainConfig recipe_for(const DatasetInfo& info);
 
+// Every field as a member of an object that is open; and read from one, in which other members may stand: what is missing keeps
+// its value. Error(kValue) naming the key for a wrong type; validate() is the caller's.
+void write_fields(JsonWriter& json, const TrainConfig& config);
+void read_fields(JsonObject& json, TrainConfig& config);
 // A JSON object with every field.
 std::string to_json(const TrainConfig& config);
-// The fields that the result depends on: all but `threads` and `workers`. This is what a saved model records.
+// The fields that the result depends on: not `threads` and others that say how to run. This is what a saved model records.
 std::string recipe_json(const TrainConfig& config);
+// Where the recipe of `other` differs from that of `own`, in words: "lr is 0.001, not 0.01". Empty if it does not.
+std::vector<std::string> recipe_differences(const TrainConfig& own, const TrainConfig& other);
 // Strict: Error(kValue) naming the key for an unknown key, a wrong type, a number out of range. Missing keys keep the values
 // of `base`. `where` names the source in errors. Validates the result.
 TrainConfig train_config_from_json(const std::string& text, const TrainConfig& base = {}, const std::string& where = "config");
@@ -87,6 +105,8 @@ void set_field(TrainConfig& config, const std::string& key, const std::string& t
 
 // The optimiser of the configuration over the parameters of the module, decaying as make_param_groups says.
 std::unique_ptr<Optimizer> make_optimizer(const TrainConfig& config, nn::Module& module);
+// What grad_checkpointing asks of the model. Error(kValue) if it has no Transformer blocks.
+void use_grad_checkpointing(nn::Module& module);
 // The schedule over a run of total_steps updates, steps_per_epoch of them an epoch.
 Schedule make_schedule(const TrainConfig& config, int64_t total_steps, int64_t steps_per_epoch);
 

@@ -72,6 +72,7 @@ void for_each_recipe_field(Config& c, Fn&& fn) {
   fn("ema_decay", c.ema_decay, Fraction{}, "Decay of the average of the weights, as 0.999; 0: none", "--ema");
   for_each_augmentation_field(c, fn);
   fn("eval_every", c.eval_every, Count{1, kMostEpochs}, "Epochs between two tests", usual);
+  fn("groups", c.groups, Count{1, int64_t{1} << 20}, "Groups of a batch, one forward and backward pass each", usual);
 }
 
 // Those that say how to run, and change no result.
@@ -81,6 +82,10 @@ void for_each_field(Config& c, Fn&& fn) {
   fn("threads", c.threads, Count{0, 1024}, "Processors to use; 0: all. The result does not depend on it", nullptr);
   fn("workers", c.workers, Count{0, 256}, "Threads, of those, that prepare batches ahead. The result does not depend on it",
      nullptr);
+  fn("grad_checkpointing", c.grad_checkpointing, Choice{}, "true: compute each block again in the backward pass", nullptr);
+  fn("save_every", c.save_every, Count{0, kMostEpochs}, "Epochs between two checkpoints; 0: only at the end", nullptr);
+  fn("save_steps", c.save_steps, Count{0, int64_t{1} << 40}, "Updates between two checkpoints; 0: none within an epoch", nullptr);
+  fn("save_minutes", c.save_minutes, Count{0, 1000000}, "Minutes between two checkpoints within an epoch; 0: none", nullptr);
 }
 
 }  // namespace vitrail

@@ -102,10 +102,18 @@ void set_field(TrainConfig& config, const std::string& key, const std::string& t
   check(known, ErrorKind::kValue, "train config", "there is no field ", escaped(key, 60), ".");
 }
 
+void write_fields(JsonWriter& json, const TrainConfig& config) {
+  for_each_field(config, [&](const char* key, const auto& value, auto&&...) { json.field(key, value); });
+}
+
+void read_fields(JsonObject& json, TrainConfig& config) {
+  for_each_field(config, [&](const char* key, auto& field, auto&&...) { read(json, key, field); });
+}
+
 std::string to_json(const TrainConfig& config) {
   JsonWriter json(2);
   json.begin_object();
-  for_each_field(config, [&](const char* key, const auto& value, auto&&...) { json.field(key, value); });
+  write_fields(json, config);
   return json.end_object().text();
 }
 
@@ -116,11 +124,24 @@ std::string recipe_json(const TrainConfig& config) {
   return json.end_object().text();
 }
 
+std::vector<std::string> recipe_differences(const TrainConfig& own, const TrainConfig& other) {
+  std::vector<std::string> texts;  // the other values, in the order of the fields
+  for_each_recipe_field(other,
+                        [&](const char*, const auto& value, auto&&...) { texts.push_back(JsonWriter().value(value).text()); });
+  std::vector<std::string> result;
+  size_t i = 0;
+  for_each_recipe_field(own, [&](const char* key, const auto& value, auto&&...) {
+    const std::string mine = JsonWriter().value(value).text(), theirs = texts[i++];
+    if (mine != theirs) result.push_back(cat(key, " is ", mine, ", not ", theirs));
+  });
+  return result;
+}
+
 TrainConfig train_config_from_json(const std::string& text, const TrainConfig& base, const std::string& where) {
   const JsonDocument json(text, where, ErrorKind::kValue);
   JsonObject object(json.root(), where);
   TrainConfig config = base;
-  for_each_field(config, [&](const char* key, auto& field, auto&&...) { read(object, key, field); });
+  read_fields(object, config);
   object.finish();
   validate(config);
   return config;

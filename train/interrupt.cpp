@@ -15,6 +15,7 @@ constexpr int kSignals[] = {SIGINT, SIGTERM, SIGHUP};
 constexpr unsigned kGrace = 4;  // seconds
 std::atomic<int> first_signal{0};
 std::atomic<unsigned> grace{kGrace};
+std::atomic<int> save_requests{0};
 static_assert(std::atomic<int>::is_always_lock_free, "a signal handler may only touch lock-free atomics");
 struct sigaction former[3], former_alarm;
 
@@ -38,9 +39,21 @@ struct sigaction calling(void (*handler)(int)) {
   return action;
 }
 
+void note_save_request(int) { save_requests = 1; }
+
+// Unlike the others it is not given back at the end of a scope: one that comes a moment late must not end the program.
+void hear_save_requests() {
+  struct sigaction before = {};
+  sigaction(SIGUSR1, nullptr, &before);
+  if (before.sa_handler != SIG_DFL) return;
+  const struct sigaction action = calling(note_save_request);
+  sigaction(SIGUSR1, &action, nullptr);
+}
+
 }  // namespace
 
 void end_on_signals() {
+  hear_save_requests();
   const struct sigaction action = calling(end_at_once);
   for (const int signal : kSignals) {
     struct sigaction before = {};
@@ -51,6 +64,7 @@ void end_on_signals() {
 
 InterruptScope::InterruptScope() {
   first_signal = 0;
+  hear_save_requests();
   grace = kGrace;
   const struct sigaction action = calling(raise_flag), on_alarm = calling(end_after_grace);
   sigaction(SIGALRM, &on_alarm, &former_alarm);
@@ -66,6 +80,8 @@ InterruptScope::~InterruptScope() {
   sigaction(SIGALRM, &former_alarm, nullptr);
   first_signal = 0;
 }
+
+bool take_save_request() { return save_requests.exchange(0) != 0; }
 
 int interrupt_signal() { return first_signal; }
 

@@ -21,6 +21,10 @@ class InterruptScope {
   InterruptScope& operator=(const InterruptScope&) = delete;
 };
 
+// True once after a SIGUSR1: the user wants the state of the run saved now. It is heard from end_on_signals() or the first
+// InterruptScope on (before, it ends a process).
+bool take_save_request();
+
 // The first signal that arrived in the present scope, 0 if none did or no scope is open.
 int interrupt_signal();
 

@@ -1,9 +1,12 @@
 #include "train/memory.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "tensor/precision.h"
 #include "tensor/storage.h"
+#include "train/group_gradients.h"
+#include "train/keep_buffers.h"
 
 namespace vitrail {
 
@@ -19,23 +22,6 @@ int64_t peak_of_step(Task& task, const DatasetPtr& train, int64_t images) {
   return memory_stats().peak_bytes;
 }
 
-// Puts the buffers (running statistics) back at the end of a scope.
-class KeepBuffers {
- public:
-  explicit KeepBuffers(nn::Module& module) : buffers_(module.named_buffers()) {
-    for (const nn::NamedBuffer& entry : buffers_) kept_.push_back(entry.buffer->defined() ? clone(*entry.buffer) : Tensor());
-  }
-  ~KeepBuffers() {
-    for (size_t i = 0; i < buffers_.size(); ++i) *buffers_[i].buffer = kept_[i];
-  }
-  KeepBuffers(const KeepBuffers&) = delete;
-  KeepBuffers& operator=(const KeepBuffers&) = delete;
-
- private:
-  std::vector<nn::NamedBuffer> buffers_;
-  std::vector<Tensor> kept_;
-};
-
 // Numbers that optimiser and average keep for each weight. Of Muon the hidden matrices count, which are most.
 int64_t kept_per_weight(const TrainConfig& c) {
   const int64_t moments = c.optimizer == "sgd" ? c.momentum > 0 : c.optimizer == "lion" || c.optimizer == "muon" ? 1 : 2;
@@ -49,13 +35,24 @@ int64_t prefetched(const Task& task, const TrainConfig& config, int64_t batch_si
   return std::min(LoaderOptions{}.prefetch_bytes, 2 * batch_size * p.channels * p.height * p.width * size_of(Dtype::f32));
 }
 
+// Gradients that are held at a time beside those of the present group (train/group_gradients.h).
+int64_t sums_of(int64_t groups) { return groups > 1 ? std::bit_width(static_cast<uint64_t>(groups)) : 0; }
+
+// The images of the whole batch are there while its groups are computed.
+int64_t bytes_of_image(Task& task, const DatasetPtr& train) {
+  const Tensor image = task.prepare(train->sample(0), nullptr).image;
+  return image.numel() * size_of(image.dtype());
+}
+
 }  // namespace
 
 MemoryEstimate estimate_memory(Task& task, const DatasetPtr& train, const TrainConfig& config) {
   const PrecisionGuard precision(precision_from_name(config.precision));
+  if (config.grad_checkpointing) use_grad_checkpointing(task.model());
   const KeepBuffers buffers(task.model());
-  const int64_t largest = std::min(config.batch_size, train->size()), few = std::min<int64_t>(4, largest),
-                more = std::min<int64_t>(8, largest);
+  const int64_t whole = std::min(config.batch_size, train->size()), groups = count_groups(whole, config.groups, task.model());
+  const int64_t largest = (whole + groups - 1) / groups;  // of the groups
+  const int64_t few = std::min<int64_t>(4, largest), more = std::min<int64_t>(8, largest);
   peak_of_step(task, train, few);  // what is made once, such as packed weights, is there from now on
   const int64_t peak_few = peak_of_step(task, train, few), peak_more = more > few ? peak_of_step(task, train, more) : peak_few;
   MemoryEstimate estimate;
@@ -63,7 +60,9 @@ MemoryEstimate estimate_memory(Task& task, const DatasetPtr& train, const TrainC
   estimate.per_image = more > few ? std::max<int64_t>(0, (peak_more - peak_few) / (more - few)) : 0;
   estimate.fixed = peak_few - few * estimate.per_image + prefetched(task, config, largest);
   for (const nn::NamedParameter& entry : task.model().named_parameters())
-    estimate.fixed += kept_per_weight(config) * entry.parameter->numel() * size_of(entry.parameter->dtype());
+    estimate.fixed +=
+        (kept_per_weight(config) + sums_of(groups)) * entry.parameter->numel() * size_of(entry.parameter->dtype());
+  if (groups > 1) estimate.fixed += (whole - largest) * bytes_of_image(task, train);
   return estimate;
 }
 
@@ -72,8 +71,8 @@ MemoryEstimate check_memory(Task& task, const DatasetPtr& train, const TrainConf
   const MemoryEstimate e = estimate_memory(task, train, config);
   check(static_cast<double>(e.total()) <= 1.1 * static_cast<double>(limit), ErrorKind::kMemory, "train",
         "training needs more memory than there is: about ", e.total(), " bytes (", e.fixed, ", and ", e.per_image,
-        " for each of the ", e.batch_size, " images of a batch), the limit is ", limit,
-        ". Hint: a smaller batch (--batch-size) or model.");
+        " for each of the ", e.batch_size, " images of a pass), the limit is ", limit,
+        ". Hint: a smaller batch (--batch-size), more --groups of it, or a smaller model.");
   return e;
 }
 

@@ -11,8 +11,8 @@ namespace vitrail {
 
 struct MemoryEstimate {
   int64_t fixed = 0;      // bytes: data set, weights, gradients, moments, averages
-  int64_t per_image = 0;  // bytes of activations that one more image of a batch takes
-  int64_t batch_size = 0;
+  int64_t per_image = 0;  // bytes of activations that one more image of a pass takes
+  int64_t batch_size = 0;  // images of one forward and backward pass: of a batch, or of a group of one
 
   int64_t total() const { return fixed + per_image * batch_size; }
 };

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "models/weights/save.h"
+#include "train/checkpoint.h"
 
 namespace vitrail {
 
@@ -61,9 +62,10 @@ int lock(const std::string& path, const std::string& folder) {
 
 void RunFolder::check_free(const std::string& path, bool replace) {
   std::error_code ignored;
-  const bool taken = fs::exists(fs::path(path) / kModelFile, ignored);
-  check(replace || !taken, ErrorKind::kValue, "train", escaped(path, 200), " holds a model already: ", kModelFile,
-        ". Hint: another --out, or --force to replace it.");
+  const bool model = fs::exists(fs::path(path) / kModelFile, ignored), run = has_checkpoint(path);
+  check(replace || (!model && !run), ErrorKind::kValue, "train", escaped(path, 200), " holds a model already: ",
+        model ? kModelFile : kCheckpointFile, ". Hint: another --out, ", run ? "--resume to go on with that run, " : "",
+        "or --force to replace it.");
 }
 
 RunFolder::RunFolder(const std::string& path, bool replace) : path_(path), lock_path_(path + "/run.lock") {

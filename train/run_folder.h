@@ -8,7 +8,7 @@ namespace vitrail {
 class RunFolder {
  public:
   // Makes the folder if it is missing and locks it (flock on run.lock: the lock ends with the process, however that ends).
-  // Error(kValue) if another run is writing into it, or if it holds a model and `replace` is false; Error(kIo) if the file
+  // Error(kValue) if another run is writing into it, or if it holds a model or a checkpoint and `replace` is false; Error(kIo) if the file
   // system refuses.
   RunFolder(const std::string& path, bool replace);
   ~RunFolder();

@@ -1,8 +1,13 @@
 #include "train/run_state.h"
 
 #include <bit>
+#include <limits>
+#include <string_view>
+#include <tuple>
 
+#include "base/json.h"
 #include "base/json_writer.h"
+#include "base/text.h"
 
 namespace vitrail {
 
@@ -36,11 +41,69 @@ std::string to_json(const RunState& state) {
   JsonWriter json(2);
   json.begin_object().field("task", state.task).field("step", state.step).field("epoch", state.epoch);
   json.field("batch", state.batch).field("average_updates", state.average_updates);
-  json.key("sums").begin_object();
-  for (const auto& [name, sum] : state.sums) json.field(name, sum);
-  json.end_object();
+  std::vector<std::string> names;
+  std::vector<double> sums;
+  for (const auto& [name, sum] : state.sums) names.push_back(name), sums.push_back(sum);
+  json.field("sum_names", names).field("sums", sums);
   if (state.best) json.field("best", *state.best).field("best_step", state.best_step);
+  json.field("grad_norm", state.grad_norm).field("test_due", state.test_due);
   return json.key("config").raw(recipe_json(state.config)).end_object().text();
+}
+
+RunState run_state_from_json(const std::string& text, const std::string& where) {
+  constexpr int64_t kMost = int64_t{1} << 62;
+  constexpr double kAny = std::numeric_limits<double>::max();
+  const JsonDocument document(text, where);
+  JsonObject json(document.root(), where, "state", ErrorKind::kData);
+  RunState s;
+  s.task = json.text("task");
+  s.step = json.integer("step", 0, kMost);
+  s.epoch = json.integer("epoch", 0, kMost);
+  s.batch = json.integer("batch", 0, kMost);
+  s.average_updates = json.integer("average_updates", 0, kMost);
+  const std::vector<std::string> names = json.texts_or("sum_names", {});
+  const std::vector<double> sums = json.numbers("sums", -kAny, kAny);
+  if (names.size() != sums.size())
+    json.refuse("sums", cat("must be as many as sum_names: ", sums.size(), " of ", names.size()));
+  for (size_t i = 0; i < sums.size(); ++i) s.sums.emplace_back(names[i], sums[i]);
+  if (json.has("best")) s.best = json.number("best", -kAny, kAny), s.best_step = json.integer("best_step", 0, kMost);
+  s.grad_norm = json.number("grad_norm", 0, kAny);
+  s.test_due = json.boolean_or("test_due", false);
+  s.config = train_config_from_json(json.json_text("config"), {}, where);
+  json.finish();
+  return s;
+}
+
+void set_tensors(RunState& state, const nn::StateDict& tensors, const std::string& where) {
+  const std::pair<const char*, nn::StateDict*> parts[] = {
+      {"weights.", &state.weights}, {"optimizer.", &state.optimizer}, {"average.", &state.average}};
+  for (const auto& [name, tensor] : tensors) {
+    nn::StateDict* place = nullptr;
+    size_t prefix = 0;
+    for (const auto& [start, part] : parts)
+      if (name.starts_with(start)) place = part, prefix = std::string_view(start).size();
+    check(place != nullptr, ErrorKind::kData, "checkpoint", escaped_path(where), ": tensor ", escaped(name),
+          " is of no part of a run's state: weights, optimizer, average.");
+    place->emplace_back(name.substr(prefix), tensor);
+  }
+}
+
+void check_fits(const RunState& given, const RunState& own) {
+  const auto require = [](bool rule, const auto&... parts) { check(rule, ErrorKind::kValue, "restore", parts...); };
+  require(given.task == own.task, "the state is of another task: it is ", escaped(given.task), ", this run's is ", own.task,
+          ".");
+  require(recipe_json(given.config) == recipe_json(own.config),
+          "the state is of another configuration: ", listed(recipe_differences(given.config, own.config)), ".");
+  for (const auto& [theirs, mine, what] :
+       {std::tuple(&given.weights, &own.weights, "weights"), {&given.average, &own.average, "average"}}) {
+    require(theirs->size() == mine->size(), what, " has ", theirs->size(), " tensors, this run has ", mine->size(), ".");
+    for (size_t i = 0; i < mine->size(); ++i) {
+      const auto& [name, tensor] = (*theirs)[i];
+      const auto& [own_name, own_tensor] = (*mine)[i];
+      require(name == own_name && tensor.shape() == own_tensor.shape() && tensor.dtype() == own_tensor.dtype(), what,
+              ": given is ", escaped(name), " ", tensor.shape(), ", this run has ", own_name, " ", own_tensor.shape(), ".");
+    }
+  }
 }
 
 std::vector<std::string> differences(const RunState& a, const RunState& b) {
@@ -57,6 +120,8 @@ std::vector<std::string> differences(const RunState& a, const RunState& b) {
   compare("sums", same_sums(a, b));
   compare("best", a.best.has_value() == b.best.has_value() && (!a.best || same_bits(*a.best, *b.best)));
   compare("best_step", a.best_step == b.best_step);
+  compare("grad_norm", same_bits(a.grad_norm, b.grad_norm));
+  compare("test_due", a.test_due == b.test_due);
   const nn::StateDict x = tensors_of(a), y = tensors_of(b);
   compare("tensors", x.size() == y.size());
   for (size_t i = 0; i < std::min(x.size(), y.size()); ++i)

@@ -31,13 +31,23 @@ struct RunState {
   std::vector<std::pair<std::string, double>> sums;
   std::optional<double> best;  // the best first score of an evaluation
   int64_t best_step = 0;
+
+  double grad_norm = 0;   // of the last update
+  bool test_due = false;  // the epoch that ends here has not been tested yet: a signal came before
 };
 
 // All tensors of the state under one list of names: "weights.head.bias", "optimizer.exp_avg.head.bias", "average.head.bias".
 // They share memory with the state.
 nn::StateDict tensors_of(const RunState& state);
-// All else, as a JSON object.
+// All else, as a JSON object, and back: Error(kData) naming `where`, key and rule.
 std::string to_json(const RunState& state);
+RunState run_state_from_json(const std::string& text, const std::string& where);
+// Puts the tensors of tensors_of() back into their places; they share memory. Error(kData) naming `where` and a name that
+// belongs nowhere.
+void set_tensors(RunState& state, const nn::StateDict& tensors, const std::string& where);
+// Error(kValue), op "restore", naming what differs, unless a run whose state is `own` can go on from `given`: task,
+// configuration, names, shapes and dtypes of weights and averages.
+void check_fits(const RunState& given, const RunState& own);
 // What differs between two states, to the bit: names of tensors and keys; empty if nothing does. `threads` does not count.
 std::vector<std::string> differences(const RunState& a, const RunState& b);
 

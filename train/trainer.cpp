@@ -1,17 +1,19 @@
 #include "train/trainer.h"
 
 #include <chrono>
+#include <cmath>
 
-#include "autograd/ops/layers.h"
 #include "data/loader.h"
 #include "nn/norm.h"
-#include "nn/registration.h"
 #include "tensor/precision.h"
 #include "tensor/rng.h"
 #include "train/augmentation.h"
+#include "train/epoch_means.h"
+#include "train/group_gradients.h"
 #include "train/interrupt.h"
-#include "train/metrics.h"
+#include "train/keep_buffers.h"
 #include "train/metrics_log.h"
+#include "train/not_finite.h"
 #include "train/optim/clip.h"
 #include "train/optim/ema.h"
 #include "train/progress.h"
@@ -29,53 +31,9 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 LoaderOptions loader_options(const TrainConfig& config, nn::Module& model) {
   LoaderOptions options{.batch_size = config.batch_size, .seed = config.seed, .join_last_one = nn::has_batch_norm(model)};
   set_augmentation(config, options);
+  options.groups = config.groups, options.least_in_group = least_in_group(model);
   return options;
 }
-
-nn::StateDict cloned(const nn::StateDict& state) {
-  nn::StateDict result;
-  for (const auto& [name, tensor] : state) result.emplace_back(name, clone(tensor));
-  return result;
-}
-
-// Means over the images of an epoch: of the loss, and of what the task reports beside it.
-class EpochMeans {
- public:
-  using Sums = std::vector<std::pair<std::string, double>>;
-  EpochMeans() = default;
-  explicit EpochMeans(const Sums& sums) {
-    if (sums.size() < 2) return;
-    const double images = sums[0].second;
-    loss_ = RunningMean(sums[1].second, images);
-    for (size_t i = 2; i < sums.size(); ++i) {
-      parts_.push_back({sums[i].first, sums[i].first});
-      means_.emplace_back(sums[i].second, images);
-    }
-  }
-
-  void add(double loss, const Scores& parts, double images) {
-    loss_.add(loss, images);
-    parts_ = parts;
-    means_.resize(parts.size());
-    for (size_t i = 0; i < parts.size(); ++i) means_[i].add(parts[i].value, images);
-  }
-  double loss() const { return loss_.mean(); }
-  Scores parts() const {
-    Scores result = parts_;
-    for (size_t i = 0; i < result.size(); ++i) result[i].value = means_[i].mean();
-    return result;
-  }
-  Sums sums() const {
-    Sums result{{"images", loss_.samples()}, {"loss", loss_.sum()}};
-    for (size_t i = 0; i < parts_.size(); ++i) result.emplace_back(parts_[i].name, means_[i].sum());
-    return result;
-  }
-
- private:
-  RunningMean loss_;
-  Scores parts_;  // names and labels
-  std::vector<RunningMean> means_;
-};
 
 }  // namespace
 
@@ -95,10 +53,12 @@ class Trainer::Run {
         schedule_(make_schedule(config, steps_, loader_.batches())),
         progress_(callbacks.quiet),
         log_(callbacks.log_path) {
+    if (config.grad_checkpointing) use_grad_checkpointing(task.model());
     if (config.ema_decay > 0) ema_.emplace(task.model(), config.ema_decay);
   }
 
   TrainResult run() {
+    if (step_ > 0) progress_.line(cat("going on after update ", step_, " of ", steps_));
     progress_.line(describe(optimizer_->groups()) +
                    cat(steps_, " updates in ", epochs_, " epochs of ", loader_.samples(), " images"));
     for (const std::string& note : task_.notes(*train_)) progress_.line("note: " + note);
@@ -114,25 +74,36 @@ class Trainer::Run {
   }
 
   bool step() {
-    if (step_ == steps_) return false;
+    if (step_ == steps_ && !test_due_) return false;
     if (ema_ && ema_->swapped()) ema_->swap();
     // A part that the caller put into evaluation (a frozen batch norm) stays there; a model that is in evaluation as a whole
     // (a loaded one, or one after run()) is switched.
     if (!task_.model().training()) task_.model().train();
     const PrecisionGuard precision(precision_from_name(config_.precision));
-    const int64_t epoch = step_ / loader_.batches(), batch = step_ % loader_.batches();
-    if (batch == 0 || !epoch_started_) start_epoch(epoch, batch);
-    const Clock::time_point start = Clock::now();
-    update(loader_.batch(epoch, batch));
-    set_interrupt_step(seconds_since(start));
-    report_.images_per_second = images_here_ / seconds_since(epoch_start_);
-    show_progress();
+    if (test_due_) {  // of an epoch that a signal ended
+      start_epoch((step_ - 1) / loader_.batches(), 1);
+    } else {
+      const int64_t epoch = step_ / loader_.batches(), batch = step_ % loader_.batches();
+      if (batch == 0 || !epoch_started_) start_epoch(epoch, batch);
+      const Clock::time_point start = Clock::now();
+      update(loader_.batch(epoch, batch));
+      set_interrupt_step(seconds_since(start));
+      report_.images_per_second = images_here_ / seconds_since(epoch_start_);
+      show_progress();
+    }
     result_.signal = interrupt_signal();
-    if (step_ % loader_.batches() == 0 || step_ == steps_ || result_.signal) finish_epoch();
+    const bool epoch_ends = step_ % loader_.batches() == 0 || step_ == steps_;
+    if (epoch_ends || result_.signal) finish_epoch();
+    const bool asked = take_save_request();
+    if (callbacks_.on_checkpoint && (asked || checkpoint_due(epoch_ends))) {
+      callbacks_.on_checkpoint(view());
+      last_checkpoint_ = Clock::now();
+      if (asked) progress_.line(cat("saved after update ", step_, " of ", steps_));
+    }
     return true;
   }
 
-  RunState state() {
+  RunState view() {
     RunState s;
     s.task = task_.name();
     s.config = config_;
@@ -142,18 +113,20 @@ class Trainer::Run {
     // Inside on_epoch, and after run(), the averages stand in the model, and the weights in the Ema.
     const bool swapped = ema_ && ema_->swapped();
     if (swapped) ema_->swap();
-    s.weights = cloned(task_.model().state_dict());
-    s.optimizer = cloned(optimizer_->state());
-    if (ema_) s.average = cloned(ema_->state()), s.average_updates = ema_->updates();
+    s.weights = task_.model().state_dict();
+    s.optimizer = optimizer_->state();
+    if (ema_) s.average = ema_->state(), s.average_updates = ema_->updates();
     if (swapped) ema_->swap();
     s.sums = means_.sums();
     s.best = best_;
     s.best_step = best_step_;
+    s.grad_norm = grad_norm_;
+    s.test_due = test_due_;
     return s;
   }
 
   void restore(const RunState& s) {
-    check_fits(s);
+    check_restorable(s);
     if (ema_ && ema_->swapped()) ema_->swap();
     optimizer_->load_state(s.optimizer);
     task_.model().load_state_dict(s.weights);
@@ -162,30 +135,21 @@ class Trainer::Run {
     best_ = s.best;
     best_step_ = s.best_step;
     means_ = EpochMeans(s.sums);
+    grad_norm_ = s.grad_norm;
+    test_due_ = s.test_due;
     epoch_started_ = false;
   }
 
  private:
-  // Only what can be told without changing anything; names and shapes of the tensors are compared here too.
-  void check_fits(const RunState& s) {
-    const RunState own = state();
+  // Only what can be told without changing anything.
+  void check_restorable(const RunState& s) {
+    check_fits(s, view());
     const auto require = [](bool rule, const auto&... parts) { check(rule, ErrorKind::kValue, "restore", parts...); };
-    require(s.task == own.task, "the state is of another task: it is ", s.task, ", this run's is ", own.task, ".");
-    require(recipe_json(s.config) == recipe_json(config_), "the state is of another configuration: it is ",
-            recipe_json(s.config), ", this run's is ", recipe_json(config_), ".");
     require(s.step >= 0 && s.step <= steps_, "step is outside [0, ", steps_, "]: it is ", s.step, ".");
     require(s.epoch == s.step / loader_.batches() && s.batch == s.step % loader_.batches(), "step ", s.step, " is not batch ",
             s.batch, " of epoch ", s.epoch, ": an epoch has ", loader_.batches(), " batches.");
-    for (const auto& [given, mine, what] :
-         {std::tuple(&s.weights, &own.weights, "weights"), {&s.average, &own.average, "average"}}) {
-      require(given->size() == mine->size(), what, " has ", given->size(), " tensors, this run has ", mine->size(), ".");
-      for (size_t i = 0; i < mine->size(); ++i) {
-        const auto& [name, tensor] = (*given)[i];
-        const auto& [own_name, own_tensor] = (*mine)[i];
-        require(name == own_name && tensor.shape() == own_tensor.shape() && tensor.dtype() == own_tensor.dtype(), what,
-                ": given is ", name, " ", tensor.shape(), ", this run has ", own_name, " ", own_tensor.shape(), ".");
-      }
-    }
+    require(!s.test_due || (s.step > 0 && (s.batch == 0 || s.step == steps_)),
+            "no test is due in the middle of an epoch: step is ", s.step, ", an epoch has ", loader_.batches(), " batches.");
   }
 
   void start_epoch(int64_t epoch, int64_t batch) {
@@ -199,25 +163,43 @@ class Trainer::Run {
 
   void update(const Batch& batch) {
     // Dropout is a function of (seed, step), whatever was drawn before.
-    default_rng() = Rng(config_.seed).at(static_cast<uint64_t>(step_));
-    const Loss loss = task_.loss(batch);
-    if (step_ == 0) nn::check_registered(loss.total, task_.model());
-    optimizer_->zero_grad();
-    loss.total.backward();
-    report_.grad_norm = grad_norm(optimizer_->groups());
+    const Rng rng = Rng(config_.seed).at(static_cast<uint64_t>(step_));
+    KeepBuffers buffers(task_.model());  // a step that fails leaves the running statistics as they were, too
+    const BatchLoss loss = backward_in_groups(task_, batch, config_.groups, rng, /*check_parameters=*/step_ == 0);
+    grad_norm_ = grad_norm(optimizer_->groups());
+    if (!std::isfinite(loss.total) || !std::isfinite(grad_norm_)) {
+      buffers.restore();
+      stop_not_finite(batch, rng, loss.total);
+    }
+    buffers.release();
     report_.lr = learning_rate(schedule_, step_);
-    check_finite(loss.total.item(), report_.grad_norm, step_);
-    optimizer_->step(report_.lr, clip_scale(report_.grad_norm, config_.clip_norm));
+    optimizer_->step(report_.lr, clip_scale(grad_norm_, config_.clip_norm));
     if (ema_) ema_->update();
     ++step_;
     const double images = static_cast<double>(batch.size());
     images_here_ += images;
-    means_.add(loss.total.item(), loss.parts, images);
-    if (callbacks_.on_step) callbacks_.on_step(step_, loss.total.item());
+    means_.add(loss.total, loss.parts, images);
+    if (callbacks_.on_step) callbacks_.on_step(step_, loss.total);
     if (callbacks_.on_update) {
       const double epochs = static_cast<double>(step_) / static_cast<double>(loader_.batches());
-      callbacks_.on_update({step_, epochs, loss.total.item(), report_.lr, report_.grad_norm});
+      callbacks_.on_update({step_, epochs, loss.total, report_.lr, grad_norm_});
     }
+  }
+
+  [[noreturn]] void stop_not_finite(const Batch& batch, const Rng& rng, double loss) {
+    NotFinite found;
+    found.step = step_, found.loss = loss, found.grad_norm = grad_norm_;
+    find_not_finite(task_, batch, config_.groups, rng, found);
+    if (callbacks_.on_not_finite) callbacks_.on_not_finite(found);
+    fail(ErrorKind::kNumeric, "train", describe(found));
+  }
+
+  bool checkpoint_due(bool epoch_ends) {
+    if (result_.signal || step_ == steps_) return true;
+    if (epoch_ends) return config_.save_every > 0 && report_.epoch % config_.save_every == 0;
+    const bool late =
+        config_.save_minutes > 0 && seconds_since(last_checkpoint_) > 60.0 * static_cast<double>(config_.save_minutes);
+    return late || (config_.save_steps > 0 && step_ % config_.save_steps == 0);
   }
 
   void show_progress() {
@@ -229,12 +211,15 @@ class Trainer::Run {
   void finish_epoch() {
     optimizer_->zero_grad();
     report_.step = step_;
+    report_.grad_norm = grad_norm_;
+    report_.lr = learning_rate(schedule_, step_ - 1);
     report_.train_loss = means_.loss();
     report_.train = means_.parts();
     if (result_.signal) interrupt_heard();
     const EmaScope averages(ema_ ? &*ema_ : nullptr);
-    // Who pressed Ctrl-C does not want to wait for a test.
-    if (test_ && !result_.signal && (step_ == steps_ || report_.epoch % config_.eval_every == 0)) test();
+    test_due_ = test_ && (step_ == steps_ || (step_ % loader_.batches() == 0 && report_.epoch % config_.eval_every == 0));
+    // Who pressed Ctrl-C does not want to wait for a test: whoever resumes the run does.
+    if (test_due_ && !result_.signal) test();
     report_.seconds = seconds_since(start_);
     progress_.line(format_epoch(report_, epochs_));
     log_.append(report_);
@@ -249,6 +234,7 @@ class Trainer::Run {
   void test() {
     try {
       report_.test = evaluate(task_, test_);
+      test_due_ = false;
       note_best(report_.test->scores);
       if (clean_) report_.clean = evaluate(task_, clean_);
     } catch (const Interrupted&) {
@@ -261,7 +247,8 @@ class Trainer::Run {
     if (scores.empty()) return;
     const Score& first = scores.front();
     const double sign = first.larger_is_better ? 1 : -1;
-    if (!best_ || sign * first.value > sign * *best_) best_ = first.value, best_step_ = step_;
+    report_.best = !best_ || sign * first.value > sign * *best_;
+    if (report_.best) best_ = first.value, best_step_ = step_;
   }
 
   Task& task_;
@@ -281,9 +268,11 @@ class Trainer::Run {
   EpochMeans means_;
   std::optional<double> best_;
   int64_t best_step_ = 0;
+  double grad_norm_ = 0;
+  bool test_due_ = false;
 
   // What a resumed run does not need: times, the present report.
-  Clock::time_point start_ = Clock::now(), epoch_start_ = start_;
+  Clock::time_point start_ = Clock::now(), epoch_start_ = start_, last_checkpoint_ = start_;
   bool epoch_started_ = false;
   double images_here_ = 0;
   EpochReport report_;
@@ -301,7 +290,13 @@ Trainer::Trainer(Task& task, DatasetPtr train, DatasetPtr test, const TrainConfi
 Trainer::~Trainer() = default;
 TrainResult Trainer::run() { return run_->run(); }
 bool Trainer::step() { return run_->step(); }
-RunState Trainer::state() const { return run_->state(); }
+RunState Trainer::view() const { return run_->view(); }
+RunState Trainer::state() const {
+  RunState state = view();
+  for (nn::StateDict* part : {&state.weights, &state.optimizer, &state.average})
+    for (auto& [name, tensor] : *part) tensor = clone(tensor);
+  return state;
+}
 void Trainer::restore(const RunState& state) { run_->restore(state); }
 
 int64_t total_steps(const TrainConfig& config, int64_t images, nn::Module& model) {

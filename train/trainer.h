@@ -12,6 +12,7 @@
 #include "models/classifier.h"
 #include "train/config.h"
 #include "train/evaluate.h"
+#include "train/not_finite.h"
 #include "train/run_state.h"
 #include "train/task/task.h"
 
@@ -30,6 +31,7 @@ struct EpochReport {
   // Of a fixed part of the training images as they are (TrainCallbacks::clean_images). `train` is measured while the weights
   // change, with augmentation and dropout: it is often below `test`, and this one tells whether the model overfits.
   std::optional<Evaluation> clean{};
+  bool best = false;  // the test gave a better first score than all before
 };
 // The line of metrics.jsonl (train/metrics_log.h).
 std::string to_json_line(const EpochReport& report);
@@ -51,6 +53,11 @@ struct TrainCallbacks {
   std::function<void(const StepReport&)> on_update{};
   // With EMA the model holds the averaged weights while this runs: save it here.
   std::function<void(const EpochReport&)> on_epoch{};
+  // A checkpoint is due (TrainConfig::save_every and the others; SIGUSR1; the end of the run, by a signal too), after the epoch's
+  // report if both are. The state shares memory with the run: write it before you return (train/checkpoint.h).
+  std::function<void(const RunState&)> on_checkpoint{};
+  // Loss or gradient norm is not finite; the run ends with an Error behind this.
+  std::function<void(const NotFinite&)> on_not_finite{};
 };
 
 struct TrainResult {
@@ -83,6 +90,8 @@ class Trainer {
 
   // A copy of the state between two updates, or in on_epoch.
   RunState state() const;
+  // The same without a copy: its tensors are those of the run, until the next update.
+  RunState view() const;
   // Goes on from there. Error(kValue) naming what differs if the state is of another task, configuration or model; then
   // nothing has been changed.
   void restore(const RunState& state);

@@ -8,7 +8,7 @@
 #include "base/json_writer.h"
 #include "models/presets.h"
 #include "tensor/ops.h"
-#include "tensor/safetensors.h"
+#include "tensor/safetensors_checksums.h"
 
 namespace vitrail {
 
@@ -111,6 +111,9 @@ std::pair<std::string, std::string> find_card(const std::string& path, bool fold
   std::error_code ignored;
   const bool has_config = fs::exists(config_path, ignored);
   if (has_own && (!has_config || format_of(own->second, weights_path) != kOldFormat)) return {own->second, weights_path};
+  for (const auto& [key, text] : weights.metadata)
+    if (key == "vitrail_run")
+      bad_file(weights_path, "this is a checkpoint of a training run, not a model. Hint: the model is ", kModelFile, " beside it.");
   if (!has_config)
     bad_file(weights_path, weights.tensors.size(), " tensors without a description of the model. Hint: write ", kOldConfig,
              " beside it, {\"model\": {\"architecture\": \"vit\", \"img_size\": 224, ...}}.");
@@ -146,15 +149,17 @@ void check_finite_weights(const char* op, const nn::StateDict& state, const std:
   check(name.empty(), ErrorKind::kNumeric, op, where, "weight is not finite: ", escaped(name), " holds NaN or infinity.");
 }
 
-void save_model(const std::string& dir, nn::Module& model, const std::string& architecture, const ModelCard& card) {
+void save_model(const std::string& dir, nn::Module& model, const std::string& architecture, const ModelCard& card,
+                const char* name) {
   SafetensorsFile file;
   file.tensors = model.state_dict();
   check_finite_weights("save_model", file.tensors);
   file.metadata.emplace_back(kCard, card_text(architecture, card));
+  add_checksums(file);
   std::error_code error;
   fs::create_directories(dir, error);
   check(!error, ErrorKind::kIo, "save_model", escaped_path(dir), " cannot be made: ", error.message(), ".");
-  save_safetensors((fs::path(dir) / kModelFile).string(), file);
+  save_safetensors((fs::path(dir) / name).string(), file);
   remove_old_config(dir);
 }
 

@@ -15,8 +15,11 @@
 
 namespace vitrail {
 
+// It has checksums (tensor/safetensors_checksums.h), which `vitrail verify` looks at.
 // The name of the file in its folder.
 constexpr const char* kModelFile = "model.safetensors";
+// Beside it, the model of the best test so far.
+constexpr const char* kBestFile = "best.safetensors";
 
 // The data that must never be separated from a model's weights.
 struct ModelCard {
@@ -46,7 +49,8 @@ struct LoadedModel {
 // the file system refuses; then the old model is untouched.
 void save_model(const std::string& dir, models::Classifier& model, const ModelCard& card);
 // The same for a model of any task.
-void save_model(const std::string& dir, nn::Module& model, const std::string& architecture, const ModelCard& card);
+void save_model(const std::string& dir, nn::Module& model, const std::string& architecture, const ModelCard& card,
+                const char* file = kModelFile);
 
 // Reads such a folder, or its model.safetensors alone, without building the model. The folders of older versions, with a
 // config.json beside the weights, are read too. Error(kIo) if a file is missing; Error(kData) naming the file if it is

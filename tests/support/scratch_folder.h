@@ -17,8 +17,10 @@ namespace vitrail::testing {
 // A new empty folder, removed with all its content at the end of the test.
 class ScratchFolder {
  public:
-  ScratchFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "vitrail-test-XXXXXX").string();
+  // In the folder for temporary files, or in `parent` if that is a folder where files can be made.
+  explicit ScratchFolder(const char* parent = nullptr) {
+    const bool given = parent != nullptr && access(parent, W_OK) == 0;
+    std::string name = ((given ? parent : std::filesystem::temp_directory_path()) / "vitrail-test-XXXXXX").string();
     if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder");
     path_ = name;
   }

@@ -49,7 +49,7 @@ TEST_CASE("too large a run is refused with its numbers, and model and gradients 
   ClassificationTask task = task_of(*model, data, config);
   const Tensor head = clone(model->state_dict().back().second);
   CHECK(refuses([&] { check_memory(task, data, config, 1000); }, ErrorKind::kMemory,
-                "for each of the 64 images of a batch), the limit is 1000. Hint: a smaller batch"));
+                "for each of the 64 images of a pass), the limit is 1000. Hint: a smaller batch"));
   check_memory(task, data, config, 0);
   check_memory(task, data, config, int64_t{1} << 34);
   CHECK(bit_equal(model->state_dict().back().second, head));

@@ -1,0 +1,150 @@
+#include "cli/train_setup.h"
+
+#include <filesystem>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "models/presets.h"
+#include "tensor/machine/parallel.h"
+
+namespace vitrail::cli {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kNoData = "--data is required. Hint: vitrail train --help shows an example.";
+
+void check_options(const TrainOptions& o) {
+  const std::string& baseline = o.settings.baseline;
+  check(baseline.empty() || baseline == "linear", ErrorKind::kValue, "train", "unknown baseline: it is ", quote(baseline),
+        ". Hint: --baseline linear.");
+  const bool named = !o.settings.data.empty() || !o.config.empty() || !o.resume.empty();
+  check(named, ErrorKind::kValue, "train", kNoData);
+  check(o.dry_run || !o.out.empty(), ErrorKind::kValue, "train", "--out is needed. Hint: --out DIR, or --dry-run.");
+  if (o.resume.empty()) return;
+  check(o.resume == "auto" || o.resume == kResumeAlways, ErrorKind::kValue, "train",
+        "--resume stands alone or with the word auto: it is ", quote(o.resume), ". Hint: the folder of the run is --out DIR.");
+  check(!o.force && !o.dry_run, ErrorKind::kValue, "train", "--resume goes with neither --force nor --dry-run.");
+}
+
+// The checkpoint to go on from; nothing if a new run is wanted.
+std::shared_ptr<FoundCheckpoint> checkpoint_of(const TrainOptions& o, TrainJob& job) {
+  if (o.resume.empty() || (o.resume == "auto" && !has_checkpoint(o.out))) return nullptr;
+  check(has_checkpoint(o.out), ErrorKind::kIo, "train", escaped_path(o.out),
+        " holds no checkpoint to go on from. Hint: --resume auto starts a new run in that case.");
+  job.folder = std::make_shared<RunFolder>(o.out, /*replace=*/true);  // nobody writes while we read
+  auto found = std::make_shared<FoundCheckpoint>(find_checkpoint(o.out));
+  if (!found->complaint.empty()) {
+    complain(cat("warning: the newest checkpoint is damaged, going on from ", escaped_path(found->path), ", update ",
+                 found->checkpoint.state.step, ": ", found->complaint));
+    set_aside(*found);
+  }
+  return found;
+}
+
+// How to run, as the run was told; a file that is missing or not ours is no reason to lose the run.
+TrainConfig how_to_run(const std::string& out) {
+  TrainSettings ignored;
+  TrainConfig config;
+  try {
+    const std::string path = (fs::path(out) / kConfigFile).string();
+    read_settings(read_text_file(path), path, ignored, config);
+  } catch (const Error&) {
+    return {};
+  }
+  return config;
+}
+
+void overlay(const TrainOptions& o, TrainSettings& s, TrainConfig& c) {
+  if (!o.config.empty()) read_settings(read_text_file(o.config), o.config, s, c);
+  for (const auto& [given, field] :
+       {std::pair(&o.settings.data, &s.data), {&o.settings.model, &s.model}, {&o.settings.baseline, &s.baseline}})
+    if (!given->empty()) *field = *given;
+  for (const auto& [given, field] :
+       {std::pair(&o.settings.limit, &s.limit), {&o.settings.train_size, &s.train_size}, {&o.settings.test_size, &s.test_size}})
+    if (*given != 0) *field = *given;
+  const DataFlags usual, & files = o.settings.files;
+  if (files.image_size != usual.image_size) s.files.image_size = files.image_size;
+  if (files.bad_image != usual.bad_image) s.files.bad_image = files.bad_image;
+  if (files.mean_std != usual.mean_std) s.files.mean_std = files.mean_std;
+  for (const auto& [key, text] : o.fields)
+    if (text) set_field(c, key, *text);
+  validate(c);
+}
+
+void open_data(TrainJob& job) {
+  const TrainSettings& s = job.settings;
+  check(!s.data.empty(), ErrorKind::kValue, "train", kNoData);
+  DatasetOptions options = dataset_options(s.files, job.quiet);
+  options.train_size = s.train_size;
+  options.test_size = s.test_size;
+  const DatasetSource source = open_source(s.data, options);
+  if (!job.quiet) print_notes(source);
+  job.bad = source.bad;
+  job.train = source.open(Split::kTrain);
+  // Files stand class by class: the first would be of one class.
+  if (s.limit > 0) job.train = job.train->reads_files() ? spread_n(job.train, s.limit) : first_n(job.train, s.limit);
+  job.test = source.open(Split::kValidation);
+}
+
+[[noreturn]] void contradiction(const TrainOptions& o, const std::vector<std::string>& differences) {
+  fail(ErrorKind::kValue, "train", "--resume goes on with what ", escaped_path(o.out), " recorded: ", listed(differences),
+       ". Hint: leave that out, or start anew with another --out.");
+}
+
+TrainJob resumed_job(const TrainOptions& o, TrainJob job) {
+  const Checkpoint& checkpoint = job.from->checkpoint;
+  TrainSettings recorded;
+  TrainConfig config = how_to_run(o.out);
+  read_settings(checkpoint.job, job.from->path, recorded, config);
+  config = train_config_from_json(recipe_json(checkpoint.state.config), config, job.from->path);
+  job.settings = recorded;
+  job.config = config;
+  overlay(o, job.settings, job.config);
+  std::vector<std::string> different = recipe_differences(config, job.config);
+  if (!different.empty()) contradiction(o, different);
+  open_data(job);
+  for (TrainSettings* s : {&recorded, &job.settings}) s->model = models::to_json(model_config(s->model, job.train->info()));
+  different = differences(recorded, job.settings);
+  if (!different.empty()) contradiction(o, different);
+  const std::string data = data_identity(*job.train, job.test.get());
+  check(tidy_json(data, "data") == tidy_json(checkpoint.data, job.from->path), ErrorKind::kData, "train",
+        "the data is not what the run was trained on: it is ", data, ", ", escaped_path(o.out), " recorded ", checkpoint.data,
+        ".");
+  return job;
+}
+
+TrainJob new_job(const TrainOptions& o, TrainJob job) {
+  TrainConfig scratch;  // the recipe depends on the data set, and that may be named in the file
+  overlay(o, job.settings, scratch);
+  open_data(job);
+  job.config = recipe_for(job.train->info());
+  overlay(o, job.settings, job.config);
+  const std::string& asked = job.settings.model;
+  if (!asked.starts_with("{")) job.settings.model_name = asked.empty() ? default_preset(job.train->info()) : asked;
+  job.settings.model = models::to_json(model_config(job.settings.model, job.train->info()));
+  return job;
+}
+
+}  // namespace
+
+TrainJob make_job(const TrainOptions& o) {
+  check_options(o);
+  TrainJob job;
+  job.replace = o.force;
+  job.quiet = o.quiet;
+  job.out = o.out;
+  job.cache_mb = o.cache_mb;
+  job.from = checkpoint_of(o, job);
+  // Said before anything is loaded.
+  if (!job.from && !o.dry_run && !o.out.empty()) RunFolder::check_free(o.out, o.force);
+  job = job.from ? resumed_job(o, std::move(job)) : new_job(o, std::move(job));
+  if (job.config.mirror && job.train->reads_files() && !o.quiet && !job.from)
+    complain("note: half of the training pictures are mirrored. Hint: --mirror false where that changes the class, as for letters.");
+  if (job.config.threads > 0) set_num_threads(static_cast<int>(job.config.threads));
+  return job;
+}
+
+}  // namespace vitrail::cli

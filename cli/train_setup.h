@@ -1,0 +1,28 @@
+// From the options of `train` and `demo` to a job: a new one, or one that goes on from a checkpoint.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "cli/train_job.h"
+
+namespace vitrail::cli {
+
+constexpr const char* kResumeAlways = "yes";  // --resume without a word
+
+// The options that may be given; the rest comes from the checkpoint that is resumed, from the file of --config, or from the
+// data set's recipe.
+struct TrainOptions {
+  TrainSettings settings;                                    // what is not given is empty, or 0
+  std::map<std::string, std::optional<std::string>> fields;  // of TrainConfig, by key
+  std::string out, config, resume;
+  int64_t cache_mb = -1;
+  bool dry_run = false, force = false, quiet = false;
+};
+
+// Opens the data; with --resume locks the folder and reads its newest valid checkpoint. Error(kValue) for what contradicts what
+// the checkpoint recorded; Error(kData) if the data is not what the run was trained on.
+TrainJob make_job(const TrainOptions& options);
+
+}  // namespace vitrail::cli
