@@ -97,6 +97,7 @@ case "$build" in
 *asan*|*tsan*) ;;  # strace and the leak check both want to trace the process; a preloaded malloc would hide the sanitizer's
 *)
   check "a model is whole whatever happens while it is saved" tests/fault/save_faults.sh "$build/vitrail" short
+  check "no saved update is lost whatever happens to a run" tests/fault/resume_faults.sh "$build/vitrail" short
   check "memory that ends is exit code 5" tests/fault/failing_allocations.sh "$build" 40
   ;;
 esac
