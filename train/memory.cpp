@@ -58,7 +58,7 @@ MemoryEstimate estimate_memory(Task& task, const DatasetPtr& train, const TrainC
   MemoryEstimate estimate;
   estimate.batch_size = largest;
   estimate.per_image = more > few ? std::max<int64_t>(0, (peak_more - peak_few) / (more - few)) : 0;
-  estimate.fixed = peak_few - few * estimate.per_image + prefetched(task, config, largest);
+  estimate.fixed = peak_few - few * estimate.per_image + prefetched(task, config, whole);
   for (const nn::NamedParameter& entry : task.model().named_parameters())
     estimate.fixed +=
         (kept_per_weight(config) + sums_of(groups)) * entry.parameter->numel() * size_of(entry.parameter->dtype());
