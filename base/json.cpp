@@ -121,6 +121,19 @@ std::string JsonObject::json_text(const std::string& key) {
   return value(key).dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
+std::vector<JsonObject> JsonObject::objects(const std::string& key) {
+  std::vector<JsonObject> result;
+  const json& list = array(key, value(key));
+  for (size_t i = 0; i < list.size(); ++i)
+    result.emplace_back(list[i], source_, cat(path_.empty() ? "" : path_ + ".", escaped(key), "[", i, "]"), kind_);
+  return result;
+}
+std::vector<std::string> JsonObject::json_texts(const std::string& key) {
+  std::vector<std::string> result;
+  for (const json& item : array(key, value(key))) result.push_back(item.dump(-1, ' ', false, json::error_handler_t::replace));
+  return result;
+}
+
 const json* JsonObject::find(const std::string& key) {
   known_.insert(key);
   const auto found = object_.find(key);

@@ -75,6 +75,10 @@ class JsonObject {
   bool is_text(const std::string& key) const;
   // The names of all members, sorted.
   std::vector<std::string> keys() const;
+  // The members of a list of objects, as objects with their key path ("trials[3]"). Error if it is missing or no such list.
+  std::vector<JsonObject> objects(const std::string& key);
+  // The items of a list, each as JSON text on one line. Error if it is missing or no list.
+  std::vector<std::string> json_texts(const std::string& key);
   // The raw value; the key counts as read. Error if it is missing.
   const nlohmann::json& value(const std::string& key);
   bool is_null(const std::string& key) const;

@@ -137,3 +137,16 @@ TEST_CASE("json: a key that nobody asked for is refused, with the nearest known 
   JsonObject o(json, "c");
   CHECK_NOTHROW(read(o));
 }
+
+TEST_CASE("json: lists of objects and of any items") {
+  const JsonDocument document(R"({"runs":[{"n":1},{"n":2,"m":3}],"items":["a",1.5,[2],{"x":null}],"one":{}})", "c");
+  JsonObject json(document.root(), "c", "top");
+  std::vector<JsonObject> runs = json.objects("runs");
+  REQUIRE(runs.size() == 2);
+  CHECK(runs[1].integer("n", 0, 9) == 2);
+  CHECK(refuses([&] { runs[1].finish(); }, ErrorKind::kValue, "top.runs[1].m"));
+  CHECK(json.json_texts("items") == std::vector<std::string>{"\"a\"", "1.5", "[2]", "{\"x\":null}"});
+  CHECK(refuses([&] { json.objects("items"); }, ErrorKind::kValue, "top.items[0] must be an object"));
+  CHECK(refuses([&] { json.objects("one"); }, ErrorKind::kValue, "top.one must be a list"));
+  CHECK(refuses([&] { json.json_texts("none"); }, ErrorKind::kValue, "top.none is missing"));
+}
