@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/experiments.h"
 #include "cli/train_setup.h"
 #include "data/image/image.h"
 
@@ -57,12 +58,16 @@ void add_train(CLI::App& app, Action& action) {
   command.flag("--force", o->force, "Replace the run that the folder holds");
   command.flag("--quiet", o->quiet, "No progress on standard error, only errors");
   command.flag("--dry-run", o->dry_run, "Print parameters, memory and time, and leave");
+  command.option("--kfold", o->kfold, "Train so often, each time without a part of the training images, to test on it", 2, 1000);
+  command.flag("--find-lr", o->find_lr, "Try rising learning rates for 100 updates and suggest one; nothing is trained");
   command.footer(
       "Grey images: 8 epochs and a rate of 0.002 unless told otherwise; crop padding and mirroring follow the data.\n"
       "Example: vitrail train --data fashion-mnist:../shared/data/fashion-mnist --out fashion");
   command.runs(action, [o] {
     if (!o->quiet) print_machine_notice();
     const TrainJob job = make_job(*o);
+    if (o->kfold > 0) return run_kfold_job(job, o->kfold);
+    if (o->find_lr) return run_find_lr(job);
     return o->dry_run ? print_estimates(job) : run_training(job);
   });
 }

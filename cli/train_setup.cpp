@@ -22,10 +22,15 @@ void check_options(const TrainOptions& o) {
         ". Hint: --baseline linear.");
   const bool named = !o.settings.data.empty() || !o.config.empty() || !o.resume.empty();
   check(named, ErrorKind::kValue, "train", kNoData);
-  check(o.dry_run || !o.out.empty(), ErrorKind::kValue, "train", "--out is needed. Hint: --out DIR, or --dry-run.");
+  check(o.dry_run + o.find_lr + (o.kfold > 0) <= 1, ErrorKind::kValue, "train",
+        "--dry-run, --find-lr and --kfold do not go together. Hint: one of them.");
+  check(o.dry_run || o.find_lr || !o.out.empty(), ErrorKind::kValue, "train",
+        "--out is needed. Hint: --out DIR, or --dry-run.");
   if (o.resume.empty()) return;
   check(o.resume == "auto" || o.resume == kResumeAlways, ErrorKind::kValue, "train",
         "--resume stands alone or with the word auto: it is ", quote(o.resume), ". Hint: the folder of the run is --out DIR.");
+  check(!o.find_lr && o.kfold == 0, ErrorKind::kValue, "train",
+        "--resume goes with neither --find-lr nor --kfold. Hint: --kfold goes on by itself with the same command.");
   check(!o.force && !o.dry_run, ErrorKind::kValue, "train", "--resume goes with neither --force nor --dry-run.");
 }
 
@@ -139,7 +144,7 @@ TrainJob make_job(const TrainOptions& o) {
   job.cache_mb = o.cache_mb;
   job.from = checkpoint_of(o, job);
   // Said before anything is loaded.
-  if (!job.from && !o.dry_run && !o.out.empty()) RunFolder::check_free(o.out, o.force);
+  if (!job.from && !o.dry_run && !o.find_lr && !o.out.empty()) RunFolder::check_free(o.out, o.force);
   job = job.from ? resumed_job(o, std::move(job)) : new_job(o, std::move(job));
   if (job.config.mirror && job.train->reads_files() && !o.quiet && !job.from)
     complain("note: half of the training pictures are mirrored. Hint: --mirror false where that changes the class, as for letters.");

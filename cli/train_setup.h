@@ -19,6 +19,8 @@ struct TrainOptions {
   std::string out, config, resume;
   int64_t cache_mb = -1;
   bool dry_run = false, force = false, quiet = false;
+  int64_t kfold = 0;     // 0: one run
+  bool find_lr = false;  // no run at all
 };
 
 // Opens the data; with --resume locks the folder and reads its newest valid checkpoint. Error(kValue) for what contradicts what

@@ -1,0 +1,13 @@
+// An experiment of many runs that is begun again must be the same one.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace vitrail {
+
+// Where two JSON objects differ, by key path, their values shortened: "seed is 1, not 2", "recipe.lr is 0.001, not 0.01". Empty
+// if nowhere.
+std::vector<std::string> settings_differences(const std::string& own, const std::string& other);
+
+}  // namespace vitrail
