@@ -41,11 +41,10 @@ std::shared_ptr<FoundCheckpoint> checkpoint_of(const TrainOptions& o, TrainJob& 
         " holds no checkpoint to go on from. Hint: --resume auto starts a new run in that case.");
   job.folder = std::make_shared<RunFolder>(o.out, /*replace=*/true);  // nobody writes while we read
   auto found = std::make_shared<FoundCheckpoint>(find_checkpoint(o.out));
-  if (!found->complaint.empty()) {
+  if (!found->complaint.empty())
     complain(cat("warning: the newest checkpoint is damaged, going on from ", escaped_path(found->path), ", update ",
                  found->checkpoint.state.step, ": ", found->complaint));
-    set_aside(*found);
-  }
+  settle(o.out, *found);
   return found;
 }
 

@@ -158,8 +158,9 @@ FoundCheckpoint find_checkpoint(const std::string& folder) {
   fail(ErrorKind::kData, "checkpoint", "no valid checkpoint is left: ", found.complaint);
 }
 
-void set_aside(const FoundCheckpoint& found) {
+void settle(const std::string& folder, const FoundCheckpoint& found) {
   for (const std::string& path : found.damaged) rename_file(path, path + ".damaged");
+  if (found.path == path_in(folder, kNextFile)) put_in_place(folder);
 }
 
 void remove_checkpoints(const std::string& folder) {

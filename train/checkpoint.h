@@ -59,8 +59,9 @@ struct FoundCheckpoint {
 };
 // The newest that is valid. Error(kIo) if the folder has none; Error(kData) if none of them is valid.
 FoundCheckpoint find_checkpoint(const std::string& folder);
-// Gives the damaged ones another name (.damaged behind it), so that they take no valid one's place in the next save. Error(kIo).
-void set_aside(const FoundCheckpoint& found);
+// Makes what was found the newest of the folder: the damaged ones get another name (.damaged behind it), so that they take no valid
+// one's place in the next save, and a save that was killed between its renames is finished. Error(kIo).
+void settle(const std::string& folder, const FoundCheckpoint& found);
 // All generations; what is not there is no error. Error(kIo).
 void remove_checkpoints(const std::string& folder);
 

@@ -143,7 +143,7 @@ TEST_CASE("two generations are kept, and the newest valid one is found, with a w
   CHECK(found.path == folder.file(kPreviousFile));
   CHECK(found.complaint.find(kCheckpointFile) != std::string::npos);
   CHECK(found.damaged == std::vector<std::string>{folder.file(kCheckpointFile)});
-  set_aside(found);
+  settle(folder.path(), found);
   save_checkpoint(folder.path(), example(5));
   CHECK(read_checkpoint(folder.file(kCheckpointFile)).state.step == 5);
   CHECK(read_checkpoint(folder.file(kPreviousFile)).state.step == 3);  // not the damaged one
@@ -163,6 +163,11 @@ TEST_CASE("a save that was killed between its renames is neither lost nor overwr
   // Before the first rename, and between the two.
   write_checkpoint(folder.file(kNextFile), example(3));
   CHECK(find_checkpoint(folder.path()).checkpoint.state.step == 3);
+  settle(folder.path(), find_checkpoint(folder.path()));
+  CHECK(read_checkpoint(folder.file(kCheckpointFile)).state.step == 3);
+  CHECK(read_checkpoint(folder.file(kPreviousFile)).state.step == 2);
+  CHECK(folder.entries() == 2);
+  write_checkpoint(folder.file(kNextFile), example(3));
   rename_file(folder.file(kCheckpointFile), folder.file(kPreviousFile));
   CHECK(find_checkpoint(folder.path()).checkpoint.state.step == 3);
   save_checkpoint(folder.path(), example(4));
