@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstring>
 #include <ctime>
+#include <string_view>
 #include <utility>
 
 #include "base/error.h"
@@ -74,12 +75,13 @@ std::string temporary_stem(const std::string& path) {
 // Removes temporary files that killed runs of this machine left. A file is locked (flock) while it is written, so a file that
 // can be locked has no writer any more. Nothing is removed where locks are not supported. Files of other machines stay, since
 // their locks may be invisible here.
-void remove_leftovers(const std::string& folder, const std::string& stem) {
+template <class Rule>
+void remove_leftovers(const std::string& folder, const Rule& is_leftover) {
   DIR* listing = ::opendir(folder.c_str());
   if (!listing) return;
   const int at = ::dirfd(listing);
   while (const dirent* entry = ::readdir(listing)) {
-    if (std::strncmp(entry->d_name, stem.c_str(), stem.size()) != 0) continue;
+    if (!is_leftover(std::string_view(entry->d_name))) continue;
     const int fd = ::openat(at, entry->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) continue;
     struct stat status {};
@@ -88,6 +90,17 @@ void remove_leftovers(const std::string& folder, const std::string& stem) {
     ::close(fd);
   }
   ::closedir(listing);
+}
+
+// Whether a name is of this machine's temporary files: TARGET.tmp-HOST-PID-RANDOM, whatever the target.
+bool is_temporary(std::string_view name) {
+  const std::string mark = ".tmp-" + host_id() + "-";
+  const size_t at = name.rfind(mark);
+  if (at == std::string_view::npos || at == 0) return false;
+  const std::string_view rest = name.substr(at + mark.size());
+  const size_t dash = rest.find('-');
+  return dash != 0 && dash != std::string_view::npos && rest.find_first_not_of("0123456789") == dash &&
+         rest.size() == dash + 17 && rest.find_first_not_of("0123456789abcdef", dash + 1) == std::string_view::npos;
 }
 
 // A new file in the target's folder. The destructor deletes it unless it was renamed.
@@ -158,7 +171,7 @@ void write_file_atomically(const std::string& path, const std::vector<std::span<
   // The rename would replace a device by a regular file, and /dev/null is a common output path.
   check(::stat(path.c_str(), &status) != 0 || S_ISREG(status.st_mode), ErrorKind::kIo, "file", "cannot replace ",
         escaped_path(path), ": it is no regular file");
-  remove_leftovers(folder_of(path), temporary_stem(path));
+  remove_leftovers(folder_of(path), [stem = temporary_stem(path)](std::string_view name) { return name.starts_with(stem); });
   TemporaryFile file(path);
   for (const auto& piece : pieces) file.write(piece);
   file.commit();
@@ -168,6 +181,8 @@ void write_file_atomically(const std::string& path, const std::vector<std::span<
 void write_file_atomically(const std::string& path, const std::string& text) {
   write_file_atomically(path, {std::span(reinterpret_cast<const uint8_t*>(text.data()), text.size())});
 }
+
+void remove_temporary_files(const std::string& folder) { remove_leftovers(folder, is_temporary); }
 
 void rename_file(const std::string& from, const std::string& to) {
   if (::rename(from.c_str(), to.c_str()) != 0) fail_io("replace", to, errno);

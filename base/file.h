@@ -40,6 +40,9 @@ std::string read_text_file(const std::string& path, int64_t max_bytes = int64_t{
 void write_file_atomically(const std::string& path, const std::vector<std::span<const uint8_t>>& pieces);
 void write_file_atomically(const std::string& path, const std::string& text);
 
+// Removes what killed processes of this machine left of files that they were writing into the folder; only names that
+// write_file_atomically() gives, and none that a process is still writing.
+void remove_temporary_files(const std::string& folder);
 // Gives the file `from` the name `to` of the same folder, in place of a file that had it, and brings the folder to the disk.
 // Error(kIo) naming path and the system's reason; then either both names are as they were, or the rename is done and only the
 // disk may not know it yet.

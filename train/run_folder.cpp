@@ -74,6 +74,7 @@ RunFolder::RunFolder(const std::string& path, bool replace) : path_(path), lock_
   fd_ = lock(lock_path_, path);
   try {
     check_free(path, replace);  // another run may have ended in the meantime
+    remove_temporary_files(path);
   } catch (...) {
     ::close(fd_);
     throw;

@@ -175,3 +175,29 @@ TEST_CASE("file: reading behind the end says how much is missing") {
   char four[4];
   CHECK(refuses([&] { file.read_at(3, four, 4); }, ErrorKind::kData, "2 bytes are missing at byte 5"));
 }
+
+TEST_CASE("temporary files of killed processes are removed from a folder whatever their target, and nothing else is") {
+  const ScratchFolder folder;
+  // The name of this machine in temporary files, as a child sees it that ends while it writes.
+  const pid_t child = fork();
+  if (child == 0) {
+    struct rlimit least {
+      10, 10
+    };
+    signal(SIGXFSZ, SIG_DFL);
+    setrlimit(RLIMIT_FSIZE, &least);
+    write_file_atomically(folder.file("a.json"), std::string(100, 'x'));
+    _exit(0);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  REQUIRE(WIFSIGNALED(status));
+  REQUIRE(folder.entries() == 1);
+  const std::string name = std::filesystem::directory_iterator(folder.path())->path().filename().string();
+  REQUIRE(name.starts_with("a.json.tmp-"));
+  for (const std::string kept : {"mine.tmp-1", "tmp", "x.tmp-00000000-12-0123456789abcdef"}) put_content(folder.file(kept), "");
+  put_content(folder.file(name + ".old"), "");
+  remove_temporary_files(folder.path());
+  CHECK(folder.entries() == 4);
+  CHECK(!std::filesystem::exists(folder.file(name)));
+}
