@@ -9,16 +9,11 @@ namespace vitrail {
 namespace {
 
 // The uses of the loader's seed.
-enum Stream : uint64_t { kOrderStream = 11, kAugmentStream = 12, kRepeatStream = 13, kMixStream = 14 };
+enum Stream : uint64_t { kAugmentStream = 12, kRepeatStream = 13, kMixStream = 14 };
 constexpr int64_t kBatchesAhead = 2;  // the next one, and one to go on with while it waits to be taken
 constexpr size_t kOrdersKept = 3;     // of this epoch, the next, and one that a worker may still be in
 
 }  // namespace
-
-std::vector<int64_t> epoch_order(int64_t n, uint64_t seed, int64_t epoch) {
-  check(n >= 0 && epoch >= 0, ErrorKind::kValue, "epoch_order", "n and epoch must not be negative: they are ", n, ", ", epoch);
-  return to_vector<int64_t>(rand_permutation(n, Rng(seed, kOrderStream).at(static_cast<uint64_t>(epoch))));
-}
 
 int64_t count_batches(int64_t samples, const LoaderOptions& options) {
   const int64_t full = samples / options.batch_size, rest = samples % options.batch_size;
@@ -39,6 +34,11 @@ Loader::Loader(DatasetPtr dataset, Prepare prepare, Collate collate, LoaderOptio
         options_.workers);
   check(options_.repeats >= 1 && options_.repeats <= 1000, ErrorKind::kValue, "loader", "repeats must be in [1, 1000]: they are ",
         options_.repeats);
+  if (options_.train && options_.balanced) {
+    std::vector<int64_t> labels(static_cast<size_t>(dataset_->size()));
+    for (size_t i = 0; i < labels.size(); ++i) labels[i] = dataset_->label(static_cast<int64_t>(i));
+    balanced_.emplace(labels, options_.seed);
+  }
   prefetcher_ = std::make_unique<Prefetcher>(options_.workers, options_.prefetch_bytes,
                                              [this](int64_t epoch, int64_t position) { return make(epoch, position); });
 }
@@ -58,13 +58,17 @@ Loader::Order Loader::order_of(int64_t epoch) {
   const std::lock_guard<std::mutex> lock(orders_mutex_);
   for (const auto& known : orders_)
     if (known.first == epoch) return known.second;
-  std::vector<int64_t> order(static_cast<size_t>(dataset_->size()));
-  if (options_.train)
-    order = epoch_order(dataset_->size(), options_.seed, epoch);
-  else
-    std::iota(order.begin(), order.end(), int64_t{0});
+  SampleOrder order;
+  if (balanced_) {
+    order = balanced_->order(epoch);
+  } else if (options_.train) {
+    order.samples = epoch_order(dataset_->size(), options_.seed, epoch);
+  } else {
+    order.samples.resize(static_cast<size_t>(dataset_->size()));
+    std::iota(order.samples.begin(), order.samples.end(), int64_t{0});
+  }
   if (orders_.size() == kOrdersKept) orders_.erase(orders_.begin());
-  orders_.emplace_back(epoch, std::make_shared<const std::vector<int64_t>>(std::move(order)));
+  orders_.emplace_back(epoch, std::make_shared<const SampleOrder>(std::move(order)));
   return orders_.back().second;
 }
 
@@ -87,8 +91,12 @@ std::vector<ExampleRange> Loader::following(int64_t epoch, int64_t index) const 
 
 // Keyed by the sample, not by its place in the batch: another batch size shows the same pictures.
 Example Loader::make(int64_t epoch, int64_t position) {
-  const int64_t repeats = options_.train ? options_.repeats : 1, repeat = position % repeats;
-  const int64_t key = order_of(epoch)->at(static_cast<size_t>(position / repeats));
+  const int64_t repeats = options_.train ? options_.repeats : 1;
+  const Order order = order_of(epoch);
+  const auto place = static_cast<size_t>(position / repeats);
+  const int64_t key = order->samples.at(place);
+  // Each time that a sample is shown it is augmented anew.
+  const int64_t repeat = position % repeats + (order->showings.empty() ? 0 : order->showings.at(place) * repeats);
   const auto keyed = [&](uint64_t stream) {
     return Rng(options_.seed, stream).at(static_cast<uint64_t>(epoch)).at(static_cast<uint64_t>(key));
   };

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -12,16 +13,15 @@
 #include "data/batch.h"
 #include "data/dataset.h"
 #include "data/prefetch.h"
+#include "data/sampling.h"
 
 namespace vitrail {
-
-// A permutation of 0 .. n-1.
-std::vector<int64_t> epoch_order(int64_t n, uint64_t seed, int64_t epoch);
 
 struct LoaderOptions {
   int64_t batch_size = 64;
   uint64_t seed = 0;
   bool train = true;       // shuffled and augmented; false: in order, as they are
+  bool balanced = false;   // of training: each class equally often (data/sampling.h), where others show each sample once
   bool drop_last = false;  // leave out the last batch of an epoch if it is short
   // A last batch of one sample joins the batch before it: batch norm cannot train on one value a channel.
   bool join_last_one = false;
@@ -67,7 +67,7 @@ class Loader {
   const LoaderOptions& options() const { return options_; }
 
  private:
-  using Order = std::shared_ptr<const std::vector<int64_t>>;
+  using Order = std::shared_ptr<const SampleOrder>;
 
   Order order_of(int64_t epoch);
   ExampleRange range_of(int64_t epoch, int64_t index) const;
@@ -81,6 +81,7 @@ class Loader {
   LoaderOptions options_;
   std::mutex orders_mutex_;
   std::vector<std::pair<int64_t, Order>> orders_;  // of the last epochs
+  std::optional<BalancedSampling> balanced_;
   std::unique_ptr<Prefetcher> prefetcher_;         // last: its threads use the members above
 };
 
