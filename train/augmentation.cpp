@@ -25,6 +25,7 @@ Augmentation augmentation_of(const TrainConfig& c) {
 }
 
 void set_augmentation(const TrainConfig& c, LoaderOptions& options) {
+  options.balanced = c.sampling == "balanced";
   options.repeats = c.repeats;
   options.mixing = {c.mixup, c.cutmix, c.mix_switch};
   options.mixup_off_epoch = c.mixup_off_epoch;

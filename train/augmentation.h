@@ -9,7 +9,7 @@ namespace vitrail {
 
 // What is done to each picture. Error(kValue) for an unknown policy.
 Augmentation augmentation_of(const TrainConfig& config);
-// What is done to batches, and by how many workers: sets repeats, mixing, its end and workers of the options.
+// What is done to batches, in which order, and by how many workers: sets balanced, repeats, mixing, its end and workers.
 void set_augmentation(const TrainConfig& config, LoaderOptions& options);
 
 // The first `count` pictures of an epoch as a training run sees them (augmented, erased, mixed), as bytes: u8 [count, C,

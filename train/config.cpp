@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
 
 #include "base/text.h"
 #include "data/augment/policy.h"
 #include "models/classifier.h"
 #include "tensor/precision.h"
 #include "train/config_fields.h"
+#include "train/optim/layer_decay.h"
 #include "train/optim/muon.h"
 
 namespace vitrail {
@@ -32,11 +34,21 @@ void keep(const char* field, double value, Amount) {
 }
 void keep(const char* field, double value, Fraction) { require(field, value, value >= 0 && value < 1, "in [0, 1)"); }
 void keep(const char* field, double value, Part) { require(field, value, value >= 0 && value <= 1, "in [0, 1]"); }
+void keep(const char* field, double value, Share) { require(field, value, value > 0 && value <= 1, "in (0, 1]"); }
 void keep(const char* field, double value, Half) { require(field, value, value >= 0 && value <= 0.5, "in [0, 0.5]"); }
 void keep(const char* field, double value, Angle) { require(field, value, value >= 0 && value <= 180, "in [0, 180]"); }
 void keep(const char* field, double value, Magnitude) { require(field, value, value >= 0 && value <= 10, "in [0, 10]"); }
 template <class T>
 void keep(const char*, const T&, Choice) {}
+
+void keep_one_of(const char* field, const std::string& value, std::initializer_list<const char*> choices) {
+  std::string list;
+  for (const char* choice : choices) {
+    if (value == choice) return;
+    list += cat(list.empty() ? "" : " or ", choice);
+  }
+  fail(ErrorKind::kValue, "train config", field, " must be ", list, ": it is ", quote(value), ".");
+}
 
 constexpr const char* kOptimizers[] = {"adamw", "adam", "sgd", "lion", "rmsprop", "muon"};
 
@@ -51,6 +63,9 @@ void validate(const TrainConfig& c) {
         ". Hint: one of adamw, adam, sgd, lion, rmsprop, muon.");
   check(!c.nesterov || c.momentum > 0 || c.optimizer != "sgd", ErrorKind::kValue, "train config",
         "nesterov needs momentum > 0: momentum is 0.");
+  keep_one_of("sampling", c.sampling, {"shuffled", "balanced"});
+  keep_one_of("class_weights", c.class_weights, {"none", "balanced"});
+  keep_one_of("trainable", c.trainable, {"all", "head"});
   validate(make_schedule(c, 1, 1));  // the kind, gamma, power, the order of the milestones
 }
 
@@ -67,9 +82,9 @@ TrainConfig recipe_for(const DatasetInfo& info) {
 
 std::unique_ptr<Optimizer> make_optimizer(const TrainConfig& c, nn::Module& module) {
   if (c.optimizer == "muon")
-    return std::make_unique<Muon>(make_muon_groups(module, c.weight_decay),
+    return std::make_unique<Muon>(scaled_by_layer(make_muon_groups(module, c.weight_decay), c.layer_decay, c.head_lr),
                                   MuonOptions{c.momentum, c.nesterov, {c.beta1, c.beta2}});
-  std::vector<ParamGroup> groups = make_param_groups(module, c.weight_decay);
+  std::vector<ParamGroup> groups = scaled_by_layer(make_param_groups(module, c.weight_decay), c.layer_decay, c.head_lr);
   if (c.optimizer == "adamw") return std::make_unique<AdamW>(std::move(groups), AdamOptions{c.beta1, c.beta2});
   if (c.optimizer == "adam") return std::make_unique<Adam>(std::move(groups), AdamOptions{c.beta1, c.beta2});
   if (c.optimizer == "lion") return std::make_unique<Lion>(std::move(groups), LionOptions{c.beta1, c.beta2});

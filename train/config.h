@@ -60,7 +60,20 @@ struct TrainConfig {
   int64_t mixup_off_epoch = 0;   // nothing is mixed after so many epochs; 0: always
   int64_t repeats = 1;           // each image so many times in a row, fewer images per epoch
 
+  // Of sets whose classes differ in size.
+  std::string sampling = "shuffled";    // balanced: each class equally often (data/sampling.h)
+  std::string class_weights = "none";  // balanced: the loss of an image of class c counts N / (K n_c) times (train/class_balance.h)
+  // Of trained models (train/optim/layer_decay.h).
+  std::string trainable = "all";  // head: everything else keeps its values
+  double layer_decay = 1;         // the rate of each block is that of the next times this
+  double head_lr = 1;             // the rate of the head is lr times this
+  double drop_path = 0;           // stochastic depth of the deepest block; 0: as the model says
+
   int64_t eval_every = 1;    // epochs between two tests; the last epoch is always tested
+  // The run ends after so many epochs without a test that is better by more than min_delta (train/early_stop.h); 0: never.
+  int64_t patience = 0;
+  double min_delta = 0;
+  std::string stop_metric = "first";  // the score that is watched: the task's first, or its name, as loss
   // Each batch is cut into so many groups of consecutive images (fewer if it has fewer images); each is a forward and backward
   // pass of its own, and the gradients are added (train/group_gradients.h): the memory of a small batch, the update of a large one.
   int64_t groups = 1;

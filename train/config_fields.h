@@ -13,6 +13,7 @@ struct Count {  // a whole number of [low, high]; for a list, each of its member
 struct Amount {};    // a finite number of at least 0
 struct Fraction {};  // of [0, 1)
 struct Part {};      // of [0, 1]
+struct Share {};     // of (0, 1]
 struct Half {};      // of [0, 0.5]
 struct Angle {};     // of [0, 180]
 struct Magnitude {};  // of [0, 10]
@@ -71,7 +72,16 @@ void for_each_recipe_field(Config& c, Fn&& fn) {
   fn("clip_norm", c.clip_norm, Amount{}, "Largest gradient norm; 0: no clipping", usual);
   fn("ema_decay", c.ema_decay, Fraction{}, "Decay of the average of the weights, as 0.999; 0: none", "--ema");
   for_each_augmentation_field(c, fn);
+  fn("sampling", c.sampling, Choice{}, "shuffled, or balanced: each class equally often", usual);
+  fn("class_weights", c.class_weights, Choice{}, "none, or balanced: an image of a rare class counts more in the loss", usual);
+  fn("trainable", c.trainable, Choice{}, "all, or head: the rest of the model keeps its weights", usual);
+  fn("layer_decay", c.layer_decay, Share{}, "Factor between the rates of two blocks, deeper ones higher, as 0.75", usual);
+  fn("head_lr", c.head_lr, Amount{}, "Factor of the rate of the head", usual);
+  fn("drop_path", c.drop_path, Fraction{}, "Stochastic depth of the deepest block; 0: as the model says", usual);
   fn("eval_every", c.eval_every, Count{1, kMostEpochs}, "Epochs between two tests", usual);
+  fn("patience", c.patience, Count{0, kMostEpochs}, "Stop after so many epochs without a better test; 0: never", usual);
+  fn("min_delta", c.min_delta, Amount{}, "By how much a test must be better to count, as 0.001", usual);
+  fn("stop_metric", c.stop_metric, Choice{}, "Score that patience watches: first (top1), top5, loss", usual);
   fn("groups", c.groups, Count{1, int64_t{1} << 20}, "Groups of a batch, one forward and backward pass each", usual);
 }
 

@@ -7,6 +7,7 @@
 #include "tensor/storage.h"
 #include "train/group_gradients.h"
 #include "train/keep_buffers.h"
+#include "train/optim/layer_decay.h"
 
 namespace vitrail {
 
@@ -48,6 +49,7 @@ int64_t bytes_of_image(Task& task, const DatasetPtr& train) {
 
 MemoryEstimate estimate_memory(Task& task, const DatasetPtr& train, const TrainConfig& config) {
   const PrecisionGuard precision(precision_from_name(config.precision));
+  if (config.trainable == "head") freeze_all_but_head(task.model());
   if (config.grad_checkpointing) use_grad_checkpointing(task.model());
   const KeepBuffers buffers(task.model());
   const int64_t whole = std::min(config.batch_size, train->size()), groups = count_groups(whole, config.groups, task.model());
@@ -60,8 +62,9 @@ MemoryEstimate estimate_memory(Task& task, const DatasetPtr& train, const TrainC
   estimate.per_image = more > few ? std::max<int64_t>(0, (peak_more - peak_few) / (more - few)) : 0;
   estimate.fixed = peak_few - few * estimate.per_image + prefetched(task, config, whole);
   for (const nn::NamedParameter& entry : task.model().named_parameters())
-    estimate.fixed +=
-        (kept_per_weight(config) + sums_of(groups)) * entry.parameter->numel() * size_of(entry.parameter->dtype());
+    if (entry.parameter->requires_grad())
+      estimate.fixed +=
+          (kept_per_weight(config) + sums_of(groups)) * entry.parameter->numel() * size_of(entry.parameter->dtype());
   if (groups > 1) estimate.fixed += (whole - largest) * bytes_of_image(task, train);
   return estimate;
 }

@@ -232,7 +232,8 @@ std::string format_epoch(const EpochReport& r, int64_t epochs) {
   char head[96], rest[96];
   std::snprintf(head, sizeof head, "epoch %lld/%lld  loss %.3f", static_cast<long long>(r.epoch),
                 static_cast<long long>(epochs), printable(r.train_loss));
-  std::snprintf(rest, sizeof rest, "  %.0f images/s  %s", printable(r.images_per_second), format_duration(r.seconds).c_str());
+  std::snprintf(rest, sizeof rest, "  grad %.3g  %.0f images/s  %s", printable(r.grad_norm), printable(r.images_per_second),
+                format_duration(r.seconds).c_str());
   const auto named = [](const char* name, const std::string& scores) { return scores.empty() ? "" : cat("  ", name, scores); };
   const auto first = [](const Scores& scores) { return scores.empty() ? Scores{} : Scores{scores.front()}; };
   return cat(head, named("", format_scores(r.train)), named("clean ", r.clean ? format_scores(first(r.clean->scores)) : ""),

@@ -21,7 +21,7 @@ namespace vitrail {
 struct PartRun {
   std::string folder;  // made if missing, locked while it runs
   models::ModelConfig model;
-  TrainConfig config;
+  TrainConfig config;  // its patience is ignored: runs that are compared are equally long
   DatasetPtr train, test;    // `test` is what is scored; in the experiments above it is a part of the training images
   int64_t epochs = 0;        // stop when so many are done; 0: at the end of the run. Needs a test after that epoch (eval_every)
   bool quiet = true;         // no lines of epochs on standard error

@@ -53,7 +53,8 @@ double highest_rate(const std::string& optimizer) {
 
 }  // namespace
 
-std::vector<std::string> preflight(const TrainConfig& config, const models::ModelConfig& model, int64_t images) {
+std::vector<std::string> preflight(const TrainConfig& config, const models::ModelConfig& model, int64_t images,
+                                   bool from_model) {
   std::vector<std::string> notes;
   const auto warn = [&](bool fails, const auto&... parts) {
     if (fails) notes.push_back(cat(parts...));
@@ -73,8 +74,11 @@ std::vector<std::string> preflight(const TrainConfig& config, const models::Mode
   warn(config.batch_size > images, "a batch of ", config.batch_size, " is larger than the ", images,
        " training images: each epoch is one update. A smaller --batch-size.");
   const int64_t classes = classes_of(model);
-  warn(classes > 0 && images / classes < 50 && images >= classes, "there are about ", images / std::max<int64_t>(1, classes),
+  warn(!from_model && classes > 0 && images / classes < 50 && images >= classes, "there are about ", images / std::max<int64_t>(1, classes),
        " images a class; from scratch, fewer than 50 are learned by heart. More pictures, or a trained model to start from.");
+  warn(config.sampling == "balanced" && config.class_weights == "balanced",
+       "balanced sampling and balanced class weights each make up for classes that differ in size: with both, rare ones count too much. One of "
+       "them.");
   return notes;
 }
 

@@ -47,6 +47,8 @@ std::string to_json(const RunState& state) {
   json.field("sum_names", names).field("sums", sums);
   if (state.best) json.field("best", *state.best).field("best_step", state.best_step);
   json.field("grad_norm", state.grad_norm).field("test_due", state.test_due);
+  if (state.early.best) json.field("early_best", *state.early.best).field("early_epoch", state.early.epoch);
+  if (state.early.stopped) json.field("early_stopped", true);
   return json.key("config").raw(recipe_json(state.config)).end_object().text();
 }
 
@@ -69,6 +71,9 @@ RunState run_state_from_json(const std::string& text, const std::string& where) 
   if (json.has("best")) s.best = json.number("best", -kAny, kAny), s.best_step = json.integer("best_step", 0, kMost);
   s.grad_norm = json.number("grad_norm", 0, kAny);
   s.test_due = json.boolean_or("test_due", false);
+  if (json.has("early_best"))
+    s.early.best = json.number("early_best", -kAny, kAny), s.early.epoch = json.integer("early_epoch", 1, kMost);
+  s.early.stopped = json.boolean_or("early_stopped", false);
   s.config = train_config_from_json(json.json_text("config"), {}, where);
   json.finish();
   return s;
@@ -122,6 +127,7 @@ std::vector<std::string> differences(const RunState& a, const RunState& b) {
   compare("best_step", a.best_step == b.best_step);
   compare("grad_norm", same_bits(a.grad_norm, b.grad_norm));
   compare("test_due", a.test_due == b.test_due);
+  compare("early", a.early == b.early);
   const nn::StateDict x = tensors_of(a), y = tensors_of(b);
   compare("tensors", x.size() == y.size());
   for (size_t i = 0; i < std::min(x.size(), y.size()); ++i)

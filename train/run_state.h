@@ -12,6 +12,7 @@
 
 #include "nn/module.h"
 #include "train/config.h"
+#include "train/early_stop.h"
 
 namespace vitrail {
 
@@ -34,6 +35,7 @@ struct RunState {
 
   double grad_norm = 0;   // of the last update
   bool test_due = false;  // the epoch that ends here has not been tested yet: a signal came before
+  EarlyStop::State early{};  // of early stopping
 };
 
 // All tensors of the state under one list of names: "weights.head.bias", "optimizer.exp_avg.head.bias", "average.head.bias".

@@ -8,6 +8,7 @@
 #include "tensor/precision.h"
 #include "tensor/rng.h"
 #include "train/augmentation.h"
+#include "train/early_stop.h"
 #include "train/epoch_means.h"
 #include "train/group_gradients.h"
 #include "train/interrupt.h"
@@ -16,7 +17,9 @@
 #include "train/not_finite.h"
 #include "train/optim/clip.h"
 #include "train/optim/ema.h"
+#include "train/optim/layer_decay.h"
 #include "train/progress.h"
+#include "train/stuck_notice.h"
 #include "train/task/classification.h"
 
 namespace vitrail {
@@ -52,7 +55,10 @@ class Trainer::Run {
         epochs_((steps_ + loader_.batches() - 1) / loader_.batches()),
         schedule_(make_schedule(config, steps_, loader_.batches())),
         progress_(callbacks.quiet),
-        log_(callbacks.log_path) {
+        log_(callbacks.log_path),
+        early_(config),
+        stuck_(config, task.guess_loss(), schedule_.warmup_steps) {
+    if (config.trainable == "head") freeze_all_but_head(task.model());
     if (config.grad_checkpointing) use_grad_checkpointing(task.model());
     if (config.ema_decay > 0) ema_.emplace(task.model(), config.ema_decay);
   }
@@ -74,7 +80,7 @@ class Trainer::Run {
   }
 
   bool step() {
-    if (step_ == steps_ && !test_due_) return false;
+    if (over() && !test_due_) return false;
     if (ema_ && ema_->swapped()) ema_->swap();
     // A part that the caller put into evaluation (a frozen batch norm) stays there; a model that is in evaluation as a whole
     // (a loaded one, or one after run()) is switched.
@@ -122,6 +128,7 @@ class Trainer::Run {
     s.best_step = best_step_;
     s.grad_norm = grad_norm_;
     s.test_due = test_due_;
+    s.early = early_.state();
     return s;
   }
 
@@ -137,6 +144,7 @@ class Trainer::Run {
     means_ = EpochMeans(s.sums);
     grad_norm_ = s.grad_norm;
     test_due_ = s.test_due;
+    early_.restore(s.early);
     epoch_started_ = false;
   }
 
@@ -179,6 +187,7 @@ class Trainer::Run {
     const double images = static_cast<double>(batch.size());
     images_here_ += images;
     means_.add(loss.total, loss.parts, images);
+    if (const std::string note = stuck_.add(step_, loss.total); !note.empty()) progress_.line("note: " + note);
     if (callbacks_.on_step) callbacks_.on_step(step_, loss.total);
     if (callbacks_.on_update) {
       const double epochs = static_cast<double>(step_) / static_cast<double>(loader_.batches());
@@ -194,8 +203,10 @@ class Trainer::Run {
     fail(ErrorKind::kNumeric, "train", describe(found));
   }
 
+  bool over() const { return step_ == steps_ || early_.stopped(); }
+
   bool checkpoint_due(bool epoch_ends) {
-    if (result_.signal || step_ == steps_) return true;
+    if (result_.signal || over()) return true;
     if (epoch_ends) return config_.save_every > 0 && report_.epoch % config_.save_every == 0;
     const bool late =
         config_.save_minutes > 0 && seconds_since(last_checkpoint_) > 60.0 * static_cast<double>(config_.save_minutes);
@@ -222,6 +233,7 @@ class Trainer::Run {
     if (test_due_ && !result_.signal) test();
     report_.seconds = seconds_since(start_);
     progress_.line(format_epoch(report_, epochs_));
+    if (early_.stopped()) progress_.line(early_.describe(report_.epoch));
     log_.append(report_);
     epoch_started_ = false;
     if (callbacks_.on_epoch) callbacks_.on_epoch(report_);
@@ -236,6 +248,7 @@ class Trainer::Run {
       report_.test = evaluate(task_, test_);
       test_due_ = false;
       note_best(report_.test->scores);
+      early_.add(report_.test->scores, report_.epoch);
       if (clean_) report_.clean = evaluate(task_, clean_);
     } catch (const Interrupted&) {
       result_.signal = interrupt_signal();
@@ -270,6 +283,9 @@ class Trainer::Run {
   int64_t best_step_ = 0;
   double grad_norm_ = 0;
   bool test_due_ = false;
+  EarlyStop early_;
+
+  StuckNotice stuck_;
 
   // What a resumed run does not need: times, the present report.
   Clock::time_point start_ = Clock::now(), epoch_start_ = start_, last_checkpoint_ = start_;
@@ -283,6 +299,12 @@ Trainer::Trainer(Task& task, DatasetPtr train, DatasetPtr test, const TrainConfi
   validate(config);
   check(train != nullptr, ErrorKind::kValue, "train", "there is no training data.");
   task.check_data(*train);
+  task.see(*train);
+  if (config.patience > 0) {
+    check(test != nullptr, ErrorKind::kValue, "train", "patience needs images to test on: it is ", config.patience, ".");
+    // A name that no score has is told now, not after the first epoch.
+    if (config.stop_metric != "first") score(evaluate(task, first_n(test, 1)).scores, config.stop_metric);
+  }
   if (test) task.check_data(*test);
   run_ = std::make_unique<Run>(task, train, std::move(test), config, callbacks);
 }
@@ -310,8 +332,7 @@ TrainResult train_model(models::Classifier& model, DatasetPtr train, DatasetPtr 
   check(model.num_classes() == train->num_classes(), ErrorKind::kValue, "train",
         "model and data have different classes: model has ", model.num_classes(), ", ", train->name(), " has ",
         train->num_classes(), ".");
-  ClassificationTask task(model,
-                          {preprocessing, train->class_names(), augmentation_of(config), config.label_smoothing});
+  ClassificationTask task(model, classification_options(config, preprocessing, train->class_names()));
   return Trainer(task, std::move(train), std::move(test), config, callbacks).run();
 }
 

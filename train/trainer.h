@@ -35,7 +35,7 @@ struct EpochReport {
 };
 // The line of metrics.jsonl (train/metrics_log.h).
 std::string to_json_line(const EpochReport& report);
-// "epoch 3/10  loss 0.412  top-1 85.1 %  test top-1 87.30 %, top-5 99.40 %, loss 0.3912  4120 images/s  0:53"
+// "epoch 3/10  loss 0.412  top-1 85.1 %  test top-1 87.30 %, top-5 99.40 %, loss 0.3912  grad 0.83  4120 images/s  0:53"
 std::string format_epoch(const EpochReport& report, int64_t epochs);
 
 // One update.

@@ -9,7 +9,8 @@ namespace vitrail {
 
 namespace {
 
-// a = d a + (1 - d) w for all pairs of one dtype, in one pass.
+// a = d a + (1 - d) w for all pairs of one dtype, in one pass. A weight that does not move (a frozen one) keeps its bits,
+// which the sum of the two products would round.
 template <class T>
 void blend(std::vector<Tensor>& averages, const std::vector<Tensor>& weights, double decay) {
   std::vector<Tensor> held;  // keeps contiguous copies alive
@@ -26,7 +27,7 @@ void blend(std::vector<Tensor>& averages, const std::vector<Tensor>& weights, do
     T* a = pairs[i].first;
     const T* from = pairs[i].second;  // no structured binding: clang 14 takes none into omp simd
 #pragma omp simd
-    for (int64_t k = begin; k < end; ++k) a[k] = keep * a[k] + take * from[k];
+    for (int64_t k = begin; k < end; ++k) a[k] = a[k] == from[k] ? a[k] : keep * a[k] + take * from[k];
   });
 }
 

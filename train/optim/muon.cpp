@@ -6,19 +6,13 @@
 #include "tensor/ops.h"
 #include "tensor/view.h"
 #include "train/optim/adam_update.h"
+#include "train/optim/layer_decay.h"
 
 namespace vitrail {
 
 namespace {
 
 Tensor as_matrix(const Tensor& x) { return reshape(x, {x.size(0), x.size(0) == 0 ? 0 : x.numel() / x.size(0)}); }
-
-// The output layers are not hidden: a head's rows are classes, and its rate is AdamW's.
-bool is_head(const std::string& path) {
-  for (const char* head : {"head.", "head_dist.", "fc.", "classifier."})
-    if (path.rfind(head, 0) == 0) return true;
-  return false;
-}
 
 }  // namespace
 
@@ -76,6 +70,7 @@ std::vector<ParamGroup> make_muon_groups(nn::Module& module, double weight_decay
   for (const auto& entry : groups.front().parameters) {
     const Shape& shape = entry.second.shape();
     const bool is_matrix = shape.size() >= 2 && shape[0] > 1 && entry.second.numel() > shape[0];
+    // The output layers are not hidden: a head's rows are classes, and its rate is AdamW's.
     const bool is_hidden = !first && !is_head(entry.first) && is_matrix;
     (is_hidden ? hidden : rest).parameters.push_back(entry);
     first = false;

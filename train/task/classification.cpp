@@ -8,6 +8,7 @@
 #include "data/image/image.h"
 #include "tensor/ops.h"
 #include "train/augmentation.h"
+#include "train/class_balance.h"
 #include "train/metrics.h"
 
 namespace vitrail {
@@ -111,7 +112,9 @@ void fill_rectangle(Tensor& picture, int64_t top, int64_t bottom, int64_t right,
 
 ClassificationOptions classification_options(const TrainConfig& config, const Preprocessing& preprocessing,
                                              std::vector<std::string> class_names) {
-  return {preprocessing, std::move(class_names), augmentation_of(config), config.label_smoothing};
+  return {preprocessing,          std::move(class_names),
+          augmentation_of(config), config.label_smoothing,
+          config.class_weights == "balanced", config.sampling == "balanced"};
 }
 
 ClassificationTask::ClassificationTask(models::Classifier& model, ClassificationOptions options)
@@ -144,13 +147,38 @@ std::vector<std::string> ClassificationTask::notes(const Dataset& train) const {
               "(--limit).")};
 }
 
+void ClassificationTask::see(const Dataset& train) {
+  const std::vector<int64_t> counts = class_counts(train);
+  const bool balanced = options_.balanced_sampling;
+  const auto occurring = static_cast<double>(std::count_if(counts.begin(), counts.end(), [](int64_t n) { return n > 0; }));
+  std::vector<double> parts, weights(counts.size(), 1);
+  for (const int64_t n : counts) {
+    const double part = static_cast<double>(n) / static_cast<double>(train.size());
+    parts.push_back(balanced ? (n > 0) / occurring : part);
+  }
+  if (options_.balanced_weights) {
+    weights = balanced_class_weights(counts);
+    class_weights_ = empty({static_cast<int64_t>(weights.size())}, Dtype::f32, kClassification);
+    std::copy(weights.begin(), weights.end(), class_weights_.mutable_data<float>());
+  }
+  guess_loss_ = constant_loss(parts, weights, options_.label_smoothing);
+}
+
 Loss ClassificationTask::loss(const Batch& batch) {
   const Variable logits = (*model_)(batch.images);
+  const bool mixed = batch.soft_labels.defined(), weighted = class_weights_.defined();
   CrossEntropyOptions options;
   options.label_smoothing = options_.label_smoothing;
-  const Tensor& target = batch.soft_labels.defined() ? batch.soft_labels : batch.labels;
-  return {cross_entropy(logits, target, options),
-          {{"top1", "top-1", top_k_accuracy(logits.value(), batch.labels), ScoreUnit::kPart}}};
+  if (weighted) options.reduction = Reduction::kNone;
+  Variable loss = cross_entropy(logits, mixed ? batch.soft_labels : batch.labels, options);
+  if (weighted) {
+    // Of the images, not of the classes as CrossEntropyOptions has it: there the mass that smoothing gives to a rare class would count
+    // by its weight in every image.
+    const Tensor weights =
+        mixed ? sum(batch.soft_labels * class_weights_, {1}) : index_select(class_weights_, 0, batch.labels);
+    loss = mean(loss * weights);
+  }
+  return {loss, {{"top1", "top-1", top_k_accuracy(logits.value(), batch.labels), ScoreUnit::kPart}}};
 }
 
 std::vector<Prediction> ClassificationTask::predict(const Batch& batch) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,10 @@ struct ClassificationOptions {
   std::vector<std::string> class_names;
   Augmentation augmentation{};
   double label_smoothing = 0;  // of the training loss; the metric's loss is without
+  // Of the training loss: an image counts as balanced_class_weights() of its class says (a mixed image as the mean of its classes,
+  // by their parts), and the sum is divided by the number of images. As if images of rare classes were there several times.
+  bool balanced_weights = false;
+  bool balanced_sampling = false;  // how the images are drawn (data/sampling.h); for guess_loss() alone
 };
 
 // With the augmentation and the label smoothing of a run's configuration.
@@ -40,6 +45,8 @@ class ClassificationTask final : public Task {
 
   void check_data(const Dataset& data) const override;
   std::vector<std::string> notes(const Dataset& train) const override;
+  void see(const Dataset& train) override;
+  std::optional<double> guess_loss() const override { return guess_loss_; }
   Example prepare(const Sample& sample, const Rng* rng) const override { return prepare_(sample, rng); }
   Loss loss(const Batch& batch) override;
   std::vector<Prediction> predict(const Batch& batch) override;
@@ -64,6 +71,8 @@ class ClassificationTask final : public Task {
   std::shared_ptr<models::Classifier> model_;
   ClassificationOptions options_;
   Prepare prepare_;
+  Tensor class_weights_;  // f32 [K], or undefined
+  std::optional<double> guess_loss_;
 };
 
 // From a saved model. Error(kData) if it does not fit together.

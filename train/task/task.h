@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -57,6 +58,11 @@ class Task {
   virtual void check_data(const Dataset& data) const = 0;
   // Sentences for the user about training data that can hardly teach anything.
   virtual std::vector<std::string> notes(const Dataset& train) const;
+  // Before training: what the loss must know of the whole training set, such as the frequencies of its classes.
+  virtual void see(const Dataset&) {}
+  // The training loss of the best answer that does not look at the picture (for classes alike in size: ln C): a run whose loss stays
+  // there has learnt nothing. None where the task has no such number, and before see().
+  virtual std::optional<double> guess_loss() const { return std::nullopt; }
 
   // rng: augmentation for training, a function of (seed, epoch, sample); null: evaluation. Called from several threads at once.
   virtual Example prepare(const Sample& sample, const Rng* rng) const = 0;

@@ -1,0 +1,23 @@
+// How the classes of a training set differ in size, and what that means for the loss.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "data/dataset.h"
+
+namespace vitrail {
+
+// n_c: the images of each class. Error(kData) naming the first image whose label is no class of the set.
+std::vector<int64_t> class_counts(const Dataset& data);
+
+// w_c = N / (K n_c), where K of the classes occur: so that each of them counts alike, and the mean of the weights over the N images
+// is 1 (scikit-learn's "balanced"). 0 for a class that does not occur.
+std::vector<double> balanced_class_weights(const std::vector<int64_t>& counts);
+
+// The least cross-entropy of an answer that is the same for every image: with p the classes' parts of what the loss sees,
+// p_c ~ parts_c weights_c, and p' = (1 - s) p + s / C the smoothed targets, (sum_c parts_c weights_c) sum_c -p'_c ln p'_c. ln C where
+// the classes are alike. parts: sum to 1; weights: of class_weights.
+double constant_loss(const std::vector<double>& parts, const std::vector<double>& weights, double label_smoothing);
+
+}  // namespace vitrail

@@ -1,0 +1,32 @@
+#include "train/early_stop.h"
+
+#include "base/text.h"
+
+namespace vitrail {
+
+EarlyStop::EarlyStop(const TrainConfig& config)
+    : patience_(config.patience), min_delta_(config.min_delta), metric_(config.stop_metric) {}
+
+bool EarlyStop::add(const Scores& scores, int64_t epoch) {
+  if (!on() || scores.empty()) return false;
+  if (metric_ != "first") score(scores, metric_);  // or the error that lists what there is
+  watched_ = scores.front();
+  for (const Score& entry : scores)
+    if (entry.name == metric_) watched_ = entry;
+  const double sign = watched_.larger_is_better ? 1 : -1;
+  if (!state_.best || sign * (watched_.value - *state_.best) > min_delta_)
+    state_.best = watched_.value, state_.epoch = epoch;
+  else
+    state_.stopped = epoch - state_.epoch >= patience_;
+  return state_.stopped;
+}
+
+std::string EarlyStop::describe(int64_t epoch) const {
+  Score best = watched_;
+  best.value = state_.best.value_or(0);
+  std::string text = cat("stopped early after epoch ", epoch, ": the best is ", format_scores({best}, 4), " of epoch ", state_.epoch);
+  if (min_delta_ > 0) text += cat(" (min_delta ", min_delta_, ")");
+  return text + cat(", ", epoch - state_.epoch, epoch - state_.epoch == 1 ? " epoch" : " epochs", " ago");
+}
+
+}  // namespace vitrail
