@@ -18,6 +18,7 @@
 #include "tensor/rng.h"
 #include "tensor/safetensors.h"
 #include "train/checkpoint.h"
+#include "train/recipes.h"
 
 namespace vitrail::cli {
 
@@ -47,6 +48,15 @@ Report about_model(models::Classifier& model, const std::string& kind) {
 Report about_config(const models::ModelConfig& config, const std::string& kind) {
   Rng rng(0);
   return about_model(*models::make_model(config, rng), kind);
+}
+
+Report about_recipe(const Recipe& recipe) {
+  const DatasetInfo pictures = example_pictures();
+  const TrainConfig config = recipe.config({pictures, 0});
+  Report report("recipe", cat("recipe ", recipe.name, ": ", recipe.help, "\nvalues from ", recipe.source,
+                              "; for colour pictures of 32 x 32:\n", recipe_json(config), "\n"));
+  report.json.field("name", recipe.name).field("source", recipe.source).key("recipe").raw(recipe_json(config));
+  return report;
 }
 
 Report about_saved(const std::string& path) {
@@ -152,6 +162,8 @@ Report about(const std::string& what) {
   if (fs::exists(status)) return is_dataset_spec(what) ? about_dataset(what) : about_file(what);
   for (const models::Preset& preset : models::presets())
     if (preset.name == what) return about_config(preset.config, "preset " + preset.name + ": " + preset.description);
+  for (const Recipe& recipe : recipes())
+    if (recipe.name == what) return about_recipe(recipe);
   if (what.find(':') != std::string::npos || is_dataset_spec(what)) return about_dataset(what);
   check(what.find('/') == std::string::npos && what.find('.') == std::string::npos, ErrorKind::kIo, "info", escaped_path(what),
         ": there is no such file.");
@@ -166,8 +178,8 @@ void add_info(CLI::App& app, Action& action) {
     bool json = false;
   };
   auto o = std::make_shared<Options>();
-  Command command(app, "info", "Say what a file, folder, data set or preset is");
-  command.option("what", o->what, "A path, a data set as in train --data, or the name of a preset").required();
+  Command command(app, "info", "Say what a file, folder, data set, preset or recipe is");
+  command.option("what", o->what, "A path, a data set as in train --data, or the name of a preset or recipe").required();
   command.flag("--json", o->json, "Machine-readable output");
   command.footer("Example: vitrail info vit_tiny_patch16_224");
   command.runs(action, [o] {

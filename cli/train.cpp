@@ -7,7 +7,9 @@
 #include "cli/command.h"
 #include "cli/experiments.h"
 #include "cli/train_setup.h"
+#include "cli/train_trials.h"
 #include "data/image/image.h"
+#include "train/recipes.h"
 
 namespace vitrail::cli {
 
@@ -24,6 +26,12 @@ void add_recipe(Command& command, TrainOptions& o, const TrainConfig& defaults, 
   for (const ConfigFlag& flag : config_flags(defaults)) {
     if (only.empty() || only.contains(flag.key)) command.option(flag.flag, o.fields[flag.key], flag.help).type(flag.type);
   }
+}
+
+std::string recipe_names() {
+  std::string names;
+  for (const Recipe& recipe : recipes()) names += (names.empty() ? "" : ", ") + recipe.name;
+  return names;
 }
 
 // A picture to try the model on, and the commands for it.
@@ -50,6 +58,9 @@ void add_train(CLI::App& app, Action& action) {
   add_data_flags(command, o->settings.files);
   command.option("--cache", o->cache_mb, "MiB of decoded pictures kept in memory (what the run leaves)", 0, int64_t{1} << 20);
   command.option("--limit", o->settings.limit, "Only N training images: the first, of folders and lists evenly spread", 0, kMaxImages);
+  command.option("--recipe", o->settings.recipe, cat("A named recipe: ", recipe_names(), " (that of the data set)"));
+  command.option("--init", o->settings.init, "A trained model to start from: a folder that train wrote, or its model.safetensors");
+  command.option("--minutes", o->minutes, "Choose the epochs so that training and tests take so long", 1, 1'000'000);
   command.option("--config", o->config, "Recipe as JSON, or the train-config.json of a run; options given here win");
   command.option("--baseline", o->settings.baseline, "linear: train a softmax regression first, to compare with");
   add_recipe(command, *o, {});
@@ -60,14 +71,17 @@ void add_train(CLI::App& app, Action& action) {
   command.flag("--dry-run", o->dry_run, "Print parameters, memory and time, and leave");
   command.option("--kfold", o->kfold, "Train so often, each time without a part of the training images, to test on it", 2, 1000);
   command.flag("--find-lr", o->find_lr, "Try rising learning rates for 100 updates and suggest one; nothing is trained");
+  command.flag("--overfit-one-batch", o->overfit, "Learn one batch by heart, to see that learning works; saves nothing");
   command.footer(
       "Grey images: 8 epochs and a rate of 0.002 unless told otherwise; crop padding and mirroring follow the data.\n"
       "Example: vitrail train --data fashion-mnist:../shared/data/fashion-mnist --out fashion");
   command.runs(action, [o] {
     if (!o->quiet) print_machine_notice();
-    const TrainJob job = make_job(*o);
+    TrainJob job = make_job(*o);
     if (o->kfold > 0) return run_kfold_job(job, o->kfold);
     if (o->find_lr) return run_find_lr(job);
+    if (o->overfit) return overfit_batch(job);
+    if (o->minutes > 0) fit_minutes(job, o->minutes);
     return o->dry_run ? print_estimates(job) : run_training(job);
   });
 }

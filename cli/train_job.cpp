@@ -8,17 +8,13 @@
 #include <ctime>
 #include <optional>
 
-#include "autograd/ops/layers.h"
 #include "base/file.h"
 #include "base/json_writer.h"
 #include "base/text.h"
 #include "cli/data_options.h"
 #include "cli/memory_limit.h"
 #include "data/cached.h"
-#include "data/loader.h"
 #include "models/weights/save.h"
-#include "nn/norm.h"
-#include "nn/summary.h"
 #include "tensor/machine/parallel.h"
 #include "tensor/machine/probe.h"
 #include "train/interrupt.h"
@@ -28,6 +24,7 @@
 #include "train/progress.h"
 #include "train/report/run_report.h"
 #include "train/run_folder.h"
+#include "train/start_from.h"
 #include "train/task/classification.h"
 
 namespace vitrail::cli {
@@ -36,11 +33,6 @@ namespace {
 
 models::DataShape shape_of(const DatasetInfo& info) {
   return {info.channels, info.height, info.width, static_cast<int64_t>(info.class_names.size())};
-}
-
-std::unique_ptr<models::Classifier> build(const TrainJob& job) {
-  Rng rng(job.config.seed);
-  return models::make_model(model_config(job.settings.model, job.train->info()), rng);
 }
 
 // The task's card and what the model was trained with. Nothing of the machine: the same file for any number of threads.
@@ -74,23 +66,6 @@ std::string run_json(const TrainJob& job, models::Classifier& model) {
   json.field("model", job.settings.model_name).field("parameters", model.num_parameters());
   if (job.from) json.field("resumed_at_step", job.from->checkpoint.state.step);
   return json.key("config").raw(to_json(job.config)).end_object().text();
-}
-
-// What is known to fail with these settings, on standard error: a warning, not a refusal.
-void print_preflight(const TrainJob& job, const models::ModelConfig& model) {
-  if (job.quiet) return;
-  for (const std::string& note : preflight(job.config, model, job.train->size()))
-    std::fprintf(stderr, "warning: %s\n", note.c_str());
-}
-
-// Bytes at the peak of one training step with this many images.
-int64_t peak_of_step(models::Classifier& model, const Batch& batch, double* seconds) {
-  reset_peak_memory();
-  const auto start = std::chrono::steady_clock::now();
-  cross_entropy(model(batch.images), batch.labels).backward();
-  *seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  model.zero_grad();
-  return memory_stats().peak_bytes;
 }
 
 // The page's last word is how the run ended, an error included.
@@ -140,6 +115,7 @@ models::ModelConfig model_config(const std::string& model, const DatasetInfo& in
   const std::string name = model.empty() ? default_preset(info) : model;
   const bool text = name.starts_with("{"), file = !text && (name.find('/') != std::string::npos || name.ends_with(".json"));
   if (text || file) shape.img_height = shape.img_width = 0;
+  if (text) shape.in_chans = 0;  // the text of a run: a trained model that it starts from may have channels of its own
   const models::ModelConfig given = text   ? models::config_from_json(name)
                                     : file ? models::config_from_json(read_text_file(name), name)
                                            : models::find_preset(name).config;
@@ -149,17 +125,37 @@ models::ModelConfig model_config(const std::string& model, const DatasetInfo& in
   return config;
 }
 
-namespace {
+std::unique_ptr<models::Classifier> build_model(const TrainJob& job) {
+  Rng rng(job.config.seed);
+  auto model = models::make_model(model_config(job.settings.model, job.train->info()), rng);
+  if (!job.init) return model;
+  const std::string note = start_from(*model, *job.init, job.train->class_names());
+  if (!job.quiet) complain("note: " + note);
+  return model;
+}
 
-// With the preprocessing that a resumed run has had from its start.
+int64_t clean_images(const TrainJob& job) { return std::clamp<int64_t>(job.train->size() / 20, 100, 1000); }
+
+void print_preflight(const TrainJob& job) {
+  if (job.quiet) return;
+  const models::ModelConfig model = model_config(job.settings.model, job.train->info());
+  for (const std::string& note : preflight(job.config, model, job.train->size(), job.init != nullptr))
+    std::fprintf(stderr, "warning: %s\n", note.c_str());
+}
+
 ClassificationTask make_task(const TrainJob& job, models::Classifier& model) {
-  const Preprocessing preprocessing =
-      job.from ? job.from->checkpoint.card.preprocessing : preprocessing_for(model, job.train->info());
+  Preprocessing preprocessing;
+  if (job.from)
+    preprocessing = job.from->checkpoint.card.preprocessing;
+  else
+    preprocessing = job.init ? job.init->card.preprocessing : preprocessing_for(model, job.train->info());
   check(!job.from || job.from->checkpoint.card.class_names == job.train->class_names(), ErrorKind::kData, "train",
         "the classes of the data are not those of the run: ", listed(job.train->class_names()), "; the run has ",
         job.from ? listed(job.from->checkpoint.card.class_names) : "", ".");
   return ClassificationTask(model, classification_options(job.config, preprocessing, job.train->class_names()));
 }
+
+namespace {
 
 // What the run writes into its folder as it goes.
 TrainCallbacks callbacks_for(const TrainJob& job, ClassificationTask& task, const RunFolder& folder,
@@ -186,7 +182,8 @@ TrainCallbacks callbacks_for(const TrainJob& job, ClassificationTask& task, cons
 bool finished(const TrainJob& job, models::Classifier& model) {
   if (!job.from) return false;
   const RunState& state = job.from->checkpoint.state;
-  if (state.test_due || state.step < total_steps(job.config, job.train->size(), model)) return false;
+  const bool over = state.early.stopped || state.step >= total_steps(job.config, job.train->size(), model);
+  if (state.test_due || !over) return false;
   std::printf("the run in %s is finished: %lld updates\n", escaped_path(job.out).c_str(), static_cast<long long>(state.step));
   return true;
 }
@@ -218,7 +215,7 @@ int report_stop(const TrainJob& job, int signal, int64_t updates) {
 }  // namespace
 
 int run_training(TrainJob job) {
-  const auto model = build(job);
+  const auto model = build_model(job);
   ClassificationTask task = make_task(job, *model);
   if (finished(job, *model)) return 0;
   const int64_t set_apart = std::max<int64_t>(0, job.cache_mb) << 20;  // a cache that was asked for
@@ -236,9 +233,9 @@ int run_training(TrainJob job) {
     callbacks = callbacks_for(job, task, *folder, *page);
   }
   callbacks.quiet = job.quiet;
-  callbacks.clean_images = std::clamp<int64_t>(job.train->size() / 20, 100, 1000);
+  callbacks.clean_images = clean_images(job);
   print_start(job, *model);
-  print_preflight(job, model_config(job.settings.model, job.train->info()));
+  print_preflight(job);
   const bool baseline = !job.settings.baseline.empty() && !job.from;
   const double linear = baseline ? linear_baseline(job) : 0;
   const InterruptScope interrupts;
@@ -274,34 +271,6 @@ double linear_baseline(const TrainJob& job) {
   const TrainResult result =
       train_model(*model, job.train, job.test, preprocessing_for(*model, job.train->info()), config, {.quiet = true});
   return result.history.back().test->at("top1");
-}
-
-int print_estimates(const TrainJob& job) {
-  const auto model = build(job);
-  print_preflight(job, model_config(job.settings.model, job.train->info()));
-  const Preprocessing preprocessing = preprocessing_for(*model, job.train->info());
-  const nn::Summary summary = nn::summarize(*model, model->input_shape());
-  // Batch norm cannot train on one value a channel.
-  const int64_t least = std::min<int64_t>(nn::has_batch_norm(*model) ? 2 : 1, job.config.batch_size);
-  Loader one(job.train, Transform{preprocessing, {}}, {.batch_size = least});
-  const int64_t few = std::min<int64_t>(8, job.train->size());
-  Loader several(job.train, Transform{preprocessing, {}}, {.batch_size = few});
-  double seconds = 0;
-  peak_of_step(*model, several.batch(0, 0), &seconds);  // warms the caches
-  const int64_t peak1 = peak_of_step(*model, one.batch(0, 0), &seconds);
-  const int64_t peak_few = peak_of_step(*model, several.batch(0, 0), &seconds);
-  // The peak grows by the same amount with each image; the optimiser's moments come on top.
-  const double per_image = few > least ? static_cast<double>(peak_few - peak1) / static_cast<double>(few - least) : 0;
-  const double moments = 2.0 * 4.0 * static_cast<double>(summary.trainable);
-  const double bytes = static_cast<double>(peak1) + per_image * static_cast<double>(job.config.batch_size - least) + moments;
-  const int64_t steps = total_steps(job.config, job.train->size(), *model);
-  const double images = static_cast<double>(steps * job.config.batch_size);
-  std::printf(
-      "parameters  %lld\nMACs        %.1f M per image\nupdates     %lld of %lld images\nmemory      %.0f MB\ntime        %s\n",
-      static_cast<long long>(summary.parameters), static_cast<double>(summary.macs) / 1e6, static_cast<long long>(steps),
-      static_cast<long long>(job.config.batch_size), bytes / 1e6,
-      format_duration(images * seconds / static_cast<double>(few)).c_str());
-  return 0;
 }
 
 }  // namespace vitrail::cli

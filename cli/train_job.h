@@ -9,8 +9,10 @@
 #include "cli/train_settings.h"
 #include "data/sets/registry.h"
 #include "models/presets.h"
+#include "models/weights/save.h"
 #include "train/checkpoint.h"
 #include "train/run_folder.h"
+#include "train/task/classification.h"
 #include "train/trainer.h"
 
 namespace vitrail::cli {
@@ -24,6 +26,7 @@ struct TrainJob {
   DatasetPtr train, test;
   std::vector<BadImage> bad;  // left out of them
   int64_t cache_mb = -1;      // decoded pictures kept in memory, in MiB; -1: half of what training leaves, at most 4096
+  std::shared_ptr<const SavedModel> init;  // of a new run: the model that it starts from
   // Of a run that is resumed: its checkpoint, and its folder, locked since before that was read.
   std::shared_ptr<FoundCheckpoint> from;
   std::shared_ptr<RunFolder> folder;
@@ -35,10 +38,17 @@ std::string default_preset(const DatasetInfo& info);
 // A preset takes size, channels and classes from the data; a JSON file, or its text, keeps its own image size (pictures are resized).
 models::ModelConfig model_config(const std::string& model, const DatasetInfo& info);
 
+// The job's model with its first weights: new ones, or those of job.init; a resumed run restores its own over them.
+std::unique_ptr<models::Classifier> build_model(const TrainJob& job);
+// The preprocessing is that of the run that is resumed, of the model that is started from, or of the data.
+ClassificationTask make_task(const TrainJob& job, models::Classifier& model);
+// Training images that are tested after each epoch beside the test set.
+int64_t clean_images(const TrainJob& job);
+// What is known to fail with these settings, on standard error: a warning, not a refusal.
+void print_preflight(const TrainJob& job);
+
 // Trains, saves model and checkpoints into job.out, prints the result on standard output. 0, or 128 + signal.
 int run_training(TrainJob job);
-// Prints parameters, cost, memory and time of the job, measured on a few images, without training.
-int print_estimates(const TrainJob& job);
 // Test accuracy of a softmax regression trained for a few seconds on the same images.
 double linear_baseline(const TrainJob& job);
 

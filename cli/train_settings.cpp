@@ -16,6 +16,7 @@ void write(JsonWriter& json, const TrainSettings& s) {
   else
     json.field("model", s.model);
   json.field("model_name", s.model_name);
+  json.field("recipe", s.recipe).field("init", s.init);
   json.field("baseline", s.baseline).field("limit", s.limit).field("train_size", s.train_size).field("test_size", s.test_size);
   json.field("image_size", s.files.image_size).field("bad_image", s.files.bad_image).field("mean_std", s.files.mean_std);
 }
@@ -43,6 +44,8 @@ void read_settings(const std::string& text, const std::string& where, TrainSetti
   s.data = json.text_or("data", s.data);
   s.model_name = json.text_or("model_name", s.model_name);
   s.baseline = json.text_or("baseline", s.baseline);
+  s.recipe = json.text_or("recipe", s.recipe);
+  s.init = json.text_or("init", s.init);
   s.limit = json.integer_or("limit", 0, kMaxImages, s.limit);
   s.train_size = json.integer_or("train_size", 0, kMaxImages, s.train_size);
   s.test_size = json.integer_or("test_size", 0, kMaxImages, s.test_size);
@@ -65,6 +68,8 @@ std::vector<std::string> differences(const TrainSettings& own, const TrainSettin
   };
   const bool paths = own.data.find('/') != std::string::npos || other.data.find('/') != std::string::npos;
   if (!paths) compare("data", own.data, other.data);
+  compare("recipe", own.recipe, other.recipe);
+  compare("init", own.init, other.init);
   compare("limit", own.limit, other.limit);
   compare("train_size", own.train_size, other.train_size);
   compare("test_size", own.test_size, other.test_size);

@@ -18,6 +18,8 @@ struct TrainSettings {
   std::string model;     // a preset, the path of a JSON configuration, or its text {...}; empty: the data set's default
   std::string model_name;  // what it is called for people
   std::string baseline;  // "linear" or nothing
+  std::string recipe;    // a name of train/recipes.h; empty: that of the data set
+  std::string init;      // a saved model whose weights training starts from; empty: new weights
   int64_t limit = 0, train_size = 0, test_size = 0;  // 0: all, or the drawn set's own
   DataFlags files;  // of folders and lists
 };

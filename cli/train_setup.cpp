@@ -7,6 +7,8 @@
 #include "base/text.h"
 #include "models/presets.h"
 #include "tensor/machine/parallel.h"
+#include "train/recipes.h"
+#include "train/start_from.h"
 
 namespace vitrail::cli {
 
@@ -16,22 +18,38 @@ namespace fs = std::filesystem;
 
 constexpr const char* kNoData = "--data is required. Hint: vitrail train --help shows an example.";
 
+bool nothing_is_saved(const TrainOptions& o) { return o.dry_run || o.find_lr || o.overfit; }
+
+void check_length(const TrainOptions& o) {
+  if (o.minutes == 0) return;
+  for (const char* key : {"epochs", "max_steps"})
+    check(!o.fields.contains(key) || !o.fields.at(key), ErrorKind::kValue, "train",
+          "--minutes chooses the epochs: leave out --epochs and --max-steps.");
+  check(!o.find_lr && o.kfold == 0 && !o.overfit, ErrorKind::kValue, "train",
+        "--minutes goes with none of --find-lr, --kfold and --overfit-one-batch.");
+}
+
 void check_options(const TrainOptions& o) {
   const std::string& baseline = o.settings.baseline;
   check(baseline.empty() || baseline == "linear", ErrorKind::kValue, "train", "unknown baseline: it is ", quote(baseline),
         ". Hint: --baseline linear.");
   const bool named = !o.settings.data.empty() || !o.config.empty() || !o.resume.empty();
   check(named, ErrorKind::kValue, "train", kNoData);
-  check(o.dry_run + o.find_lr + (o.kfold > 0) <= 1, ErrorKind::kValue, "train",
-        "--dry-run, --find-lr and --kfold do not go together. Hint: one of them.");
-  check(o.dry_run || o.find_lr || !o.out.empty(), ErrorKind::kValue, "train",
-        "--out is needed. Hint: --out DIR, or --dry-run.");
+  check(o.dry_run + o.find_lr + (o.kfold > 0) + o.overfit <= 1, ErrorKind::kValue, "train",
+        "--dry-run, --find-lr, --kfold and --overfit-one-batch do not go together. Hint: one of them.");
+  check(nothing_is_saved(o) || !o.out.empty(), ErrorKind::kValue, "train", "--out is needed. Hint: --out DIR, or --dry-run.");
+  check(o.settings.init.empty() || (!o.find_lr && o.kfold == 0), ErrorKind::kValue, "train",
+        "--init goes with neither --find-lr nor --kfold: they train new models.");
+  check_length(o);
+  check(o.config.empty() || o.settings.recipe.empty(), ErrorKind::kValue, "train",
+        "--recipe and --config are both whole recipes. Hint: one of them; single fields by their flags.");
   if (o.resume.empty()) return;
   check(o.resume == "auto" || o.resume == kResumeAlways, ErrorKind::kValue, "train",
         "--resume stands alone or with the word auto: it is ", quote(o.resume), ". Hint: the folder of the run is --out DIR.");
   check(!o.find_lr && o.kfold == 0, ErrorKind::kValue, "train",
         "--resume goes with neither --find-lr nor --kfold. Hint: --kfold goes on by itself with the same command.");
   check(!o.force && !o.dry_run, ErrorKind::kValue, "train", "--resume goes with neither --force nor --dry-run.");
+  check(!o.overfit && o.minutes == 0, ErrorKind::kValue, "train", "--resume goes with neither --overfit-one-batch nor --minutes.");
 }
 
 // The checkpoint to go on from; nothing if a new run is wanted.
@@ -64,7 +82,8 @@ TrainConfig how_to_run(const std::string& out) {
 void overlay(const TrainOptions& o, TrainSettings& s, TrainConfig& c) {
   if (!o.config.empty()) read_settings(read_text_file(o.config), o.config, s, c);
   for (const auto& [given, field] :
-       {std::pair(&o.settings.data, &s.data), {&o.settings.model, &s.model}, {&o.settings.baseline, &s.baseline}})
+       {std::pair(&o.settings.data, &s.data), {&o.settings.model, &s.model}, {&o.settings.baseline, &s.baseline},
+        {&o.settings.recipe, &s.recipe}, {&o.settings.init, &s.init}})
     if (!given->empty()) *field = *given;
   for (const auto& [given, field] :
        {std::pair(&o.settings.limit, &s.limit), {&o.settings.train_size, &s.train_size}, {&o.settings.test_size, &s.test_size}})
@@ -76,6 +95,12 @@ void overlay(const TrainOptions& o, TrainSettings& s, TrainConfig& c) {
   for (const auto& [key, text] : o.fields)
     if (text) set_field(c, key, *text);
   validate(c);
+}
+
+int64_t count_elements(const nn::StateDict& state) {
+  int64_t elements = 0;
+  for (const auto& entry : state) elements += entry.second.numel();
+  return elements;
 }
 
 void open_data(TrainJob& job) {
@@ -110,7 +135,8 @@ TrainJob resumed_job(const TrainOptions& o, TrainJob job) {
   std::vector<std::string> different = recipe_differences(config, job.config);
   if (!different.empty()) contradiction(o, different);
   open_data(job);
-  for (TrainSettings* s : {&recorded, &job.settings}) s->model = models::to_json(model_config(s->model, job.train->info()));
+  for (TrainSettings* s : {&recorded, &job.settings})
+    s->model = models::to_json(with_drop_path(model_config(s->model, job.train->info()), config.drop_path));
   different = differences(recorded, job.settings);
   if (!different.empty()) contradiction(o, different);
   const std::string data = data_identity(*job.train, job.test.get());
@@ -120,15 +146,44 @@ TrainJob resumed_job(const TrainOptions& o, TrainJob job) {
   return job;
 }
 
+// The configuration of the recipe, or of the data set where none is named.
+TrainConfig base_config(const TrainJob& job) {
+  const DatasetInfo& info = job.train->info();
+  if (job.settings.recipe.empty()) return recipe_for(info);
+  const Recipe& recipe = find_recipe(job.settings.recipe);
+  check(!recipe.from_model || job.init, ErrorKind::kValue, "train", "recipe ", recipe.name,
+        " starts from a trained model. Hint: --init RUN, a folder that train wrote.");
+  return recipe.config({info, job.init ? count_elements(job.init->weights) : 0});
+}
+
+// What the run is to build: what was asked for, else the architecture of --init, else the recipe's, else the data set's usual one.
+void choose_model(TrainJob& job) {
+  TrainSettings& s = job.settings;
+  const DatasetInfo& info = job.train->info();
+  models::ModelConfig config;
+  if (s.model.empty() && job.init) {
+    s.model_name = "as " + s.init;
+    config = architecture_for(*job.init, job.train->num_classes());
+  } else {
+    if (s.model.empty() && !s.recipe.empty()) s.model = find_recipe(s.recipe).model(info);
+    if (!s.model.starts_with("{"))
+      s.model_name = s.model.empty() ? default_preset(info) : s.model;
+    else if (s.model_name.empty())
+      s.model_name = s.recipe;
+    config = model_config(s.model, info);
+  }
+  s.model = models::to_json(with_drop_path(config, job.config.drop_path));
+}
+
 TrainJob new_job(const TrainOptions& o, TrainJob job) {
   TrainConfig scratch;  // the recipe depends on the data set, and that may be named in the file
   overlay(o, job.settings, scratch);
+  if (!job.settings.recipe.empty()) find_recipe(job.settings.recipe);  // a wrong name is told before data is opened
+  if (!job.settings.init.empty()) job.init = std::make_shared<SavedModel>(read_saved_model(job.settings.init));
   open_data(job);
-  job.config = recipe_for(job.train->info());
+  job.config = base_config(job);
   overlay(o, job.settings, job.config);
-  const std::string& asked = job.settings.model;
-  if (!asked.starts_with("{")) job.settings.model_name = asked.empty() ? default_preset(job.train->info()) : asked;
-  job.settings.model = models::to_json(model_config(job.settings.model, job.train->info()));
+  choose_model(job);
   return job;
 }
 
@@ -143,7 +198,7 @@ TrainJob make_job(const TrainOptions& o) {
   job.cache_mb = o.cache_mb;
   job.from = checkpoint_of(o, job);
   // Said before anything is loaded.
-  if (!job.from && !o.dry_run && !o.find_lr && !o.out.empty()) RunFolder::check_free(o.out, o.force);
+  if (!job.from && !nothing_is_saved(o)) RunFolder::check_free(o.out, o.force);
   job = job.from ? resumed_job(o, std::move(job)) : new_job(o, std::move(job));
   if (job.config.mirror && job.train->reads_files() && !o.quiet && !job.from)
     complain("note: half of the training pictures are mirrored. Hint: --mirror false where that changes the class, as for letters.");

@@ -21,6 +21,8 @@ struct TrainOptions {
   bool dry_run = false, force = false, quiet = false;
   int64_t kfold = 0;     // 0: one run
   bool find_lr = false;  // no run at all
+  bool overfit = false;  // of one batch, and no run
+  int64_t minutes = 0;   // the epochs are chosen so that the run takes so long; 0: they are given
 };
 
 // Opens the data; with --resume locks the folder and reads its newest valid checkpoint. Error(kValue) for what contradicts what

@@ -173,7 +173,7 @@ TEST_CASE("train --find-lr suggests a rate, writes a curve if it has a folder, a
 TEST_CASE("train --kfold, --find-lr and --dry-run exclude each other") {
   const Outcome both = run("train --kfold 3 --find-lr --data glyphs --out " + scratch() + "/never");
   CHECK(both.code == 2);
-  CHECK(both.says("--dry-run, --find-lr and --kfold do not go together"));
+  CHECK(both.says("--dry-run, --find-lr, --kfold and --overfit-one-batch do not go together"));
   const Outcome one = run("train --kfold 1 --data glyphs --out " + scratch() + "/never");
   CHECK(one.code == 2);
   CHECK(one.says("--kfold must be a whole number in [2, 1000]: it is 1"));
