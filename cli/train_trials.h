@@ -12,7 +12,7 @@ namespace vitrail::cli {
 int print_estimates(const TrainJob& job);
 
 // --minutes: sets epochs, or max_steps, of the configuration so that training and tests end within this time, and says so on standard
-// error. A twentieth of the time is left for what is not measured: saving, and a machine that others use too.
+// error. A twentieth of the time is left for what is not measured, such as a machine that others use too.
 void fit_minutes(TrainJob& job, int64_t minutes);
 
 // --overfit-one-batch: whether the model learns one batch by heart. Prints loss, accuracy and gradient norm; saves nothing. 0 if it
