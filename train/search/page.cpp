@@ -12,11 +12,11 @@ namespace vitrail::search {
 
 namespace {
 
-constexpr double kWide = 760, kSmall = 300, kHeight = 220, kLeft = 58, kBottom = 34, kTop = 12, kRight = 12;
+constexpr double kWide = 760, kSmall = 300, kHeight = 220, kLeft = 72, kBottom = 34, kTop = 12, kRight = 12;
 
 constexpr const char* kLook = R"css(
 svg { max-width: 100%; height: auto; font: 12px system-ui, sans-serif; } svg text { fill: var(--faint); }
-.axis { stroke: var(--line); fill: none; } .best { stroke: var(--good); fill: none; stroke-width: 1.5; }
+figcaption { max-width: none; } .axis { stroke: var(--line); fill: none; } .best { stroke: var(--good); fill: none; stroke-width: 1.5; }
 .dot { fill: var(--accent); fill-opacity: .65; } .dot.on { fill: var(--bad); fill-opacity: 1; }
 tr.on td { background: var(--shade); } th[data-sort] { cursor: pointer; }
 )css";
@@ -177,7 +177,9 @@ std::string over_field(const Ledger& ledger, size_t field) {
     xs.push_back(x), ys.push_back(*s.score);
   }
   if (points.empty()) return "";
-  Picture picture(kSmall, axis_of(xs, numbers), axis_of(ys, false), ledger, names);
+  // Categories have half a place of room on both sides.
+  const Axis x_axis = numbers ? axis_of(xs, true) : Axis{-0.5, static_cast<double>(names.size()) - 0.5};
+  Picture picture(kSmall, x_axis, axis_of(ys, false), ledger, names);
   picture.dots(points);
   return picture.figure(ledger.trials.front()[field].first);
 }
