@@ -65,10 +65,8 @@ int run_kfold_job(const TrainJob& job, int64_t folds) {
 
 int run_find_lr(const TrainJob& job) {
   const InterruptScope interrupts;
-  Rng rng(job.config.seed);
-  const auto model = models::make_model(model_config(job.settings.model, job.train->info()), rng);
-  ClassificationTask task(
-      *model, classification_options(job.config, preprocessing_for(*model, job.train->info()), job.train->class_names()));
+  const auto model = build_model(job);
+  ClassificationTask task = make_task(job, *model);
   check_memory(task, job.train, job.config, memory_limit());
   LrFinderOptions options;
   options.stop = [] { return interrupt_signal() != 0; };

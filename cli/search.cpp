@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "base/file.h"
 #include "base/json_writer.h"
@@ -16,8 +17,8 @@
 #include "data/cached.h"
 #include "data/folds.h"
 #include "tensor/machine/parallel.h"
-#include "train/interrupt.h"
 #include "train/checkpoint.h"
+#include "train/interrupt.h"
 #include "train/part_run.h"
 #include "train/progress.h"
 
@@ -148,9 +149,10 @@ void add_options(Command& command, Options& o) {
   command.option("--limit", o.limit, "Only N training images: the first, of folders and lists evenly spread", 0, kMaxImages);
   command.option("--train-size", o.train_size, "Training images of a drawn set (20000)", 0, kMaxImages);
   command.option("--config", o.config, "Recipe as JSON: what does not vary; options given here win");
+  const std::set<std::string> own{"max_steps", "eval_every", "patience", "min_delta",
+                                  "stop_metric"};  // of how long a trial runs
   for (const ConfigFlag& flag : config_flags({}))
-    if (flag.key != "max_steps" && flag.key != "eval_every")
-      command.option(flag.flag, o.fields[flag.key], flag.help).type(flag.type);
+    if (!own.contains(flag.key)) command.option(flag.flag, o.fields[flag.key], flag.help).type(flag.type);
   command.flag("--quiet", o.quiet, "No progress on standard error, only errors");
 }
 

@@ -5,6 +5,7 @@
 #include <limits>
 #include <memory>
 
+#include "base/text.h"
 #include "nn/norm.h"
 #include "tensor/precision.h"
 #include "tensor/rng.h"
@@ -72,7 +73,10 @@ bool update(Optimizer& optimizer, double lr, double scale) {
 LrFinding find_learning_rate(Task& task, const DatasetPtr& train, const TrainConfig& config, const LrFinderOptions& options) {
   check_options(options);
   validate(config);
+  check(config.trainable == "all", ErrorKind::kValue, "find-lr", "trains the whole model: trainable is ",
+        quote(config.trainable), ". Hint: --trainable all.");
   task.check_data(*train);
+  task.see(*train);
   nn::Module& model = task.model();
   const WeightsGuard weights(model);
   const Rng outside = default_rng();

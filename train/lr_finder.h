@@ -40,7 +40,8 @@ struct LrFinding {
 
 // With the optimiser, batches, augmentation, clipping and loss of the configuration; its schedule is not used. The model has
 // the weights, statistics and mode of before when this returns, whichever way. The result is a function of the configuration
-// (with its seed) and the model, for any number of threads. Error(kValue) unless 0 < low < high and updates >= 10.
+// (with its seed) and the model, for any number of threads. Error(kValue) unless 0 < low < high, updates >= 10 and all of the
+// model is trained.
 LrFinding find_learning_rate(Task& task, const DatasetPtr& train, const TrainConfig& config,
                              const LrFinderOptions& options = {});
 

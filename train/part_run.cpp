@@ -10,6 +10,7 @@
 #include "train/checkpoint.h"
 #include "train/interrupt.h"
 #include "train/memory.h"
+#include "train/recipes.h"
 #include "train/run_folder.h"
 #include "train/task/classification.h"
 #include "train/trainer.h"
@@ -36,7 +37,7 @@ class Part {
   explicit Part(const PartRun& part)
       : part_(part),
         folder_(part.folder, /*replace=*/true),
-        model_(models::make_model(part.model, Rng(part.config.seed))),
+        model_(models::make_model(with_drop_path(part.model, part.config.drop_path), Rng(part.config.seed))),
         task_(*model_,
               classification_options(part.config, preprocessing_for(*model_, part.train->info()), part.train->class_names())),
         data_(data_identity(*part.train, part.test.get())),

@@ -178,3 +178,20 @@ TEST_CASE("a part run goes on from its checkpoint: stopped in an epoch, promoted
   CHECK(updates == 11);
   CHECK(loss(anew) != loss(two));
 }
+
+TEST_CASE("a part run takes no notice of patience, and has the drop path of its configuration") {
+  const ScratchFolder folder;
+  const KfoldOptions o = options(folder.path());
+  PartRun part{folder.file("run"), o.model, o.config, o.data, glyphs(30, Split::kTest)};
+  part.config.epochs = 4;
+  const PartResult plain = run_part(part);
+  part.folder = folder.file("patient");
+  part.config.patience = 1;
+  part.config.min_delta = 1;  // no test is better by so much
+  const PartResult patient = run_part(part);
+  CHECK(patient.epochs == 4);
+  CHECK(score(*patient.scores, "loss") == score(*plain.scores, "loss"));
+  part.folder = folder.file("dropped");
+  part.config.drop_path = 0.5;
+  CHECK(score(*run_part(part).scores, "loss") != score(*plain.scores, "loss"));
+}

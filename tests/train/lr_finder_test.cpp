@@ -153,6 +153,10 @@ TEST_CASE("range test: it ends when it is told to, and refuses rates that do not
   CHECK(finding.points.size() == 15);
   CHECK(refuses([&] { find_learning_rate(task, glyphs(20), gradient_descent(), {.low = 1, .high = 0.1}); }, ErrorKind::kValue,
                 "the rates must rise from above 0: they go from 1 to 0.1"));
+  TrainConfig head = gradient_descent();
+  head.trainable = "head";
+  CHECK(refuses([&] { find_learning_rate(task, glyphs(20), head); }, ErrorKind::kValue,
+                "trains the whole model: trainable is \"head\""));
   CHECK(refuses([&] { find_learning_rate(task, glyphs(20), gradient_descent(), {.updates = 9}); }, ErrorKind::kValue,
                 "needs at least 10 updates: there are 9"));
 }

@@ -20,7 +20,7 @@ constexpr uint64_t kStream = 0x73656172;
 constexpr double kLargest = 1e300;
 
 // What a search decides itself: how long a trial runs, and when it is tested.
-constexpr const char* kOwn[] = {"epochs", "max_steps", "eval_every"};
+constexpr const char* kOwn[] = {"epochs", "max_steps", "eval_every", "patience"};
 
 enum class FieldType { kNone, kReal, kWhole, kOther };
 
@@ -100,7 +100,7 @@ Dimension read_dimension(JsonObject& object, const std::string& key, const std::
   d.key = key;
   const FieldType type = type_of_field(key);
   const bool own = std::find(std::begin(kOwn), std::end(kOwn), key) != std::end(kOwn);
-  if (own) object.refuse(key, "is set by the search: trials differ in how long they run. Hint: --epochs is the longest");
+  if (own) object.refuse(key, "is not for the space: the search decides how long a trial runs. Hint: --epochs is the longest");
   if (type == FieldType::kNone) {
     const std::string near = nearest(key, known_keys());
     object.refuse(key, near.empty() ? "is no field of the recipe. Hint: vitrail train --help lists them."

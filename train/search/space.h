@@ -34,7 +34,7 @@ using Values = std::vector<std::pair<std::string, std::string>>;
 
 // Every end of a range and every choice is tried on `fixed`, the configuration that holds for what does not vary. Error(kValue)
 // naming `where` and the key for a field that is not one of the recipe (with the nearest that is), for one that the search sets
-// itself (epochs, max_steps, eval_every), for values that the field does not take, and for ranges that are empty.
+// itself (epochs, max_steps, eval_every, patience), for values that the field does not take, and for ranges that are empty.
 Space read_space(const std::string& json, const std::string& where, const TrainConfig& fixed);
 
 // The values of trial number `trial`: a function of (seed, trial, space) alone (random search: Bergstra and Bengio, "Random

@@ -113,8 +113,9 @@ TEST_CASE("space: what is no field, no range or no value of its field is refused
   CHECK_COMPLAINS(R"({"learning_rate": [1]})", "learning_rate is no field of the recipe");
   CHECK_COMPLAINS(R"({"weight_decy": [1]})", "did you mean weight_decay?");
   CHECK_COMPLAINS(R"({"threads": [1, 2]})", "threads is no field of the recipe");
-  CHECK_COMPLAINS(R"({"epochs": {"int": [1, 2]}})", "epochs is set by the search");
-  CHECK_COMPLAINS(R"({"max_steps": [5]})", "max_steps is set by the search");
+  CHECK_COMPLAINS(R"({"epochs": {"int": [1, 2]}})", "epochs is not for the space: the search decides how long a trial runs");
+  CHECK_COMPLAINS(R"({"patience": [5]})", "patience is not for the space");
+  CHECK_COMPLAINS(R"({"max_steps": [5]})", "max_steps is not for the space");
   CHECK_COMPLAINS(R"({"lr": 0.001})", "lr must be a list of values, or a range");
   CHECK_COMPLAINS(R"({"lr": {"logarithmic": [1e-4, 1e-2]}})", "lr must be a list of values, or one of");
   CHECK_COMPLAINS(R"({"lr": {"log": [1e-4, 1e-2], "uniform": [0, 1]}})", "lr must be a list of values, or one of");
