@@ -1,5 +1,9 @@
 #include "base/html.h"
 
+#include <fstream>
+
+#include "base/error.h"
+
 #include "base/text.h"
 
 namespace vitrail {
@@ -82,6 +86,14 @@ std::string html_page(std::string_view title, std::string_view body, std::string
   page.append(extra_css).append("</style>\n</head>\n<body>\n").append(body);
   if (!script.empty()) page.append("\n<script>\n").append(script).append("\n</script>");
   return page + "\n</body>\n</html>\n";
+}
+
+void check_page_target(const char* op, const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  char start[2] = {};
+  if (!file || !file.read(start, sizeof start)) return;  // not there, or nothing in it
+  check(start[0] == '<' && start[1] == '!', ErrorKind::kValue, op, escaped_path(path),
+        ": this file is there already and is no HTML page. Hint: another name for the page.");
 }
 
 }  // namespace vitrail

@@ -25,4 +25,8 @@ std::string png_data_uri(std::span<const uint8_t> png);
 std::string html_page(std::string_view title, std::string_view body, std::string_view extra_css = "",
                       std::string_view script = "");
 
+// Error(kValue) naming op if `path` is a file that is there already and is no HTML page: a page must not replace a picture or a
+// model because of a slip.
+void check_page_target(const char* op, const std::string& path);
+
 }  // namespace vitrail

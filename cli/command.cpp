@@ -52,8 +52,13 @@ void check_options(const CLI::App& app, int argc, char** argv) {
 [[noreturn]] void refuse(const CLI::ParseError& e, const char* command) {
   const std::string text = e.what(), help = cat(" Hint: vitrail ", command, " --help shows an example.");
   const std::string name = text.substr(0, text.find(':')), rest = text.substr(std::min(text.size(), text.find(": ") + 2));
-  if (dynamic_cast<const CLI::ArgumentMismatch*>(&e))
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&e)) {
+    // "--threads: At most 1 required but received 2"
+    const size_t last = text.find_last_of(' ');
+    if (last != std::string::npos && text.find_first_not_of("0123456789", last + 1) == std::string::npos && text.substr(last + 1) > "1")
+      fail(ErrorKind::kValue, command, escaped(name, 60), " is given more than once.", help);
     fail(ErrorKind::kValue, command, escaped(name, 60), " needs a value.", help);
+  }
   if (dynamic_cast<const CLI::ExtrasError*>(&e))
     fail(ErrorKind::kValue, command, "not expected: ", escaped(rest, 60), ".", help);
   if (dynamic_cast<const CLI::RequiredError*>(&e)) fail(ErrorKind::kValue, command, escaped(text), ".", help);

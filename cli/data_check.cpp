@@ -1,10 +1,13 @@
 // vitrail data-check.
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 
 #include "base/error.h"
 #include "base/exit_code.h"
 #include "base/file.h"
+#include "base/html.h"
+#include "base/text.h"
 #include "cli/data_options.h"
 #include "data/check/survey.h"
 #include "data/image/image.h"
@@ -13,6 +16,8 @@
 
 namespace vitrail::cli {
 namespace {
+
+namespace fs = std::filesystem;
 
 struct Options {
   std::string data, page, recipe, sheet = "augmented.png";
@@ -30,7 +35,21 @@ void write_sheet(const Options& o, const DatasetPtr& train) {
   std::fprintf(stderr, "training pictures written: %s\n", escaped_path(o.sheet).c_str());
 }
 
+// What is written must not replace a picture that is looked at.
+void check_targets(const Options& o) {
+  if (!o.page.empty()) check_page_target("data-check", o.page);
+  std::error_code ignored;
+  const fs::path data = fs::weakly_canonical(o.data, ignored);
+  for (const std::string& target : {o.page, o.recipe.empty() ? std::string() : o.sheet}) {
+    if (target.empty() || !fs::exists(target, ignored)) continue;
+    const fs::path below = fs::weakly_canonical(target, ignored).lexically_relative(data);
+    check(below.empty() || below.begin()->string() == "..", ErrorKind::kValue, "data-check", escaped_path(target),
+          ": this file is part of the data set. Hint: a place outside it.");
+  }
+}
+
 int run(const Options& o) {
+  check_targets(o);
   if (o.threads != 0) set_num_threads(static_cast<int>(o.threads));
   DatasetOptions options;
   options.collect_problems = true;

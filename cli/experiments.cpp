@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 
 #include "base/file.h"
 #include "base/json_writer.h"
@@ -14,6 +15,7 @@
 #include "train/lr_finder.h"
 #include "train/memory.h"
 #include "train/progress.h"
+#include "train/run_folder.h"
 #include "train/task/classification.h"
 
 namespace vitrail::cli {
@@ -65,6 +67,9 @@ int run_kfold_job(const TrainJob& job, int64_t folds) {
 
 int run_find_lr(const TrainJob& job) {
   const InterruptScope interrupts;
+  // Whether the curve can be written is found out before the updates; a folder that another run writes into is left alone.
+  std::optional<RunFolder> folder;
+  if (!job.out.empty()) folder.emplace(job.out, /*replace=*/true);
   const auto model = build_model(job);
   ClassificationTask task = make_task(job, *model);
   check_memory(task, job.train, job.config, memory_limit());
@@ -77,7 +82,6 @@ int run_find_lr(const TrainJob& job) {
               finding.diverged ? ", where the loss ran away" : "");
   print_suggestions(finding);
   if (job.out.empty()) return 0;
-  std::filesystem::create_directories(job.out);
   write_file_atomically(job.out + "/lr.csv", lr_finding_csv(finding));
   write_file_atomically(job.out + "/lr.svg", picture);
   std::printf("the curve: %s/lr.svg, %s/lr.csv\n", escaped_path(job.out).c_str(), escaped_path(job.out).c_str());

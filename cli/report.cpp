@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "base/file.h"
+#include "base/html.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "train/report/comparison.h"
@@ -24,6 +25,7 @@ void add_report(CLI::App& app, Action& action) {
   command.runs(action, [o] {
     check(o->runs.size() <= report::kMostRuns, ErrorKind::kValue, "report", "a page compares at most ", report::kMostRuns,
           " runs: there are ", o->runs.size(), ".");
+    check_page_target("report", o->out);
     std::vector<report::RunData> runs;
     for (const std::string& folder : o->runs) runs.push_back(report::read_run(folder));
     write_file_atomically(o->out, report::comparison_page(std::move(runs)));

@@ -113,8 +113,14 @@ void print_result(const Options& o, const search::SearchResult& result) {
   const std::string out = escaped_path(o.out);
   if (result.ledger.results.empty()) return;
   std::printf("all trials: %s/%s\n", out.c_str(), search::kPageFile);
-  std::printf("the best recipe, on all training images: vitrail train --config %s/%s --data %s --out DIR\n", out.c_str(),
-              search::kBestRecipe, escaped(o.data, kMaxPath).c_str());
+  // What the search was told of data and model beside the recipe belongs to the command.
+  std::string rest;
+  if (!o.model.empty()) rest += " --model " + escaped_path(o.model);
+  if (o.files.image_size > 0) rest += cat(" --image-size ", o.files.image_size);
+  if (o.files.bad_image != DataFlags().bad_image) rest += " --bad-image " + o.files.bad_image;
+  if (o.files.mean_std != DataFlags().mean_std) rest += " --mean-std " + o.files.mean_std;
+  std::printf("the best recipe, on all training images: vitrail train --config %s/%s --data %s%s --out DIR\n", out.c_str(),
+              search::kBestRecipe, escaped(o.data, kMaxPath).c_str(), rest.c_str());
 }
 
 int run(const Options& o) {

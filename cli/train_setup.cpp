@@ -134,7 +134,14 @@ TrainJob resumed_job(const TrainOptions& o, TrainJob job) {
   overlay(o, job.settings, job.config);
   std::vector<std::string> different = recipe_differences(config, job.config);
   if (!different.empty()) contradiction(o, different);
-  open_data(job);
+  try {
+    open_data(job);
+  } catch (const Error& e) {
+    // The path was recorded as it was given, and the program may stand in another folder now.
+    if (!o.settings.data.empty() || e.kind() == ErrorKind::kData) throw;
+    throw Error(e.kind(), cat("[train] the run recorded its data as ", quote(job.settings.data),
+                              ", which cannot be opened from here. Hint: --data PATH says where it lies now. (", e.what(), ")"));
+  }
   for (TrainSettings* s : {&recorded, &job.settings})
     s->model = models::to_json(with_drop_path(model_config(s->model, job.train->info()), config.drop_path));
   different = differences(recorded, job.settings);

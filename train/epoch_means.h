@@ -31,6 +31,12 @@ class EpochMeans {
     means_.resize(parts.size());
     for (size_t i = 0; i < parts.size(); ++i) means_[i].add(parts[i].value, images);
   }
+  // Labels and units of the scores of the same names: a state of the run holds names alone.
+  void label_like(const Scores& scores) {
+    for (Score& part : parts_)
+      for (const Score& score : scores)
+        if (score.name == part.name) part.label = score.label, part.unit = score.unit;
+  }
   double loss() const { return loss_.mean(); }
   Scores parts() const {
     Scores result = parts_;

@@ -232,8 +232,9 @@ std::string format_epoch(const EpochReport& r, int64_t epochs) {
   char head[96], rest[96];
   std::snprintf(head, sizeof head, "epoch %lld/%lld  loss %.3f", static_cast<long long>(r.epoch),
                 static_cast<long long>(epochs), printable(r.train_loss));
-  std::snprintf(rest, sizeof rest, "  grad %.3g  %.0f images/s  %s", printable(r.grad_norm), printable(r.images_per_second),
-                format_duration(r.seconds).c_str());
+  char speed[32] = "";  // nothing was trained if a resumed run makes the test that its epoch still owed
+  if (r.images_per_second > 0) std::snprintf(speed, sizeof speed, "  %.0f images/s", printable(r.images_per_second));
+  std::snprintf(rest, sizeof rest, "  grad %.3g%s  %s", printable(r.grad_norm), speed, format_duration(r.seconds).c_str());
   const auto named = [](const char* name, const std::string& scores) { return scores.empty() ? "" : cat("  ", name, scores); };
   const auto first = [](const Scores& scores) { return scores.empty() ? Scores{} : Scores{scores.front()}; };
   return cat(head, named("", format_scores(r.train)), named("clean ", r.clean ? format_scores(first(r.clean->scores)) : ""),

@@ -73,9 +73,12 @@ std::vector<std::string> preflight(const TrainConfig& config, const models::Mode
   warn(config.weight_decay > 0.3 && adaptive, "a weight decay of ", config.weight_decay, " is known to pull the weights to zero. 0.05 to 0.1.");
   warn(config.batch_size > images, "a batch of ", config.batch_size, " is larger than the ", images,
        " training images: each epoch is one update. A smaller --batch-size.");
+  const int64_t updates = images > 0 ? config.epochs * ((images + config.batch_size - 1) / config.batch_size) : 0;
+  warn(config.batch_size <= images && config.max_steps == 0 && updates < 100, "the whole run is ", updates,
+       " updates; fewer than 100 teach little. A smaller --batch-size, or more --epochs.");
   const int64_t classes = classes_of(model);
   warn(!from_model && classes > 0 && images / classes < 50 && images >= classes, "there are about ", images / std::max<int64_t>(1, classes),
-       " images a class; from scratch, fewer than 50 are learned by heart. More pictures, or a trained model to start from.");
+       " images a class; from scratch, fewer than 50 are learned by heart. More pictures, or a trained model to start from (--init).");
   warn(config.sampling == "balanced" && config.class_weights == "balanced",
        "balanced sampling and balanced class weights each make up for classes that differ in size: with both, rare ones count too much. One of "
        "them.");

@@ -231,6 +231,7 @@ class Trainer::Run {
     test_due_ = test_ && (step_ == steps_ || (step_ % loader_.batches() == 0 && report_.epoch % config_.eval_every == 0));
     // Who pressed Ctrl-C does not want to wait for a test: whoever resumes the run does.
     if (test_due_ && !result_.signal) test();
+    if (report_.test) means_.label_like(report_.test->scores), report_.train = means_.parts();
     report_.seconds = seconds_since(start_);
     progress_.line(format_epoch(report_, epochs_));
     if (early_.stopped()) progress_.line(early_.describe(report_.epoch));

@@ -24,6 +24,8 @@ class Scanner {
     }
     check(position_ < bytes_.size() || position_ > start, ErrorKind::kData, "image", file_, ": the Netpbm file ends before ",
           what);
+    const bool more = position_ < bytes_.size() && bytes_[position_] >= '0' && bytes_[position_] <= '9';
+    check(!more, ErrorKind::kData, "image", file_, ": ", what, " is above 1000000 at byte ", start);
     check(position_ > start, ErrorKind::kData, "image", file_, ": a number is expected for ", what, " at byte ", start);
     return value;
   }

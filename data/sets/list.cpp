@@ -42,18 +42,24 @@ std::string trimmed(const std::string& text) {
   fail(ErrorKind::kData, "data", escaped_path(list), " line ", line, ": ", rule);
 }
 
-// The column that has one of these names.
-std::optional<size_t> column(const CsvRow& header, const std::set<std::string>& names) {
-  for (size_t i = 0; i < header.cells.size(); ++i)
-    if (names.contains(lower(trimmed(header.cells[i])))) return i;
-  return std::nullopt;
+// The column that has one of these names; a second one would leave open which counts.
+std::optional<size_t> column(const CsvRow& header, const std::set<std::string>& names, const std::string& list) {
+  std::optional<size_t> found;
+  for (size_t i = 0; i < header.cells.size(); ++i) {
+    if (!names.contains(lower(trimmed(header.cells[i])))) continue;
+    if (found)
+      refuse_line(list, header.line,
+                  cat("two columns say the same: they are ", quote(header.cells[*found]), " and ", quote(header.cells[i]), "."));
+    found = i;
+  }
+  return found;
 }
 
 std::vector<Row> csv_rows(const std::string& text, const std::string& list) {
   const std::vector<CsvRow> table = parse_csv(text, list);
   if (table.empty()) return {};
-  const auto path = column(table.front(), kPathNames), label = column(table.front(), kLabelNames);
-  const auto split = column(table.front(), kSplitNames);
+  const auto path = column(table.front(), kPathNames, list), label = column(table.front(), kLabelNames, list);
+  const auto split = column(table.front(), kSplitNames, list);
   if (!path || !label)
     refuse_line(list, table.front().line,
                 cat("the first line must name the columns path and label, and perhaps split: it is ",
@@ -66,14 +72,16 @@ std::vector<Row> csv_rows(const std::string& text, const std::string& list) {
   return rows;
 }
 
-// The text of the first of these keys that the object has; a whole number as its digits.
+// The text of the one of these keys that the object has; a whole number as its digits.
 std::optional<std::string> text_at(JsonObject& object, const std::set<std::string>& names) {
+  std::optional<std::string> found;
   for (const std::string& name : names) {
     if (!object.has(name) || object.is_null(name)) continue;
+    if (found) object.refuse(name, "says what another key of the object says already");
     const std::string json = object.json_text(name);
-    return json.starts_with('"') ? object.text(name) : std::to_string(object.integer(name, 0, kLargestLabel));
+    found = json.starts_with('"') ? object.text(name) : std::to_string(object.integer(name, 0, kLargestLabel));
   }
-  return std::nullopt;
+  return found;
 }
 
 std::vector<Row> json_rows(const std::string& text, const std::string& list) {
@@ -167,6 +175,9 @@ PictureList parse_list(const std::string& text, const std::string& path, bool co
     numbers[label] = static_cast<int64_t>(result.class_names.size());
     result.class_names.push_back(class_name_of(label));
   }
+  const std::set<std::string> distinct(result.class_names.begin(), result.class_names.end());
+  check(distinct.size() == order.size(), ErrorKind::kData, "data", escaped_path(path),
+        ": two labels have the same name once bytes that are not UTF-8 are written out.");
   const std::string folder = fs::path(path).parent_path().string();
   std::map<std::string, const Row*> seen;
   for (const Row& row : rows) {

@@ -139,11 +139,18 @@ DatasetSource open_pictures(PictureList list, const DatasetOptions& options) {
   source.name = list.name;
   source.notes = list.notes;
   source.problems = list.problems;
+  const std::string nothing_held_out =
+      list.validation.empty() && list.test.empty()
+          ? cat(escaped(list.name), ": no picture could be held out for validation: there are ", list.train.size(),
+                ", and equal ones stay together. Hint: more pictures of each class, or a folder val/ beside train/.")
+          : "";
+  if (options.collect_problems && !nothing_held_out.empty()) source.problems.push_back(nothing_held_out);
   source.parts = {Split::kTrain};
   if (!list.validation.empty()) source.parts.push_back(Split::kValidation);
   if (!list.test.empty()) source.parts.push_back(Split::kTest);
   const auto files = std::make_shared<const PictureList>(std::move(list));
-  source.open = [files, info, limit = options.limit, decode = options.decode](Split split) -> DatasetPtr {
+  source.open = [files, info, nothing_held_out, limit = options.limit, decode = options.decode](Split split) -> DatasetPtr {
+    check(split == Split::kTrain || nothing_held_out.empty(), ErrorKind::kData, "data", nothing_held_out);
     const bool validation = (split == Split::kValidation && !files->validation.empty()) || files->test.empty();
     const Files& part = split == Split::kTrain ? files->train : validation ? files->validation : files->test;
     return std::make_shared<FileDataset>(info, limit > 0 ? spread(part, limit) : part, decode);

@@ -122,8 +122,7 @@ bool is_there(const std::string& path) {
   std::vector<std::string> known;
   for (const Entry& entry : table()) known.push_back(entry.name);
   const std::string near = nearest(name, known);
-  fail(ErrorKind::kValue, "data", "unknown data set: it is ", quote(name),
-       ". Hint: ", near.empty() ? "the path of a folder or list, or NAME:PATH with " + listed(known, known.size()) : "did you mean " + near,
+  fail(ErrorKind::kValue, "data", "no such path or data set: ", quote(name), ". Hint: ", near.empty() ? "a folder, a list, or NAME:PATH with " + listed(known, known.size()) : "did you mean " + near,
        near.empty() ? "." : "?");
 }
 

@@ -6,6 +6,8 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "data/image/image.h"
+#include "tensor/rng.h"
 #include "tensor/safetensors.h"
 #include "tests/support/run_program.h"
 #include "train/checkpoint.h"
@@ -131,6 +133,24 @@ TEST_CASE("other data under the same name is refused") {
   const Outcome outcome = run("train --resume --out " + out);
   CHECK(outcome.code == 3);
   CHECK_MESSAGE(outcome.says("the data is not what the run was trained on"), outcome.text);
+}
+
+TEST_CASE("a run whose data is not where it was says which flag tells the place") {
+  const std::string out = scratch() + "/moved", photos = scratch() + "/photos";
+  for (const char* name : {"a", "b"}) {
+    fs::create_directories(photos + "/" + name);
+    for (uint64_t i = 0; i < 6; ++i)
+      write_png(photos + "/" + name + "/" + std::to_string(i) + ".png", to(rand_uniform({3, 8, 8}, 0, 255, Rng(i + (name[0] == 'a' ? 0 : 10))), Dtype::u8));
+  }
+  const std::string run_it = " --model linear --batch-size 4 --quiet --out " + out;
+  CHECK(run("train --epochs 1 --data " + photos + run_it).code == 0);
+  fs::create_directories(scratch() + "/elsewhere");
+  fs::rename(photos, scratch() + "/elsewhere/photos");
+  const Outcome lost = run("train --resume --out " + out);
+  CHECK(lost.code == 4);
+  CHECK_MESSAGE(lost.says("Hint: --data PATH says where it lies now"), lost.text);
+  const Outcome found = run("train --resume --data " + scratch() + "/elsewhere/photos --out " + out);
+  CHECK_MESSAGE(found.code == 0, found.text);
 }
 
 TEST_CASE("a damaged checkpoint is passed over loudly; two damaged ones end the attempt") {

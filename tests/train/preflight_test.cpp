@@ -47,6 +47,7 @@ TEST_CASE("pre-flight: each setting that is known to fail is named with its numb
       {[](TrainConfig& c, models::ViTConfig&, int64_t&) { c.weight_decay = 0.5; }, "a weight decay of 0.5"},
       {[](TrainConfig&, models::ViTConfig&, int64_t& images) { images = 100; }, "a batch of 128 is larger than the 100"},
       {[](TrainConfig&, models::ViTConfig&, int64_t& images) { images = 200; }, "about 20 images a class"},
+      {[](TrainConfig& c, models::ViTConfig&, int64_t& images) { images = 1000, c.epochs = 9; }, "the whole run is 72 updates"},
   };
   for (const Case& one : cases) {
     TrainConfig config;

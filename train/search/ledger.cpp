@@ -70,6 +70,11 @@ void check_results(const Ledger& ledger, JsonObject& json) {
     if (!known || !follows || !seen.insert({r.job.trial, r.job.rung}).second)
       json.refuse("results", cat("do not fit together: trial ", r.job.trial, ", rung ", r.job.rung));
   }
+  if (!ledger.unfinished) return;
+  const auto& [trial, rung] = *ledger.unfinished;
+  const bool next = trial < static_cast<int64_t>(ledger.trials.size()) && !seen.contains({trial, rung}) &&
+                    (rung == 0 || seen.contains({trial, rung - 1}));
+  if (!next) json.refuse("unfinished", cat("does not follow from the results: trial ", trial, ", rung ", rung));
 }
 
 }  // namespace

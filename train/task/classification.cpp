@@ -61,7 +61,7 @@ class ClassificationMetric final : public Metric {
       if (sample.index >= 0) result->best.push_back(sample);
     std::stable_sort(result->best.begin(), result->best.end(),
                      [](const RankedSample& a, const RankedSample& b) { return a.confidence > b.confidence; });
-    result->best.resize(std::min(result->best.size(), kMostRanked));
+    if (result->best.size() > kMostRanked) result->best.erase(result->best.begin() + kMostRanked, result->best.end());
     return result;
   }
 
@@ -91,7 +91,7 @@ class ClassificationMetric final : public Metric {
     const auto place = std::upper_bound(worst.begin(), worst.end(), sample,
                                         [](const RankedSample& a, const RankedSample& b) { return a.loss > b.loss; });
     worst.insert(place, std::move(sample));
-    worst.resize(std::min(worst.size(), kMostRanked));
+    if (worst.size() > kMostRanked) worst.pop_back();
   }
 
   int64_t correct1_ = 0, correct5_ = 0;
