@@ -14,7 +14,7 @@ std::string spec_refusal(const std::string& spec, ErrorKind kind = ErrorKind::kV
 }  // namespace
 
 TEST_CASE("an unknown data set is answered with the nearest known one, or else with all") {
-  CHECK_SAYS(spec_refusal("fashon-mnist:x"), "there is no file or folder \"fashon-mnist\", and no set of that name. Hint: did you mean fashion-mnist?");
+  CHECK_SAYS(spec_refusal("fashon-mnist:x"), "no such path or data set: \"fashon-mnist\". Hint: did you mean fashion-mnist?");
   const std::string message = spec_refusal("photographs");
   CHECK_SAYS(message, "Hint: a folder, a list, or NAME:PATH with mnist, fashion-mnist, kmnist, qmnist, emnist-balanced");
   CHECK_SAYS(message, "cifar10, cifar100, folder, list, glyphs, scenes.");
