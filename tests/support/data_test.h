@@ -88,7 +88,7 @@ int refused_mutants(const Bytes& original, int count, Decode&& decode) {
     try {
       decode(mutant(original, static_cast<uint64_t>(i)));
     } catch (const Error& error) {
-      if (error.kind() != ErrorKind::kData) FAIL("mutant ", i, " gives another kind of error: ", error.what());
+      if (error.kind() != ErrorKind::kData) FAIL("mutant ", i, " gives another kind of error: ", std::string(error.what()));
       ++refused;
     } catch (...) {
       FAIL("mutant ", i, " gives something that is not an Error");
