@@ -148,6 +148,18 @@ Report about_file(const std::string& path) {
        " bytes). Hint: safetensors, IDX, PNG, JPEG, WebP, BMP, PGM, PPM, a folder that train wrote, or config.json.");
 }
 
+// Every name that --model takes.
+Report about_presets() {
+  Report report("presets", "");
+  report.json.key("presets").begin_object();
+  for (const models::Preset& preset : models::presets()) {
+    report.text += cat(preset.name, std::string(std::max<size_t>(2, 34 - std::min<size_t>(32, preset.name.size())), ' '), preset.description, "\n");
+    report.json.field(preset.name, preset.description);
+  }
+  report.json.end_object();
+  return report;
+}
+
 // What train wrote, or a checkpoint of another program: anything with weights or a configuration in it.
 bool holds_model(const std::string& folder) {
   const std::vector<std::string> names = names_in(folder);
@@ -160,6 +172,7 @@ Report about(const std::string& what) {
   const fs::file_status status = fs::status(what, error);  // of a name that is too long, or of links in a circle: unknown
   if (fs::is_directory(status)) return holds_model(what) ? about_saved(what) : about_dataset(what);
   if (fs::exists(status)) return is_dataset_spec(what) ? about_dataset(what) : about_file(what);
+  if (what == "presets") return about_presets();
   for (const models::Preset& preset : models::presets())
     if (preset.name == what) return about_config(preset.config, "preset " + preset.name + ": " + preset.description);
   for (const Recipe& recipe : recipes())
@@ -179,7 +192,7 @@ void add_info(CLI::App& app, Action& action) {
   };
   auto o = std::make_shared<Options>();
   Command command(app, "info", "Say what a file, folder, data set, preset or recipe is");
-  command.option("what", o->what, "A path, a data set as in train --data, or the name of a preset or recipe").required();
+  command.option("what", o->what, "A path, a data set as in train --data, the name of a preset or recipe, or presets").required();
   command.flag("--json", o->json, "Machine-readable output");
   command.footer("Example: vitrail info vit_tiny_patch16_224");
   command.runs(action, [o] {

@@ -204,6 +204,16 @@ std::string shell_word(const std::string& path) {
   return word + "'";
 }
 
+// The folder's model is the one of the last epoch. Where an earlier one did better, it is kept beside it.
+void print_best(const TrainJob& job, const std::vector<EpochReport>& history) {
+  const EpochReport* best = nullptr;
+  for (const EpochReport& report : history)
+    if (report.best) best = &report;
+  if (!best || best == &history.back() || !best->test || best->test->scores.empty()) return;
+  std::printf("the best test was after epoch %lld, %s: %s/%s\n", static_cast<long long>(best->epoch),
+              format_scores({best->test->scores.front()}, 4).c_str(), escaped_path(job.out).c_str(), kBestFile);
+}
+
 int report_stop(const TrainJob& job, int signal, int64_t updates) {
   Progress progress(job.quiet);
   progress.line(cat("stopped by signal ", signal, " after ", updates, " updates",
@@ -255,6 +265,7 @@ int run_training(TrainJob job) {
   std::printf("test %s, %lld images, %s\n", task.summary(last.scores).c_str(), static_cast<long long>(last.images),
               format_duration(result.seconds).c_str());
   if (!job.bad.empty()) std::printf("%s\n", left_out(job.bad).c_str());
+  if (page) print_best(job, result.history);
   if (page) std::printf("saved in %s\nreport: %s\n", escaped_path(job.out).c_str(), escaped_path(page->path()).c_str());
   return 0;
 }

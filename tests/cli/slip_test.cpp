@@ -86,3 +86,21 @@ TEST_CASE("a set of which nothing can be held out is refused by train and by dat
   CHECK(check.code == 3);
   CHECK_MESSAGE(check.says("no picture could be held out"), check.text);
 }
+
+TEST_CASE("info presets lists every name that --model takes") {
+  const Outcome outcome = run("info presets");
+  CHECK(outcome.code == 0);
+  for (const char* name : {"vit_huge_patch14_224", "cct_2_3x2 ", "linear"}) CHECK_MESSAGE(outcome.says(name), outcome.text);
+  CHECK(run("info presets --json").says("\"cct_2_3x2\": "));
+}
+
+TEST_CASE("a run whose last epoch is not its best says where the best model is") {
+  const std::string out = scratch() + "/best_said";
+  // The rate is so high that the last epochs undo what the first learnt.
+  const Outcome outcome = run(
+      "train --quiet --data glyphs --train-size 200 --test-size 100 --batch-size 50 --epochs 8 --model linear --lr 0.01 --schedule "
+      "constant --label-smoothing 0 --out " + out, "2>/dev/null");
+  CHECK(outcome.code == 0);
+  const bool last_is_best = read_file(out + "/best.safetensors") == read_file(out + "/model.safetensors");
+  CHECK_MESSAGE(outcome.says("the best test was after epoch ") == !last_is_best, outcome.text);
+}
