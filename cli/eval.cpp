@@ -34,6 +34,8 @@ DatasetPtr data_for(const Options& o, const ModelCard& card, std::vector<BadImag
   const Split split = split_named(o.split);
   DatasetOptions options = dataset_options(o.files);
   options.decode = decode_options(card.preprocessing);
+  // The model decides the size of pictures from files; --image-size is for the set that the program draws in any size.
+  if (o.data != "scenes") options.image_size = card.preprocessing.height;
   const DatasetSource source = open_source(o.data, options);
   print_notes(source);
   bad = source.bad;
@@ -80,7 +82,7 @@ void add_eval(CLI::App& app, Action& action) {
   command.option("--limit", o->limit, "Only N images: the first, of folders and lists evenly spread", 0, kMaxImages);
   command.option("--threads", o->threads, "Processors to use (all)", 0, kMaxThreads);
   command.flag("--json", o->json, "{\"top1\":..,\"top5\":..,\"loss\":..,\"images\":..}");
-  command.footer("Example: vitrail eval --data fashion-mnist:../shared/data/fashion-mnist --model fashion --json");
+  command.footer("Example: vitrail eval --data photos --model runs/photos --json");
   command.runs(action, [o] { return run(*o); });
 }
 

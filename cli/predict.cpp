@@ -84,7 +84,7 @@ void add_predict(CLI::App& app, Action& action) {
                  "f32, or bf16: operands of the products of linear layers and attention rounded (f32)");
   command.option("--top", o->top, "How many classes to print (3)", 1, 1000000);
   command.flag("--json", o->json, "Machine-readable output");
-  command.footer("Example: vitrail predict --model fashion shoe.png");
+  command.footer("Example: vitrail predict --model runs/photos picture.jpg");
   command.runs(action, [o] { return run(*o); });
 }
 

@@ -74,7 +74,7 @@ void add_train(CLI::App& app, Action& action) {
   command.flag("--overfit-one-batch", o->overfit, "Learn one batch by heart, to see that learning works; saves nothing");
   command.footer(
       "Grey images: 8 epochs and a rate of 0.002 unless told otherwise; crop padding and mirroring follow the data.\n"
-      "Example: vitrail train --data fashion-mnist:../shared/data/fashion-mnist --out fashion");
+      "Example: vitrail train --data photos --out runs/photos");
   command.runs(action, [o] {
     if (!o->quiet) print_machine_notice();
     TrainJob job = make_job(*o);

@@ -69,7 +69,7 @@ void add_verify(CLI::App& app, Action& action) {
   Command command(app, "verify", "Check that a checkpoint or a saved model is what was written");
   command.option("path", *path, "A file of train, or its folder: then all that it holds").required();
   command.footer(
-      "Prints \"step N\"; exit code 3 if a file is damaged.\nExample: vitrail verify fashion/checkpoint.safetensors");
+      "Prints \"step N\"; exit code 3 if a file is damaged.\nExample: vitrail verify runs/photos/checkpoint.safetensors");
   command.runs(action, [path] {
     std::error_code ignored;
     if (fs::is_directory(*path, ignored)) return verify_folder(*path);

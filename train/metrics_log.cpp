@@ -223,7 +223,7 @@ std::string gap_note(const EpochReport& r) {
       clean = cat("; on ", r.clean->images, " of the same images as they are (clean) it is ",
                   format_scores({*find(r.clean->scores, train.name)}));
     return cat("training ", format_scores({train}), " is below test ", format_scores({*test}),
-               ": it is measured while the weights change, with augmentation and dropout", clean, ".");
+               ": it is measured while the weights change, with the augmentation and dropout of the run", clean, ".");
   }
   return "";
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "data/image/image_formats.h"
 
 namespace vitrail {
@@ -39,7 +40,7 @@ void keep_message(PngReader& reader, const char* text) { std::strncpy(reader.mes
 
 // Damaged pixel data is an error, even where libpng would go on; oddities of other chunks do not touch the picture.
 void on_warning(png_structp png, png_const_charp text) {
-  // libpng only warns of a chunk over our limit, and then takes the memory that the chunk claims.
+  // libpng only warns of a chunk that is over our limit once it is decompressed.
   if (std::strncmp(text, "IDAT", 4) == 0 || std::strstr(text, "too large") != nullptr) on_error(png, text);
 }
 
@@ -134,6 +135,21 @@ void check_first_chunk(std::span<const uint8_t> bytes, const std::string& file, 
   check_image_size(png_get_uint_32(bytes.data() + 16), png_get_uint_32(bytes.data() + 20), file, limits);
 }
 
+// Chunks beside the picture are held to our limit here: what libpng says of one over it, and whether it takes the memory that the
+// chunk claims, differs from version to version.
+void check_chunk_sizes(std::span<const uint8_t> bytes, const std::string& file) {
+  constexpr size_t kSignature = 8, kFrame = 12;  // of a chunk: its length, its type, its checksum
+  for (size_t at = kSignature; at + 8 <= bytes.size();) {
+    const png_uint_32 length = png_get_uint_32(bytes.data() + at);
+    const std::string type(reinterpret_cast<const char*>(bytes.data()) + at + 4, 4);
+    const bool beside = (type[0] & 0x20) != 0;  // the bit by which PNG marks a chunk that a reader may leave out
+    check(!beside || length <= kMaxChunkMemory, ErrorKind::kData, "image", file, ": damaged PNG: chunk ", escaped(type), " of ",
+          length, " bytes is too large: at most ", kMaxChunkMemory);
+    if (type == "IEND") return;
+    at += kFrame + length;
+  }
+}
+
 }  // namespace
 
 bool is_png(std::span<const uint8_t> bytes) { return bytes.size() >= 8 && png_sig_cmp(bytes.data(), 0, 8) == 0; }
@@ -141,6 +157,7 @@ bool is_png(std::span<const uint8_t> bytes) { return bytes.size() >= 8 && png_si
 Tensor decode_png(std::span<const uint8_t> bytes, const std::string& file, const DecodeOptions& options, std::string* note) {
   const ImageLimits& limits = options.limits;
   check_first_chunk(bytes, file, limits);
+  check_chunk_sizes(bytes, file);
   PngReader reader;
   const Layout p = open_png(reader, bytes, file, limits);
   if (p.width * p.height * p.channels > static_cast<int64_t>(bytes.size()) + kTrusted) {

@@ -66,6 +66,11 @@ inline Bytes gzip_bytes(const Bytes& plain) {
   return out;
 }
 
+// u8 [C, H, W] of random values, the same at each call.
+inline Tensor noise_picture(int64_t channels, int64_t height, int64_t width) {
+  return to(rand_int({channels, height, width}, 0, 256, Rng(4)), Dtype::u8);
+}
+
 // A copy with one byte changed, with its end cut off, or with a byte inserted: `number` chooses.
 inline Bytes mutant(const Bytes& original, uint64_t number) {
   const Rng rng(17, number);

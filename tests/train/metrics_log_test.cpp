@@ -137,8 +137,8 @@ TEST_CASE("training that looks worse than the test is explained, with the clean 
   CHECK(gap_note(report) == "");
   report.test = Evaluation{top1(0.75), 100};
   CHECK(gap_note(report) ==
-        "training top-1 50.0 % is below test top-1 75.0 %: it is measured while the weights change, with augmentation and "
-        "dropout.");
+        "training top-1 50.0 % is below test top-1 75.0 %: it is measured while the weights change, with the augmentation and "
+        "dropout of the run.");
   report.clean = Evaluation{top1(0.875), 40};
   CHECK(gap_note(report).find("; on 40 of the same images as they are (clean) it is top-1 87.5 %.") != std::string::npos);
   report.train = top1(0.75);

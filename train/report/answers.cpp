@@ -174,7 +174,7 @@ std::string calibration_html(const Calibration& calibration) {
           " of its answers are right: ");
   html += std::abs(difference) < 0.01 ? "it knows how sure it may be."
           : difference > 0            ? "it is too sure of itself."
-                                      : "it is more cautious than it needs to be (label smoothing and mixup do that).";
+                                      : "it is more cautious than it needs to be (label smoothing, mixup and a short training do that).";
   html +=
       "</p>\n<details><summary>As a table</summary><div class=\"wide\"><table><thead><tr><th class=\"n\">confidence "
       "above</th><th class=\"n\">answers</th>"

@@ -15,10 +15,6 @@ using namespace vitrail::testing;
 
 namespace {
 
-Tensor noise(int64_t channels, int64_t height, int64_t width) {
-  return to(rand_int({channels, height, width}, 0, 256, Rng(4)), Dtype::u8);
-}
-
 // A black picture with a white square of three pixels about one.
 Tensor dot(int64_t height, int64_t width, int64_t y, int64_t x) {
   Tensor image = zeros({1, height, width}, Dtype::u8);
@@ -73,7 +69,7 @@ TEST_CASE("a map after another is the map of both") {
 }
 
 TEST_CASE("flips and whole shifts move pixels and change none") {
-  const Tensor image = noise(3, 7, 5);
+  const Tensor image = noise_picture(3, 7, 5);
   for (const Filter filter : {Filter::kNearest, Filter::kBilinear, Filter::kBicubic}) {
     CHECK(bit_equal(warp(image, identity(7, 5), filter), image));
     CHECK(bit_equal(warp(image, flip_horizontal(7, 5), filter), mirror(image)));
@@ -85,7 +81,7 @@ TEST_CASE("flips and whole shifts move pixels and change none") {
 }
 
 TEST_CASE("a quarter turn counter-clockwise puts the right edge on top") {
-  const Tensor image = noise(1, 6, 6), turned = warp(image, rotation(90, 6, 6), Filter::kBilinear);
+  const Tensor image = noise_picture(1, 6, 6), turned = warp(image, rotation(90, 6, 6), Filter::kBilinear);
   for (int64_t i = 0; i < 6; ++i) CHECK(turned.at({0, 0, i}) == image.at({0, i, 5}));
 }
 
@@ -137,7 +133,7 @@ TEST_CASE("boxes follow their picture, are cut at its border, and leave with the
 
 TEST_CASE("maps and operations refuse what they cannot do") {
   CHECK_SAYS(refusal(ErrorKind::kValue, [] { map_point({{1, 1, 0, 1, 1, 0}, 2, 2}, 0, 0); }), "the map has no inverse");
-  CHECK_SAYS(refusal(ErrorKind::kShape, [] { warp(noise(3, 2, 2), identity(2, 2), Filter::kNearest, {1}); }),
+  CHECK_SAYS(refusal(ErrorKind::kShape, [] { warp(noise_picture(3, 2, 2), identity(2, 2), Filter::kNearest, {1}); }),
              "one fill value per channel: there are 1 for image [3, 2, 2]");
   CHECK_SAYS(refusal(ErrorKind::kShape,
                      [] {
@@ -145,21 +141,21 @@ TEST_CASE("maps and operations refuse what they cannot do") {
                      }),
              "it is f32 [1, 2, 2]");
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  CHECK_SAYS(refusal(ErrorKind::kValue, [&] { warp(noise(1, 2, 2), translation(nan, 0, 2, 2), Filter::kNearest); }),
+  CHECK_SAYS(refusal(ErrorKind::kValue, [&] { warp(noise_picture(1, 2, 2), translation(nan, 0, 2, 2), Filter::kNearest); }),
              "the matrix must be finite and below 10^6: an entry is nan");
-  CHECK_SAYS(refusal(ErrorKind::kShape, [] { grayscale(noise(2, 2, 2)); }), "with 1 or 3 channels: it is u8 [2, 2, 2]");
-  CHECK_SAYS(refusal(ErrorKind::kValue, [&] { adjust_contrast(noise(1, 2, 2), nan); }), "the factor must be finite: it is nan");
-  CHECK_SAYS(refusal(ErrorKind::kValue, [] { adjust_hue(noise(3, 2, 2), 0.6); }),
+  CHECK_SAYS(refusal(ErrorKind::kShape, [] { grayscale(noise_picture(2, 2, 2)); }), "with 1 or 3 channels: it is u8 [2, 2, 2]");
+  CHECK_SAYS(refusal(ErrorKind::kValue, [&] { adjust_contrast(noise_picture(1, 2, 2), nan); }), "the factor must be finite: it is nan");
+  CHECK_SAYS(refusal(ErrorKind::kValue, [] { adjust_hue(noise_picture(3, 2, 2), 0.6); }),
              "the shift must lie in [-0.5, 0.5]: it is 0.6");
-  CHECK_SAYS(refusal(ErrorKind::kValue, [] { posterize(noise(3, 2, 2), 9); }), "the bits must lie in [0, 8]: they are 9");
-  CHECK_SAYS(refusal(ErrorKind::kValue, [] { gaussian_blur(noise(3, 2, 2), -1); }), "sigma must lie in [0, 1000]: it is -1");
-  CHECK_SAYS(refusal(ErrorKind::kValue, [] { solarize_add(noise(3, 2, 2), 256); }),
+  CHECK_SAYS(refusal(ErrorKind::kValue, [] { posterize(noise_picture(3, 2, 2), 9); }), "the bits must lie in [0, 8]: they are 9");
+  CHECK_SAYS(refusal(ErrorKind::kValue, [] { gaussian_blur(noise_picture(3, 2, 2), -1); }), "sigma must lie in [0, 1000]: it is -1");
+  CHECK_SAYS(refusal(ErrorKind::kValue, [] { solarize_add(noise_picture(3, 2, 2), 256); }),
              "the amount must lie in [0, 255]: it is 256");
 }
 
 TEST_CASE("operations take pictures of one pixel and of one line") {
   for (const Shape& shape : {Shape{1, 1, 1}, Shape{3, 1, 1}, Shape{3, 1, 9}, Shape{1, 8, 1}, Shape{3, 2, 2}}) {
-    const Tensor image = noise(shape[0], shape[1], shape[2]);
+    const Tensor image = noise_picture(shape[0], shape[1], shape[2]);
     for (const Tensor& result : {gaussian_blur(image, 3), adjust_sharpness(image, 0), autocontrast(image), equalize(image),
                                  adjust_hue(image, 0.25), warp(image, rotation(45, shape[1], shape[2]), Filter::kBicubic)})
       CHECK(result.shape() == shape);

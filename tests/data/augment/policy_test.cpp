@@ -18,10 +18,6 @@ using namespace vitrail::testing;
 
 namespace {
 
-Tensor noise(int64_t channels, int64_t height, int64_t width) {
-  return to(rand_int({channels, height, width}, 0, 256, Rng(4)), Dtype::u8);
-}
-
 struct Range {
   double least = 1e300, most = -1e300;
   int64_t count = 0;
@@ -120,7 +116,7 @@ TEST_CASE("3-Augment is grayscale, solarize or blur, a third each") {
 TEST_CASE(
     "every operation of every policy takes grey and colour, small and elongated pictures, and says where pixels come from") {
   for (const Shape& shape : {Shape{3, 9, 14}, Shape{1, 14, 9}, Shape{3, 1, 5}}) {
-    const Tensor image = noise(shape[0], shape[1], shape[2]);
+    const Tensor image = noise_picture(shape[0], shape[1], shape[2]);
     const WarpStyle style{Filter::kBicubic, std::vector<uint8_t>(static_cast<size_t>(shape[0]), 7)};
     for (const Policy policy : {Policy::kNone, Policy::kRandAugment, Policy::kTrivialAugment, Policy::kThreeAugment}) {
       for (uint64_t key = 0; key < 200; ++key) {
@@ -170,7 +166,7 @@ TEST_CASE("colour jitter changes brightness, contrast and saturation within its 
   for (uint64_t key = 0; key < 500; ++key) value.add(color_jitter(grey, 0.4, 0, Rng(8).at(key)).at({1, 2, 2}));
   CHECK((value.least >= 59 && value.least < 64));
   CHECK((value.most <= 140 && value.most > 136));
-  CHECK(bit_equal(color_jitter(noise(3, 5, 5), 0, 0, Rng(8)), noise(3, 5, 5)));
+  CHECK(bit_equal(color_jitter(noise_picture(3, 5, 5), 0, 0, Rng(8)), noise_picture(3, 5, 5)));
   std::set<double> hues;
   Tensor red = zeros({3, 1, 1}, Dtype::u8);
   red.mutable_data<uint8_t>()[0] = 255;
@@ -180,7 +176,7 @@ TEST_CASE("colour jitter changes brightness, contrast and saturation within its 
     hues.insert(turned.at({1, 0, 0}) - turned.at({2, 0, 0}));
   }
   CHECK(hues.size() > 20);
-  CHECK_SAYS(refusal(ErrorKind::kValue, [] { color_jitter(noise(3, 2, 2), 0.1, 0.7, Rng(1)); }),
+  CHECK_SAYS(refusal(ErrorKind::kValue, [] { color_jitter(noise_picture(3, 2, 2), 0.1, 0.7, Rng(1)); }),
              "hue must be in [0, 0.5]: it is 0.7");
 }
 
@@ -221,7 +217,7 @@ TEST_CASE("training pictures have the model's size whatever is switched on, and 
   const Transform everything{p, all}, flips{p, {.mirror = true, .flip_vertical = true}};
   for (uint64_t key = 0; key < 40; ++key) {
     for (const Shape& shape : {Shape{3, 20, 31}, Shape{1, 40, 8}, Shape{3, 12, 10}}) {
-      const Tensor image = noise(shape[0], shape[1], shape[2]);
+      const Tensor image = noise_picture(shape[0], shape[1], shape[2]);
       const Augmented one = everything.augmented(image, Rng(1).at(key));
       CHECK(one.image.shape() == Shape{3, 12, 10});
       CHECK(bit_equal(one.image, everything.train(image, Rng(1).at(key))));
@@ -230,8 +226,8 @@ TEST_CASE("training pictures have the model's size whatever is switched on, and 
     // Grayscale added: the same flips.
     Transform grey = flips;
     grey.augmentation.grayscale = 1;
-    CHECK(grey.augmented(noise(3, 12, 10), Rng(1).at(key)).geometry ==
-          flips.augmented(noise(3, 12, 10), Rng(1).at(key)).geometry);
+    CHECK(grey.augmented(noise_picture(3, 12, 10), Rng(1).at(key)).geometry ==
+          flips.augmented(noise_picture(3, 12, 10), Rng(1).at(key)).geometry);
   }
 }
 
@@ -265,7 +261,7 @@ TEST_CASE("the geometry of a training picture leads to the pixels that it shows"
 
 TEST_CASE("a normalised picture can be looked at again") {
   const Preprocessing p{.height = 6, .width = 5, .channels = 3, .mean = {0.4, 0.5, 0.6}, .std = {0.2, 0.3, 0.4}};
-  const Tensor image = noise(3, 6, 5);
+  const Tensor image = noise_picture(3, 6, 5);
   CHECK(bit_equal(denormalize(preprocess(image, p), p), image));
   CHECK_SAYS(refusal(ErrorKind::kShape,
                      [&] {

@@ -79,10 +79,7 @@ TEST_CASE("a PNG chunk that claims a gigabyte is refused before memory is taken"
   for (const char* type : {"iTXt", "sPLT"}) {
     Bytes png = PngFile(1, 1, 8, 0).chunk(type, {'a', 0, 1, 2, 3, 4}).rows({0, 7}).end();
     png.at(33) = 0x3f;  // the first byte of the chunk's length
-    // libpng up to 1.6.39 says so; later ones look for the chunk's end first, and find the file's.
-    const std::string found = refusal(ErrorKind::kData, [&] { decode_image(png, "some/file"); });
-    CAPTURE(found);
-    CHECK((found.find("too large") != std::string::npos || found.find("the file ends early") != std::string::npos));
+    CHECK_SAYS(refusal(ErrorKind::kData, [&] { decode_image(png, "some/file"); }), cat("chunk ", type, " of 1056964614 bytes is too large"));
   }
 }
 
