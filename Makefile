@@ -73,7 +73,7 @@ $(eval $(call PRECOMPILED_RULE,test,TEST_FLAGS))
 # ---- the library ------------------------------------------------------------------------------------------------------
 
 LIB_DIRS := base tensor data autograd nn models train
-LIB_SRC  := $(sort $(foreach d,$(LIB_DIRS),$(wildcard $(d)/*.cpp $(d)/*/*.cpp)))
+LIB_SRC  := $(sort $(foreach d,$(LIB_DIRS),$(wildcard $(d)/*.cpp $(d)/*/*.cpp $(d)/*/*/*.cpp)))
 LIB_OBJ  := $(LIB_SRC:%.cpp=$(BUILD)/%.o)
 LIB      := $(BUILD)/libvitrail.a
 
@@ -87,7 +87,7 @@ $(BUILD)/%.o: %.cpp $(call precompiled,full) | deps
 
 # What only reads and writes text. The table of gradient checks is among it: it is part of the program, which needs no doctest.
 LIGHT_SRC := $(filter-out %_test.cpp,$(wildcard tests/op_cases*.cpp tests/runop/*.cpp tests/fuzz/*.cpp tests/fuzz/*/*.cpp)) $(wildcard base/*.cpp tensor/safetensors*.cpp) models/config_json.cpp models/presets.cpp \
-             train/config_json.cpp models/weights/save.cpp train/metrics_log.cpp train/progress.cpp train/run_state.cpp train/checkpoint.cpp train/task/scores.cpp $(wildcard train/report/*.cpp) \
+             train/config_json.cpp models/weights/save.cpp $(wildcard models/weights/formats/*.cpp) train/metrics_log.cpp train/progress.cpp train/run_state.cpp train/checkpoint.cpp train/task/scores.cpp $(wildcard train/report/*.cpp) \
              $(filter-out cli/processor_check.cpp,$(wildcard cli/*.cpp))
 $(LIGHT_SRC:%.cpp=$(BUILD)/%.o): $(BUILD)/%.o: %.cpp $(call precompiled,light) | deps
 	@mkdir -p $(@D)
@@ -230,7 +230,7 @@ scaling: $(BUILD)/vitrail
 # ---- tests ------------------------------------------------------------------------------------------------------------
 
 # One program a folder; its subfolders belong to it.
-TEST_DIRS := $(sort $(foreach t,$(wildcard tests/*/*_test.cpp tests/*/*/*_test.cpp),$(word 2,$(subst /, ,$(t)))))
+TEST_DIRS := $(sort $(foreach t,$(wildcard tests/*/*_test.cpp tests/*/*/*_test.cpp tests/*/*/*/*_test.cpp),$(word 2,$(subst /, ,$(t)))))
 TEST_BINS := $(TEST_DIRS:%=$(BUILD)/tests/%.bin)
 
 $(BUILD)/tests/%.o: tests/%.cpp $(call precompiled,test) | deps
@@ -245,7 +245,7 @@ $(BUILD)/tests/main.o: tests/main.cpp | deps
 	@$(CXX) $(TEST_FLAGS) -c $< -o $@
 
 define TEST_RULE
-$$(BUILD)/tests/$(1).bin: $$(patsubst %.cpp,$$(BUILD)/%.o,$$(filter-out tests/runop/main.cpp,$$(sort $$(wildcard tests/$(1)/*.cpp tests/$(1)/*/*.cpp tests/*.cpp)))) $$(LIB)
+$$(BUILD)/tests/$(1).bin: $$(patsubst %.cpp,$$(BUILD)/%.o,$$(filter-out tests/runop/main.cpp,$$(sort $$(wildcard tests/$(1)/*.cpp tests/$(1)/*/*.cpp tests/$(1)/*/*/*.cpp tests/*.cpp)))) $$(LIB)
 	@echo "  link    $$@"
 	@$$(CXX) $$(LINK_FLAGS) $$^ $$(LIBS) -o $$@
 .PHONY: test-$(1)
@@ -301,7 +301,7 @@ install: $(BUILD)/vitrail
 	sed -e 's|@PREFIX@|$(subst $() ,\\ ,$(PREFIX))|' -e 's|@ARCH@|$(ARCH)|' -e 's|@LIBS@|$(INSTALLED_LIBS)|' tools/vitrail.pc.in > "$(DESTDIR)$(PREFIX)/lib/pkgconfig/vitrail.pc"
 	sed -e 's|@ARCH@|$(ARCH)|' -e 's|@CMAKE_LIBS@|$(subst $() ,;,$(INSTALLED_LIBS))|' tools/vitrail-config.cmake.in > "$(DESTDIR)$(PREFIX)/lib/cmake/vitrail/vitrail-config.cmake"
 	printf '%s\n' bin/vitrail lib/$(notdir $(LIB)) lib/pkgconfig/vitrail.pc lib/cmake/vitrail/vitrail-config.cmake $(HEADERS:%=include/vitrail/%) lib/vitrail/installed > "$(DESTDIR)$(PREFIX)/lib/vitrail/installed"
-HEADERS        = $(sort $(foreach d,$(LIB_DIRS),$(wildcard $(d)/*.h $(d)/*/*.h)))
+HEADERS        = $(sort $(foreach d,$(LIB_DIRS),$(wildcard $(d)/*.h $(d)/*/*.h $(d)/*/*/*.h)))
 INSTALLED_LIBS = $(strip $(BLIS_LIB) -ljpeg -lpng -lwebp -lz -lpthread -ldl -lm)
 
 uninstall:
@@ -310,7 +310,7 @@ uninstall:
 
 # The documentation is the headers and docs/*.md; this lists where to read.
 docs:
-	@ls docs/*.md; echo; echo "Public functions are documented in their headers:"; ls $(foreach d,$(LIB_DIRS),$(wildcard $(d)/*.h $(d)/*/*.h)) | tr '\n' ' '; echo
+	@ls docs/*.md; echo; echo "Public functions are documented in their headers:"; ls $(foreach d,$(LIB_DIRS),$(wildcard $(d)/*.h $(d)/*/*.h $(d)/*/*/*.h)) | tr '\n' ' '; echo
 
 SOURCES = $(shell git ls-files '*.cpp' '*.h')
 format:

@@ -1,29 +1,19 @@
 #include "tensor/safetensors.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 #include <set>
 
 #include "base/byte_source.h"
 #include "base/json_writer.h"
-#include "tensor/machine/bf16.h"
 #include "tensor/safetensors_header.h"
+#include "tensor/stored_type.h"
 
 namespace vitrail {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "the data of a file is used as it is");
-
 constexpr int64_t kMaxHeader = 100'000'000;
 constexpr size_t kMaxName = 1024;
-
-struct StoredType {
-  const char* name;
-  int64_t bytes;
-};
-constexpr StoredType kTypes[] = {{"F32", 4}, {"F64", 8}, {"I64", 8}, {"U8", 1},  {"BOOL", 1}, {"F16", 2}, {"BF16", 2},
-                                 {"I32", 4}, {"I16", 2}, {"I8", 1},  {"U16", 2}, {"U32", 4},  {"U64", 8}};
 
 using Entry = SafetensorsEntry;
 
@@ -85,15 +75,15 @@ class Reader {
 
   void check_span(const Entry& e) const {
     const std::string name = escaped(e.name);
-    require(e.begin <= e.end && e.end <= size_ - data_start_, "tensor ", name, ": bytes ", e.begin, " to ", e.end, " of ",
-            size_ - data_start_);
+    require(e.end <= size_ - data_start_, "truncated: tensor ", name, " wants bytes ", e.begin, " to ", e.end, " of ",
+            size_ - data_start_, ". Hint: the download was cut; repeat it.");
+    require(e.begin <= e.end, "tensor ", name, ": bytes ", e.begin, " to ", e.end, " of ", size_ - data_start_);
     check_size(e, name);
   }
 
   void check_size(const Entry& e, const std::string& name) const {
-    const StoredType* type =
-        std::find_if(std::begin(kTypes), std::end(kTypes), [&](const StoredType& t) { return e.type == t.name; });
-    require(type != std::end(kTypes), "tensor ", name, ": unknown dtype ", escaped(e.type, 20));
+    const StoredType* type = find_stored_type(e.type);
+    require(type != nullptr, "tensor ", name, ": unknown dtype ", escaped(e.type, 20));
     int64_t bytes = 0;
     try {
       bytes = checked_bytes(e.shape, type->bytes);
@@ -117,57 +107,11 @@ class Reader {
   }
 
   Tensor tensor(const Entry& e) const {
-    if (e.type == "F32") return filled<float>(e);
-    if (e.type == "F64") return filled<double>(e);
-    if (e.type == "I64") return filled<int64_t>(e);
-    if (e.type == "U8") return filled<uint8_t>(e);
-    if (e.type == "BOOL") return converted<uint8_t, uint8_t>(e, [](uint8_t x) { return static_cast<uint8_t>(x != 0); });
-    if (e.type == "I32") return converted<int32_t, int64_t>(e, [](int32_t x) { return int64_t{x}; });
-    if (e.type == "I16") return converted<int16_t, int64_t>(e, [](int16_t x) { return int64_t{x}; });
-    if (e.type == "I8") return converted<int8_t, int64_t>(e, [](int8_t x) { return int64_t{x}; });
-    if (e.type == "U16") return converted<uint16_t, int64_t>(e, [](uint16_t x) { return int64_t{x}; });
-    if (e.type == "U32") return converted<uint32_t, int64_t>(e, [](uint32_t x) { return int64_t{x}; });
-    if (e.type == "U64") return unsigned_64(e);
-    if (e.type == "BF16") return converted<Bf16, float>(e, detail::value_of);
-    return converted<uint16_t, float>(e, half_to_float);
-  }
-
-  template <class T>
-  Tensor filled(const Entry& e) const {
-    Tensor x = empty(e.shape, dtype_of<T>(), "safetensors");
-    if (x.numel() > 0) source_.read_at(data_start_ + e.begin, x.mutable_data<T>(), e.end - e.begin);
-    return x;
-  }
-
-  template <class Stored, class T, class Fn>
-  Tensor converted(const Entry& e, Fn convert) const {
-    constexpr int64_t kPiece = int64_t{1} << 14;  // elements at a time, so that the stored form is never in memory as a whole
-    Tensor x = empty(e.shape, dtype_of<T>(), "safetensors");
-    std::vector<Stored> values(static_cast<size_t>(std::min(kPiece, x.numel())));
-    T* out = x.numel() > 0 ? x.mutable_data<T>() : nullptr;
-    for (int64_t i = 0; i < x.numel(); i += kPiece) {
-      const int64_t count = std::min(kPiece, x.numel() - i), bytes = int64_t{sizeof(Stored)};
-      source_.read_at(data_start_ + e.begin + i * bytes, values.data(), count * bytes);
-      std::transform(values.begin(), values.begin() + count, out + i, convert);
-    }
-    return x;
-  }
-
-  Tensor unsigned_64(const Entry& e) const {
-    const Tensor x = filled<int64_t>(e);
-    const int64_t* value = x.data<int64_t>();
-    for (int64_t i = 0; i < x.numel(); ++i)  // a highest bit that is set does not fit an i64
-      require(value[i] >= 0, "tensor ", escaped(e.name), ": element ", i, " is ", static_cast<uint64_t>(value[i]),
-              ", above 2^63 - 1");
-    return x;
-  }
-
-  // IEEE 754 binary16: 1 sign, 5 exponent, 10 fraction bits.
-  static float half_to_float(uint16_t h) {
-    const uint32_t sign = static_cast<uint32_t>(h & 0x8000) << 16, exponent = (h >> 10) & 31, fraction = h & 1023;
-    if (exponent == 31) return std::bit_cast<float>(sign | 0x7f800000u | fraction << 13);
-    if (exponent == 0) return std::bit_cast<float>(sign | std::bit_cast<uint32_t>(static_cast<float>(fraction) * 0x1p-24f));
-    return std::bit_cast<float>(sign | (exponent + 112) << 23 | fraction << 13);
+    const StoredType& type = *find_stored_type(e.type);
+    const auto fetch = [&](int64_t first, void* to, int64_t count) {
+      source_.read_at(data_start_ + e.begin + first * type.bytes, to, count * type.bytes);
+    };
+    return read_stored(type, e.shape, fetch, "safetensors", cat(source_.name, ": tensor ", escaped(e.name)));
   }
 
   const ByteSource& source_;
@@ -219,13 +163,13 @@ std::string header_text(const SafetensorsFile& file) {
 
 SafetensorsFile load_safetensors(const std::string& path) {
   const InputFile file(path);
-  const ByteSource source = source_of(file);
-  return Reader(source).load();
+  return load_safetensors(source_of(file));
 }
 
+SafetensorsFile load_safetensors(const ByteSource& source) { return Reader(source).load(); }
+
 SafetensorsFile parse_safetensors(std::span<const uint8_t> bytes, const std::string& name) {
-  const ByteSource source = source_of(bytes, name);
-  return Reader(source).load();
+  return load_safetensors(source_of(bytes, name));
 }
 
 SafetensorsHeader read_safetensors_info(const std::string& path) {

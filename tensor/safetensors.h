@@ -25,6 +25,7 @@ struct SafetensorsFile {
 // checked products, spans that tile the data exactly, no name twice. Error(kData) naming source, rule and numbers; Error(kIo)
 // if the file cannot be read.
 SafetensorsFile load_safetensors(const std::string& path);
+SafetensorsFile load_safetensors(const ByteSource& source);
 SafetensorsFile parse_safetensors(std::span<const uint8_t> bytes, const std::string& source);
 
 // The file's description of its tensors, in the order of their data and with its own dtype names ("BF16"). All the rules above
