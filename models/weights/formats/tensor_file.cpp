@@ -5,8 +5,12 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/text.h"
+#include "base/zip.h"
 #include "models/weights/formats/file_kind.h"
+#include "models/weights/formats/npz.h"
 #include "models/weights/formats/shards.h"
+#include "models/weights/formats/torch_file.h"
 #include "models/weights/formats/weights_folder.h"
 #include "tensor/safetensors.h"
 
@@ -34,9 +38,22 @@ TensorFile read_safetensors_file(const ByteSource& source, const TensorFileOptio
   return file;
 }
 
+TensorFile read_archive(const ByteSource& source, const TensorFileOptions& options) {
+  const ZipArchive archive(source);
+  if (is_torch_archive(archive)) return read_torch_archive(archive, options);
+  std::vector<std::string> names;
+  for (const ZipEntry& entry : archive.entries()) names.push_back(entry.name);
+  check(is_npz(archive), ErrorKind::kData, kOp, source.name, ": a ZIP archive of ", listed(names),
+        ": neither a torch file nor an .npz of NumPy arrays");
+  check_one_part(source, options);
+  return read_npz(archive);
+}
+
 TensorFile read_single(const ByteSource& source, FileKind kind, const TensorFileOptions& options) {
   switch (kind) {
     case FileKind::kSafetensors: return read_safetensors_file(source, options);
+    case FileKind::kZip: return read_archive(source, options);
+    case FileKind::kPickle: return read_torch_legacy(source, options);
     default: fail(ErrorKind::kData, kOp, source.name, ": a shard must be a file of weights, not another index");
   }
 }
