@@ -71,7 +71,9 @@ void check_torch_global(const std::string& file, const std::string& global) {
   if (is_one_of(kAllowed, global) || is_builtin(global) || rebuilds_tensor(global) || wraps_tensor(global) ||
       !torch_type(global).empty())
     return;
-  const std::string name = quote(global, 120);
+  // Python 2's name of the module, which is written up to protocol 2.
+  const std::string_view old = behind(global, "__builtin__.");
+  const std::string name = quote(old.empty() ? global : "builtins." + std::string(old), 120);
   const char first = global[global.rfind('.') + 1];
   if (std::isupper(static_cast<unsigned char>(first)))
     fail(ErrorKind::kData, "torch", file, ": holds a whole object of the class ", name,
