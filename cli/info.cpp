@@ -1,5 +1,6 @@
 // vitrail info: opens whatever it is given and says what it is.
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -8,13 +9,16 @@
 #include "base/gzip.h"
 #include "base/json_writer.h"
 #include "cli/command.h"
+#include "cli/model_options.h"
 #include "data/image/image.h"
 #include "data/sets/find_file.h"
 #include "data/sets/idx.h"
 #include "data/sets/registry.h"
 #include "models/presets.h"
+#include "models/weights/formats/tensor_file.h"
 #include "models/weights/save.h"
 #include "nn/summary.h"
+#include "tensor/ops.h"
 #include "tensor/rng.h"
 #include "tensor/safetensors.h"
 #include "train/checkpoint.h"
@@ -59,9 +63,16 @@ Report about_recipe(const Recipe& recipe) {
   return report;
 }
 
-Report about_saved(const std::string& path) {
-  const LoadedModel loaded = load_model(path);
-  Report report = about_model(*loaded.model, "trained model");
+Report about_saved(const std::string& path, const OpenOptions& options) {
+  const LoadedModel loaded = load_model(path, options);
+  Report report = about_model(*loaded.model, loaded.origin ? "model" : "trained model");
+  if (loaded.origin) {
+    report.text += origin_text(*loaded.origin);
+    report.json.field("family", loaded.origin->family).key("origin");
+    origin_json(report.json, *loaded.origin);
+  }
+  report.text += "preprocessing: " + preprocessing_text(loaded.card.preprocessing) + "\n";
+  report.json.key("preprocessing").raw(preprocessing_to_json(loaded.card.preprocessing));
   report.json.field("class_names", loaded.card.class_names).key("training").raw(loaded.card.training);
   report.text += "classes:";
   for (const std::string& name : loaded.card.class_names) report.text += " " + escaped(name) + ";";
@@ -94,12 +105,15 @@ Report about_dataset(const std::string& spec) {
   return report;
 }
 
-Report about_safetensors(const std::string& path) {
+Report about_safetensors(const std::string& path, const OpenOptions& options) {
   const SafetensorsHeader file = read_safetensors_info(path);
   for (const auto& [key, value] : file.metadata) {
-    if (key == "vitrail") return about_saved(path);
+    if (key == "vitrail") return about_saved(path, options);
     if (key == kRunKey) return about_checkpoint(path);
   }
+  std::vector<std::string> names;
+  for (const SafetensorsEntry& e : file.entries) names.push_back(e.name);
+  if (weights::knows_names(names)) return about_saved(path, options);
   Report report("safetensors", cat("safetensors file with ", file.entries.size(), " tensors\n"));
   report.json.key("tensors").begin_object();
   for (const SafetensorsEntry& e : file.entries) {  // in the file's own dtypes, not in those that they are read as
@@ -126,13 +140,46 @@ Report about_image(const std::string& path) {
   return report;
 }
 
+// Every tensor of a file: name, shape, the file's own type, smallest, largest, mean and deviation.
+Report about_tensors(const std::string& path, const OpenOptions& options) {
+  const TensorFile file = read_tensor_file(path, {.weights = options.weights});
+  Report report("tensors", cat(file.format, " file with ", file.tensors.size(), " tensors\n"));
+  report.json.field("format", file.format).key("tensors").begin_object();
+  for (size_t i = 0; i < file.tensors.size(); ++i) {
+    const auto& [name, tensor] = file.tensors[i];
+    const StoredTensor& stored = file.stored[i];
+    report.text += cat("  ", escaped(name, 120), " ", stored.type, " ", stored.shape);
+    report.json.key(name).begin_object().field("dtype", stored.type).field("shape", extents(stored.shape));
+    if (tensor.numel() > 0) {
+      const Tensor x = to(tensor, Dtype::f64);
+      const double least = min(x).item(), most = max(x).item(), middle = mean(x).item();
+      const double deviation = std::sqrt(mean(square(sub(x, middle))).item());
+      report.text += cat("  min ", least, " max ", most, " mean ", middle, " std ", deviation);
+      report.json.field("min", least).field("max", most).field("mean", middle).field("std", deviation);
+    }
+    report.text += "\n";
+    report.json.end_object();
+  }
+  report.json.end_object();
+  return report;
+}
+
+// A file that a training of another program left: torch's zip and pickle, npz, or what a failed download left in its place.
+bool is_foreign_weights(const std::string& path, const uint8_t* head, int64_t length) {
+  if (length >= 4 && ((head[0] == 'P' && head[1] == 'K' && head[2] <= 6) || (head[0] == 0x80 && head[1] <= 5))) return true;
+  const std::string end = fs::path(path).extension().string();
+  for (const char* known : {".safetensors", ".pt", ".pth", ".bin", ".npz", ".ckpt"})
+    if (end == known) return true;
+  return false;
+}
+
 // By content, never by name.
-Report about_file(const std::string& path) {
+Report about_file(const std::string& path, const OpenOptions& options) {
   const InputFile file(path);
   uint8_t head[18] = {};
   const int64_t length = std::min<int64_t>(file.size(), sizeof head);
   file.read_at(0, head, length);
-  if (length >= 9 && head[8] == '{' && head[7] == 0) return about_safetensors(path);
+  if (length >= 9 && head[8] == '{' && head[7] == 0) return about_safetensors(path, options);
   if (length >= 4 && head[0] == 0 && head[1] == 0) return about_idx(source_of(file));
   if (length >= 1 && head[0] == '{') {
     const models::ModelConfig config = models::config_from_json(read_text_file(path), path);
@@ -144,6 +191,7 @@ Report about_file(const std::string& path) {
     uint8_t magic[2] = {};
     if (UnpackedStream(source).read(magic, 2) == 2 && magic[0] == 0 && magic[1] == 0) return about_idx(source);
   }
+  if (is_foreign_weights(path, head, length)) return about_saved(path, options);
   fail(ErrorKind::kData, "info", escaped_path(path), ": not a kind of file that vitrail knows (", file.size(),
        " bytes). Hint: safetensors, IDX, PNG, JPEG, WebP, BMP, PGM, PPM, a folder that train wrote, or config.json.");
 }
@@ -153,7 +201,8 @@ Report about_presets() {
   Report report("presets", "");
   report.json.key("presets").begin_object();
   for (const models::Preset& preset : models::presets()) {
-    report.text += cat(preset.name, std::string(std::max<size_t>(2, 34 - std::min<size_t>(32, preset.name.size())), ' '), preset.description, "\n");
+    report.text += cat(preset.name, std::string(std::max<size_t>(2, 34 - std::min<size_t>(32, preset.name.size())), ' '),
+                       preset.description, "\n");
     report.json.field(preset.name, preset.description);
   }
   report.json.end_object();
@@ -163,15 +212,18 @@ Report about_presets() {
 // What train wrote, or a checkpoint of another program: anything with weights or a configuration in it.
 bool holds_model(const std::string& folder) {
   const std::vector<std::string> names = names_in(folder);
-  return std::any_of(names.begin(), names.end(),
-                     [](const std::string& name) { return name.ends_with(".safetensors") || name == "config.json"; });
+  return std::any_of(names.begin(), names.end(), [](const std::string& name) {
+    for (const char* end : {".safetensors", ".safetensors.index.json", ".pth", ".pt", ".bin", ".npz"})
+      if (name.ends_with(end)) return true;
+    return name == "config.json";
+  });
 }
 
-Report about(const std::string& what) {
+Report about(const std::string& what, const OpenOptions& options) {
   std::error_code error;
   const fs::file_status status = fs::status(what, error);  // of a name that is too long, or of links in a circle: unknown
-  if (fs::is_directory(status)) return holds_model(what) ? about_saved(what) : about_dataset(what);
-  if (fs::exists(status)) return is_dataset_spec(what) ? about_dataset(what) : about_file(what);
+  if (fs::is_directory(status)) return holds_model(what) ? about_saved(what, options) : about_dataset(what);
+  if (fs::exists(status)) return is_dataset_spec(what) ? about_dataset(what) : about_file(what, options);
   if (what == "presets") return about_presets();
   for (const models::Preset& preset : models::presets())
     if (preset.name == what) return about_config(preset.config, "preset " + preset.name + ": " + preset.description);
@@ -188,15 +240,20 @@ Report about(const std::string& what) {
 void add_info(CLI::App& app, Action& action) {
   struct Options {
     std::string what;
-    bool json = false;
+    ModelFlags model;
+    bool json = false, tensors = false;
   };
   auto o = std::make_shared<Options>();
-  Command command(app, "info", "Say what a file, folder, data set, preset or recipe is");
-  command.option("what", o->what, "A path, a data set as in train --data, the name of a preset or recipe, or presets").required();
+  Command command(app, "info", "Say what a file, folder, data set, model, preset or recipe is");
+  command.option("what", o->what, "A path, a data set as in train --data, the name of a preset or recipe, or presets")
+      .required();
   command.flag("--json", o->json, "Machine-readable output");
+  command.flag("--tensors", o->tensors, "Of a file of weights: name, type, shape and statistics of each tensor");
+  add_model_flags(command, o->model);
   command.footer("Example: vitrail info vit_tiny_patch16_224");
   command.runs(action, [o] {
-    Report report = about(o->what);
+    const OpenOptions options = open_options(o->model);
+    Report report = o->tensors ? about_tensors(o->what, options) : about(o->what, options);
     std::printf("%s%s", o->json ? report.json.end_object().text().c_str() : report.text.c_str(), o->json ? "\n" : "");
     return 0;
   });

@@ -118,7 +118,16 @@ DecodeOptions decode_options(const Preprocessing& p) {
   return options;
 }
 
-Tensor fit(const Tensor& image, const Preprocessing& p) { return fitted(convert_channels(image, p.channels), p); }
+Tensor fit(const Tensor& image, const Preprocessing& p) {
+  const bool has_alpha = image.dim() == 3 && (image.size(0) == 2 || image.size(0) == 4);
+  if (!has_alpha) return fitted(convert_channels(image, p.channels), p);
+  const PictureGeometry g = picture_geometry(p, image.size(1), image.size(2));
+  if (g.height == image.size(1) && g.width == image.size(2)) return fitted(convert_channels(image, p.channels), p);
+  const Tensor resized = without_alpha(resample(premultiplied(image), g.height, g.width, p.interpolation, p.pass_order));
+  Preprocessing rest = p;  // the crop alone
+  rest.resize = ResizeMode::kNone, rest.resize_height = rest.resize_width = 0;
+  return fitted(convert_channels(resized, p.channels), rest);
+}
 
 Tensor finish(const Tensor& image, const Preprocessing& p) { return normalize(image, p.mean, p.std, p.rescale); }
 

@@ -26,8 +26,10 @@ constexpr Name<PassOrder> kOrderNames[] = {{PassOrder::kHorizontalFirst, "horizo
                                            {PassOrder::kPillow13, "pillow_13"}};
 constexpr Name<CropOffset> kOffsetNames[] = {
     {CropOffset::kHalfEven, "half_even"}, {CropOffset::kFloor, "floor"}, {CropOffset::kTowardZero, "toward_zero"}};
-constexpr Name<AlphaRule> kAlphaNames[] = {
-    {AlphaRule::kCanvas, "canvas"}, {AlphaRule::kWhite, "white"}, {AlphaRule::kDrop, "drop"}};
+constexpr Name<AlphaRule> kAlphaNames[] = {{AlphaRule::kCanvas, "canvas"},
+                                           {AlphaRule::kWhite, "white"},
+                                           {AlphaRule::kDrop, "drop"},
+                                           {AlphaRule::kPremultiplied, "premultiplied"}};
 
 template <class Enum, size_t N>
 std::string text_of(const Name<Enum> (&names)[N], Enum value) {

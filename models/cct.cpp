@@ -37,7 +37,7 @@ void visit_fields(CctConfig& c, FieldVisitor& v) {
 
 void check_fields(const CctConfig& c) {
   check_image(c.img_size, c.in_chans, c.num_classes, 1);
-  check_encoder(c.embed_dim, c.depth, c.num_heads, c.mlp_ratio, c.norm_eps);
+  check_encoder(c.embed_dim, c.depth, c.num_heads, 0, hidden_width(c.embed_dim, c.mlp_ratio), c.norm_eps);
   in_range("conv_layers", c.conv_layers, 1, 16);
   in_range("conv_kernel", c.conv_kernel, 1, 63);
   require(c.conv_kernel % 2 == 1, "conv_kernel must be odd: it is ", c.conv_kernel);
@@ -57,7 +57,8 @@ int64_t count_parameters(const CctConfig& c) {
   }
   const Size2d grid = cct_grid(c);
   if (c.pos_embed == "learn") total += grid.h * grid.w * c.embed_dim;
-  total += c.depth * block_count(c.embed_dim, c.mlp_ratio, c.qkv_bias, true) + 2 * c.embed_dim;
+  total += c.depth * block_count(c.embed_dim, c.embed_dim, hidden_width(c.embed_dim, c.mlp_ratio), c.qkv_bias, true) +
+           2 * c.embed_dim;
   return total + linear_count(c.embed_dim, 1) + linear_count(c.embed_dim, c.num_classes);
 }
 

@@ -32,15 +32,20 @@ void check_image(Size2d size, int64_t in_chans, int64_t num_classes, int64_t few
   in_range("num_classes", num_classes, fewest_classes, kMaxClasses);
 }
 
-void check_encoder(int64_t embed_dim, int64_t depth, int64_t num_heads, double mlp_ratio, double norm_eps) {
+int64_t hidden_width(int64_t embed_dim, double mlp_ratio) {
+  in_range("mlp_ratio", mlp_ratio, 0, 64);
+  return static_cast<int64_t>(static_cast<double>(embed_dim) * mlp_ratio);
+}
+
+void check_encoder(int64_t embed_dim, int64_t depth, int64_t num_heads, int64_t head_dim, int64_t hidden, double norm_eps) {
   in_range("embed_dim", embed_dim, 1, kMaxWidth);
   in_range("depth", depth, 0, kMaxDepth);
   in_range("num_heads", num_heads, 1, kMaxWidth);
-  require(embed_dim % num_heads == 0, "embed_dim must be a multiple of num_heads: embed_dim is ", embed_dim, ", num_heads is ",
-          num_heads, " (remainder ", embed_dim % num_heads, ")");
-  in_range("mlp_ratio", mlp_ratio, 0, 64);
-  require(static_cast<double>(embed_dim) * mlp_ratio >= 1, "mlp_ratio leaves no hidden unit: embed_dim is ", embed_dim,
-          ", mlp_ratio is ", mlp_ratio);
+  in_range("head_dim", head_dim, 0, kMaxWidth);
+  require(head_dim > 0 || embed_dim % num_heads == 0, "embed_dim must be a multiple of num_heads: embed_dim is ", embed_dim,
+          ", num_heads is ", num_heads, " (remainder ", embed_dim % num_heads, ")");
+  require(hidden >= 1, "mlp_ratio leaves no hidden unit: embed_dim is ", embed_dim, ", hidden width is ", hidden);
+  in_range("hidden width of the MLP", hidden, 1, 64 * kMaxWidth);
   require(norm_eps > 0 && norm_eps <= 1, "norm_eps must be above 0 and at most 1: it is ", norm_eps);
 }
 
@@ -53,9 +58,8 @@ void check_weight_bytes(int64_t parameters, int64_t max_bytes) {
 
 int64_t linear_count(int64_t in, int64_t out, bool bias) { return in * out + (bias ? out : 0); }
 
-int64_t block_count(int64_t dim, double mlp_ratio, bool qkv_bias, bool proj_bias) {
-  const auto hidden = static_cast<int64_t>(static_cast<double>(dim) * mlp_ratio);
-  return 4 * dim + linear_count(dim, 3 * dim, qkv_bias) + linear_count(dim, dim, proj_bias) +
+int64_t block_count(int64_t dim, int64_t attention, int64_t hidden, bool qkv_bias, bool proj_bias) {
+  return 4 * dim + linear_count(dim, 3 * attention, qkv_bias) + linear_count(attention, dim, proj_bias) +
          linear_count(dim, hidden, proj_bias) + linear_count(hidden, dim, proj_bias);
 }
 

@@ -60,7 +60,8 @@ void in_range(const char* key, double value, double low, double high);  // NaN f
 void is_rate(const char* key, double value);                            // in [0, 1)
 void one_of(const char* key, const std::string& value, std::initializer_list<const char*> choices);
 void check_image(Size2d size, int64_t in_chans, int64_t num_classes, int64_t fewest_classes);
-void check_encoder(int64_t embed_dim, int64_t depth, int64_t num_heads, double mlp_ratio, double norm_eps);
+// hidden: width of the MLP. head_dim 0: embed_dim / num_heads, which must be whole.
+void check_encoder(int64_t embed_dim, int64_t depth, int64_t num_heads, int64_t head_dim, int64_t hidden, double norm_eps);
 void check_weight_bytes(int64_t parameters, int64_t max_bytes = kMaxWeightBytes);
 
 template <class Config>
@@ -74,8 +75,11 @@ const Config& validated(const Config& config) {
 
 // Parameters of a linear layer or, with in = channels times kernel size, of a convolution.
 int64_t linear_count(int64_t in, int64_t out, bool bias = true);
-// Parameters of an encoder block: norm1, attn (qkv, proj), norm2, mlp (fc1, fc2; their biases as proj's).
-int64_t block_count(int64_t dim, double mlp_ratio, bool qkv_bias, bool proj_bias);
+// int(embed_dim * mlp_ratio), the hidden width of an MLP. Error(kValue) if the ratio is negative or above 64.
+int64_t hidden_width(int64_t embed_dim, double mlp_ratio);
+// Parameters of an encoder block: norm1, attn (qkv, proj; its heads together `attention` wide), norm2, mlp (fc1, fc2; their
+// biases as proj's).
+int64_t block_count(int64_t dim, int64_t attention, int64_t hidden, bool qkv_bias, bool proj_bias);
 // Stochastic depth of block i of `depth`: rises linearly from 0 to `rate`.
 double drop_path_of_block(double rate, int64_t i, int64_t depth);
 

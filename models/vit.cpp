@@ -13,8 +13,9 @@ namespace {
 
 nn::BlockOptions block_options(const ViTConfig& c, int64_t i) {
   nn::BlockOptions o;
-  o.mlp_ratio = c.mlp_ratio;
-  o.attention = {.qkv_bias = c.qkv_bias,
+  o.mlp_hidden = mlp_width(c);
+  o.attention = {.head_dim = c.head_dim,
+                 .qkv_bias = c.qkv_bias,
                  .proj_bias = c.proj_bias,
                  .qk_norm = c.qk_norm,
                  .attn_drop = c.attn_drop_rate,
@@ -34,10 +35,11 @@ nn::BlockOptions block_options(const ViTConfig& c, int64_t i) {
 
 ViT::ViT(const ViTConfig& config, Rng& rng)
     : ConfiguredClassifier(config),
-      patch_embed(config.patch_size.h, config.patch_size.w, config.in_chans, config.embed_dim, rng, !config.pre_norm),
+      patch_embed(config.patch_size.h, config.patch_size.w, config.in_chans, config.embed_dim, rng, has_patch_bias(config)),
       pos_drop(config.pos_drop_rate),
       head_drop(config.drop_rate) {
   make_tokens(rng);
+  if (config.patch_norms) patch_embed.add_norms(config.norm_eps);
   register_module("patch_embed", patch_embed);
   make_blocks(rng);
   make_head(rng);
@@ -50,6 +52,10 @@ void ViT::make_tokens(Rng& rng) {
   if (config_.class_token) {
     cls_token = Variable(nn::normal({1, 1, d}, 1e-6, rng), true);
     register_parameter("cls_token", cls_token);
+  }
+  if (config_.dist_token) {
+    dist_token = Variable(nn::trunc_normal({1, 1, d}, 0.02, rng), true);
+    register_parameter("dist_token", dist_token);
   }
   if (config_.reg_tokens > 0) {
     reg_token = Variable(nn::normal({1, config_.reg_tokens, d}, 1e-6, rng), true);
@@ -79,15 +85,29 @@ void ViT::make_blocks(Rng& rng) {
 
 void ViT::make_head(Rng& rng) {
   if (config_.final_norm) {
-    const bool behind_pool = config_.fc_norm.value_or(config_.global_pool != "token");
+    const std::string& pool = config_.global_pool;
+    const bool behind_pool = config_.fc_norm.value_or(pool == "avg" || pool == "max" || pool == "avgmax");
     auto& place = behind_pool ? fc_norm : norm;
-    place = std::make_unique<nn::LayerNorm>(config_.embed_dim, config_.norm_eps);
+    place = std::make_unique<nn::LayerNorm>(behind_pool ? pooled_width(config_) : config_.embed_dim, config_.norm_eps);
     register_module(behind_pool ? "fc_norm" : "norm", *place);
+  }
+  if (config_.global_pool == "map") {
+    attn_pool = std::make_unique<nn::AttentionPool>(config_.embed_dim, config_.num_heads, mlp_width(config_), rng,
+                                                    nn::activation_from_name(config_.act_layer), config_.norm_eps);
+    register_module("attn_pool", *attn_pool);
   }
   register_module("head_drop", head_drop);
   if (config_.num_classes > 0) {
-    head = std::make_unique<nn::Linear>(config_.embed_dim, config_.num_classes, rng);
+    head = std::make_unique<nn::Linear>(pooled_width(config_), config_.num_classes, rng);
     register_module("head", *head);
+  }
+  if (config_.dist_head && config_.num_classes > 0) {
+    head_dist = std::make_unique<nn::Linear>(config_.embed_dim, config_.num_classes, rng);
+    register_module("head_dist", *head_dist);
+  }
+  if (config_.projection > 0) {
+    projection = std::make_unique<nn::Linear>(pooled_width(config_), config_.projection, rng, false);
+    register_module("projection", *projection);
   }
 }
 
@@ -116,6 +136,7 @@ Variable ViT::embed(const Variable& images) {
   if (positions.defined() && config_.no_embed_class) x = x + positions;
   std::vector<Variable> parts;
   if (cls_token.defined()) parts.push_back(expand(cls_token, {batch, 1, d}));
+  if (dist_token.defined()) parts.push_back(expand(dist_token, {batch, 1, d}));
   if (reg_token.defined()) parts.push_back(expand(reg_token, {batch, config_.reg_tokens, d}));
   if (!parts.empty()) {
     parts.push_back(x);
@@ -149,11 +170,13 @@ Variable ViT::forward_features(const Variable& images) {
   return norm ? (*norm)(x) : x;
 }
 
-// [B, T, D] -> [B, D]
+// [B, T, D] -> [B, D], for token_avg [B, 2 D]
 Variable ViT::pool(const Variable& tokens) {
   if (config_.global_pool == "token") return select(tokens, 1, 0);
+  if (attn_pool) return (*attn_pool)(tokens);
   const Variable rows = config_.pool_include_prefix ? tokens : slice(tokens, 1, num_prefix_tokens(), tokens.size(1));
   if (config_.global_pool == "avg") return mean(rows, {1});
+  if (config_.global_pool == "token_avg") return concat({select(tokens, 1, 0), mean(rows, {1})}, 1);
   if (config_.global_pool == "max") return max(rows, {1});
   return mul(add(max(rows, {1}), mean(rows, {1})), 0.5);
 }
@@ -165,10 +188,18 @@ Variable ViT::forward_head(const Variable& tokens, bool pre_logits) {
   Variable x = pool(tokens);
   if (fc_norm) x = (*fc_norm)(x);
   x = head_drop(x);
-  return head && !pre_logits ? (*head)(x) : x;
+  if (!head || pre_logits) return x;
+  if (!head_dist) return (*head)(x);
+  return mul(add((*head)(x), (*head_dist)(select(tokens, 1, 1))), 0.5);  // Touvron et al., section 4
 }
 
 Variable ViT::forward(const Variable& images) { return forward_head(forward_features(images)); }
+
+Variable ViT::embedding(const Variable& images) {
+  check(projection != nullptr, ErrorKind::kValue, "ViT",
+        "only models with a projection (CLIP) have an embedding: projection is 0");
+  return (*projection)(forward_head(forward_features(images), true));
+}
 
 void ViT::capture_attention(bool on) {
   for (const auto& block : blocks) {
@@ -188,6 +219,7 @@ std::vector<Tensor> ViT::attention_maps() {
 std::vector<std::string> ViT::no_weight_decay() const {
   std::vector<std::string> names;
   if (cls_token.defined()) names.emplace_back("cls_token");
+  if (dist_token.defined()) names.emplace_back("dist_token");
   if (reg_token.defined()) names.emplace_back("reg_token");
   if (pos_embed.defined()) names.emplace_back("pos_embed");
   return names;

@@ -8,9 +8,11 @@
 namespace vitrail::nn {
 namespace {
 
-int64_t hidden_width(int64_t dim, double ratio) {
-  check(ratio > 0 && ratio <= 1024, ErrorKind::kValue, "EncoderBlock", "mlp_ratio must be positive: it is ", ratio);
-  return static_cast<int64_t>(static_cast<double>(dim) * ratio);
+int64_t hidden_width(int64_t dim, const BlockOptions& o) {
+  if (o.mlp_hidden > 0) return o.mlp_hidden;
+  check(o.mlp_ratio > 0 && o.mlp_ratio <= 1024, ErrorKind::kValue, "EncoderBlock", "mlp_ratio must be positive: it is ",
+        o.mlp_ratio);
+  return static_cast<int64_t>(static_cast<double>(dim) * o.mlp_ratio);
 }
 
 }  // namespace
@@ -22,7 +24,7 @@ EncoderBlock::EncoderBlock(int64_t dim, int64_t num_heads, Rng& rng, const Block
       ls1(dim, o.init_values),
       drop_path1(o.drop_path),
       norm2(dim, o.norm_eps),
-      mlp(dim, hidden_width(dim, o.mlp_ratio), rng, o.activation, o.proj_drop, o.mlp_bias),
+      mlp(dim, hidden_width(dim, o), rng, o.activation, o.proj_drop, o.mlp_bias),
       ls2(dim, o.init_values),
       drop_path2(o.drop_path) {
   register_module("norm1", norm1);

@@ -6,7 +6,8 @@
 namespace vitrail::nn {
 
 struct BlockOptions {
-  double mlp_ratio = 4;
+  double mlp_ratio = 4;    // hidden width of the MLP = int(dim * mlp_ratio), unless
+  int64_t mlp_hidden = 0;  // it is given here
   AttentionOptions attention{};
   bool mlp_bias = true;
   double proj_drop = 0;    // dropout after both layers of the MLP

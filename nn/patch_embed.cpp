@@ -43,7 +43,16 @@ Variable PatchEmbed::forward(const Variable& images) {
   check(images.dim() == 4 && images.size(1) == proj.weight.size(1), ErrorKind::kShape, "PatchEmbed",
         "images are [B, C, H, W] with the channels of the weight: images are ", images.shape(), ", weight is ",
         proj.weight.shape());
-  return proj(patchify(images, patch_h, patch_w));
+  const Variable patches = patchify(images, patch_h, patch_w);
+  return norm_in ? (*norm_out)(proj((*norm_in)(patches))) : proj(patches);
+}
+
+void PatchEmbed::add_norms(double eps) {
+  const Shape& shape = proj.weight.shape();
+  norm_in = std::make_unique<LayerNorm>(shape[1] * shape[2] * shape[3], eps);
+  norm_out = std::make_unique<LayerNorm>(shape[0], eps);
+  register_module("norm_in", *norm_in);
+  register_module("norm_out", *norm_out);
 }
 
 }  // namespace vitrail::nn

@@ -102,6 +102,7 @@ Tensor contact_sheet(const Tensor& images, int64_t columns, int64_t gap) {
 Tensor convert_channels(const Tensor& image, int64_t channels) {
   check_planes(image, "convert_channels");
   const int64_t have = image.size(0);
+  if (have == 2 || have == 4) return convert_channels(contiguous(slice(image, 0, 0, have - 1)), channels);
   check((have == 1 || have == 3) && (channels == 1 || channels == 3), ErrorKind::kShape, "convert_channels",
         "only between 1 and 3 channels: image is ", image.shape(), ", wanted are ", channels);
   if (have == channels) return image;

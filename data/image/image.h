@@ -23,6 +23,10 @@ enum class AlphaRule {
   kCanvas,
   kWhite,  // always on white, as Hugging Face's do_convert_rgb
   kDrop,   // colours as they stand in the file, as timm and torchvision
+  // Kept as a last channel until the picture is resized, where colours count by their alpha (premultiplied()), then dropped:
+  // open_clip
+  // resizes before it converts.
+  kPremultiplied,
 };
 
 struct DecodeOptions {
@@ -73,5 +77,11 @@ Tensor contact_sheet(const Tensor& images, int64_t columns, int64_t gap = 2);
 // To one channel (ITU-R BT.601 luma, (19595 R + 38470 G + 7471 B) / 2^16 rounded, as in Pillow) or to three (grey repeated).
 // u8 [C, H, W].
 Tensor convert_channels(const Tensor& image, int64_t channels);
+// 2 and 4 channels: an alpha channel is left out first.
+
+// Pixels weighted by their alpha, and back: u8 [C + 1, H, W], the last channel alpha a, as Pillow's modes RGBA and RGBa:
+//   premultiplied c a / 255, rounded;   without_alpha [C, H, W]: min(255, 255 c / a) rounded down, c where a is 0 or 255.
+Tensor premultiplied(const Tensor& image);
+Tensor without_alpha(const Tensor& premultiplied);
 
 }  // namespace vitrail

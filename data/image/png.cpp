@@ -135,8 +135,8 @@ void check_first_chunk(std::span<const uint8_t> bytes, const std::string& file, 
   check_image_size(png_get_uint_32(bytes.data() + 16), png_get_uint_32(bytes.data() + 20), file, limits);
 }
 
-// Chunks beside the picture are held to our limit here: what libpng says of one over it, and whether it takes the memory that the
-// chunk claims, differs from version to version.
+// Chunks beside the picture are held to our limit here: what libpng says of one over it, and whether it takes the memory that
+// the chunk claims, differs from version to version.
 void check_chunk_sizes(std::span<const uint8_t> bytes, const std::string& file) {
   constexpr size_t kSignature = 8, kFrame = 12;  // of a chunk: its length, its type, its checksum
   for (size_t at = kSignature; at + 8 <= bytes.size();) {

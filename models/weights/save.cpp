@@ -7,6 +7,8 @@
 #include "base/json.h"
 #include "base/json_writer.h"
 #include "models/presets.h"
+#include "models/weights/foreign.h"
+#include "models/weights/formats/file_kind.h"
 #include "tensor/ops.h"
 #include "tensor/safetensors_checksums.h"
 
@@ -113,13 +115,41 @@ std::pair<std::string, std::string> find_card(const std::string& path, bool fold
   if (has_own && (!has_config || format_of(own->second, weights_path) != kOldFormat)) return {own->second, weights_path};
   for (const auto& [key, text] : weights.metadata)
     if (key == "vitrail_run")
-      bad_file(weights_path, "this is a checkpoint of a training run, not a model. Hint: the model is ", kModelFile, " beside it.");
+      bad_file(weights_path, "this is a checkpoint of a training run, not a model. Hint: the model is ", kModelFile,
+               " beside it.");
   if (!has_config)
     bad_file(weights_path, weights.tensors.size(), " tensors without a description of the model. Hint: write ", kOldConfig,
              " beside it, {\"model\": {\"architecture\": \"vit\", \"img_size\": 224, ...}}.");
   const std::string text = read_text_file(config_path);
   if (has_own) check_same_card(text, config_path, own->second, weights_path);
   return {text, config_path};
+}
+
+// Whether a folder has files that may hold weights.
+bool holds_weights(const std::string& folder) {
+  std::error_code ignored;
+  for (fs::directory_iterator at(folder, ignored), end; at != end; at.increment(ignored)) {
+    const std::string name = at->path().filename().string();
+    for (const char* ending : {".safetensors", ".safetensors.index.json", ".npz", ".pt", ".pth", ".pth.tar", ".bin"})
+      if (name.ends_with(ending)) return true;
+  }
+  return false;
+}
+
+// Whether another program saved it: a file that is no safetensors, or one without our card and without a description by hand.
+bool is_foreign(const std::string& path, bool folder, const std::string& weights_path) {
+  std::error_code ignored;
+  if (!fs::is_regular_file(weights_path, ignored)) return folder && holds_weights(path);
+  const InputFile file(weights_path);
+  if (recognise_file(source_of(file)) != FileKind::kSafetensors) return true;
+  for (const auto& [key, text] : read_safetensors_info(weights_path).metadata)
+    if (key == kCard || key == "vitrail_run") return false;
+  const fs::path beside = folder ? fs::path(path) : fs::path(path).parent_path();
+  const std::string config = (beside / kOldConfig).string();
+  if (!fs::is_regular_file(config, ignored)) return true;
+  const JsonDocument json(read_text_file(config), config);
+  JsonObject object(json.root(), config, "", ErrorKind::kData);
+  return object.has("model_type") || object.has("architecture") || object.has("pretrained_cfg");
 }
 
 // Removes a card of format 1 only: a config.json that the user wrote stays.
@@ -169,10 +199,17 @@ void save_model(const std::string& dir, models::Classifier& model, const ModelCa
   save_model(dir, model, model.config_json(), card);
 }
 
-SavedModel read_saved_model(const std::string& path) {
+SavedModel read_saved_model(const std::string& path, const OpenOptions& options) {
   std::error_code ignored;  // a path that cannot be inspected fails in the open below, with the system's reason
   const bool folder = fs::is_directory(path, ignored);
   const std::string weights_path = folder ? (fs::path(path) / kModelFile).string() : path;
+  if (is_foreign(path, folder, weights_path)) {
+    SavedModel saved = read_foreign_model(path, options);
+    saved.strict = options.strict;
+    const std::string name = first_not_finite(saved.weights);
+    if (!name.empty()) bad_file(saved.file, "weight is not finite: ", escaped(name), " holds NaN or infinity.");
+    return saved;
+  }
   check_weight_types(weights_path);
   SafetensorsFile weights = load_safetensors(weights_path);
   SavedModel saved;
@@ -185,7 +222,9 @@ SavedModel read_saved_model(const std::string& path) {
   return saved;
 }
 
-LoadedModel load_model(const std::string& path) { return build_classifier(read_saved_model(path)); }
+LoadedModel load_model(const std::string& path, const OpenOptions& options) {
+  return build_classifier(read_saved_model(path, options));
+}
 
 namespace {
 
@@ -204,6 +243,22 @@ void complete(ModelCard& card, const models::Classifier& model) {
 
 }  // namespace
 
+namespace {
+
+// What the model does not have is listed in the origin; with `strict` it is an error, as is every change of name or layout.
+void load_foreign_weights(models::Classifier& model, SavedModel& saved) {
+  Origin& origin = *saved.origin;
+  const nn::LoadReport report = model.load_state_dict(saved.weights, {.allow_unexpected = true});
+  origin.unexpected.insert(origin.unexpected.end(), report.unexpected.begin(), report.unexpected.end());
+  origin.same -= static_cast<int64_t>(report.unexpected.size());
+  if (!saved.strict) return;
+  if (!origin.unexpected.empty())
+    bad_file(saved.file, origin.unexpected.size(), " tensors are unexpected: ", listed(origin.unexpected), ".");
+  if (!origin.unused.empty()) bad_file(saved.file, origin.unused.size(), " tensors are not used: ", listed(origin.unused), ".");
+}
+
+}  // namespace
+
 LoadedModel build_classifier(SavedModel saved) {
   const std::string task = ModelCard{}.task;
   if (saved.card.task != task)
@@ -216,8 +271,12 @@ LoadedModel build_classifier(SavedModel saved) {
     const int64_t names = static_cast<int64_t>(saved.card.class_names.size()), classes = loaded.model->num_classes();
     if (names != classes)
       bad_file(saved.file, "class names and model differ: ", names, " names, the model has ", classes, " classes.");
-    loaded.model->load_state_dict(saved.weights);
+    if (saved.origin)
+      load_foreign_weights(*loaded.model, saved);
+    else
+      loaded.model->load_state_dict(saved.weights);
   });
+  loaded.origin = saved.origin;
   loaded.card = std::move(saved.card);
   loaded.model->eval();
   return loaded;

@@ -29,17 +29,32 @@ struct ModelCard {
   std::string task = "classification";  // train/task: what the model was trained for
 };
 
+struct Origin;  // models/weights/foreign.h
+
+// What the user says about a file that another program wrote, where it is silent.
+struct OpenOptions {
+  int64_t num_heads = 0;                  // 0: of the files beside it, else width / 64
+  int64_t img_height = 0, img_width = 0;  // 0: of the files beside it, else from a square grid of positions
+  std::string weights = {};               // of a torch dictionary with several: model, ema, teacher, student
+  std::string preprocess = {};  // preprocessor_config.json, or a family: timm, deit, huggingface, torchvision, google, clip
+  bool no_exif = false;         // pictures as they are stored, without the EXIF orientation
+  bool strict = false;          // every tensor of the file must be used under its own name
+};
+
 // The content of a model file, before the model is built.
 struct SavedModel {
   ModelCard card;
   std::string architecture;  // JSON text; models::config_from_json() reads a classifier's
   nn::StateDict weights;
-  std::string file;  // path of the file that was read, for messages
+  std::string file;                          // path of the file that was read, for messages
+  std::shared_ptr<Origin> origin = nullptr;  // of another program's model
+  bool strict = false;                       // tensors that the model does not need are an error
 };
 
 struct LoadedModel {
   std::unique_ptr<models::Classifier> model;  // in evaluation mode
   ModelCard card;
+  std::shared_ptr<Origin> origin = nullptr;
 };
 
 // Writes dir/model.safetensors; `dir` is made if it is missing. Temporary file, fsync, rename, fsync of the folder: under any
@@ -57,11 +72,13 @@ void save_model(const std::string& dir, nn::Module& model, const std::string& ar
 // damaged, if config.json and the weights do not belong together, or if a weight is not finite. Weights of another program are
 // read if a person describes them in config.json in their folder: {"model": {...}}, with the fields of `vitrail info PRESET
 // --json`; "preprocessing" and "class_names" have defaults.
-SavedModel read_saved_model(const std::string& path);
+//
+// A file or folder of another program is read as models/weights/foreign.h says.
+SavedModel read_saved_model(const std::string& path, const OpenOptions& options = {});
 
 // read_saved_model, built. Also Error(kData) if the task is not classification, or names or shapes of the weights differ from
 // the architecture's (all of them are listed).
-LoadedModel load_model(const std::string& path);
+LoadedModel load_model(const std::string& path, const OpenOptions& options = {});
 LoadedModel build_classifier(SavedModel saved);
 
 // Error(kNumeric) naming the first tensor of `state` that holds NaN or infinity, and `where`.

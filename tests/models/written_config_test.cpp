@@ -28,8 +28,8 @@ const char* const kModel = R"("model": {"architecture": "mlp", "img_size": 4, "n
 
 TEST_CASE("foreign weights are refused with what is missing and what to write") {
   Foreign folder;
-  CHECK(refuses([&] { load_model(folder.path()); }, ErrorKind::kData, "4 tensors without a description of the model"));
-  CHECK(refuses([&] { load_model(folder.file("model.safetensors")); }, ErrorKind::kData, "Hint: write config.json beside it"));
+  CHECK(refuses([&] { load_model(folder.path()); }, ErrorKind::kData, "not a ViT whose names are known: 4 tensors"));
+  CHECK(refuses([&] { load_model(folder.file("model.safetensors")); }, ErrorKind::kData, "a config.json beside it describes others"));
   put_content(folder.file("config.json"), R"({"hidden_size": 5})");
   CHECK(refuses([&] { load_model(folder.path()); }, ErrorKind::kData, "the field \"model\" is missing"));
   put_content(folder.file("config.json"), std::string("{") + kModel + R"(, "class_name": []})");

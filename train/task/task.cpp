@@ -48,8 +48,29 @@ Loader make_loader(const Task& task, DatasetPtr data, const LoaderOptions& optio
       [&task](std::vector<Example> examples) { return task.collate(std::move(examples)); }, options);
 }
 
-std::unique_ptr<Task> load_task(const std::string& path, ModelCard* card) {
-  SavedModel saved = read_saved_model(path);
+namespace {
+
+// A backbone that was never fine-tuned would answer with the same class for every picture.
+void check_head(const SavedModel& saved) {
+  if (!saved.origin) return;
+  for (const auto& [name, tensor] : saved.weights) {
+    if (name != "head.weight") continue;
+    check(max(abs(tensor)).item() > 0, ErrorKind::kData, "load_task", escaped_path(saved.file),
+          ": the head is all zero: the model was never fine-tuned. Hint: vitrail finetune or probe gives it a head; features "
+          "works.");
+    return;
+  }
+  fail(ErrorKind::kData, "load_task", escaped_path(saved.file),
+       ": the model has no head that could name a class. Hint: vitrail finetune or probe gives it one; features works.");
+}
+
+}  // namespace
+
+std::unique_ptr<Task> load_task(const std::string& path, ModelCard* card, const OpenOptions& options,
+                                std::shared_ptr<Origin>* origin) {
+  SavedModel saved = read_saved_model(path, options);
+  check_head(saved);
+  if (origin) *origin = saved.origin;
   if (card) *card = saved.card;
   std::string names;
   for (const TaskEntry& entry : kTasks) {

@@ -60,8 +60,8 @@ class Task {
   virtual std::vector<std::string> notes(const Dataset& train) const;
   // Before training: what the loss must know of the whole training set, such as the frequencies of its classes.
   virtual void see(const Dataset&) {}
-  // The training loss of the best answer that does not look at the picture (for classes alike in size: ln C): a run whose loss stays
-  // there has learnt nothing. None where the task has no such number, and before see().
+  // The training loss of the best answer that does not look at the picture (for classes alike in size: ln C): a run whose loss
+  // stays there has learnt nothing. None where the task has no such number, and before see().
   virtual std::optional<double> guess_loss() const { return std::nullopt; }
 
   // rng: augmentation for training, a function of (seed, epoch, sample); null: evaluation. Called from several threads at once.
@@ -89,7 +89,9 @@ Prediction predict_one(Task& task, const Tensor& picture);
 Loader make_loader(const Task& task, DatasetPtr data, const LoaderOptions& options);
 
 // The task that a saved model was trained for, with the model in evaluation mode. Error(kData) naming the file if the task is
-// unknown, or the weights do not fit.
-std::unique_ptr<Task> load_task(const std::string& path, ModelCard* card = nullptr);
+// unknown, the weights do not fit, or the model cannot say a class: it has no head, or one of zeros. `origin` becomes that of
+// another program's model, else null.
+std::unique_ptr<Task> load_task(const std::string& path, ModelCard* card = nullptr, const OpenOptions& options = {},
+                                std::shared_ptr<Origin>* origin = nullptr);
 
 }  // namespace vitrail

@@ -1,0 +1,156 @@
+#include "models/weights/families/sidecar.h"
+
+#include <cmath>
+#include <filesystem>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "models/weights/families/preprocess_rules.h"
+
+namespace vitrail::weights {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::optional<int64_t> whole(JsonObject& object, const char* key) {
+  if (!object.has(key) || object.is_null(key)) return std::nullopt;
+  return object.integer(key, 0, int64_t{1} << 31);
+}
+
+std::optional<models::Size2d> size(JsonObject& object, const char* key) {
+  if (!object.has(key) || object.is_null(key)) return std::nullopt;
+  if (!object.is_list(key)) return models::Size2d(object.integer(key, 1, models::kMaxSide));
+  const std::vector<int64_t> sides = object.integers_or(key, 1, models::kMaxSide, {});
+  if (sides.size() != 2) object.refuse(key, "must be one side or [height, width]");
+  return models::Size2d(sides[0], sides[1]);
+}
+
+// What timm's functions give to their models beside sizes, by the name of the function (timm 1.0.31, vision_transformer.py,
+// deit.py).
+void rules_by_name(const std::string& name, Sidecar& s) {
+  const auto has = [&](const char* part) { return name.find(part) != std::string::npos; };
+  s.norm_eps = has("_clip_") ? 1e-5 : 1e-6;
+  const bool tanh = has("patch32_siglip") || has("large_patch16_siglip_512") || has("large_patch16_siglip_gap_512") ||
+                    has("so400m_patch16_siglip") || has("giantopt_");
+  s.act_layer = has("quickgelu") ? "quick_gelu" : tanh ? "gelu_tanh" : "gelu";
+  if (has("base_patch16_gap_224")) s.num_heads = 16;
+  if (name == "test_vit" || name == "test_vit2") s.num_heads = 2;
+  if (name == "test_vit3" || name == "test_vit4") s.num_heads = 3;
+}
+
+// timm's functions that build its VisionTransformer.
+void check_architecture(const std::string& name, const std::string& path) {
+  if (name.empty()) return;
+  for (const char* known : {"vit_", "deit", "flexivit_", "test_vit", "eva_large_"})
+    if (name.starts_with(known)) return;
+  fail(ErrorKind::kData, "weights", escaped_path(path), ": not a ViT that this program runs: architecture is ", quote(name),
+       ". Hint: it runs timm's vit_, deit_, deit3_ and flexivit_ models.");
+}
+
+void read_pretrained_cfg(JsonObject& o, Sidecar& s) {
+  const std::vector<int64_t> input = o.integers_or("input_size", 1, models::kMaxSide, {});
+  if (input.size() == 3) {
+    s.in_chans = input[0];
+    s.img_size = models::Size2d(input[1], input[2]);
+  }
+  if (!s.img_size) return;
+  TimmPictures t;
+  t.size = *s.img_size;
+  t.mean = o.numbers_or("mean", -1e6, 1e6, {}), t.std = o.numbers_or("std", 1e-12, 1e6, {});
+  t.crop_pct = o.has("crop_pct") && !o.is_null("crop_pct") ? o.number("crop_pct", 0.01, 1) : 0.875;  // timm's DEFAULT_CROP_PCT
+  t.interpolation = o.text_or("interpolation", "bicubic");
+  t.crop_mode = o.text_or("crop_mode", "center");
+  if (t.mean.empty() || t.mean.size() != t.std.size()) return;
+  s.preprocessing = timm_preprocessing(t, s.file);
+  s.preprocessing_file = s.file;
+}
+
+}  // namespace
+
+void read_timm_config(const std::string& path, Sidecar& s) {
+  const JsonDocument json(read_text_file(path), path);
+  JsonObject o(json.root(), path, "", ErrorKind::kData);
+  s.kind = "timm";
+  s.architecture = o.text_or("architecture", "");
+  check_architecture(s.architecture, path);
+  rules_by_name(s.architecture, s);
+  if (o.has("global_pool") && o.is_text("global_pool")) s.global_pool = o.text("global_pool");
+  s.class_names = o.texts_or("label_names", {});
+  if (o.has("pretrained_cfg")) {
+    JsonObject cfg(o.value("pretrained_cfg"), path, "pretrained_cfg", ErrorKind::kData);
+    read_pretrained_cfg(cfg, s);
+  }
+  if (!o.has("model_args") || o.is_null("model_args")) return;
+  JsonObject args(o.value("model_args"), path, "model_args", ErrorKind::kData);
+  if (const auto given = size(args, "img_size")) s.img_size = given;
+  s.patch_size = size(args, "patch_size");
+  s.embed_dim = whole(args, "embed_dim"), s.depth = whole(args, "depth");
+  if (const auto given = whole(args, "in_chans")) s.in_chans = given;
+  if (const auto given = whole(args, "num_heads")) s.num_heads = given;
+  if (args.has("global_pool") && args.is_text("global_pool")) s.global_pool = args.text("global_pool");
+  if (args.has("act_layer") && args.is_text("act_layer")) s.act_layer = activation_of(args.text("act_layer"), path);
+}
+
+// open_clip 3.3, model.py, CLIPVisionCfg and _build_vision_tower().
+void read_open_clip_config(const std::string& path, Sidecar& s) {
+  const JsonDocument json(read_text_file(path), path);
+  JsonObject o(json.root(), path, "", ErrorKind::kData);
+  s.kind = "open_clip", s.architecture = "clip";
+  JsonObject model(o.value("model_cfg"), path, "model_cfg", ErrorKind::kData);
+  JsonObject vision(model.value("vision_cfg"), path, "model_cfg.vision_cfg", ErrorKind::kData);
+  s.projection = whole(model, "embed_dim");
+  s.img_size = size(vision, "image_size"), s.patch_size = size(vision, "patch_size");
+  if (!vision.has("timm_model_name")) {
+    s.embed_dim = whole(vision, "width"), s.depth = whole(vision, "layers");
+    const int64_t head_width = whole(vision, "head_width").value_or(64);
+    if (s.embed_dim && head_width > 0) s.num_heads = *s.embed_dim / head_width;
+    s.norm_eps = 1e-5;
+    s.act_layer = model.boolean_or("quick_gelu", false) ? "quick_gelu" : "gelu";
+  } else {
+    rules_by_name(vision.text("timm_model_name"), s);
+  }
+  if (!s.img_size) return;
+  Preprocessing p = family_preprocessing("clip", *s.img_size);
+  if (o.has("preprocess_cfg")) {
+    JsonObject cfg(o.value("preprocess_cfg"), path, "preprocess_cfg", ErrorKind::kData);
+    p.mean = cfg.numbers_or("mean", -1e6, 1e6, p.mean), p.std = cfg.numbers_or("std", 1e-12, 1e6, p.std);
+    p.interpolation = interpolation_of(cfg.text_or("interpolation", "bicubic"), path);
+    const std::string mode = cfg.text_or("resize_mode", "shortest");
+    if (mode == "squash") p.resize = ResizeMode::kSquash;
+    if (mode == "longest") p.resize = ResizeMode::kContain;
+  }
+  p.alpha = AlphaRule::kPremultiplied;
+  s.preprocessing = p, s.preprocessing_file = path;
+}
+
+Sidecar read_sidecar(const std::string& folder) {
+  Sidecar s;
+  const auto path = [&](const char* name) { return (fs::path(folder) / name).string(); };
+  std::error_code ignored;
+  const auto there = [&](const char* name) { return fs::is_regular_file(path(name), ignored); };
+  if (there("open_clip_config.json")) {
+    s.file = path("open_clip_config.json");
+    read_open_clip_config(s.file, s);
+  } else if (there("config.json")) {
+    s.file = path("config.json");
+    const JsonDocument json(read_text_file(s.file), s.file);
+    JsonObject o(json.root(), s.file, "", ErrorKind::kData);
+    if (o.has("model_type"))
+      read_hugging_face_config(s.file, s);
+    else if (o.has("architecture") || o.has("pretrained_cfg"))
+      read_timm_config(s.file, s);
+    else
+      s.file.clear();
+  }
+  for (const char* name : {"processor_config.json", "preprocessor_config.json"}) {
+    if (!there(name) || s.kind == "timm" || s.kind == "open_clip") continue;
+    s.preprocessing_file = path(name);
+    s.preprocessing = read_preprocessor(s.preprocessing_file, s.architecture, s.img_size.value_or(models::Size2d(224)));
+    break;  // processor_config.json wins: checkpoints-today.md, 6
+  }
+  return s;
+}
+
+}  // namespace vitrail::weights

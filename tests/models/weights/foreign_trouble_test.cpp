@@ -1,0 +1,214 @@
+// What must be refused, and with which words; and what stands without the checkpoints of the world.
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <regex>
+
+#include "autograd/modes.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "models/presets.h"
+#include "models/vit.h"
+#include "models/weights/families/names.h"
+#include "models/weights/families/preprocess_rules.h"
+#include "models/weights/families/sidecar.h"
+#include "models/weights/foreign.h"
+#include "tensor/ops.h"
+#include "tensor/safetensors.h"
+#include "tests/support/data_test.h"
+#include "tests/support/scratch_folder.h"
+#include "train/task/task.h"
+
+using namespace vitrail;
+using namespace vitrail::testing;
+namespace fs = std::filesystem;
+
+namespace {
+
+models::ViTConfig tiny() {
+  return {.img_size = 16, .patch_size = 8, .num_classes = 3, .embed_dim = 8, .depth = 2, .num_heads = 2, .mlp_hidden = 12};
+}
+
+// The model's weights under the names of another family, q, k and v apart where it has them apart.
+nn::StateDict renamed(models::ViT& model, const std::string& family, const std::string& prefix) {
+  const weights::FamilyNames& names = weights::family_names(family);
+  nn::StateDict theirs;
+  for (const auto& [name, tensor] : model.state_dict()) {
+    bool outside = false;
+    std::string whole = weights::their_name(names, name, -1, &outside);
+    if (family == "timm") whole = name;
+    if (!whole.empty()) {
+      theirs.emplace_back((outside ? "" : prefix) + whole, tensor);
+      continue;
+    }
+    const std::vector<Tensor> parts = chunk(tensor, 3, 0);
+    for (int part = 0; part < 3; ++part) {
+      whole = weights::their_name(names, name, part, &outside);
+      REQUIRE_MESSAGE(!whole.empty(), family, ": ", name);
+      theirs.emplace_back(prefix + whole, contiguous(parts[static_cast<size_t>(part)]));
+    }
+  }
+  return theirs;
+}
+
+void write_hugging_face_config(const std::string& folder) {
+  write_file_atomically(folder + "/config.json",
+                        R"({"model_type": "vit", "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2,
+                            "intermediate_size": 12, "image_size": 16, "patch_size": 8, "layer_norm_eps": 1e-6,
+                            "id2label": {"0": "ant", "1": "bee", "2": "cat"}})");
+}
+
+}  // namespace
+
+TEST_CASE("weights under another family's names are the same model") {
+  Rng rng(3);
+  models::ViT model(tiny(), rng);
+  model.eval();
+  const Tensor x = rand_normal({2, 3, 16, 16}, 0, 1, Rng(4));
+  const NoGradGuard no_grad;
+  const Tensor wanted = model(x).value();
+  const std::tuple<const char*, const char*> families[] = {
+      {"timm", ""}, {"timm", "module."}, {"huggingface", "vit."}, {"huggingface", ""}, {"torchvision", ""}};
+  for (const auto& [family, prefix] : families) {
+    CAPTURE(family);
+    ScratchFolder folder;
+    save_safetensors(folder.path() + "/model.safetensors", {renamed(model, family, prefix), {}});
+    OpenOptions options;
+    options.num_heads = 2;
+    if (std::string(family) == "huggingface") write_hugging_face_config(folder.path());
+    const LoadedModel loaded = load_model(folder.path(), options);
+    REQUIRE(loaded.origin);
+    CHECK(loaded.origin->family == family);
+    CHECK(bit_equal((*loaded.model)(x).value(), wanted));
+    CHECK(loaded.card.class_names.size() == 3);
+    if (std::string(family) == "huggingface") CHECK(loaded.card.class_names[1] == "bee");
+  }
+}
+
+TEST_CASE("a number of heads that no file tells is assumed and said, or asked for") {
+  Rng rng(3);
+  models::ViTConfig config = tiny();
+  config.embed_dim = 128;
+  models::ViT model(config, rng);
+  ScratchFolder folder;
+  save_safetensors(folder.path() + "/weights.safetensors", {model.state_dict(), {}});
+  const LoadedModel loaded = load_model(folder.path() + "/weights.safetensors");
+  bool assumed = false;
+  for (const weights::Fact& fact : loaded.origin->facts)
+    assumed = assumed || (fact.name == "num_heads" && fact.value == "2" && fact.source.starts_with("assumed"));
+  CHECK(assumed);
+  models::ViT narrow(tiny(), rng);
+  save_safetensors(folder.path() + "/narrow.safetensors", {narrow.state_dict(), {}});
+  CHECK_SAYS(refusal(ErrorKind::kValue, [&] { load_model(folder.path() + "/narrow.safetensors"); }),
+             "the number of heads cannot be read from shapes: width is 8. Hint: --num-heads N.");
+}
+
+TEST_CASE("a configuration that contradicts the weights is refused with both numbers") {
+  Rng rng(3);
+  models::ViT model(tiny(), rng);
+  ScratchFolder folder;
+  save_safetensors(folder.path() + "/model.safetensors", {renamed(model, "huggingface", "vit."), {}});
+  const std::pair<const char*, const char*> wrong[] = {
+      {R"({"model_type": "vit", "hidden_size": 16, "num_attention_heads": 2, "image_size": 16, "patch_size": 8, "num_hidden_layers": 2})",
+       "embed_dim is 16 there, 8 by the weights"},
+      {R"({"model_type": "vit", "hidden_size": 8, "num_attention_heads": 2, "image_size": 32, "patch_size": 8, "num_hidden_layers": 2})",
+       "the file has 5 positions, img_size 32 x 32 with patch_size 8 needs 17"},
+      {R"({"model_type": "vit", "hidden_size": 8, "num_attention_heads": 2, "image_size": 16, "patch_size": 8, "num_hidden_layers": 3})",
+       "depth (layers) is 3 there, 2 by the weights"},
+      {R"({"model_type": "vit", "hidden_size": 8, "num_attention_heads": 3, "image_size": 16, "patch_size": 8, "num_hidden_layers": 2})",
+       "num_heads is 3 (config.json), width is 8"},
+      {R"({"model_type": "swin"})", "not a ViT that this program runs: model_type is \"swin\""}};
+  for (const auto& [config, words] : wrong) {
+    write_file_atomically(folder.path() + "/config.json", std::string(config));
+    CHECK_SAYS(refusal(ErrorKind::kData, [&] { load_model(folder.path()); }), words);
+  }
+}
+
+TEST_CASE("a head of zeros and a missing head cannot answer") {
+  Rng rng(3);
+  models::ViT model(tiny(), rng);
+  ScratchFolder folder;
+  fill_(model.head->weight.value(), 0);
+  fill_(model.head->bias.value(), 0);
+  save_safetensors(folder.path() + "/zero.safetensors", {model.state_dict(), {}});
+  OpenOptions options;
+  options.num_heads = 2;
+  CHECK_SAYS(refusal(ErrorKind::kData, [&] { load_task(folder.path() + "/zero.safetensors", nullptr, options); }),
+             "the head is all zero: the model was never fine-tuned");
+  models::ViTConfig bare = tiny();
+  bare.num_classes = 0;
+  models::ViT features(bare, rng);
+  save_safetensors(folder.path() + "/bare.safetensors", {features.state_dict(), {}});
+  CHECK_SAYS(refusal(ErrorKind::kData, [&] { load_task(folder.path() + "/bare.safetensors", nullptr, options); }),
+             "the model has no head that could name a class");
+  CHECK(load_model(folder.path() + "/bare.safetensors", options).model->num_classes() == 0);
+}
+
+TEST_CASE("tensors that the model does not have are listed, and refused when strict") {
+  Rng rng(3);
+  models::ViT model(tiny(), rng);
+  ScratchFolder folder;
+  nn::StateDict state = model.state_dict();
+  state.emplace_back("blocks.0.attn.rel_pos", zeros({4}));
+  save_safetensors(folder.path() + "/extra.safetensors", {state, {}});
+  OpenOptions options;
+  options.num_heads = 2;
+  CHECK(load_model(folder.path() + "/extra.safetensors", options).origin->unexpected ==
+        std::vector<std::string>{"blocks.0.attn.rel_pos"});
+  options.strict = true;
+  CHECK_SAYS(refusal(ErrorKind::kData, [&] { load_model(folder.path() + "/extra.safetensors", options); }),
+             "1 tensors are unexpected: blocks.0.attn.rel_pos");
+  state.erase(state.begin() + 5);
+  const std::string gone = model.state_dict()[5].first;
+  save_safetensors(folder.path() + "/missing.safetensors", {state, {}});
+  CHECK_SAYS(refusal(ErrorKind::kData, [&] { load_model(folder.path() + "/missing.safetensors", options); }), gone.c_str());
+}
+
+TEST_CASE("preprocessing of the families, and a preprocessor file, as their libraries read them") {
+  const Preprocessing timm = weights::family_preprocessing("deit", 224);
+  CHECK(timm.resize_height == 248);
+  CHECK(timm.resize == ResizeMode::kShortSide);
+  CHECK(weights::family_preprocessing("torchvision", 224).resize_height == 256);
+  CHECK(weights::family_preprocessing("huggingface", 224).crop_offset == CropOffset::kFloor);
+  CHECK_SAYS(refusal(ErrorKind::kValue, [] { weights::family_preprocessing("tim", 224); }), "did you mean timm?");
+  ScratchFolder folder;
+  write_file_atomically(folder.path() + "/p.json",
+                        std::string(R"({"do_resize": true, "size": {"shortest_edge": 64}, "resample": 3, "do_convert_rgb": true,
+    "image_mean": [0.4, 0.4, 0.4], "image_std": [0.2, 0.2, 0.2], "crop_size": {"height": 56, "width": 56}, "do_center_crop": true})"));
+  const Preprocessing p = weights::read_preprocessor(folder.path() + "/p.json", "dinov2", 56);
+  CHECK(p.height == 56);
+  CHECK(p.resize == ResizeMode::kShortSide);
+  CHECK(p.resize_height == 64);
+  CHECK(p.interpolation == Resample::kBicubic);
+  CHECK(p.alpha == AlphaRule::kWhite);
+  CHECK(p.std == std::vector<double>{0.2, 0.2, 0.2});
+}
+
+TEST_CASE("the checkpoints that must be refused are, with the words of their list") {
+  const char* given = std::getenv("VITRAIL_CHECKPOINTS");
+  const std::string folder = given ? given : "../shared/checkpoints";
+  if (!fs::exists(folder)) {
+    MESSAGE("skipped: ", folder, " is not there (VITRAIL_CHECKPOINTS)");
+    return;
+  }
+  const std::string manifest = folder + "/manifest.json";
+  const JsonDocument json(read_text_file(manifest), manifest);
+  JsonObject root(json.root(), manifest);
+  for (JsonObject& o : root.objects("cases")) {
+    if (o.has("reference") || o.text("expect") != "refuse") continue;
+    const std::string name = o.text("name"), path = folder + "/" + o.text("path");
+    CAPTURE(name);
+    std::string say = o.text("say"), message;
+    auto flags = std::regex::ECMAScript;
+    if (say.starts_with("(?i)")) say = say.substr(4), flags |= std::regex::icase;
+    try {
+      load_task(path);
+    } catch (const Error& e) {
+      message = e.what();
+    }
+    // The path must not answer for the message.
+    for (size_t at; (at = message.find(path)) != std::string::npos;) message.erase(at, path.size());
+    CHECK_MESSAGE(std::regex_search(message, std::regex(say, flags)), message);
+  }
+}
