@@ -14,7 +14,7 @@ constexpr const char* kOp = "zip";
 constexpr uint32_t kEntrySignature = 0x04034b50, kDirectorySignature = 0x02014b50;
 constexpr uint32_t kEndSignature = 0x06054b50, kEnd64Signature = 0x06064b50, kLocator64Signature = 0x07064b50;
 constexpr int64_t kEntryBytes = 30, kDirectoryBytes = 46, kEndBytes = 22, kEnd64Bytes = 56, kLocator64Bytes = 20;
-constexpr int64_t kMaxComment = 65535, kMaxEntries = 200'000, kMaxDirectory = int64_t{24} << 20;
+constexpr int64_t kMaxComment = 65535, kMaxEntries = 100'000, kMaxDirectory = int64_t{24} << 20;
 constexpr size_t kMaxName = 1024;
 constexpr int64_t kMaxTotalFactor = 8, kMaxTotalExtra = int64_t{32} << 20;
 constexpr uint16_t kEncrypted = 1, kSizesBehind = 8, kStored = 0, kDeflate = 8, kZip64Field = 1;

@@ -22,7 +22,7 @@ struct ZipEntry {
   int64_t data = 0;          // ... and its data
 };
 
-// The list of entries. Limits: 200,000 entries, names of 1 to 1024 bytes of UTF-8, a directory of at most 24 MiB; contents of
+// The list of entries. Limits: 100,000 entries, names of 1 to 1024 bytes of UTF-8, a directory of at most 24 MiB; contents of
 // packed entries of at most kMaxExpansion (base/gzip.h) times their packed size each, and of 8 times the size of the file plus
 // 32 MiB in all.
 class ZipArchive {
