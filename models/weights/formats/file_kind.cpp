@@ -95,7 +95,7 @@ FileKind recognise_file(const ByteSource& source) {
   if (start.starts_with("PK\x05\x06"sv)) refuse(source, "an empty ZIP archive");
   uint64_t length = 0;  // of the header, if it is a safetensors file: its text starts with {
   if (start.size() >= 8) std::memcpy(&length, start.data(), 8);
-  if (start.size() > 8 && start[8] == '{' && length <= uint64_t{100'000'000}) return FileKind::kSafetensors;
+  if (start.size() > 8 && start[8] == '{' && length < uint64_t{1} << 40) return FileKind::kSafetensors;
   if (start.size() > 2 && start[0] == '\x80' && start[1] >= 2 && start[1] <= 5) return FileKind::kPickle;
   if (start.starts_with("\x93NUMPY"sv))
     refuse(source, "a single NumPy array (.npy), not named weights. Hint: np.savez makes an .npz.");

@@ -46,6 +46,9 @@ constexpr std::string_view kAllowed[] = {"collections.OrderedDict",
                                          "numpy._core.multiarray.scalar",
                                          "numpy.core.multiarray._reconstruct",
                                          "numpy._core.multiarray._reconstruct"};
+// Types of tensors that are not read: a checkpoint may hold some beside the weights.
+constexpr std::string_view kOtherTypes[] = {"torch.ComplexFloatStorage", "torch.ComplexDoubleStorage", "torch.complex64",
+                                            "torch.complex128",          "torch.float8_e4m3fn",        "torch.float8_e5m2"};
 constexpr std::string_view kBuiltins[] = {"dict",  "list",  "tuple", "set",     "frozenset", "int",
                                           "float", "str",   "bool",  "complex", "bytearray", "object",
                                           "slice", "range", "long",  "bytes",   "unicode"};
@@ -68,8 +71,8 @@ bool is_builtin(std::string_view global) {
 }  // namespace
 
 void check_torch_global(const std::string& file, const std::string& global) {
-  if (is_one_of(kAllowed, global) || is_builtin(global) || rebuilds_tensor(global) || wraps_tensor(global) ||
-      !torch_type(global).empty())
+  if (is_one_of(kAllowed, global) || is_one_of(kOtherTypes, global) || is_builtin(global) || rebuilds_tensor(global) ||
+      wraps_tensor(global) || !torch_type(global).empty())
     return;
   // Python 2's name of the module, which is written up to protocol 2.
   const std::string_view old = behind(global, "__builtin__.");

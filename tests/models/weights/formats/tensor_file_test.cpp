@@ -223,6 +223,7 @@ TEST_CASE("files of other kinds are called by name") {
   CHECK(says_of("GGUF and so on", "a GGUF file"));
   CHECK(says_of("words, words, words", "neither of the formats that are read: safetensors, torch .pt or .pth, NumPy .npz"));
   CHECK(says_of("few", "only 3 bytes"));
+  CHECK(says_of(std::string("\0\0\0\0\1\0\0\0{}", 10), "the header claims 4294967296 bytes"));
   CHECK(says_of(zip_file({{"a.txt", "x"}}), "a ZIP archive of a.txt: neither a torch file nor an .npz"));
   CHECK(says_of(zip_file({}), "an empty ZIP archive"));
   CHECK(says_of(content_of(golden("arrays.npz")).substr(0, 2000), "truncated: a ZIP archive without its central directory"));
