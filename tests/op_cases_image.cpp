@@ -115,6 +115,7 @@ OpCase resize_case() {
            {"bicubic, corners aligned", {leaf({4, 5}, 8)}, fn(6, 7, {.mode = kBicubic, .align_corners = true})},
            {"bicubic down, antialias", {leaf({1, 9, 8}, 9)}, fn(4, 3, {.mode = kBicubic, .antialias = true})},
            {"up one axis, down the other", {leaf({1, 3, 8}, 10)}, fn(5, 3, {.mode = kBicubic, .antialias = true})},
+           {"bicubic, own scales", {leaf({3, 4}, 17)}, fn(2, 5, {.mode = kBicubic, .scale_h = 0.7, .scale_w = 1.275})},
            {"transposed", {transposed_leaf({1, 2, 3, 4}, 11)}, fn(4, 6)},
            {"strided", {strided_leaf({2, 3, 4}, 12)}, fn(4, 3)},
            {"expanded", {expanded_leaf({1, 3, 4}, {2, 3, 4}, 13)}, fn(4, 3)},

@@ -20,10 +20,11 @@ double filter(Interpolation mode, double x, double a) {
 }
 
 // Two (bilinear) or four (bicubic) neighbours of the source position; those beyond the border are replaced by the border pixel.
-void append_interpolated(AxisWeights& w, int64_t i, const ResizeOptions& o) {
+void append_interpolated(AxisWeights& w, int64_t i, const ResizeOptions& o, double scale) {
   const double in = static_cast<double>(w.in), out = static_cast<double>(w.out);
   const double corner = w.out > 1 ? static_cast<double>(i) * (in - 1) / (out - 1) : 0.0;
-  const double source = o.align_corners ? corner : (static_cast<double>(i) + 0.5) * in / out - 0.5;
+  const double edge = static_cast<double>(i) + 0.5, centre = (scale > 0 ? edge / scale : edge * in / out) - 0.5;
+  const double source = o.align_corners ? corner : centre;
   const int64_t radius = o.mode == Interpolation::kBicubic ? 2 : 1;
   const int64_t base = static_cast<int64_t>(std::floor(source));
   const auto clamped = [&](int64_t j) { return std::clamp<int64_t>(j, 0, w.in - 1); };
@@ -65,7 +66,7 @@ void AxisWeights::append(int64_t first, const std::vector<double>& taps) {
   weights.insert(weights.end(), begin, end);
 }
 
-AxisWeights axis_weights(int64_t in, int64_t out, const ResizeOptions& o) {
+AxisWeights axis_weights(int64_t in, int64_t out, const ResizeOptions& o, double scale) {
   AxisWeights w;
   w.in = in, w.out = out;
   for (int64_t i = 0; i < out; ++i) {
@@ -74,7 +75,7 @@ AxisWeights axis_weights(int64_t in, int64_t out, const ResizeOptions& o) {
     } else if (o.antialias) {
       append_antialiased(w, i, o);
     } else {
-      append_interpolated(w, i, o);
+      append_interpolated(w, i, o, scale);
     }
   }
   return w;

@@ -16,7 +16,8 @@ struct AxisWeights {
   void append(int64_t first, const std::vector<double>& taps);
 };
 
-AxisWeights axis_weights(int64_t in, int64_t out, const ResizeOptions& options);
+// `scale` is that of this axis: options.scale_h or options.scale_w.
+AxisWeights axis_weights(int64_t in, int64_t out, const ResizeOptions& options, double scale);
 // The transposed matrix: the same weights, grouped by input.
 AxisWeights transposed(const AxisWeights& w);
 

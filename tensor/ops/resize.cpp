@@ -2,6 +2,7 @@
 #include "tensor/ops/resize.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "tensor/kernels/resize.h"
 
@@ -9,6 +10,15 @@ namespace vitrail {
 namespace {
 
 using detail::AxisWeights, detail::resize_columns, detail::resize_rows;
+
+// One axis of `in` pixels, and its scale.
+void check_scale(const char* op, int64_t in, int64_t out, double scale, const ResizeOptions& o) {
+  if (scale == 0) return;
+  check(o.mode != Interpolation::kNearest && !o.align_corners && !o.antialias, ErrorKind::kValue, op,
+        "a scale excludes kNearest, align_corners and antialias: it is ", scale, ". Hint: leave it at 0.");
+  check(std::floor(static_cast<double>(in) * scale) == static_cast<double>(out), ErrorKind::kValue, op,
+        "floor(extent * scale) must be the output's extent: extent is ", in, ", scale is ", scale, ", output is ", out, ".");
+}
 
 void check_resize(const char* op, const Shape& x, int64_t out_h, int64_t out_w, const ResizeOptions& o) {
   check(x.size() >= 2, ErrorKind::kShape, op, "needs [..., H, W]: x is ", x, ".");
@@ -21,6 +31,8 @@ void check_resize(const char* op, const Shape& x, int64_t out_h, int64_t out_w, 
         ".");
   check(!o.antialias || !o.align_corners, ErrorKind::kValue, op,
         "antialias and align_corners exclude each other. Hint: leave align_corners at false.");
+  check_scale(op, h, out_h, o.scale_h, o);
+  check_scale(op, w, out_w, o.scale_w, o);
 }
 
 Shape with_image(Shape shape, int64_t h, int64_t w) {
@@ -40,8 +52,9 @@ Tensor resize(const Tensor& x, int64_t out_h, int64_t out_w, const ResizeOptions
     using T = decltype(zero);
     if (planes == 0) return;
     const Tensor xc = contiguous(x);
-    resize_columns(detail::axis_weights(w, out_w, options), planes * h, xc.data<T>(), narrow.mutable_data<T>());
-    resize_rows(detail::axis_weights(h, out_h, options), planes, out_w, narrow.data<T>(), y.mutable_data<T>());
+    resize_columns(detail::axis_weights(w, out_w, options, options.scale_w), planes * h, xc.data<T>(),
+                   narrow.mutable_data<T>());
+    resize_rows(detail::axis_weights(h, out_h, options, options.scale_h), planes, out_w, narrow.data<T>(), y.mutable_data<T>());
   });
   return y;
 }
@@ -59,8 +72,8 @@ Tensor resize_backward(const Tensor& dy, const Shape& x_shape, const ResizeOptio
     using T = decltype(zero);
     if (planes == 0) return;
     const Tensor dyc = contiguous(dy);
-    const AxisWeights rows = detail::transposed(detail::axis_weights(h, out_h, options));
-    const AxisWeights columns = detail::transposed(detail::axis_weights(w, out_w, options));
+    const AxisWeights rows = detail::transposed(detail::axis_weights(h, out_h, options, options.scale_h));
+    const AxisWeights columns = detail::transposed(detail::axis_weights(w, out_w, options, options.scale_w));
     resize_rows(rows, planes, out_w, dyc.data<T>(), narrow.mutable_data<T>());
     resize_columns(columns, planes * h, narrow.data<T>(), dx.mutable_data<T>());
   });

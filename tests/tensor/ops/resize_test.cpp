@@ -19,6 +19,11 @@ std::vector<ResizeOptions> all_options() {
           {kBicubic}, {kBicubic, true}, {kBicubic, false, true}};
 }
 
+// The sizes in pixels plus 0.1, as the authors' DINO resamples position embeddings.
+ResizeOptions offset(Interpolation mode, double h, double w, double out_h, double out_w) {
+  return {.mode = mode, .scale_h = (out_h + 0.1) / h, .scale_w = (out_w + 0.1) / w};
+}
+
 const std::vector<std::pair<int64_t, int64_t>> kSizes = {{1, 1}, {2, 3}, {5, 7}, {6, 6}, {13, 4}, {20, 31}};
 
 struct Golden {
@@ -67,6 +72,25 @@ TEST_CASE("resize gives PyTorch's values") {
   }
 }
 
+// torch.nn.functional.interpolate(x, scale_factor=((h + 0.1) / 3, (w + 0.1) / 4), mode=mode)   (PyTorch 2.13.0), x as above
+TEST_CASE("resize with a scale of its own gives PyTorch's values") {
+  const Tensor x = from_vector(std::vector<double>{1, 4, 2, 8, 5, 7, 1, 3, 0, 6, 9, 2}, {3, 4});
+  CHECK(max_difference(resize(x, 2, 3, offset(kBilinear, 3, 4, 2, 3)),
+                       {2.26152074, 3.39861751, 5.51843318, 2.44930876, 6.26382488, 3.39516129}) < 1e-8);
+  CHECK(max_difference(resize(x, 4, 5, offset(kBilinear, 3, 4, 4, 5)),
+                       {1,          3.02941176, 3.07843137, 3.47058824, 8,          3.3902439, 5.01542324,
+                        3.7697274,  2.28718317, 5.01219512, 3.35365854, 5.59756098, 5.2715208, 3.3980153,
+                        2.67073171, 0,          4.05882353, 7.38235294, 7.28431373, 2}) < 1e-8);
+  CHECK(max_difference(resize(x, 2, 3, offset(kBicubic, 3, 4, 2, 3)),
+                       {2.26949878, 3.1541582, 5.57282851, 2.51738805, 7.20336175, 3.07248996}) < 1e-8);
+  CHECK(max_difference(resize(x, 4, 5, offset(kBicubic, 3, 4, 4, 5)),
+                       {0.50030114, 3.02669154,  2.76736802, 3.29345209, 8.50808855, 3.84989705, 5.93990769,
+                        3.27814958, 0.96615127,  5.15551153, 3.69078,    6.47586915, 5.77937509, 2.71552516,
+                        2.1083627,  -0.59827445, 3.7118816,  8.74418882, 8.04387837, 1.80667136}) < 1e-8);
+  const Tensor image = random_tensor({2, 6, 7}, Dtype::f64, 2);
+  CHECK(bit_equal(resize(image, 12, 7, {.mode = kBicubic, .scale_h = 2}), resize(image, 12, 7, {.mode = kBicubic})));
+}
+
 TEST_CASE("nearest resize takes pixel floor(i in / out)") {
   const Tensor x = arange(0, 5);
   CHECK(max_difference(resize(unsqueeze(x, 0), 1, 3, {kNearest}), {0, 1, 3}) == 0);
@@ -110,6 +134,9 @@ TEST_CASE("resize_backward is the transpose of resize") {
       CHECK(dot(x, resize_backward(dy, x.shape(), o)) == doctest::Approx(expected).epsilon(1e-12));
     }
   }
+  const ResizeOptions scaled = offset(kBicubic, 6, 7, 9, 4);
+  const Tensor x = random_tensor({2, 6, 7}, Dtype::f64, 2), dy = random_tensor({2, 9, 4}, Dtype::f64, 3);
+  CHECK(dot(x, resize_backward(dy, x.shape(), scaled)) == doctest::Approx(dot(resize(x, 9, 4, scaled), dy)).epsilon(1e-12));
 }
 
 TEST_CASE("resize takes transposed images, and no images") {
@@ -136,6 +163,16 @@ TEST_CASE("resize refuses empty images and options that exclude each other") {
   CHECK_THROWS_WITH_AS(resize(x, 4, 4, {kNearest, true}), doctest::Contains("align_corners is 1"), Error);
   CHECK_THROWS_WITH_AS(resize(x, 4, 4, {kNearest, false, true}), doctest::Contains("antialias is 1"), Error);
   CHECK_THROWS_WITH_AS(resize(x, 4, 4, {kBicubic, true, true}), doctest::Contains("exclude each other"), Error);
+  for (const ResizeOptions& o :
+       {ResizeOptions{kNearest, false, false, 2, 2}, {kBilinear, true, false, 2, 2}, {kBicubic, false, true, 2, 2}}) {
+    CHECK_THROWS_WITH_AS(resize(x, 6, 8, o),
+                         doctest::Contains("a scale excludes kNearest, align_corners and antialias: it is 2. Hint"), Error);
+  }
+  const double not_a_number = std::numeric_limits<double>::quiet_NaN();
+  for (const double scale : {-2.0, 1.9, 2.4, 1e300, not_a_number}) {
+    CHECK_THROWS_WITH_AS(resize(x, 6, 8, {.mode = kBicubic, .scale_w = scale}),
+                         doctest::Contains("floor(extent * scale) must be the output's extent: extent is 4, scale is"), Error);
+  }
   CHECK_THROWS_WITH_AS(resize(zeros({4, 4}, Dtype::u8), 2, 2), doctest::Contains("needs a float tensor"), Error);
   CHECK_THROWS_WITH_AS(resize_backward(zeros({3, 5, 5}), x.shape(), {}), doctest::Contains("dy is [3, 5, 5], x is [2, 3, 4]"),
                        Error);
