@@ -51,6 +51,10 @@ Variable EncoderBlock::forward(const Variable& input) {
 }
 
 Variable run_block(EncoderBlock& block, const Variable& x, bool recompute) {
+  if (grad_enabled() && !x.requires_grad() && !block.trainable()) {
+    const NoGradGuard no_grad;  // nothing is kept for a gradient that nobody wants
+    return block(x);
+  }
   if (!recompute || !grad_enabled()) return block(x);
   return checkpoint([&block](const Variable& t) { return block(t); }, x);
 }

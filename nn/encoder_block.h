@@ -41,7 +41,7 @@ class EncoderBlock : public Layer {
 };
 
 // block(x). With `recompute`, and while gradients are on, only x is kept for the backward pass, which computes the rest again
-// (autograd/checkpoint.h).
+// (autograd/checkpoint.h). A frozen block whose input needs no gradient runs as in a NoGradGuard.
 Variable run_block(EncoderBlock& block, const Variable& x, bool recompute);
 
 }  // namespace vitrail::nn

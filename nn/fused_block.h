@@ -13,7 +13,8 @@ class EncoderBlock;
 namespace fused {
 
 // True if forward() below may replace the block's equation now: no observer watches its layers, no dropout is active between
-// them (drop path may be), and the MLP's activation is the exact GELU.
+// them (drop path may be), the MLP's activation is the exact GELU, and no layer has DoRA's row lengths (low-rank updates it may
+// have).
 bool applies(const EncoderBlock& block);
 // The block's output for x [B, N, D]. In f32 and f64 the values have the bits of the equation, except where the compiler
 // contracts multiply-adds differently. With LayerScale, gradients differ by rounding.

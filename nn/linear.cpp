@@ -4,6 +4,7 @@
 
 #include "autograd/ops/layers.h"
 #include "nn/init.h"
+#include "nn/lora.h"
 
 namespace vitrail::nn {
 
@@ -27,14 +28,64 @@ Linear::Linear(LinearValues values) : weight(std::move(values.weight), true) {
   register_parameter("bias", bias);
 }
 
-Variable Linear::matrix() const { return weight.dim() == 2 ? weight : flatten(weight, 1); }
+Linear::~Linear() = default;
 
-Variable Linear::outputs(const Variable& x, int64_t first, int64_t last) const {
-  return linear(x, slice(matrix(), 0, first, last), bias.defined() ? slice(bias, 0, first, last) : Variable());
+Variable Linear::forward(const Variable& x) {
+  const Variable y = linear(x, own_matrix(), bias);
+  return updated() ? lora_output(y, x, own_matrix(), bias, updates_) : y;
+}
+
+Variable Linear::own_matrix() const { return weight.dim() == 2 ? weight : flatten(weight, 1); }
+
+Variable Linear::matrix() const { return updated() ? lora_weight(own_matrix(), updates_) : own_matrix(); }
+
+Variable Linear::outputs(const Variable& x, int64_t first, int64_t last) {
+  if (updated()) return slice(forward(x), -1, first, last);
+  return linear(x, slice(own_matrix(), 0, first, last), bias.defined() ? slice(bias, 0, first, last) : Variable());
 }
 
 int64_t Linear::macs(const Shape&, const Shape& output) const {
-  return weight.size(0) == 0 ? 0 : checked_numel(output) * (weight.numel() / weight.size(0));
+  if (weight.size(0) == 0) return 0;
+  int64_t of_a_row = weight.numel();
+  for (const auto& u : updates_) of_a_row += updated() ? u->a.numel() + u->b.numel() : 0;
+  return checked_numel(output) / weight.size(0) * of_a_row;
+}
+
+void Linear::add_update(const std::string& name, std::unique_ptr<LowRank> update) {
+  check(!merged(), ErrorKind::kValue, "lora", "a merged layer takes no further update. Hint: unmerge_lora() first.");
+  register_module(name, *update);
+  updates_.push_back(std::move(update));
+  for (Variable* own : {&weight, &bias}) {
+    if (!own->defined()) continue;
+    own->zero_grad();
+    own->set_requires_grad(false);
+  }
+}
+
+bool Linear::stretched() const { return updated() && updates_.front()->options.dora; }
+
+Variable Linear::add_updates(const Variable& y, const Variable& x, const Branch& branch) const {
+  return updated() ? linear_add(lora_inner(x, updates_), lora_outer(weight.size(0), updates_), {}, y, branch) : y;
+}
+
+void Linear::merge() {
+  const Tensor own = weight.value();
+  weight.set_value(reshape(merged_weight(own_matrix().value(), updates_), own.shape()));
+  before_merge_ = own;
+  merged_version_ = weight.value().version();
+}
+
+void Linear::check_unmerge() const {
+  check(merged(), ErrorKind::kValue, "lora", "the low-rank updates are not merged.");
+  check(weight.value().version() == merged_version_ && weight.dtype() == before_merge_.dtype(), ErrorKind::kValue, "lora",
+        "a merged weight was changed since: ", weight.shape(),
+        ". Hint: unmerge_lora() before loading, training or converting.");
+}
+
+void Linear::unmerge() {
+  check_unmerge();
+  weight.set_value(before_merge_);
+  before_merge_ = {};
 }
 
 Embedding::Embedding(int64_t count, int64_t dim, Rng& rng) : weight(trunc_normal({count, dim}, 0.02, rng), true) {

@@ -8,7 +8,9 @@
 
 namespace vitrail::nn {
 
-std::string join_path(const std::string& prefix, const std::string& name) { return prefix.empty() ? name : prefix + "." + name; }
+std::string join_path(const std::string& prefix, const std::string& name) {
+  return prefix.empty() ? name : prefix + "." + name;
+}
 
 void Module::check_name(const std::string& name) const {
   check(!name.empty(), ErrorKind::kValue, "module", "a name must not be empty");
@@ -39,8 +41,8 @@ bool Module::holds(const Module* module) const {
 void Module::register_module(const std::string& name, Module& module) {
   check_name(name);
   check(&module != this, ErrorKind::kValue, "module", "a module cannot be registered in itself: name is ", escaped(name, 60));
-  check(!module.holds(this), ErrorKind::kValue, "module",
-        "the tree would have a cycle: the module to be registered as ", escaped(name, 60), " holds this one");
+  check(!module.holds(this), ErrorKind::kValue, "module", "the tree would have a cycle: the module to be registered as ",
+        escaped(name, 60), " holds this one");
   modules_.emplace_back(name, &module);
 }
 
@@ -97,6 +99,11 @@ void Module::unfreeze() {
   for (const auto& entry : named_modules()) entry.second->frozen_ = false;
   train();
   for (const NamedParameter& p : named_parameters()) p.parameter->set_requires_grad(true);
+}
+
+bool Module::trainable() const {
+  return std::any_of(parameters_.begin(), parameters_.end(), [](const auto& entry) { return entry.second->requires_grad(); }) ||
+         std::any_of(modules_.begin(), modules_.end(), [](const auto& entry) { return entry.second->trainable(); });
 }
 
 int64_t Module::num_parameters() {

@@ -48,6 +48,8 @@ class Module {
   void freeze();
   void unfreeze();
   bool frozen() const { return frozen_; }
+  // Whether a parameter of this module or one below requires a gradient.
+  bool trainable() const;
 
   // All parameters below, in registration order, with dotted paths. One that is registered under two names (tied weights: two
   // Variables that share their value, or a module registered twice) is one parameter, listed under its first name.
