@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdio>
 #include <ctime>
+#include <filesystem>
 #include <optional>
 
 #include "base/file.h"
@@ -14,12 +15,14 @@
 #include "cli/data_options.h"
 #include "cli/memory_limit.h"
 #include "data/cached.h"
+#include "models/weights/adapter.h"
 #include "models/weights/save.h"
 #include "tensor/machine/parallel.h"
 #include "tensor/machine/probe.h"
 #include "train/interrupt.h"
 #include "train/memory.h"
 #include "train/metrics_log.h"
+#include "train/optim/layer_decay.h"
 #include "train/preflight.h"
 #include "train/progress.h"
 #include "train/report/run_report.h"
@@ -157,6 +160,13 @@ ClassificationTask make_task(const TrainJob& job, models::Classifier& model) {
 
 namespace {
 
+// What the adapter file calls the model that training started from: its folder's name, since paths describe the machine.
+std::string base_name(const TrainJob& job) {
+  std::filesystem::path path(job.settings.init);
+  if (path.filename() == kModelFile || path.filename().empty()) path = path.parent_path();
+  return path.filename().string();
+}
+
 // What the run writes into its folder as it goes.
 TrainCallbacks callbacks_for(const TrainJob& job, ClassificationTask& task, const RunFolder& folder,
                              report::RunReport& page) {
@@ -167,6 +177,8 @@ TrainCallbacks callbacks_for(const TrainJob& job, ClassificationTask& task, cons
     const ModelCard card = card_for(job, task, report);
     if (report.best) save_model(job.out, task.model(), task.architecture(), card, kBestFile);
     save_model(job.out, task.model(), task.architecture(), card);
+    if (nn::lora_of(task.model()))
+      save_adapter(job.out + "/" + kAdapterFile, make_adapter(task.model(), card, is_head, base_name(job)));
     page.add(report);
   };
   callbacks.on_checkpoint = [&job, &task, data = data_identity(*job.train, job.test.get())](const RunState& state) {
@@ -266,6 +278,8 @@ int run_training(TrainJob job) {
               format_duration(result.seconds).c_str());
   if (!job.bad.empty()) std::printf("%s\n", left_out(job.bad).c_str());
   if (page) print_best(job, result.history);
+  if (page && nn::lora_of(*model))
+    std::printf("%s holds what was added to the base, %s the whole\n", kAdapterFile, kModelFile);
   if (page) std::printf("saved in %s\nreport: %s\n", escaped_path(job.out).c_str(), escaped_path(page->path()).c_str());
   return 0;
 }

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "cli/memory_limit.h"
 #include "nn/summary.h"
+#include "train/finetune/trained_part.h"
 #include "train/interrupt.h"
 #include "train/memory.h"
 #include "train/overfit.h"
@@ -43,6 +44,7 @@ int print_estimates(const TrainJob& job) {
               static_cast<double>(summary.macs) / 1e6, static_cast<long long>(steps), static_cast<long long>(job.config.batch_size));
   // Steps of the whole batch tell the memory exactly, but are not to be tried where they do not fit.
   const MemoryEstimate memory = estimate_memory(task, job.train, job.config);
+  if (trains_part(job.config)) std::printf("trained     %s\n", trained_summary(*model).c_str());
   if (limit > 0 && static_cast<double>(memory.total()) > 1.1 * static_cast<double>(limit)) {
     std::printf("memory      %.0f MB, more than the %.0f MB that there are\ntime        not measured\n", static_cast<double>(memory.total()) / 1e6,
                 static_cast<double>(limit) / 1e6);

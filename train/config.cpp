@@ -9,6 +9,7 @@
 #include "models/classifier.h"
 #include "tensor/precision.h"
 #include "train/config_fields.h"
+#include "train/finetune/trained_part.h"
 #include "train/optim/layer_decay.h"
 #include "train/optim/muon.h"
 
@@ -65,7 +66,7 @@ void validate(const TrainConfig& c) {
         "nesterov needs momentum > 0: momentum is 0.");
   keep_one_of("sampling", c.sampling, {"shuffled", "balanced"});
   keep_one_of("class_weights", c.class_weights, {"none", "balanced"});
-  keep_one_of("trainable", c.trainable, {"all", "head"});
+  validate_trained_part(c);
   validate(make_schedule(c, 1, 1));  // the kind, gamma, power, the order of the milestones
 }
 

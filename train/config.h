@@ -64,7 +64,19 @@ struct TrainConfig {
   std::string sampling = "shuffled";    // balanced: each class equally often (data/sampling.h)
   std::string class_weights = "none";  // balanced: the loss of an image of class c counts N / (K n_c) times (train/class_balance.h)
   // Of trained models (train/optim/layer_decay.h).
-  std::string trainable = "all";  // head: everything else keeps its values
+  // What is trained (train/finetune/trained_part.h): all, head, lora, partial, bitfit, pattern. The rest keeps its values.
+  std::string trainable = "all";
+  int64_t trainable_blocks = 2;   // partial: the last so many blocks
+  std::string trainable_pattern;  // pattern: paths, between commas (base/path_pattern.h)
+  std::string freeze;             // paths that keep their values whatever `trainable` says
+  int64_t freeze_until = 0;       // so do the patch embedding, tokens, positions and so many blocks
+  int64_t head_epochs = 0;        // the head is trained alone in the first epochs
+  // Of low-rank updates (nn/lora.h).
+  int64_t lora_rank = 8;
+  double lora_alpha = 16, lora_dropout = 0;
+  std::string lora_targets = "attn.qkv";
+  std::string lora_scaling = "standard";  // rslora
+  bool lora_dora = false;
   double layer_decay = 1;         // the rate of each block is that of the next times this
   double head_lr = 1;             // the rate of the head is lr times this
   double drop_path = 0;           // stochastic depth of the deepest block; 0: as the model says

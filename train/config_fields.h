@@ -44,6 +44,23 @@ void for_each_augmentation_field(Config& c, Fn&& fn) {
   fn("repeats", c.repeats, Count{1, 1000}, "Repeated augmentation: each image so often in a row", usual);
 }
 
+template <class Config, class Fn>
+void for_each_trained_part_field(Config& c, Fn&& fn) {
+  const char* const usual = nullptr;
+  fn("trainable", c.trainable, Choice{}, "all, head, lora, partial, bitfit, pattern: the rest keeps its weights", usual);
+  fn("trainable_blocks", c.trainable_blocks, Count{1, 1024}, "partial: train the last so many blocks", usual);
+  fn("trainable_pattern", c.trainable_pattern, Choice{}, "pattern: what to train, as \"blocks.10-11.*,norm.*,head.*\"", usual);
+  fn("freeze", c.freeze, Choice{}, "Parameters that keep their weights, as \"patch_embed.*,pos_embed,blocks.0-5.*\"", usual);
+  fn("freeze_until", c.freeze_until, Count{0, 1024}, "Keep the weights of the embedding and of so many blocks; 0: none", usual);
+  fn("head_epochs", c.head_epochs, Count{0, kMostEpochs}, "Train the head alone in the first epochs", usual);
+  fn("lora_rank", c.lora_rank, Count{1, 4096}, "lora: rank of the updates", usual);
+  fn("lora_alpha", c.lora_alpha, Amount{}, "lora: the updates count alpha / rank times", usual);
+  fn("lora_dropout", c.lora_dropout, Fraction{}, "lora: dropout of what the updates read", usual);
+  fn("lora_targets", c.lora_targets, Choice{}, "lora: linear layers, as \"attn.qkv,mlp.fc1\" or \"attn.q,attn.v\"", usual);
+  fn("lora_scaling", c.lora_scaling, Choice{}, "lora: standard, or rslora: alpha / sqrt(rank)", usual);
+  fn("lora_dora", c.lora_dora, Choice{}, "lora: true: train the lengths of the rows too (DoRA)", usual);
+}
+
 // fn(name, member, rule, help, flag) for every field that the result depends on; the flag is "--name" with dashes, or its own.
 template <class Config, class Fn>
 void for_each_recipe_field(Config& c, Fn&& fn) {
@@ -74,7 +91,7 @@ void for_each_recipe_field(Config& c, Fn&& fn) {
   for_each_augmentation_field(c, fn);
   fn("sampling", c.sampling, Choice{}, "shuffled, or balanced: each class equally often", usual);
   fn("class_weights", c.class_weights, Choice{}, "none, or balanced: an image of a rare class counts more in the loss", usual);
-  fn("trainable", c.trainable, Choice{}, "all, or head: the rest of the model keeps its weights", usual);
+  for_each_trained_part_field(c, fn);
   fn("layer_decay", c.layer_decay, Share{}, "Factor between the rates of two blocks, deeper ones higher, as 0.75", usual);
   fn("head_lr", c.head_lr, Amount{}, "Factor of the rate of the head", usual);
   fn("drop_path", c.drop_path, Fraction{}, "Stochastic depth of the deepest block; 0: as the model says", usual);

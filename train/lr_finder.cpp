@@ -10,6 +10,7 @@
 #include "tensor/precision.h"
 #include "tensor/rng.h"
 #include "train/augmentation.h"
+#include "train/finetune/trained_part.h"
 #include "train/group_gradients.h"
 #include "train/optim/clip.h"
 #include "train/optim/optim.h"
@@ -73,8 +74,8 @@ bool update(Optimizer& optimizer, double lr, double scale) {
 LrFinding find_learning_rate(Task& task, const DatasetPtr& train, const TrainConfig& config, const LrFinderOptions& options) {
   check_options(options);
   validate(config);
-  check(config.trainable == "all", ErrorKind::kValue, "find-lr", "trains the whole model: trainable is ",
-        quote(config.trainable), ". Hint: --trainable all.");
+  check(!trains_part(config) && config.head_epochs == 0, ErrorKind::kValue, "find-lr", "trains the whole model: trainable is ",
+        quote(config.trainable), ". Hint: --trainable all, without --freeze, --freeze-until and --head-epochs.");
   task.check_data(*train);
   task.see(*train);
   nn::Module& model = task.model();

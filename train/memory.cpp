@@ -5,9 +5,9 @@
 
 #include "tensor/precision.h"
 #include "tensor/storage.h"
+#include "train/finetune/trained_part.h"
 #include "train/group_gradients.h"
 #include "train/keep_buffers.h"
-#include "train/optim/layer_decay.h"
 
 namespace vitrail {
 
@@ -49,7 +49,7 @@ int64_t bytes_of_image(Task& task, const DatasetPtr& train) {
 
 MemoryEstimate estimate_memory(Task& task, const DatasetPtr& train, const TrainConfig& config) {
   const PrecisionGuard precision(precision_from_name(config.precision));
-  if (config.trainable == "head") freeze_all_but_head(task.model());
+  choose_trained(task.model(), config);
   if (config.grad_checkpointing) use_grad_checkpointing(task.model());
   const KeepBuffers buffers(task.model());
   const int64_t whole = std::min(config.batch_size, train->size()), groups = count_groups(whole, config.groups, task.model());

@@ -5,9 +5,9 @@
 
 #include "tensor/precision.h"
 #include "tensor/rng.h"
+#include "train/finetune/trained_part.h"
 #include "train/interrupt.h"
 #include "train/optim/clip.h"
-#include "train/optim/layer_decay.h"
 
 namespace vitrail {
 
@@ -16,7 +16,11 @@ TrainConfig overfit_config(const TrainConfig& config) {
   c.batch_size = config.batch_size, c.seed = config.seed, c.threads = config.threads, c.precision = config.precision;
   c.optimizer = config.optimizer, c.lr = config.lr, c.beta1 = config.beta1, c.beta2 = config.beta2;
   c.momentum = config.momentum, c.nesterov = config.nesterov, c.clip_norm = config.clip_norm;
-  c.trainable = config.trainable, c.layer_decay = config.layer_decay, c.head_lr = config.head_lr;
+  c.layer_decay = config.layer_decay, c.head_lr = config.head_lr;
+  c.trainable = config.trainable, c.trainable_blocks = config.trainable_blocks, c.trainable_pattern = config.trainable_pattern;
+  c.freeze = config.freeze, c.freeze_until = config.freeze_until;
+  c.lora_rank = config.lora_rank, c.lora_alpha = config.lora_alpha, c.lora_targets = config.lora_targets;
+  c.lora_scaling = config.lora_scaling, c.lora_dora = config.lora_dora;
   c.schedule = "constant", c.warmup = 0, c.weight_decay = 0, c.label_smoothing = 0;
   return c;
 }
@@ -36,7 +40,7 @@ models::ModelConfig without_dropout(models::ModelConfig model) {
 OverfitResult overfit_one_batch(Task& task, const Batch& batch, const TrainConfig& config,
                                 const std::function<void(const OverfitStep&)>& on_step, int64_t most_steps) {
   const PrecisionGuard precision(precision_from_name(config.precision));
-  if (config.trainable == "head") freeze_all_but_head(task.model());
+  choose_trained(task.model(), config);
   task.model().train();
   const auto optimizer = make_optimizer(config, task.model());
   OverfitResult result;

@@ -62,10 +62,14 @@ std::vector<std::string> preflight(const TrainConfig& config, const models::Mode
   const int64_t tokens = tokens_of(model);
   warn(tokens >= 0 && tokens < 16, "the model sees only ", tokens,
        tokens == 1 ? " patch" : " patches", " of a picture; fewer than 16 rarely learn. A smaller patch_size, or larger pictures.");
-  const double rate = highest_rate(config.optimizer);
+  const bool adaptive = config.optimizer != "sgd", adam = config.optimizer != "muon" && config.optimizer != "lion" && adaptive;
+  warn(from_model && config.trainable == "all" && adam && config.lr > 3e-4 && config.lr <= 3e-3, "a learning rate of ", config.lr,
+       " is known to destroy what a trained model knows when all of it is trained: 2e-5 to 3e-4. A lower --lr, or --recipe lora, which "
+       "bears 1e-3 to 5e-3.");
+  // Low-rank updates start at zero and take higher rates (vit.md 3.2: PEFT's own example trains at 5e-3).
+  const double rate = config.trainable == "lora" && adam ? 5e-3 : highest_rate(config.optimizer);
   warn(config.lr > rate, "a learning rate of ", config.lr, " is known to fail with ", config.optimizer, ": loss stays where it is, or becomes NaN. At most ",
        rate, ".");
-  const bool adaptive = config.optimizer != "sgd";
   warn(adaptive && config.warmup == 0, "there is no warm-up; ", config.optimizer,
        " takes its largest steps at the start, when it knows least. --warmup 0.05.");
   const double dropout = largest_dropout(model);

@@ -53,6 +53,28 @@ TrainConfig finetune(const RecipeInput& in) {
   return c;
 }
 
+// The same for the last two blocks alone.
+TrainConfig partial(const RecipeInput& in) {
+  TrainConfig c = finetune(in);
+  c.trainable = "partial", c.trainable_blocks = 2;
+  return c;
+}
+
+// vit.md, sections 3.2 and 3.4: rank 8, alpha 16, a rate of 1e-3 to 5e-3; dropout 0.1 as in PEFT's example of image classification.
+TrainConfig lora(const RecipeInput& in) {
+  TrainConfig c = finetune(in);
+  c.trainable = "lora", c.lora_rank = 8, c.lora_alpha = 16, c.lora_dropout = 0.1;
+  c.lr = in.parameters > 1'000'000 ? 1e-3 : 2e-3, c.weight_decay = 0, c.layer_decay = 1, c.head_lr = 1, c.drop_path = 0;
+  return c;
+}
+
+// Ben Zaken et al., arXiv:2106.10199, appendix A.2: rates from 1e-4 to 1e-3, higher than for the whole model.
+TrainConfig bitfit(const RecipeInput& in) {
+  TrainConfig c = finetune(in);
+  c.trainable = "bitfit", c.lr = 1e-3, c.weight_decay = 0, c.layer_decay = 1, c.head_lr = 1, c.drop_path = 0;
+  return c;
+}
+
 // The head alone on features of a frozen model, without augmentation or decay.
 TrainConfig probe(const RecipeInput&) {
   TrainConfig c;
@@ -104,6 +126,10 @@ const std::vector<Recipe>& recipes() {
        scratch_cct, usual_model},
       {"finetune", "All of a trained model, each block at its own rate (--init)", "vit.md 3.4; arXiv:2106.08254", true, finetune,
        usual_model},
+      {"partial", "The last two blocks of a trained model and what follows them (--init)", "vit.md 3.4", true, partial, usual_model},
+      {"lora", "Low-rank updates of a trained model's attention, and the head (--init)", "vit.md 3.2, 3.4; arXiv:2106.09685", true, lora,
+       usual_model},
+      {"bitfit", "Biases and norms of a trained model, and the head (--init)", "arXiv:2106.10199", true, bitfit, usual_model},
       {"probe", "Only the head of a trained model: minutes, and hundreds of pictures are enough (--init)", "vit.md 3.2", true, probe,
        usual_model},
       {"deit", "ViT-Ti as DeiT trains it: 300 epochs of heavy augmentation, for large sets", "arXiv:2012.12877", false, deit,

@@ -10,6 +10,7 @@
 #include "train/augmentation.h"
 #include "train/early_stop.h"
 #include "train/epoch_means.h"
+#include "train/finetune/trained_part.h"
 #include "train/group_gradients.h"
 #include "train/interrupt.h"
 #include "train/keep_buffers.h"
@@ -17,7 +18,6 @@
 #include "train/not_finite.h"
 #include "train/optim/clip.h"
 #include "train/optim/ema.h"
-#include "train/optim/layer_decay.h"
 #include "train/progress.h"
 #include "train/stuck_notice.h"
 #include "train/task/classification.h"
@@ -49,6 +49,7 @@ class Trainer::Run {
         clean_(callbacks.clean_images > 0 ? spread_n(train, callbacks.clean_images) : nullptr),
         config_(config),
         callbacks_(callbacks),
+        trained_(task.model(), config),
         loader_(make_loader(task, train, loader_options(config, task.model()))),
         optimizer_(make_optimizer(config, task.model())),
         steps_(total_steps(config, train->size(), task.model())),
@@ -58,7 +59,6 @@ class Trainer::Run {
         log_(callbacks.log_path),
         early_(config),
         stuck_(config, task.guess_loss(), schedule_.warmup_steps) {
-    if (config.trainable == "head") freeze_all_but_head(task.model());
     if (config.grad_checkpointing) use_grad_checkpointing(task.model());
     if (config.ema_decay > 0) ema_.emplace(task.model(), config.ema_decay);
   }
@@ -67,6 +67,7 @@ class Trainer::Run {
     if (step_ > 0) progress_.line(cat("going on after update ", step_, " of ", steps_));
     progress_.line(describe(optimizer_->groups()) +
                    cat(steps_, " updates in ", epochs_, " epochs of ", loader_.samples(), " images"));
+    if (trains_part(config_)) progress_.line(trained_summary(task_.model()));
     for (const std::string& note : task_.notes(*train_)) progress_.line("note: " + note);
     while (!result_.signal && step()) {
     }
@@ -90,6 +91,7 @@ class Trainer::Run {
       start_epoch((step_ - 1) / loader_.batches(), 1);
     } else {
       const int64_t epoch = step_ / loader_.batches(), batch = step_ % loader_.batches();
+      if (const std::string note = trained_.start_epoch(epoch); !note.empty()) progress_.line(note);
       if (batch == 0 || !epoch_started_) start_epoch(epoch, batch);
       const Clock::time_point start = Clock::now();
       update(loader_.batch(epoch, batch));
@@ -269,6 +271,7 @@ class Trainer::Run {
   DatasetPtr train_, test_, clean_;
   const TrainConfig config_;
   const TrainCallbacks callbacks_;
+  TrainedPart trained_;  // before the optimiser, which is made for its parameters
   Loader loader_;
   std::unique_ptr<Optimizer> optimizer_;
   int64_t steps_, epochs_;

@@ -9,6 +9,7 @@
 #include "models/presets.h"
 #include "models/weights/foreign.h"
 #include "models/weights/formats/file_kind.h"
+#include "nn/lora.h"
 #include "tensor/ops.h"
 #include "tensor/safetensors_checksums.h"
 
@@ -25,15 +26,6 @@ constexpr int kFormat = 2, kOldFormat = 1;
 template <class... Parts>
 [[noreturn]] void bad_file(const std::string& path, const Parts&... parts) {
   fail(ErrorKind::kData, "load_model", escaped_path(path), ": ", parts...);
-}
-
-std::string card_text(const std::string& architecture, const ModelCard& card) {
-  // Class names may come from folder names, which may hold any bytes: the writer replaces bytes that are not UTF-8.
-  JsonWriter json(2);
-  json.begin_object().field("format", kFormat).field("task", card.task).key("model").raw(architecture);
-  json.key("preprocessing").raw(preprocessing_to_json(card.preprocessing));
-  json.field("class_names", card.class_names).key("training").raw(tidy_json(card.training, "training", ErrorKind::kValue));
-  return json.end_object().text();
 }
 
 // The name of the first tensor that holds NaN or infinity; empty if there is none.
@@ -174,6 +166,22 @@ void check_weight_types(const std::string& path) {
 
 }  // namespace
 
+std::string card_json(const std::string& architecture, const ModelCard& card) {
+  // Class names may come from folder names, which may hold any bytes: the writer replaces bytes that are not UTF-8.
+  JsonWriter json(2);
+  json.begin_object().field("format", kFormat).field("task", card.task).key("model").raw(architecture);
+  json.key("preprocessing").raw(preprocessing_to_json(card.preprocessing));
+  json.field("class_names", card.class_names).key("training").raw(tidy_json(card.training, "training", ErrorKind::kValue));
+  return json.end_object().text();
+}
+
+SavedModel read_card_json(const std::string& text, const std::string& where) {
+  SavedModel saved;
+  as_file_error(where, [&] { read_card(text, where, saved); });
+  saved.file = where;
+  return saved;
+}
+
 void check_finite_weights(const char* op, const nn::StateDict& state, const std::string& where) {
   const std::string name = first_not_finite(state);
   check(name.empty(), ErrorKind::kNumeric, op, where, "weight is not finite: ", escaped(name), " holds NaN or infinity.");
@@ -182,9 +190,9 @@ void check_finite_weights(const char* op, const nn::StateDict& state, const std:
 void save_model(const std::string& dir, nn::Module& model, const std::string& architecture, const ModelCard& card,
                 const char* name) {
   SafetensorsFile file;
-  file.tensors = model.state_dict();
+  file.tensors = nn::merged_state_dict(model);
   check_finite_weights("save_model", file.tensors);
-  file.metadata.emplace_back(kCard, card_text(architecture, card));
+  file.metadata.emplace_back(kCard, card_json(architecture, card));
   add_checksums(file);
   std::error_code error;
   fs::create_directories(dir, error);

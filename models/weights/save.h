@@ -58,14 +58,19 @@ struct LoadedModel {
 };
 
 // Writes dir/model.safetensors; `dir` is made if it is missing. Temporary file, fsync, rename, fsync of the folder: under any
-// crash the folder holds the old model or the new one, whole. A config.json that an older version left in the folder is removed
-// once the new file is complete.
-// Error(kNumeric) naming the tensor if a weight is not finite, Error(kValue) if the card does not fit the model, Error(kIo) if
-// the file system refuses; then the old model is untouched.
+// crash the folder holds the old model or the new one, whole. Low-rank updates (nn/lora.h) are merged into the weights of the
+// file. A config.json that an older version left in the folder is removed once the new file is complete. Error(kNumeric) naming
+// the tensor if a weight is not finite, Error(kValue) if the card does not fit the model, Error(kIo) if the file system
+// refuses; then the old model is untouched.
 void save_model(const std::string& dir, models::Classifier& model, const ModelCard& card);
 // The same for a model of any task.
 void save_model(const std::string& dir, nn::Module& model, const std::string& architecture, const ModelCard& card,
                 const char* file = kModelFile);
+
+// The card and the architecture as the JSON text that stands in the file, and back, without weights; Error(kData) naming
+// `where`.
+std::string card_json(const std::string& architecture, const ModelCard& card);
+SavedModel read_card_json(const std::string& text, const std::string& where);
 
 // Reads such a folder, or its model.safetensors alone, without building the model. The folders of older versions, with a
 // config.json beside the weights, are read too. Error(kIo) if a file is missing; Error(kData) naming the file if it is

@@ -82,7 +82,7 @@ TEST_CASE("recipes and what goes with them are refused with the way out") {
   refused("--overfit-one-batch --dry-run --data glyphs", "do not go together");
   refused("--sampling even --data glyphs --train-size 10 --dry-run", "sampling must be shuffled or balanced: it is \"even\"");
   refused("--class-weights yes --data glyphs --train-size 10 --dry-run", "class_weights must be none or balanced");
-  refused("--trainable tail --data glyphs --train-size 10 --dry-run", "trainable must be all or head");
+  refused("--trainable tail --data glyphs --train-size 10 --dry-run", "trainable must be all or head or lora or partial or bitfit or pattern: it is \"tail\"");
   refused("--layer-decay 0 --data glyphs --train-size 10 --dry-run", "layer_decay must be in (0, 1]: it is 0");
   const std::string file = scratch() + "/wrong.json";
   write_file_atomically(file, "{\"data\": \"glyphs\", \"patiense\": 3}");
@@ -157,5 +157,5 @@ TEST_CASE("info says what a recipe is") {
     CHECK(outcome.says(recipe.help));
     CHECK(outcome.says("\"label_smoothing\""));
   }
-  CHECK(run("train --help").says("scratch-small, scratch-cct, finetune, probe, deit"));
+  CHECK(run("train --help").says("scratch-small, scratch-cct, finetune, partial, lora, bitfit, probe, deit"));
 }

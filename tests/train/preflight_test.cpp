@@ -32,6 +32,22 @@ TEST_CASE("pre-flight: the usual settings of every model raise no warning") {
   }
 }
 
+TEST_CASE("pre-flight: a rate that destroys a trained model is named, unless only a part is trained") {
+  TrainConfig config;
+  const auto found = [&](bool from_model) { return joined(preflight(config, sound_model(), 100000, from_model)); };
+  config.lr = 1e-3;
+  CHECK(found(false) == "");
+  CHECK(found(true).find("a learning rate of 0.001 is known to destroy what a trained model knows") != std::string::npos);
+  config.lr = 3e-4;
+  CHECK(found(true) == "");
+  config.lr = 5e-3, config.trainable = "lora";
+  CHECK(found(true) == "");
+  config.lr = 6e-3;
+  CHECK(found(true).find("0.006 is known to fail with adamw") != std::string::npos);
+  config.lr = 1e-3, config.trainable = "partial";
+  CHECK(found(true) == "");
+}
+
 TEST_CASE("pre-flight: each setting that is known to fail is named with its number and a remedy") {
   struct Case {
     std::function<void(TrainConfig&, models::ViTConfig&, int64_t&)> change;

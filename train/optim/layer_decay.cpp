@@ -17,15 +17,21 @@ bool begins(const std::string& path, const char* with) { return path.rfind(with,
 
 int64_t block_of(const std::string& path) { return std::strtoll(path.c_str() + std::string(kBlocks).size(), nullptr, 10); }
 
-int64_t count_blocks(const std::vector<ParamGroup>& groups) {
-  int64_t blocks = 0;
+std::vector<std::string> paths_of(const std::vector<ParamGroup>& groups) {
+  std::vector<std::string> paths;
   for (const ParamGroup& group : groups)
-    for (const auto& entry : group.parameters)
-      if (begins(entry.first, kBlocks)) blocks = std::max(blocks, block_of(entry.first) + 1);
-  return blocks;
+    for (const auto& entry : group.parameters) paths.push_back(entry.first);
+  return paths;
 }
 
 }  // namespace
+
+int64_t count_blocks(const std::vector<std::string>& paths) {
+  int64_t blocks = 0;
+  for (const std::string& path : paths)
+    if (begins(path, kBlocks)) blocks = std::max(blocks, block_of(path) + 1);
+  return blocks;
+}
 
 bool is_head(const std::string& path) {
   for (const char* head : {"head.", "head_dist.", "fc.", "classifier."})
@@ -42,7 +48,7 @@ int64_t layer_of(const std::string& path, int64_t blocks) {
 
 std::vector<ParamGroup> scaled_by_layer(std::vector<ParamGroup> groups, double layer_decay, double head_lr) {
   if (layer_decay == 1 && head_lr == 1) return groups;
-  const int64_t blocks = count_blocks(groups);
+  const int64_t blocks = count_blocks(paths_of(groups));
   check(layer_decay == 1 || blocks > 0, ErrorKind::kValue, "layer decay",
         "the model has no blocks whose rates could differ: layer_decay is ", layer_decay, ". Hint: layer_decay 1.");
   std::vector<ParamGroup> split;
@@ -64,17 +70,6 @@ std::vector<ParamGroup> scaled_by_layer(std::vector<ParamGroup> groups, double l
     }
   }
   return split;
-}
-
-void freeze_all_but_head(nn::Module& module) {
-  const std::vector<nn::NamedParameter> parameters = module.named_parameters();
-  const bool has_head =
-      std::any_of(parameters.begin(), parameters.end(), [](const nn::NamedParameter& p) { return is_head(p.name); });
-  check(has_head, ErrorKind::kValue, "train config", "the model has no head that could be trained alone. Hint: trainable all.");
-  for (const auto& [path, part] : module.named_modules())
-    if (!path.empty() && path.find('.') == std::string::npos && !is_head(path + ".")) part->freeze();
-  for (const nn::NamedParameter& own : parameters)
-    if (!is_head(own.name)) own.parameter->set_requires_grad(false);  // those that the module itself holds
 }
 
 }  // namespace vitrail

@@ -18,13 +18,13 @@ bool is_head(const std::string& path);
 // follows (fc_norm, attention_pool, head).
 int64_t layer_of(const std::string& path, int64_t blocks);
 
+// The number of blocks that the paths name: 1 + the largest i of "blocks.i.".
+int64_t count_blocks(const std::vector<std::string>& paths);
+
 // The groups, split so that each has one rate: lr_scale *= layer_decay^(D + 1 - layer) for the layers of layer_of(), and *= head_lr
 // for the head. So block i of D has layer_decay^(D - i), the head 1 * head_lr (Bao et al., BEiT, arXiv:2106.08254, section 3; the
 // counting is that of timm's param_groups_layer_decay). With both factors 1 the groups stay as they are. Error(kValue) if
 // layer_decay is not 1 and no path begins with "blocks.".
 std::vector<ParamGroup> scaled_by_layer(std::vector<ParamGroup> groups, double layer_decay, double head_lr);
-
-// Freezes all of the module but its head: no gradients, evaluation mode (Module::freeze). Error(kValue) if it has no head.
-void freeze_all_but_head(nn::Module& module);
 
 }  // namespace vitrail

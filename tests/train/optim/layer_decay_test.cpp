@@ -9,6 +9,7 @@
 #include "autograd/ops.h"
 #include "models/presets.h"
 #include "train/config.h"
+#include "train/finetune/trained_part.h"
 
 using namespace vitrail;
 
@@ -102,7 +103,9 @@ TEST_CASE("layer decay needs blocks; head_lr does not") {
 
 TEST_CASE("freezing all but the head leaves the head's parameters alone") {
   const auto model = vit(2);
-  freeze_all_but_head(*model);
+  TrainConfig config;
+  config.trainable = "head";
+  choose_trained(*model, config);
   for (const nn::NamedParameter& entry : model->named_parameters()) {
     CAPTURE(entry.name);
     CHECK(entry.parameter->requires_grad() == (entry.name == "head.weight" || entry.name == "head.bias"));
@@ -110,5 +113,5 @@ TEST_CASE("freezing all but the head leaves the head's parameters alone") {
   model->train();
   CHECK(!model->named_modules()[1].second->training());
   const auto mlp = models::make_model("mlp", Rng(1));
-  CHECK_THROWS_WITH_AS(freeze_all_but_head(*mlp), doctest::Contains("has no head"), Error);
+  CHECK_THROWS_WITH_AS(choose_trained(*mlp, config), doctest::Contains("has no head"), Error);
 }
