@@ -1,11 +1,11 @@
 // vitrail train, vitrail demo.
 #include <cstdio>
 #include <memory>
-#include <set>
 
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/experiments.h"
+#include "cli/train_flags.h"
 #include "cli/train_setup.h"
 #include "cli/train_trials.h"
 #include "data/image/image.h"
@@ -19,13 +19,6 @@ void add_data(Command& command, TrainOptions& o) {
   command.option("--model", o.settings.model, "Preset or config.json (cct_2_3x2_d64; cct_2_3x2 for colour)");
   command.option("--train-size", o.settings.train_size, "Training images of a drawn set (20000)", 0, kMaxImages);
   command.option("--test-size", o.settings.test_size, "Test images of a drawn set (4000)", 0, kMaxImages);
-}
-
-// A flag for each field of the recipe, or for those of `only`.
-void add_recipe(Command& command, TrainOptions& o, const TrainConfig& defaults, const std::set<std::string>& only = {}) {
-  for (const ConfigFlag& flag : config_flags(defaults)) {
-    if (only.empty() || only.contains(flag.key)) command.option(flag.flag, o.fields[flag.key], flag.help).type(flag.type);
-  }
 }
 
 std::string recipe_names() {
@@ -49,6 +42,12 @@ void print_next_steps(const TrainJob& job) {
 
 }  // namespace
 
+void add_recipe_flags(Command& command, TrainOptions& o, const TrainConfig& defaults, const std::set<std::string>& only) {
+  for (const ConfigFlag& flag : config_flags(defaults)) {
+    if (only.empty() || only.contains(flag.key)) command.option(flag.flag, o.fields[flag.key], flag.help).type(flag.type);
+  }
+}
+
 void add_train(CLI::App& app, Action& action) {
   auto o = std::make_shared<TrainOptions>();
   Command command(app, "train", "Train a model on a data set and save it");
@@ -63,7 +62,7 @@ void add_train(CLI::App& app, Action& action) {
   command.option("--minutes", o->minutes, "Choose the epochs so that training and tests take so long", 1, 1'000'000);
   command.option("--config", o->config, "Recipe as JSON, or the train-config.json of a run; options given here win");
   command.option("--baseline", o->settings.baseline, "linear: train a softmax regression first, to compare with");
-  add_recipe(command, *o, {});
+  add_recipe_flags(command, *o, {});
   command.option_or_word("--resume", o->resume, kResumeAlways,
                          "Go on with the run that --out holds; \"--resume auto\": or start one there if it holds none");
   command.flag("--force", o->force, "Replace the run that the folder holds");
@@ -100,7 +99,7 @@ void add_demo(CLI::App& app, Action& action) {
   add_data(command, *o);
   TrainConfig defaults;
   defaults.epochs = 3, defaults.batch_size = 64, defaults.lr = 2e-3;  // of recipe_for() grey images, but these
-  add_recipe(command, *o, defaults, {"epochs", "max_steps", "batch_size", "lr", "seed", "threads"});
+  add_recipe_flags(command, *o, defaults, {"epochs", "max_steps", "batch_size", "lr", "seed", "threads"});
   command.footer(
       "As train --data glyphs --baseline linear, with 3 epochs in batches of 64 unless told otherwise.\nExample: vitrail demo "
       "--out demo");

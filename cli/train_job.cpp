@@ -133,7 +133,7 @@ std::unique_ptr<models::Classifier> build_model(const TrainJob& job) {
   auto model = models::make_model(model_config(job.settings.model, job.train->info()), rng);
   if (!job.init) return model;
   const std::string note = start_from(*model, *job.init, job.train->class_names());
-  if (!job.quiet) complain("note: " + note);
+  if (!job.quiet && !job.adapted) complain("note: " + note);
   return model;
 }
 

@@ -27,6 +27,7 @@ struct TrainJob {
   std::vector<BadImage> bad;  // left out of them
   int64_t cache_mb = -1;      // decoded pictures kept in memory, in MiB; -1: half of what training leaves, at most 4096
   std::shared_ptr<const SavedModel> init;  // of a new run: the model that it starts from
+  bool adapted = false;                    // to this data, its head included
   // Of a run that is resumed: its checkpoint, and its folder, locked since before that was read.
   std::shared_ptr<FoundCheckpoint> from;
   std::shared_ptr<RunFolder> folder;

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "cli/model_options.h"
 #include "models/presets.h"
 #include "tensor/machine/parallel.h"
 #include "train/recipes.h"
@@ -49,7 +50,8 @@ void check_options(const TrainOptions& o) {
   check(!o.find_lr && o.kfold == 0, ErrorKind::kValue, "train",
         "--resume goes with neither --find-lr nor --kfold. Hint: --kfold goes on by itself with the same command.");
   check(!o.force && !o.dry_run, ErrorKind::kValue, "train", "--resume goes with neither --force nor --dry-run.");
-  check(!o.overfit && o.minutes == 0, ErrorKind::kValue, "train", "--resume goes with neither --overfit-one-batch nor --minutes.");
+  check(!o.overfit && o.minutes == 0, ErrorKind::kValue, "train",
+        "--resume goes with neither --overfit-one-batch nor --minutes.");
 }
 
 // The checkpoint to go on from; nothing if a new run is wanted.
@@ -81,14 +83,16 @@ TrainConfig how_to_run(const std::string& out) {
 
 void overlay(const TrainOptions& o, TrainSettings& s, TrainConfig& c) {
   if (!o.config.empty()) read_settings(read_text_file(o.config), o.config, s, c);
-  for (const auto& [given, field] :
-       {std::pair(&o.settings.data, &s.data), {&o.settings.model, &s.model}, {&o.settings.baseline, &s.baseline},
-        {&o.settings.recipe, &s.recipe}, {&o.settings.init, &s.init}})
+  for (const auto& [given, field] : {std::pair(&o.settings.data, &s.data),
+                                     {&o.settings.model, &s.model},
+                                     {&o.settings.baseline, &s.baseline},
+                                     {&o.settings.recipe, &s.recipe},
+                                     {&o.settings.init, &s.init}})
     if (!given->empty()) *field = *given;
   for (const auto& [given, field] :
        {std::pair(&o.settings.limit, &s.limit), {&o.settings.train_size, &s.train_size}, {&o.settings.test_size, &s.test_size}})
     if (*given != 0) *field = *given;
-  const DataFlags usual, & files = o.settings.files;
+  const DataFlags usual, &files = o.settings.files;
   if (files.image_size != usual.image_size) s.files.image_size = files.image_size;
   if (files.bad_image != usual.bad_image) s.files.bad_image = files.bad_image;
   if (files.mean_std != usual.mean_std) s.files.mean_std = files.mean_std;
@@ -139,8 +143,9 @@ TrainJob resumed_job(const TrainOptions& o, TrainJob job) {
   } catch (const Error& e) {
     // The path was recorded as it was given, and the program may stand in another folder now.
     if (!o.settings.data.empty() || e.kind() == ErrorKind::kData) throw;
-    throw Error(e.kind(), cat("[train] the run recorded its data as ", quote(job.settings.data),
-                              ", which cannot be opened from here. Hint: --data PATH says where it lies now. (", e.what(), ")"));
+    throw Error(e.kind(),
+                cat("[train] the run recorded its data as ", quote(job.settings.data),
+                    ", which cannot be opened from here. Hint: --data PATH says where it lies now. (", e.what(), ")"));
   }
   for (TrainSettings* s : {&recorded, &job.settings})
     s->model = models::to_json(with_drop_path(model_config(s->model, job.train->info()), config.drop_path));
@@ -163,7 +168,8 @@ TrainConfig base_config(const TrainJob& job) {
   return recipe.config({info, job.init ? count_elements(job.init->weights) : 0});
 }
 
-// What the run is to build: what was asked for, else the architecture of --init, else the recipe's, else the data set's usual one.
+// What the run is to build: what was asked for, else the architecture of --init, else the recipe's, else the data set's usual
+// one.
 void choose_model(TrainJob& job) {
   TrainSettings& s = job.settings;
   const DatasetInfo& info = job.train->info();
@@ -182,12 +188,33 @@ void choose_model(TrainJob& job) {
   s.model = models::to_json(with_drop_path(config, job.config.drop_path));
 }
 
+// Pictures from files are read at the size that the model will have.
+void use_model_size(TrainJob& job, const SavedModel& init, const AdaptTo& to) {
+  if (job.settings.data == "glyphs" || job.settings.data == "scenes") return;
+  job.settings.files.image_size = to.img_size.h > 0 ? to.img_size.h : init.card.preprocessing.height;
+}
+
+void adapt_to_data(TrainJob& job, SavedModel& init, AdaptTo to) {
+  to.class_names = job.train->class_names();
+  for (const std::string& note : adapt(init, to))
+    if (!job.quiet) complain("note: " + note);
+  job.adapted = true;
+}
+
 TrainJob new_job(const TrainOptions& o, TrainJob job) {
   TrainConfig scratch;  // the recipe depends on the data set, and that may be named in the file
   overlay(o, job.settings, scratch);
   if (!job.settings.recipe.empty()) find_recipe(job.settings.recipe);  // a wrong name is told before data is opened
-  if (!job.settings.init.empty()) job.init = std::make_shared<SavedModel>(read_saved_model(job.settings.init));
-  open_data(job);
+  if (!job.settings.init.empty()) {
+    auto init = std::make_shared<SavedModel>(read_saved_model(job.settings.init, o.open));
+    if (init->origin && !job.quiet) print_origin_notes(*init->origin);
+    if (o.adapt) use_model_size(job, *init, *o.adapt);
+    open_data(job);
+    if (o.adapt) adapt_to_data(job, *init, *o.adapt);
+    job.init = std::move(init);
+  } else {
+    open_data(job);
+  }
   job.config = base_config(job);
   overlay(o, job.settings, job.config);
   choose_model(job);
@@ -208,7 +235,8 @@ TrainJob make_job(const TrainOptions& o) {
   if (!job.from && !nothing_is_saved(o)) RunFolder::check_free(o.out, o.force);
   job = job.from ? resumed_job(o, std::move(job)) : new_job(o, std::move(job));
   if (job.config.mirror && job.train->reads_files() && !o.quiet && !job.from)
-    complain("note: half of the training pictures are mirrored. Hint: --mirror false where that changes the class, as for letters.");
+    complain(
+        "note: half of the training pictures are mirrored. Hint: --mirror false where that changes the class, as for letters.");
   if (job.config.threads > 0) set_num_threads(static_cast<int>(job.config.threads));
   return job;
 }

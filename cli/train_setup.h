@@ -6,6 +6,7 @@
 #include <string>
 
 #include "cli/train_job.h"
+#include "models/weights/adapt.h"
 
 namespace vitrail::cli {
 
@@ -22,7 +23,10 @@ struct TrainOptions {
   int64_t kfold = 0;     // 0: one run
   bool find_lr = false;  // no run at all
   bool overfit = false;  // of one batch, and no run
-  int64_t minutes = 0;   // the epochs are chosen so that the run takes so long; 0: they are given
+  // Of --init: how to open it, and what to change of it besides its head (finetune).
+  OpenOptions open{};
+  std::optional<AdaptTo> adapt{};
+  int64_t minutes = 0;  // the epochs are chosen so that the run takes so long; 0: they are given
 };
 
 // Opens the data; with --resume locks the folder and reads its newest valid checkpoint. Error(kValue) for what contradicts what
