@@ -109,7 +109,9 @@ Variable Cct::pool(const Variable& tokens) {
   return squeeze(matmul(transpose(share, 1, 2), tokens), 1);  // [B, 1, N] x [B, N, D] -> [B, D]
 }
 
-Variable Cct::forward(const Variable& images) { return head(pool(forward_features(images))); }
+Variable Cct::pooled_features(const Variable& images) { return pool(forward_features(images)); }
+
+Variable Cct::forward(const Variable& images) { return head(pooled_features(images)); }
 
 std::vector<std::string> Cct::no_weight_decay() const {
   if (pos_embed.defined()) return {"pos_embed"};

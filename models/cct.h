@@ -46,6 +46,8 @@ class Cct : public ConfiguredClassifier<CctConfig> {
   Cct(const CctConfig& config, Rng& rng);
   Cct(const CctConfig& config, Rng&& rng) : Cct(config, rng) {}
   Variable forward(const Variable& images) override;
+  Variable pooled_features(const Variable& images) override;
+  nn::Linear* last_linear() override { return &head; }
   // [B, C, H, W] -> [B, N, D]
   Variable forward_features(const Variable& images);
   // softmax over the tokens of a learned score, then their weighted mean: [B, N, D] -> [B, D] (section 3.3).

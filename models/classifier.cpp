@@ -9,4 +9,8 @@ void Classifier::check_images(const char* op, const Variable& images) const {
         img_width(), "]. Hint: resize the images or build the model with their size and channels.");
 }
 
+Variable Classifier::pooled_features(const Variable&) {
+  fail(ErrorKind::kValue, "features", "this architecture does not say which layer's inputs are its features.");
+}
+
 }  // namespace vitrail::models

@@ -6,6 +6,7 @@
 
 #include "models/config.h"
 #include "nn/layer.h"
+#include "nn/linear.h"
 
 namespace vitrail::models {
 
@@ -18,6 +19,12 @@ class Classifier : public nn::Layer {
   virtual int64_t num_classes() const = 0;
   // The configuration as JSON text: config_from_json() of models/presets.h reads it back.
   virtual std::string config_json() const = 0;
+
+  // What the last linear layer multiplies: images [B, C, H, W] -> [B, D]. forward(images) is last_linear() of it, or where there is
+  // no such layer (num_classes is 0) the features themselves. Error(kValue) from a model that does not say what its features are.
+  virtual Variable pooled_features(const Variable& images);
+  // The layer whose rows are classes, weight [K, D]; null where the model has none.
+  virtual nn::Linear* last_linear() { return nullptr; }
 
   // On: keep only the input of each Transformer block for the backward pass and compute the rest again there: less memory, a
   // third more time, the same bits. False from a model that has no such blocks.

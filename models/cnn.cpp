@@ -57,9 +57,11 @@ SimpleCnn::SimpleCnn(const CnnConfig& config, Rng& rng)
   register_module("head", head);
 }
 
-Variable SimpleCnn::forward(const Variable& images) {
+Variable SimpleCnn::pooled_features(const Variable& images) {
   check_images("SimpleCnn", images);
-  return head(features(images));
+  return features(images);
 }
+
+Variable SimpleCnn::forward(const Variable& images) { return head(pooled_features(images)); }
 
 }  // namespace vitrail::models

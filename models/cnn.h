@@ -33,6 +33,8 @@ class SimpleCnn : public ConfiguredClassifier<CnnConfig> {
   SimpleCnn(const CnnConfig& config, Rng& rng);
   SimpleCnn(const CnnConfig& config, Rng&& rng) : SimpleCnn(config, rng) {}
   Variable forward(const Variable& images) override;
+  Variable pooled_features(const Variable& images) override;
+  nn::Linear* last_linear() override { return &head; }
 
   nn::Sequential features;  // [B, C, H, W] -> [B, widths.back()]
   nn::Linear head;

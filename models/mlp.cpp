@@ -38,13 +38,20 @@ MlpClassifier::MlpClassifier(const MlpConfig& config, Rng& rng) : ConfiguredClas
     layers.add<nn::Dropout>(config_.drop_rate);
     width = hidden;
   }
-  layers.add<nn::Linear>(width, config_.num_classes, rng);
+  output_ = &layers.add<nn::Linear>(width, config_.num_classes, rng);
   register_module("layers", layers);
 }
 
 Variable MlpClassifier::forward(const Variable& images) {
   check_images("MlpClassifier", images);
   return layers(images);
+}
+
+Variable MlpClassifier::pooled_features(const Variable& images) {
+  check_images("MlpClassifier", images);
+  Variable x = images;
+  for (size_t i = 0; i + 1 < layers.size(); ++i) x = layers[i](x);
+  return x;
 }
 
 }  // namespace vitrail::models

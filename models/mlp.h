@@ -3,6 +3,7 @@
 
 #include "models/classifier.h"
 #include "nn/container.h"
+#include "nn/linear.h"
 
 namespace vitrail::models {
 
@@ -33,8 +34,14 @@ class MlpClassifier : public ConfiguredClassifier<MlpConfig> {
   MlpClassifier(const MlpConfig& config, Rng& rng);
   MlpClassifier(const MlpConfig& config, Rng&& rng) : MlpClassifier(config, rng) {}
   Variable forward(const Variable& images) override;
+  // The last hidden layer, after its dropout; of softmax regression the pixels.
+  Variable pooled_features(const Variable& images) override;
+  nn::Linear* last_linear() override { return output_; }
 
   nn::Sequential layers;
+
+ private:
+  nn::Linear* output_ = nullptr;  // the last of `layers`
 };
 
 }  // namespace vitrail::models

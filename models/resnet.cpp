@@ -73,11 +73,13 @@ ResNet::ResNet(const ResNetConfig& config, Rng& rng)
   register_module("fc", fc);
 }
 
-Variable ResNet::forward(const Variable& images) {
+Variable ResNet::pooled_features(const Variable& images) {
   check_images("ResNet", images);
   Variable x = relu(bn1(conv1(images)));
   for (const auto& stage : stages) x = (*stage)(x);
-  return fc(mean(x, {2, 3}));
+  return mean(x, {2, 3});
 }
+
+Variable ResNet::forward(const Variable& images) { return fc(pooled_features(images)); }
 
 }  // namespace vitrail::models

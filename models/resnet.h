@@ -57,6 +57,8 @@ class ResNet : public ConfiguredClassifier<ResNetConfig> {
   ResNet(const ResNetConfig& config, Rng& rng);
   ResNet(const ResNetConfig& config, Rng&& rng) : ResNet(config, rng) {}
   Variable forward(const Variable& images) override;
+  Variable pooled_features(const Variable& images) override;
+  nn::Linear* last_linear() override { return &fc; }
 
   ResNetConv conv1;
   nn::BatchNorm2d bn1;

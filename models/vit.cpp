@@ -195,6 +195,8 @@ Variable ViT::forward_head(const Variable& tokens, bool pre_logits) {
 
 Variable ViT::forward(const Variable& images) { return forward_head(forward_features(images)); }
 
+Variable ViT::pooled_features(const Variable& images) { return forward_head(forward_features(images), true); }
+
 Variable ViT::embedding(const Variable& images) {
   check(projection != nullptr, ErrorKind::kValue, "ViT",
         "only models with a projection (CLIP) have an embedding: projection is 0");

@@ -91,6 +91,9 @@ class ViT : public ConfiguredClassifier<ViTConfig> {
 
   // forward_head(forward_features(images)): [B, C, H, W] -> [B, K], or [B, D] where num_classes is 0.
   Variable forward(const Variable& images) override;
+  // forward_head(forward_features(images), true)
+  Variable pooled_features(const Variable& images) override;
+  nn::Linear* last_linear() override { return head.get(); }
   // Patches, prefix tokens and positions: the input of the first block. [B, C, H, W] -> [B, T, D].
   Variable embed(const Variable& images);
   // All tokens after the last block and the final norm (unless fc_norm moves it after the pooling): [B, T, D].

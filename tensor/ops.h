@@ -4,6 +4,7 @@
 #include "tensor/ops/attention.h"    // IWYU pragma: export
 #include "tensor/ops/conv.h"         // IWYU pragma: export
 #include "tensor/ops/dropout.h"      // IWYU pragma: export
+#include "tensor/ops/eigh.h"         // IWYU pragma: export
 #include "tensor/ops/elementwise.h"  // IWYU pragma: export
 #include "tensor/ops/indexing.h"     // IWYU pragma: export
 #include "tensor/ops/linear.h"       // IWYU pragma: export

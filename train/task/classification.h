@@ -52,6 +52,13 @@ class ClassificationTask final : public Task {
   std::vector<Prediction> predict(const Batch& batch) override;
   std::unique_ptr<Metric> metric() const override;
 
+  struct Answer {
+    int64_t index;
+    double probability;
+  };
+  // The `top` most probable classes, the most probable first; of equal ones the lower class.
+  std::vector<Answer> answers(const Prediction& prediction, int64_t top) const;
+
   std::string summary(const Scores& scores) const override;
   // "shoe 98.1 %, boot 1.2 %"
   std::string to_text(const Prediction& prediction, int64_t top) const override;
@@ -61,13 +68,6 @@ class ClassificationTask final : public Task {
   Tensor draw(const Sample& sample, const Prediction& prediction) const override;
 
  private:
-  struct Answer {
-    int64_t index;
-    double probability;
-  };
-  // Most probable first; of equal ones the lower class.
-  std::vector<Answer> answers(const Prediction& prediction, int64_t top) const;
-
   std::shared_ptr<models::Classifier> model_;
   ClassificationOptions options_;
   Prepare prepare_;

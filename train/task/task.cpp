@@ -1,9 +1,8 @@
 #include "train/task/task.h"
 
-#include "autograd/modes.h"
 #include "base/file.h"
-#include "tensor/ops.h"
 #include "train/task/classification.h"
+#include "train/task/test_time.h"
 
 namespace vitrail {
 
@@ -18,12 +17,6 @@ struct TaskEntry {
 };
 constexpr TaskEntry kTasks[] = {{kClassification, make_classification}};
 
-void check_finite_prediction(const Tensor& part) {
-  if (!part.defined() || !is_float(part.dtype()) || part.numel() == 0) return;
-  check(min(isfinite(part)).item() == 1, ErrorKind::kNumeric, "predict",
-        "the model's answer is not finite. Hint: look at its weights and at mean and std of its preprocessing.");
-}
-
 }  // namespace
 
 std::vector<std::string> Task::notes(const Dataset&) const { return {}; }
@@ -33,13 +26,9 @@ Batch Task::collate(std::vector<Example> examples) const { return collate_exampl
 std::string Task::summary(const Scores& scores) const { return format_scores(scores, 4); }
 
 Prediction predict_one(Task& task, const Tensor& picture) {
-  const NoGradGuard no_grad;
   std::vector<Example> one;
   one.push_back(task.prepare({picture, {}}, nullptr));
-  Prediction prediction = std::move(task.predict(task.collate(std::move(one))).at(0));
-  for (const Tensor& part : {prediction.logits, prediction.boxes, prediction.box_scores, prediction.embedding})
-    check_finite_prediction(part);
-  return prediction;
+  return std::move(predict_examples(task, std::move(one)).at(0));
 }
 
 Loader make_loader(const Task& task, DatasetPtr data, const LoaderOptions& options) {
