@@ -1,4 +1,5 @@
 // vitrail eval.
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 
@@ -6,6 +7,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/data_options.h"
+#include "cli/model_options.h"
 #include "data/relabelled.h"
 #include "tensor/machine/parallel.h"
 #include "tensor/precision.h"
@@ -18,14 +20,37 @@ namespace {
 struct Options {
   std::string data, model, split = "test", precision = "f32";
   DataFlags files;
+  ModelFlags opening;
   int64_t threads = 0, limit = 0;
-  bool json = false, by_index = false;
+  bool json = false, by_index = false, ignore_missing = false;
 };
 
 Split split_named(const std::string& name) {
   for (const Split split : {Split::kTrain, Split::kValidation, Split::kTest})
     if (name == name_of(split)) return split;
   fail(ErrorKind::kValue, "eval", "--split must be test, val or train: it is ", quote(name), ".");
+}
+
+// The data set with the model's labels: by name, unless --by-index. Whatever differs is said.
+DatasetPtr matched(const Options& o, const DatasetPtr& data, const std::vector<std::string>& names) {
+  check(!o.by_index || !o.ignore_missing, ErrorKind::kValue, "eval", "--by-index and --ignore-missing exclude each other.");
+  const std::vector<std::string>& own = data->class_names();
+  if (o.by_index) {
+    const auto differ = std::mismatch(own.begin(), own.end(), names.begin(), names.end());
+    if (differ.first != own.end() && differ.second != names.end())
+      complain(cat("note: classes are compared by number: ", differ.first - own.begin(), " is ", quote(*differ.first),
+                   " in the data and ", quote(*differ.second), " in the model"));
+    return data;
+  }
+  if (!o.ignore_missing) {
+    if (const std::string note = about_order(own, names); !note.empty()) complain(cat("note: ", note));
+    return with_classes(data, names);
+  }
+  KnownClasses known = with_known_classes(data, names);
+  if (!known.unknown.empty())
+    complain(cat("note: left out ", known.left_out, " images of ", known.unknown.size(),
+                 " classes that the model does not know (", listed(known.unknown), ")"));
+  return known.data;
 }
 
 // The part of the data set that was asked for, its labels those of the model: the same classes in another order would give a
@@ -41,14 +66,16 @@ DatasetPtr data_for(const Options& o, const ModelCard& card, std::vector<BadImag
   bad = source.bad;
   DatasetPtr data = source.open(split);
   if (o.limit > 0) data = data->reads_files() ? spread_n(data, o.limit) : first_n(data, o.limit);
-  return o.by_index ? data : with_classes(std::move(data), card.class_names);
+  return matched(o, data, card.class_names);
 }
 
 int run(const Options& o) {
   if (o.threads != 0) set_num_threads(static_cast<int>(o.threads));
   print_machine_notice();
   ModelCard card;
-  const std::unique_ptr<Task> task = load_task(o.model, &card);
+  std::shared_ptr<Origin> origin;
+  const std::unique_ptr<Task> task = load_task(o.model, &card, open_options(o.opening), &origin);
+  if (origin) print_origin_notes(*origin);
   std::vector<BadImage> bad;
   const DatasetPtr dataset = data_for(o, card, bad);
   const PrecisionGuard precision(precision_from_name(o.precision));
@@ -73,10 +100,13 @@ void add_eval(CLI::App& app, Action& action) {
   auto o = std::make_shared<Options>();
   Command command(app, "eval", "Test a saved model on a data set");
   command.option("--data", o->data, kDataHelp).required();
-  command.option("--model", o->model, "Folder that train wrote, or its model.safetensors").required();
+  command.option("--model", o->model, kModelHelp).required();
+  add_model_flags(command, o->opening);
   command.option("--split", o->split, "test, val or train (test)");
   add_data_flags(command, o->files);
   command.flag("--by-index", o->by_index, "Compare classes by their number: their names may differ from the model's");
+  command.flag("--ignore-missing", o->ignore_missing,
+               "Leave out the images of classes that the model does not know, and count them");
   command.option("--precision", o->precision,
                  "f32, or bf16: operands of the products of linear layers and attention rounded (f32)");
   command.option("--limit", o->limit, "Only N images: the first, of folders and lists evenly spread", 0, kMaxImages);

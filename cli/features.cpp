@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/data_options.h"
 #include "cli/input_tensor.h"
+#include "cli/model_options.h"
 #include "cli/pictures.h"
 #include "models/weights/formats/npy.h"
 #include "models/weights/save.h"
@@ -20,6 +21,7 @@ namespace {
 
 struct Options {
   std::vector<std::string> files;
+  ModelFlags opening;
   std::string model, out, data, split = "test", tensor, precision = "f32";
   DataFlags data_files;
   int64_t limit = 0, threads = 0, workers = 0;
@@ -48,7 +50,8 @@ Rows of_data(const Options& o, const LoadedModel& loaded) {
   print_notes(source);
   DatasetPtr data = source.open(split);
   if (o.limit > 0) data = data->reads_files() ? spread_n(data, o.limit) : first_n(data, o.limit);
-  FeatureSet set = extract_features(*loaded.model, data, loaded.card.preprocessing, {.workers = o.workers, .progress = progress_lines()});
+  FeatureSet set =
+      extract_features(*loaded.model, data, loaded.card.preprocessing, {.workers = o.workers, .progress = progress_lines()});
   Rows rows{std::move(set.features), {}, std::move(set.labels), data->class_names()};
   for (int64_t i = 0; i < data->size(); ++i) rows.names.push_back(data->sample_name(i));
   return rows;
@@ -83,7 +86,8 @@ void write(const Options& o, const Rows& rows) {
   constexpr size_t kMostText = size_t{8} << 20;  // the header of a safetensors file is bounded
   SafetensorsFile file;
   file.tensors.emplace_back("features", rows.features);
-  if (!rows.labels.empty()) file.tensors.emplace_back("labels", from_vector(rows.labels, {static_cast<int64_t>(rows.labels.size())}));
+  if (!rows.labels.empty())
+    file.tensors.emplace_back("labels", from_vector(rows.labels, {static_cast<int64_t>(rows.labels.size())}));
   const auto list = [&](const char* key, const std::vector<std::string>& words) {
     JsonWriter json;
     json.value(words);
@@ -91,7 +95,8 @@ void write(const Options& o, const Rows& rows) {
     if (json.text().size() <= kMostText) {
       file.metadata.emplace_back(key, json.text());
     } else {
-      complain(cat("note: the names of ", words.size(), " pictures are too long for the header and are left out: rows are in their order"));
+      complain(cat("note: the names of ", words.size(),
+                   " pictures are too long for the header and are left out: rows are in their order"));
     }
   };
   list("class_names", rows.class_names);
@@ -102,10 +107,12 @@ void write(const Options& o, const Rows& rows) {
 int run(const Options& o) {
   if (o.threads != 0) set_num_threads(static_cast<int>(o.threads));
   const int sources = !o.files.empty() + !o.data.empty() + !o.tensor.empty();
-  check(sources == 1, ErrorKind::kValue, "features", "needs pictures, --data or --tensor, one of the three: ", sources, " are given.");
+  check(sources == 1, ErrorKind::kValue, "features", "needs pictures, --data or --tensor, one of the three: ", sources,
+        " are given.");
   check(o.out.ends_with(".safetensors") || o.out.ends_with(".npy"), ErrorKind::kValue, "features",
         "--out must end in .safetensors or .npy: it is ", quote(o.out, kMaxPath), ".");
-  const LoadedModel loaded = load_model(o.model);
+  const LoadedModel loaded = load_model(o.model, open_options(o.opening));
+  if (loaded.origin) print_origin_notes(*loaded.origin);
   const PrecisionGuard precision(precision_from_name(o.precision));
   const Rows rows = !o.tensor.empty() ? of_tensor(o, loaded) : !o.data.empty() ? of_data(o, loaded) : of_files(o, loaded);
   write(o, rows);
@@ -119,12 +126,19 @@ void add_features(CLI::App& app, Action& action) {
   auto o = std::make_shared<Options>();
   Command command(app, "features", "Write what a model makes of pictures before its head");
   command.option("files", o->files, "Pictures, folders of them, or -: names on standard input, one a line");
-  command.option("--model", o->model, "Folder that train wrote, or its model.safetensors").required();
-  command.option("--out", o->out, "FILE.safetensors: \"features\" [N, D], with --data also \"labels\"; FILE.npy: the features alone").required();
+  command.option("--model", o->model, kModelHelp).required();
+  add_model_flags(command, o->opening);
+  command
+      .option("--out", o->out,
+              "FILE.safetensors: \"features\" [N, D], with --data also \"labels\"; FILE.npy: the features alone")
+      .required();
   command.option("--data", o->data, kDataHelp);
   command.option("--split", o->split, "Of --data: test, val or train (test)");
   add_data_flags(command, o->data_files);
-  command.option("--tensor", o->tensor, "Instead of pictures: a safetensors file whose tensor \"input\" is [B, C, H, W], normalised").type("FILE");
+  command
+      .option("--tensor", o->tensor,
+              "Instead of pictures: a safetensors file whose tensor \"input\" is [B, C, H, W], normalised")
+      .type("FILE");
   command.option("--limit", o->limit, "Only N images of --data: the first, of folders and lists evenly spread", 0, kMaxImages);
   command.option("--precision", o->precision,
                  "f32, or bf16: operands of the products of linear layers and attention rounded (f32)");

@@ -84,12 +84,15 @@ PictureIndex read_index(const std::string& path) {
   std::error_code ignored;
   if (!fs::exists(path, ignored)) return {};
   const SafetensorsFile file = load_safetensors(path);
-  const auto own = std::find_if(file.metadata.begin(), file.metadata.end(), [](const auto& entry) { return entry.first == kKey; });
-  const Tensor *features = tensor_named(file, "features"), *paths = tensor_named(file, "paths"), *bytes = tensor_named(file, "bytes"),
-               *modified = tensor_named(file, "modified");
-  check(own != file.metadata.end() && features && paths && bytes && modified && features->dim() == 2 && features->dtype() == Dtype::f32 &&
-            paths->dtype() == Dtype::u8 && bytes->dtype() == Dtype::i64 && modified->dtype() == Dtype::i64,
-        ErrorKind::kData, "similar", escaped_path(path), ": this is no index of pictures. Hint: another --index, or remove the file.");
+  const auto own =
+      std::find_if(file.metadata.begin(), file.metadata.end(), [](const auto& entry) { return entry.first == kKey; });
+  const Tensor *features = tensor_named(file, "features"), *paths = tensor_named(file, "paths"),
+               *bytes = tensor_named(file, "bytes"), *modified = tensor_named(file, "modified");
+  check(own != file.metadata.end() && features && paths && bytes && modified && features->dim() == 2 &&
+            features->dtype() == Dtype::f32 && paths->dtype() == Dtype::u8 && bytes->dtype() == Dtype::i64 &&
+            modified->dtype() == Dtype::i64,
+        ErrorKind::kData, "similar", escaped_path(path),
+        ": this is no index of pictures. Hint: another --index, or remove the file.");
   const std::vector<std::string> names = paths_of(*paths);
   const auto count = static_cast<int64_t>(names.size());
   check(features->size(0) == count && bytes->numel() == count && modified->numel() == count, ErrorKind::kData, "similar",

@@ -40,7 +40,8 @@ std::vector<std::string> pictures_in(const char* op, const std::string& folder) 
   std::vector<std::string> paths = pictures_below(folder, skipped);
   check(!paths.empty(), ErrorKind::kData, op, escaped_path(folder), ": there is no picture in this folder.");
   std::sort(paths.begin(), paths.end(), natural_less);
-  if (const std::string sentence = skipped.sentence(); !sentence.empty()) complain(cat("note: ", escaped_path(folder), ": ", sentence));
+  if (const std::string sentence = skipped.sentence(); !sentence.empty())
+    complain(cat("note: ", escaped_path(folder), ": ", sentence));
   return paths;
 }
 

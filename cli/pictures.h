@@ -14,9 +14,9 @@
 
 namespace vitrail::cli {
 
-// What is named: a file as it is; for a folder all pictures in and below it, in natural order (base/natural_order.h); for "-" the lines
-// of standard input, empty ones left out. Error(kIo) for a folder that cannot be read, Error(kData) for one without a picture and for a
-// line of more than 4096 bytes.
+// What is named: a file as it is; for a folder all pictures in and below it, in natural order (base/natural_order.h); for "-"
+// the lines of standard input, empty ones left out. Error(kIo) for a folder that cannot be read, Error(kData) for one without a
+// picture and for a line of more than 4096 bytes.
 std::vector<std::string> picture_paths(const char* op, const std::vector<std::string>& named);
 
 // The pictures in and below a folder, in natural order. Errors as above.
@@ -39,13 +39,13 @@ using PrepareViews = std::function<std::vector<Tensor>(const Tensor& picture)>;
 DecodePicture decode_for(const Preprocessing& preprocessing);
 PrepareViews one_view(const Preprocessing& preprocessing);
 
-// In parallel, a picture a thread; the results are in the order of the files. A picture that cannot be read has an error; one for which
-// memory is short ends all.
+// In parallel, a picture a thread; the results are in the order of the files. A picture that cannot be read has an error; one
+// for which memory is short ends all.
 std::vector<ReadPicture> read_pictures(std::span<const std::string> files, const Preprocessing& preprocessing,
                                        const DecodePicture& decode, const PrepareViews& prepare);
 
-// pooled_features of pictures in files, f32 [N, D], in groups of 32. A picture that cannot be read is thrown as its error, or with
-// `skipped` left out and named there; warnings are printed as notes. Undefined if none could be read.
+// pooled_features of pictures in files, f32 [N, D], in groups of 32. A picture that cannot be read is thrown as its error, or
+// with `skipped` left out and named there; warnings are printed as notes. Undefined if none could be read.
 Tensor features_of_files(models::Classifier& model, const std::vector<std::string>& files, const Preprocessing& preprocessing,
                          std::vector<ReadPicture>* skipped = nullptr);
 

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/input_tensor.h"
+#include "cli/model_options.h"
 #include "cli/pictures.h"
 #include "cli/predict_output.h"
 #include "data/image/image.h"
@@ -28,6 +29,7 @@ struct Options {
   std::vector<std::string> files;
   std::string model, precision = "f32", tensor, out;
   std::optional<int64_t> index;
+  ModelFlags opening;
   std::optional<bool> tta_mirror;
   bool tta = false;
   AnswerFormat format;
@@ -41,16 +43,6 @@ Tensor numbered_picture(const std::string& path, int64_t index) {
 }
 
 models::Classifier* classifier_of(Task& task) { return dynamic_cast<models::Classifier*>(&task.model()); }
-
-// A last layer of zeros gives every class the same probability, whatever the picture.
-void check_head(Task& task) {
-  models::Classifier* model = classifier_of(task);
-  nn::Linear* last = model ? model->last_linear() : nullptr;
-  const auto is_zero = [](const Variable& x) { return !x.defined() || x.numel() == 0 || max(abs(x.value())).item() == 0; };
-  check(!last || !is_zero(last->weight) || !is_zero(last->bias), ErrorKind::kData, "predict",
-        "the model's head is all zeros: it was never fine-tuned to name classes. Hint: vitrail probe fits a head; vitrail features ",
-        "gives what is below it.");
-}
 
 // Whether the model was trained on mirrored pictures: its recipe says so. Unknown for weights of other programs.
 bool trained_mirrored(const ModelCard& card) {
@@ -96,14 +88,16 @@ std::vector<Prediction> predict_group(Task& task, std::vector<ReadPicture>& pict
   std::vector<Prediction> all = predict_examples(task, std::move(examples)), means;
   auto next = all.begin();
   for (const size_t count : views) {
-    std::vector<Prediction> own(std::make_move_iterator(next), std::make_move_iterator(next + static_cast<std::ptrdiff_t>(count)));
+    std::vector<Prediction> own(std::make_move_iterator(next),
+                                std::make_move_iterator(next + static_cast<std::ptrdiff_t>(count)));
     next += static_cast<std::ptrdiff_t>(count);
     means.push_back(count == 1 ? std::move(own.front()) : mean_prediction(own));
   }
   return means;
 }
 
-// One bad file among many must not cost the others: it is named, in JSON and CSV too, and the exit code is that of the first one.
+// One bad file among many must not cost the others: it is named, in JSON and CSV too, and the exit code is that of the first
+// one.
 int predict_files(Task& task, const ModelCard& saved, const Options& o) {
   const std::vector<std::string> files = o.index ? o.files : picture_paths("predict", o.files);
   const Plan plan = plan_for(task, saved, o);
@@ -157,8 +151,9 @@ int run(const Options& o) {
   check(o.out.empty() || !o.tensor.empty(), ErrorKind::kValue, "predict", "--out is for --tensor alone: answers are printed.");
   check(!o.tta_mirror || o.tta, ErrorKind::kValue, "predict", "--tta-mirror is for --tta alone.");
   ModelCard saved;
-  const std::unique_ptr<Task> task = load_task(o.model, &saved);
-  check_head(*task);
+  std::shared_ptr<Origin> origin;
+  const std::unique_ptr<Task> task = load_task(o.model, &saved, open_options(o.opening), &origin);
+  if (origin) print_origin_notes(*origin);
   return o.tensor.empty() ? predict_files(*task, saved, o) : predict_tensor(*task, o);
 }
 
@@ -167,10 +162,12 @@ int run(const Options& o) {
 void add_predict(CLI::App& app, Action& action) {
   auto o = std::make_shared<Options>();
   Command command(app, "predict", "Say what is on pictures");
-  command.option("files", o->files,
-                 "PNG, JPEG, WebP, BMP, PGM or PPM pictures, folders of them, or -: names on standard input, one a line; with --index IDX "
-                 "files or data sets");
-  command.option("--model", o->model, "Folder that train wrote, or its model.safetensors").required();
+  command.option(
+      "files", o->files,
+      "PNG, JPEG, WebP, BMP, PGM or PPM pictures, folders of them, or -: names on standard input, one a line; with --index IDX "
+      "files or data sets");
+  command.option("--model", o->model, kModelHelp).required();
+  add_model_flags(command, o->opening);
   command.option("--index", o->index,
                  "The picture of this number: of an IDX file, or of the part to test on of a folder or list");
   command.option("--precision", o->precision,
@@ -178,12 +175,16 @@ void add_predict(CLI::App& app, Action& action) {
   command.option("--top", o->format.top, "How many classes to print (3)", 1, 1000000);
   command.flag("--tta", o->tta,
                "Mean of the probabilities of five views: the usual one, and the four corners of the picture 8/7 as large");
-  command.option("--tta-mirror", o->tta_mirror,
-                 "true, false: with --tta these and the same mirrored, ten views (true if the model was trained on mirrored pictures)");
+  command.option(
+      "--tta-mirror", o->tta_mirror,
+      "true, false: with --tta these and the same mirrored, ten views (true if the model was trained on mirrored pictures)");
   command.flag("--json", o->format.json, "Machine-readable output");
   command.flag("--csv", o->format.csv, "A table: file, class and probability of each answer, error");
   command.flag("--logits", o->format.logits, "With --json or --csv: the model's outputs before softmax");
-  command.option("--tensor", o->tensor, "Instead of pictures: a safetensors file whose tensor \"input\" is [B, C, H, W], normalised").type("FILE");
+  command
+      .option("--tensor", o->tensor,
+              "Instead of pictures: a safetensors file whose tensor \"input\" is [B, C, H, W], normalised")
+      .type("FILE");
   command.option("--out", o->out, "With --tensor: where the tensor \"logits\" is written").type("FILE");
   command.footer("Example: vitrail predict --model runs/photos picture.jpg");
   command.runs(action, [o] { return run(*o); });

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/data_options.h"
+#include "cli/model_options.h"
 #include "models/weights/save.h"
 #include "tensor/machine/parallel.h"
 #include "tensor/precision.h"
@@ -18,6 +19,7 @@ namespace vitrail::cli {
 namespace {
 
 struct Options {
+  ModelFlags opening;
   std::string model, data, out, precision = "f32";
   DataFlags files;
   int64_t limit = 0, threads = 0, workers = 0;
@@ -86,21 +88,25 @@ void print_text(const Options& o, const ProbeReport& report, const FeatureSet& t
               static_cast<long long>(train.size()), static_cast<long long>(test.size()), seconds);
   std::printf("%-20s %9s %9s %9s %9s   %s\n", "", "test", "held out", "loss", "seconds", "chosen");
   for (const ProbeResult& r : report.results) {
-    const char* name = r.method == "ridge" ? "ridge regression" : r.method == "logistic" ? "logistic regression" : "nearest neighbours";
-    std::printf("%-20s %7.2f %% %7.2f %% %9.4f %9.2f   %s\n", name, 100 * r.test_accuracy, 100 * r.held_out_accuracy, r.test_loss,
-                r.seconds, r.setting.c_str());
+    const char* name = r.method == "ridge"      ? "ridge regression"
+                       : r.method == "logistic" ? "logistic regression"
+                                                : "nearest neighbours";
+    std::printf("%-20s %7.2f %% %7.2f %% %9.4f %9.2f   %s\n", name, 100 * r.test_accuracy, 100 * r.held_out_accuracy,
+                r.test_loss, r.seconds, r.setting.c_str());
   }
   if (!o.out.empty())
-    std::printf("\nsaved with the head of %s regression, the better one on held-out training images:\n  vitrail predict --model %s "
-                "PICTURE\n",
-                report.results[report.best_linear].method.c_str(), escaped_path(o.out).c_str());
+    std::printf(
+        "\nsaved with the head of %s regression, the better one on held-out training images:\n  vitrail predict --model %s "
+        "PICTURE\n",
+        report.results[report.best_linear].method.c_str(), escaped_path(o.out).c_str());
 }
 
 int run(const Options& o) {
   if (o.threads != 0) set_num_threads(static_cast<int>(o.threads));
   if (!o.out.empty()) RunFolder::check_free(o.out, o.force);
   print_machine_notice();
-  LoadedModel loaded = load_model(o.model);
+  LoadedModel loaded = load_model(o.model, open_options(o.opening));
+  if (loaded.origin) print_origin_notes(*loaded.origin);
   const Parts parts = parts_of(o, loaded.card.preprocessing);
   const auto start = std::chrono::steady_clock::now();
   const FeatureOptions options{.workers = o.workers, .progress = progress_lines()};
@@ -123,7 +129,8 @@ int run(const Options& o) {
 void add_probe(CLI::App& app, Action& action) {
   auto o = std::make_shared<Options>();
   Command command(app, "probe", "Fit a new head on a model's frozen features, in seconds");
-  command.option("--model,--from", o->model, "The model whose features are used: a folder that train wrote, or its model.safetensors").required();
+  command.option("--model,--from", o->model, kModelHelp).required();
+  add_model_flags(command, o->opening);
   command.option("--data", o->data, kDataHelp).required();
   command.option("--out", o->out, "Folder for the model with the better linear head; without it the results are printed alone");
   add_data_flags(command, o->files);

@@ -7,6 +7,7 @@
 #include "base/json_writer.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/model_options.h"
 #include "cli/picture_index.h"
 #include "cli/pictures.h"
 #include "tensor/machine/parallel.h"
@@ -20,6 +21,7 @@ namespace fs = std::filesystem;
 
 struct Options {
   std::vector<std::string> files;
+  ModelFlags opening;
   std::string model, folder, index;
   int64_t top = 5, threads = 0;
   bool json = false;
@@ -77,11 +79,12 @@ int run(Options o) {
   if (o.threads != 0) set_num_threads(static_cast<int>(o.threads));
   std::error_code ignored;
   check(fs::is_directory(o.folder, ignored), ErrorKind::kIo, "similar", escaped_path(o.folder), ": --in is no folder.");
-  check(o.index.empty() || o.index.ends_with(".safetensors"), ErrorKind::kValue, "similar", "--index must end in .safetensors: it is ",
-        quote(o.index, kMaxPath), ".");
+  check(o.index.empty() || o.index.ends_with(".safetensors"), ErrorKind::kValue, "similar",
+        "--index must end in .safetensors: it is ", quote(o.index, kMaxPath), ".");
   o.files = picture_paths("similar", o.files);
   check(!o.files.empty(), ErrorKind::kValue, "similar", "no picture is named. Hint: vitrail similar --help shows an example.");
-  const LoadedModel loaded = load_model(o.model);
+  const LoadedModel loaded = load_model(o.model, open_options(o.opening));
+  if (loaded.origin) print_origin_notes(*loaded.origin);
   const Tensor queries = unit_rows(features_of_files(*loaded.model, o.files, loaded.card.preprocessing));
   const PictureIndex index = current_index(o, loaded);
   const Neighbours found = nearest_rows(index.features, queries, o.top + 1);
@@ -97,11 +100,14 @@ void add_similar(CLI::App& app, Action& action) {
   auto o = std::make_shared<Options>();
   Command command(app, "similar", "Find the pictures of a folder that are most like a given one");
   command.option("files", o->files, "Pictures, folders of them, or -: names on standard input, one a line").required();
-  command.option("--model", o->model, "Folder that train wrote, or its model.safetensors").required();
+  command.option("--model", o->model, kModelHelp).required();
+  add_model_flags(command, o->opening);
   command.option("--in", o->folder, "The folder to look in, with all folders below").required().type("FOLDER");
   command.option("--top", o->top, "How many to name (5)", 1, 1000000);
-  command.option("--index", o->index,
-                 "Where the features of the folder are kept: the next call computes those of new and changed pictures alone").type("FILE");
+  command
+      .option("--index", o->index,
+              "Where the features of the folder are kept: the next call computes those of new and changed pictures alone")
+      .type("FILE");
   command.option("--threads", o->threads, "Processors to use (all)", 0, kMaxThreads);
   command.flag("--json", o->json, "Machine-readable output");
   command.footer("Example: vitrail similar --model runs/photos --in photos --index photos.safetensors holiday.jpg");

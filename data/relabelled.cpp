@@ -46,8 +46,48 @@ DatasetPtr with_classes(DatasetPtr data, const std::vector<std::string>& names) 
   }
   check(unknown.empty(), ErrorKind::kValue, "classes", "model and data have different classes: ", escaped(data->name()),
         " has ", unknown.size(), " that the model does not know (", listed(unknown), "); the model knows ", listed(names),
-        ". Hint: --by-index compares them by number.");
+        ". Hint: --by-index compares them by number, --ignore-missing leaves the pictures of those out.");
   return std::make_shared<RelabelledDataset>(std::move(data), names, std::move(places));
+}
+
+KnownClasses with_known_classes(const DatasetPtr& data, const std::vector<std::string>& names) {
+  const std::vector<std::string>& own = given(data, "classes").class_names();
+  std::vector<int64_t> places, kept;
+  KnownClasses result;
+  for (const std::string& name : own) {
+    const auto found = std::find(names.begin(), names.end(), name);
+    const bool known = found != names.end();
+    if (!known) result.unknown.push_back(name);
+    places.push_back(known ? found - names.begin() : -1);
+  }
+  for (int64_t i = 0; i < data->size(); ++i)
+    if (places[static_cast<size_t>(data->label(i))] >= 0) kept.push_back(i);
+  result.left_out = data->size() - static_cast<int64_t>(kept.size());
+  check(!kept.empty(), ErrorKind::kValue, "classes", "model and data have no class in common: ", escaped(data->name()), " has ",
+        listed(own), "; the model knows ", listed(names), ".");
+  result.data =
+      std::make_shared<RelabelledDataset>(std::make_shared<SubsetDataset>(data, std::move(kept)), names, std::move(places));
+  return result;
+}
+
+std::string about_order(const std::vector<std::string>& data, const std::vector<std::string>& names) {
+  if (data == names) return "";
+  std::vector<std::string> absent, moved;
+  for (const std::string& name : names)
+    if (std::find(data.begin(), data.end(), name) == data.end()) absent.push_back(name);
+  for (size_t i = 0; i < data.size(); ++i)
+    if (i >= names.size() || data[i] != names[i]) moved.push_back(data[i]);
+  const bool all_known = std::all_of(data.begin(), data.end(), [&](const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  });
+  if (!all_known) return "";  // with_classes refuses them
+  std::string text;
+  if (!moved.empty())
+    text = cat("classes are matched by name: ", moved.size(), " of ", data.size(), " have another number in the model (",
+               listed(moved), ")");
+  if (!absent.empty())
+    text += cat(text.empty() ? "" : "; ", "the data has no class ", listed(absent), ", which the model knows");
+  return text;
 }
 
 }  // namespace vitrail

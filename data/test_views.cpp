@@ -23,7 +23,8 @@ Preprocessing enlarged(const Preprocessing& p) {
     return larger;
   }
   larger.resize_height = scaled(p.resize_height, larger.height, p.height);
-  larger.resize_width = p.resize == ResizeMode::kShortSide ? larger.resize_height : scaled(p.resize_width, larger.width, p.width);
+  larger.resize_width =
+      p.resize == ResizeMode::kShortSide ? larger.resize_height : scaled(p.resize_width, larger.width, p.width);
   return larger;
 }
 

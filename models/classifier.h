@@ -20,8 +20,9 @@ class Classifier : public nn::Layer {
   // The configuration as JSON text: config_from_json() of models/presets.h reads it back.
   virtual std::string config_json() const = 0;
 
-  // What the last linear layer multiplies: images [B, C, H, W] -> [B, D]. forward(images) is last_linear() of it, or where there is
-  // no such layer (num_classes is 0) the features themselves. Error(kValue) from a model that does not say what its features are.
+  // What the last linear layer multiplies: images [B, C, H, W] -> [B, D]. forward(images) is last_linear() of it, or where
+  // there is no such layer (num_classes is 0) the features themselves. Error(kValue) from a model that does not say what its
+  // features are.
   virtual Variable pooled_features(const Variable& images);
   // The layer whose rows are classes, weight [K, D]; null where the model has none.
   virtual nn::Linear* last_linear() { return nullptr; }

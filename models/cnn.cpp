@@ -37,7 +37,7 @@ int64_t count_parameters(const CnnConfig& c) {
 }
 
 SimpleCnn::SimpleCnn(const CnnConfig& config, Rng& rng)
-    
+
     : ConfiguredClassifier(config), head(config.widths.back(), config.num_classes, rng) {
   int64_t channels = config_.in_chans;
   for (const int64_t width : config_.widths) {

@@ -15,7 +15,8 @@ namespace vitrail::models {
 
 class ResNet;
 
-// A 3 x 3 stem, stages of basic blocks with batch norm, each but the first halving the image, the mean over space, a linear head.
+// A 3 x 3 stem, stages of basic blocks with batch norm, each but the first halving the image, the mean over space, a linear
+// head.
 struct ResNetConfig {
   static constexpr const char* kArchitecture = "resnet";
   using Model = ResNet;

@@ -93,7 +93,8 @@ class ViT : public ConfiguredClassifier<ViTConfig> {
   Variable forward(const Variable& images) override;
   // forward_head(forward_features(images), true)
   Variable pooled_features(const Variable& images) override;
-  nn::Linear* last_linear() override { return head.get(); }
+  // Null too for a distilled model, whose logits are the mean of two heads.
+  nn::Linear* last_linear() override { return head_dist ? nullptr : head.get(); }
   // Patches, prefix tokens and positions: the input of the first block. [B, C, H, W] -> [B, T, D].
   Variable embed(const Variable& images);
   // All tokens after the last block and the final norm (unless fc_norm moves it after the pooling): [B, T, D].

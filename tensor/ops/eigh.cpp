@@ -58,8 +58,8 @@ void weighted_rows(const Square& m, const Doubles& v, int64_t first, Doubles& su
   });
 }
 
-// H = I - beta v v^T maps x, the elements of row k behind its diagonal, to (alpha, 0, ..., 0). v lies in elements k + 1 ... of a
-// vector of n. beta is 0 where x is that already.
+// H = I - beta v v^T maps x, the elements of row k behind its diagonal, to (alpha, 0, ..., 0). v lies in elements k + 1 ... of
+// a vector of n. beta is 0 where x is that already.
 struct Reflector {
   double alpha = 0, beta = 0;
 };

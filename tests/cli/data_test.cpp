@@ -27,7 +27,9 @@ const std::string kShort = " --epochs 3 --batch-size 8 --lr 0.003 --quiet ";
 // The number of this name in the program's JSON.
 std::string number_of(const Outcome& outcome, const std::string& key) {
   const size_t at = outcome.text.find("\"" + key + "\":");
-  return at == std::string::npos ? "" : outcome.text.substr(at + key.size() + 3, outcome.text.find_first_of(",}", at) - at - key.size() - 3);
+  return at == std::string::npos
+             ? ""
+             : outcome.text.substr(at + key.size() + 3, outcome.text.find_first_of(",}", at) - at - key.size() - 3);
 }
 
 }  // namespace
@@ -72,7 +74,8 @@ TEST_CASE("a list is trained on by its path alone") {
 TEST_CASE("one picture in twenty is damaged: stop names one and exits 3; skip ends with the exact count") {
   PictureFolder root;
   put_colours(root);
-  for (const char* name : {"red/3.png", "red/23.png", "green/11.png"}) root.put_text(name, content_of(root.file(name)).substr(0, 60));
+  for (const char* name : {"red/3.png", "red/23.png", "green/11.png"})
+    root.put_text(name, content_of(root.file(name)).substr(0, 60));
   root.put_text("green/30.png", "<html>not found</html>");
   const Outcome stopped = run("train --data " + root.path() + " --out " + root.file(".model") + kShort);
   CHECK(stopped.code == 3);
@@ -81,9 +84,11 @@ TEST_CASE("one picture in twenty is damaged: stop names one and exits 3; skip en
   const Outcome skipped = run("train --data " + root.path() + " --bad-image skip --out " + root.file(".model") + kShort);
   CHECK_MESSAGE(skipped.code == 0, skipped.text);
   CHECK(skipped.says("left out 4 pictures that cannot be read: 11.png, 30.png, 23.png and 1 more"));
-  const Outcome tested = run("eval --bad-image skip --data " + root.path() + " --model " + root.file(".model") + " --json", "2>/dev/null");
+  const Outcome tested =
+      run("eval --bad-image skip --data " + root.path() + " --model " + root.file(".model") + " --json", "2>/dev/null");
   CHECK(number_of(tested, "left_out") == "4");
-  CHECK(run("eval --bad-image no --data " + root.path() + " --model " + root.file(".model")).says("--bad-image must be stop or skip"));
+  CHECK(run("eval --bad-image no --data " + root.path() + " --model " + root.file(".model"))
+            .says("--bad-image must be stop or skip"));
 }
 
 TEST_CASE("eval goes by the names of the classes: another order is mapped, another name is refused with both sides") {
@@ -92,13 +97,25 @@ TEST_CASE("eval goes by the names of the classes: another order is mapped, anoth
   const Outcome outcome = run("train --data " + root.path() + " --out " + root.file(".model") + kShort);
   REQUIRE_MESSAGE(outcome.code == 0, outcome.text);
   for (int i = 0; i < 8; ++i) other.put("red/" + std::to_string(i) + ".png", coloured_picture(500 + i, 200, 30));
-  const Outcome mapped = run("eval --split train --data " + other.path() + " --model " + root.file(".model") + " --json", "2>/dev/null");
+  const Outcome mapped =
+      run("eval --split train --data " + other.path() + " --model " + root.file(".model") + " --json", "2>/dev/null");
   CHECK(mapped.code == 0);
   CHECK(number_of(mapped, "top1") == "1.0");
   fs::rename(other.file("red"), other.file("crimson"));
   const Outcome refused = run("eval --data " + other.path() + " --model " + root.file(".model"));
   CHECK(refused.code == 2);
   CHECK(refused.says("does not know (crimson); the model knows green, red. Hint: --by-index"));
+  const Outcome nothing = run("eval --ignore-missing --data " + other.path() + " --model " + root.file(".model"));
+  CHECK(nothing.code == 2);
+  CHECK(nothing.says("model and data have no class in common"));
+  for (int i = 0; i < 8; ++i) other.put("red/" + std::to_string(i) + ".png", coloured_picture(600 + i, 200, 30));
+  const Outcome part = run("eval --ignore-missing --split train --data " + other.path() + " --model " + root.file(".model"));
+  CHECK(part.code == 0);
+  CHECK_MESSAGE(part.says("images of 1 classes that the model does not know (crimson)"), part.text);
+  const Outcome numbered = run("eval --by-index --split train --data " + other.path() + " --model " + root.file(".model"));
+  CHECK(numbered.says("compared by number: 0 is \"crimson\" in the data and \"green\" in the model"));
+  CHECK(run("eval --by-index --ignore-missing --data " + other.path() + " --model " + root.file(".model"))
+            .says("exclude each other"));
 }
 
 TEST_CASE("data-check prints a table, JSON and a page, and its exit code says whether training would stop") {

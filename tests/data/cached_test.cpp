@@ -71,3 +71,25 @@ TEST_CASE("labels go by the names of the classes") {
   const std::string message = refusal(ErrorKind::kValue, [&] { with_classes(data, {"a", "z"}); });
   CHECK_SAYS(message, "has 1 that the model does not know (b); the model knows a, z. Hint: --by-index");
 }
+
+TEST_CASE("classes that the model does not know can be left out, counted; an order that differs is said") {
+  PictureFolder root;
+  const DatasetPtr data = ten_pictures(root);
+  const KnownClasses known = with_known_classes(data, {"z", "b"});
+  CHECK(known.unknown == std::vector<std::string>{"a"});
+  CHECK(known.left_out + known.data->size() == 10);
+  for (int64_t i = 0; i < known.data->size(); ++i) {
+    CHECK(known.data->label(i) == 1);
+    CHECK(known.data->sample(i).target.label == 1);
+  }
+  CHECK(with_known_classes(data, {"a", "b"}).left_out == 0);
+  CHECK_SAYS(refusal(ErrorKind::kValue,
+                     [&] {
+                       with_known_classes(data, {"y", "z"});
+                     }),
+             "no class in common: " + data->name() + " has a, b; the model knows y, z");
+  CHECK(about_order({"a", "b"}, {"a", "b"}).empty());
+  CHECK(about_order({"a", "c"}, {"a", "b"}).empty());  // refused elsewhere
+  CHECK(about_order({"a", "b"}, {"b", "a"}) == "classes are matched by name: 2 of 2 have another number in the model (a, b)");
+  CHECK(about_order({"a"}, {"a", "b"}) == "the data has no class b, which the model knows");
+}

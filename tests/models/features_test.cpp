@@ -64,5 +64,8 @@ TEST_CASE("features: an architecture that does not say what they are is refused"
     int64_t num_classes() const override { return 1; }
     std::string config_json() const override { return "{}"; }
   } silent;
-  CHECK(contains(message_of([&] { silent.pooled_features(zeros({1, 1, 1, 1})); }), "does not say which layer's inputs are its features"));
+  CHECK(contains(message_of([&] {
+                   silent.pooled_features(zeros({1, 1, 1, 1}));
+                 }),
+                 "does not say which layer's inputs are its features"));
 }

@@ -91,7 +91,10 @@ Tensor apply_head(const nn::LinearValues& head, const Tensor& features) {
 
 std::unique_ptr<models::Classifier> with_head(models::Classifier& model, const nn::LinearValues& head) {
   Rng rng(0);
-  const auto config = models::adapted(models::config_from_json(model.config_json()), {.num_classes = head.weight.size(0)});
+  models::ModelConfig config =
+      models::adapted(models::config_from_json(model.config_json()), {.num_classes = head.weight.size(0)});
+  // The new head stands alone: a distilled model loses the head of its distillation token, which stays.
+  if (auto* vit = std::get_if<models::ViTConfig>(&config)) vit->dist_head = false;
   std::unique_ptr<models::Classifier> result = models::make_model(config, rng);
   nn::Linear* last = result->last_linear();
   check(last != nullptr && last->bias.defined(), ErrorKind::kValue, "probe",
@@ -101,7 +104,7 @@ std::unique_ptr<models::Classifier> with_head(models::Classifier& model, const n
     if (module == last) head_path = path + ".";
   nn::LoadOptions options;
   options.rename = [&](const std::string& key) { return key.starts_with(head_path) ? std::string() : key; };
-  options.allow_missing = true;  // of the head alone: the architecture is the same
+  options.allow_missing = options.allow_unexpected = true;  // of the head alone: the architecture is the same
   result->load_state_dict(model.state_dict(), options);
   copy_(last->weight.value(), head.weight);
   copy_(last->bias.value(), head.bias);

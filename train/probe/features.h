@@ -26,19 +26,20 @@ struct FeatureOptions {
   DataProgress progress{};  // may be empty
 };
 
-// pooled_features of every picture of the data set, in its order, in evaluation mode and without gradients; the mode is set back
-// afterwards. Memory: the result, one batch, and the batches that workers hold ready. Error(kNumeric) if a feature is not finite;
-// errors of the data set. Inside an InterruptScope a signal ends it by throwing Interrupted.
+// pooled_features of every picture of the data set, in its order, in evaluation mode and without gradients; the mode is set
+// back afterwards. Memory: the result, one batch, and the batches that workers hold ready. Error(kNumeric) if a feature is not
+// finite; errors of the data set. Inside an InterruptScope a signal ends it by throwing Interrupted.
 FeatureSet extract_features(models::Classifier& model, const DatasetPtr& data, const Preprocessing& preprocessing,
                             const FeatureOptions& options = {});
 
-// pooled_features of images [B, C, H, W], in batches: [B, D]. Error(kNumeric) as above, Error(kShape) if they do not fit the model.
+// pooled_features of images [B, C, H, W], in batches: [B, D]. Error(kNumeric) as above, Error(kShape) if they do not fit the
+// model.
 Tensor features_of(models::Classifier& model, const Tensor& images, int64_t batch_size = 32);
 
 // Features with mean 0 and deviation 1 in every place: a penalty then means the same for each of them. In double, since ridge
 // regression and L-BFGS need more digits than f32 has.
 struct StandardFeatures {
-  Tensor values;               // f64 [N, D] = (features - mean) / deviation; a constant feature becomes 0
+  Tensor values;                        // f64 [N, D] = (features - mean) / deviation; a constant feature becomes 0
   std::vector<double> mean, deviation;  // D; the deviation of a constant feature counts as 1
 };
 // Error(kValue) unless features is f32 [N, D] with N >= 1.
@@ -50,8 +51,8 @@ nn::LinearValues on_raw_features(const Tensor& weight, const Tensor& bias, const
 // features [N, D] W^T + b: logits f32 [N, K].
 Tensor apply_head(const nn::LinearValues& head, const Tensor& features);
 
-// The same architecture with so many rows in its last layer, the model's weights, and this head. Error(kValue) if the architecture has
-// no last linear layer with a bias.
+// The same architecture with so many rows in its last layer, the model's weights, and this head. A distilled model has one head
+// instead of two then. Error(kValue) if the architecture has no last linear layer with a bias.
 std::unique_ptr<models::Classifier> with_head(models::Classifier& model, const nn::LinearValues& head);
 
 }  // namespace vitrail

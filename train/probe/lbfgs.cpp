@@ -56,7 +56,8 @@ struct Point {
 };
 
 // A point on the line that keeps the weak Wolfe conditions; false if there is none that rounding would let us see.
-bool line_search(const Differentiable& function, const Point& from, const Vector& d, double step, Point& to, int64_t& evaluations) {
+bool line_search(const Differentiable& function, const Point& from, const Vector& d, double step, Point& to,
+                 int64_t& evaluations) {
   constexpr double kDecrease = 1e-4, kCurvature = 0.9, kRounding = 1e-13;
   constexpr int kMostTries = 50;
   const double slope = dot(from.gradient, d);
@@ -68,8 +69,8 @@ bool line_search(const Differentiable& function, const Point& from, const Vector
     to.value = function(to.x, to.gradient);
     ++evaluations;
     const double slope_there = dot(to.gradient, d);
-    // Near the minimum the decrease is lost in rounding: there the slope says whether the value fell (Hager and Zhang, SIAM J. Optim.
-    // 16, 2005, equation 4.1).
+    // Near the minimum the decrease is lost in rounding: there the slope says whether the value fell (Hager and Zhang, SIAM J.
+    // Optim. 16, 2005, equation 4.1).
     const bool level = to.value <= from.value + kRounding * std::abs(from.value) && slope_there <= (2 * kDecrease - 1) * slope;
     if (!level && !(to.value <= from.value + kDecrease * step * slope)) {
       high = step;

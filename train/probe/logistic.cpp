@@ -67,7 +67,8 @@ struct Fold {
 // Stratified: the pictures of each class are dealt out in turn, and the next class goes on where one ended.
 std::vector<Fold> make_folds(const Part& all, int64_t classes, int64_t count) {
   std::vector<std::vector<int64_t>> of_class(static_cast<size_t>(classes));
-  for (size_t i = 0; i < all.labels.size(); ++i) of_class[static_cast<size_t>(all.labels[i])].push_back(static_cast<int64_t>(i));
+  for (size_t i = 0; i < all.labels.size(); ++i)
+    of_class[static_cast<size_t>(all.labels[i])].push_back(static_cast<int64_t>(i));
   std::vector<int64_t> fold_of(all.labels.size());
   int64_t next = 0;
   for (const std::vector<int64_t>& rows : of_class)
@@ -163,8 +164,12 @@ LogisticProbe fit_logistic(const StandardFeatures& features, const std::vector<i
   const LbfgsResult fit = solve_logistic(features.values, labels, classes, penalty,
                                          std::vector<double>(static_cast<size_t>(classes * (d + 1))), options.solver);
   const Parameters p = unpacked(fit.x, classes);
-  return {on_raw_features(p.weight, p.bias, features), penalty,        choice.quality.log_loss, choice.quality.accuracy,
-          fit.iterations,                              fit.converged};
+  return {on_raw_features(p.weight, p.bias, features),
+          penalty,
+          choice.quality.log_loss,
+          choice.quality.accuracy,
+          fit.iterations,
+          fit.converged};
 }
 
 }  // namespace vitrail

@@ -18,17 +18,17 @@ struct LogisticOptions {
 };
 
 struct LogisticProbe {
-  nn::LinearValues head;  // on the features as they are, f32 [K, D] and [K]
-  double penalty = 0;     // lambda of the final fit
+  nn::LinearValues head;              // on the features as they are, f32 [K, D] and [K]
+  double penalty = 0;                 // lambda of the final fit
   double log_loss = 0, accuracy = 0;  // of pictures that were held out, at this penalty
   int64_t iterations = 0;             // of the final fit
   bool converged = false;
 };
 
-// W [K, D] and b [K] that minimise mean_i cross_entropy(W x_i + b, label_i) + lambda / 2 |W|^2; the intercepts are free. The function
-// is strictly convex in W: there is one solution. lambda is the one with the least log loss over stratified folds; where it is chosen
-// on fewer pictures than there are, it is scaled by their number, so that the prior weighs the same against one picture.
-// Error(kValue) unless labels lie in [0, classes), are one a row, and classes >= 2.
+// W [K, D] and b [K] that minimise mean_i cross_entropy(W x_i + b, label_i) + lambda / 2 |W|^2; the intercepts are free. The
+// function is strictly convex in W: there is one solution. lambda is the one with the least log loss over stratified folds;
+// where it is chosen on fewer pictures than there are, it is scaled by their number, so that the prior weighs the same against
+// one picture. Error(kValue) unless labels lie in [0, classes), are one a row, and classes >= 2.
 LogisticProbe fit_logistic(const StandardFeatures& features, const std::vector<int64_t>& labels, int64_t classes,
                            const LogisticOptions& options = {});
 

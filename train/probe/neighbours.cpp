@@ -28,8 +28,8 @@ void select(const float* cosines, int64_t n, int64_t skip, int64_t k, std::vecto
 }  // namespace
 
 Tensor unit_rows(const Tensor& features) {
-  check(features.dim() == 2 && features.dtype() == Dtype::f32, ErrorKind::kShape, "neighbours", "needs features f32 [N, D]: they are ",
-        name_of(features.dtype()), " ", features.shape());
+  check(features.dim() == 2 && features.dtype() == Dtype::f32, ErrorKind::kShape, "neighbours",
+        "needs features f32 [N, D]: they are ", name_of(features.dtype()), " ", features.shape());
   Tensor result = clone(features);
   const int64_t d = features.size(1);
   float* x = result.mutable_data<float>();

@@ -72,8 +72,8 @@ ProbeResult timed(Fn&& fit) {
 
 ProbeReport run_probes(const FeatureSet& train, const FeatureSet& test, int64_t classes) {
   check(train.size() >= 2 && test.size() >= 1 && train.features.size(1) == test.features.size(1), ErrorKind::kValue, "probe",
-        "needs features of at least 2 training pictures and a test picture, of one width: they are ", train.features.shape(), " and ",
-        test.features.shape());
+        "needs features of at least 2 training pictures and a test picture, of one width: they are ", train.features.shape(),
+        " and ", test.features.shape());
   ProbeReport report;
   report.results.push_back(timed([&] { return ridge(standardised(train.features), train, test, classes); }));
   report.results.push_back(timed([&] { return logistic(standardised(train.features), train, test, classes); }));

@@ -165,7 +165,8 @@ RidgeProbe fit_ridge(const StandardFeatures& features, const std::vector<int64_t
   result.scale = calibrated_scale(scores, labels);
   result.log_loss = quality_of(scores, labels, result.scale).log_loss;
   const Tensor weight = transpose(matmul(p.spectrum.directions, p.projected * p.shrunk(penalty)), 0, 1);  // [K, D]
-  result.head = on_raw_features(contiguous(weight) * result.scale, from_vector(p.targets.means, {classes}) * result.scale, features);
+  result.head =
+      on_raw_features(contiguous(weight) * result.scale, from_vector(p.targets.means, {classes}) * result.scale, features);
   return result;
 }
 

@@ -26,11 +26,11 @@ struct RidgeProbe {
 // 1e-5 to 1e3, two a decade, in units of N.
 std::vector<double> ridge_penalties();
 
-// For each class k, (w_k, b_k) minimises sum_i (y_ik - w_k x_i - b_k)^2 + lambda |w_k|^2 with y_ik = 1 for pictures of the class and -1
-// for others. The error of leaving picture i out is known without fitting again: (y_ik - f_k(x_i)) / (1 - h_i), h_i the diagonal of the
-// hat matrix (Allen, "PRESS", Technometrics 16, 1974; Golub, Heath and Wahba, Technometrics 21, 1979). One eigen-decomposition of the
-// smaller of X^T X and X X^T gives it for every penalty. The features keep the scale that all pictures give them.
-// Costs N min(N, D)^2 operations and memory for min(N, D)^2 + D min(N, D) doubles beside the features.
+// For each class k, (w_k, b_k) minimises sum_i (y_ik - w_k x_i - b_k)^2 + lambda |w_k|^2 with y_ik = 1 for pictures of the
+// class and -1 for others. The error of leaving picture i out is known without fitting again: (y_ik - f_k(x_i)) / (1 - h_i),
+// h_i the diagonal of the hat matrix (Allen, "PRESS", Technometrics 16, 1974; Golub, Heath and Wahba, Technometrics 21, 1979).
+// One eigen-decomposition of the smaller of X^T X and X X^T gives it for every penalty. The features keep the scale that all
+// pictures give them. Costs N min(N, D)^2 operations and memory for min(N, D)^2 + D min(N, D) doubles beside the features.
 // Error(kValue) unless labels lie in [0, classes), are one a row, classes >= 2, and each penalty is above 0.
 RidgeProbe fit_ridge(const StandardFeatures& features, const std::vector<int64_t>& labels, int64_t classes,
                      const std::vector<double>& penalties = ridge_penalties());

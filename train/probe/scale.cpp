@@ -10,10 +10,11 @@ namespace vitrail {
 namespace {
 
 void check_labels(const Tensor& scores, const std::vector<int64_t>& labels) {
-  check(scores.dim() == 2 && scores.size(0) == static_cast<int64_t>(labels.size()) && scores.size(0) >= 1, ErrorKind::kShape, "probe",
-        "needs scores [N, K] and N labels: scores is ", scores.shape(), ", labels are ", labels.size());
+  check(scores.dim() == 2 && scores.size(0) == static_cast<int64_t>(labels.size()) && scores.size(0) >= 1, ErrorKind::kShape,
+        "probe", "needs scores [N, K] and N labels: scores is ", scores.shape(), ", labels are ", labels.size());
   for (const int64_t label : labels)
-    check(label >= 0 && label < scores.size(1), ErrorKind::kValue, "probe", "label outside [0, ", scores.size(1), "): it is ", label);
+    check(label >= 0 && label < scores.size(1), ErrorKind::kValue, "probe", "label outside [0, ", scores.size(1), "): it is ",
+          label);
 }
 
 // d/db of log sum e^(b s) - sum t s: the mean score under softmax minus the wanted one.
@@ -37,7 +38,8 @@ double calibrated_scale(const Tensor& given_scores, const std::vector<int64_t>& 
   check_labels(given_scores, labels);
   const Tensor scores = contiguous(to(given_scores, Dtype::f64));
   const int64_t n = scores.size(0), classes = scores.size(1), rows = std::min(n, kMostRows);
-  const double wanted = static_cast<double>(n + 1) / static_cast<double>(n + classes), other = 1 / static_cast<double>(n + classes);
+  const double wanted = static_cast<double>(n + 1) / static_cast<double>(n + classes),
+               other = 1 / static_cast<double>(n + classes);
   const auto total_slope = [&](double b) {
     return parallel_reduce(
         rows, 256, 0.0,

@@ -28,7 +28,8 @@ TEST_CASE("features of a data set are those of its pictures one by one, in its o
     CHECK(largest_difference(one, slice(all.features, 0, i, i + 1)) < 1e-5);
   }
   int64_t last = 0;
-  const FeatureOptions other{.batch_size = 5, .workers = 2, .progress = [&](const char*, int64_t done, int64_t) { last = done; }};
+  const FeatureOptions other{
+      .batch_size = 5, .workers = 2, .progress = [&](const char*, int64_t done, int64_t) { last = done; }};
   CHECK(bit_equal(extract_features(*model, data, preprocessing, other).features, all.features));
   CHECK(last == 23);
   CHECK(features_of(*model, random_images({7, 1, 28, 28}), 3).shape() == Shape{7, 32});
@@ -39,7 +40,8 @@ TEST_CASE("features that are not finite are refused") {
   const auto model = tiny_vit(data->info());
   Preprocessing preprocessing = preprocessing_for(*model, data->info());
   fill_(model->named_parameters().front().parameter->value(), INFINITY);
-  CHECK(refuses([&] { extract_features(*model, data, preprocessing); }, ErrorKind::kNumeric, "the model's features are not finite"));
+  CHECK(refuses([&] { extract_features(*model, data, preprocessing); }, ErrorKind::kNumeric,
+                "the model's features are not finite"));
 }
 
 TEST_CASE("standardised features have mean 0 and deviation 1, and a head on them equals one on the features as they are") {
@@ -47,7 +49,8 @@ TEST_CASE("standardised features have mean 0 and deviation 1, and a head on them
   const StandardFeatures standard = standardised(raw);
   CHECK(max(abs(mean(standard.values, {0}))).item() < 1e-12);
   CHECK(max(abs(var(standard.values, {0}, false, 0) - 1)).item() < 1e-10);
-  const Tensor weight = to(rand_normal({3, 4}, 0, 1, Rng(4)), Dtype::f64), bias = to(rand_normal({3}, 0, 1, Rng(5)), Dtype::f64);
+  const Tensor weight = to(rand_normal({3, 4}, 0, 1, Rng(4)), Dtype::f64),
+               bias = to(rand_normal({3}, 0, 1, Rng(5)), Dtype::f64);
   const Tensor expected = matmul(standard.values, transpose(weight, 0, 1)) + bias;
   // f32 weights of about 10 on features of about 30: 1e-4 of rounding
   CHECK(max(abs(to(apply_head(on_raw_features(weight, bias, standard), raw), Dtype::f64) - expected)).item() < 1e-3);

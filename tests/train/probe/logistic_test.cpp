@@ -17,7 +17,8 @@ using namespace vitrail::testing;
 namespace {
 
 // Values of the parameters [K, D + 1] of a penalised loss, straight from its definition.
-double loss_of(const std::vector<double>& w, const Tensor& x, const std::vector<int64_t>& labels, int64_t classes, double penalty) {
+double loss_of(const std::vector<double>& w, const Tensor& x, const std::vector<int64_t>& labels, int64_t classes,
+               double penalty) {
   const int64_t n = x.size(0), d = x.size(1);
   double loss = 0;
   for (int64_t i = 0; i < n; ++i) {
@@ -53,7 +54,7 @@ TEST_CASE("lbfgs: Rosenbrock's valley is followed to its end, a quadratic to its
   const auto bowl = [](const std::vector<double>& x, std::vector<double>& g) {
     double value = 0;
     for (size_t i = 0; i < x.size(); ++i) {
-      const double stretch = std::pow(10.0, static_cast<double>(i) / 10);
+      const double stretch = std::pow(10.0, static_cast<double>(i) / 20);
       g[i] = stretch * (x[i] - 3);
       value += 0.5 * stretch * (x[i] - 3) * (x[i] - 3);
     }
@@ -128,5 +129,9 @@ TEST_CASE("logistic: labels, classes and folds that cannot be are refused by the
   CHECK(refuses([&] { fit_logistic(features, {0, 1}, 2); }, ErrorKind::kValue, "features are [4, 2], labels 2"));
   CHECK(refuses([&] { fit_logistic(features, {0, 1, 0, 3}, 2); }, ErrorKind::kValue, "label outside [0, 2): it is 3"));
   CHECK(refuses([&] { fit_logistic(features, {0, 0, 0, 0}, 1); }, ErrorKind::kValue, "needs at least 2 classes: there are 1"));
-  CHECK(refuses([&] { fit_logistic(features, {0, 1, 0, 1}, 2, {.folds = 1}); }, ErrorKind::kValue, "at least 2 folds: there are 6 and 1"));
+  CHECK(refuses(
+      [&] {
+        fit_logistic(features, {0, 1, 0, 1}, 2, {.folds = 1});
+      },
+      ErrorKind::kValue, "at least 2 folds: there are 6 and 1"));
 }

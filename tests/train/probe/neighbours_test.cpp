@@ -55,7 +55,8 @@ TEST_CASE("neighbours: a vote weighs exp(cosine / 0.07)") {
   CHECK(neighbour_votes(found, {0, 1, 1}, 3, 1).at({0, 0}) == 1);
 }
 
-TEST_CASE("neighbours: their number is chosen with each picture left out: one where classes are points, many where they are clouds") {
+TEST_CASE(
+    "neighbours: their number is chosen with each picture left out: one where classes are points, many where they are clouds") {
   std::vector<int64_t> labels;
   Tensor clouds = rand_normal({200, 4}, 0, 1, Rng(3));
   for (int64_t i = 0; i < 200; ++i) {
@@ -77,8 +78,13 @@ TEST_CASE("neighbours: their number is chosen with each picture left out: one wh
 
 TEST_CASE("neighbours: widths and numbers that do not fit are refused") {
   const Tensor bank = zeros({3, 2});
-  CHECK(refuses([&] { nearest_rows(bank, zeros({1, 4}), 1); }, ErrorKind::kShape, "widths differ: the bank is [3, 2], the queries are [1, 4]"));
+  CHECK(refuses(
+      [&] {
+        nearest_rows(bank, zeros({1, 4}), 1);
+      },
+      ErrorKind::kShape, "widths differ: the bank is [3, 2], the queries are [1, 4]"));
   CHECK(refuses([&] { nearest_rows(bank, bank, 0); }, ErrorKind::kValue, "k must be at least 1: it is 0"));
-  CHECK(refuses([&] { nearest_rows(bank, bank, 1, {0}); }, ErrorKind::kShape, "one left-out row for each query: there are 1 for 3"));
+  CHECK(refuses([&] { nearest_rows(bank, bank, 1, {0}); }, ErrorKind::kShape,
+                "one left-out row for each query: there are 1 for 3"));
   CHECK(refuses([&] { choose_neighbours(bank, {0}, 2); }, ErrorKind::kValue, "features are [3, 2], labels 1"));
 }

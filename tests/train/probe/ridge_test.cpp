@@ -77,7 +77,8 @@ double squared_error(const Tensor& scores, const std::vector<int64_t>& labels) {
 
 }  // namespace
 
-TEST_CASE("ridge: the leave-one-out error in closed form is that of fitting without each picture, for many and for few pictures") {
+TEST_CASE(
+    "ridge: the leave-one-out error in closed form is that of fitting without each picture, for many and for few pictures") {
   for (const auto& [n, d, classes] : {std::array<int64_t, 3>{40, 7, 3}, {12, 20, 3}, {9, 9, 2}, {10, 9, 2}}) {
     const Data data = made_up(n, d, classes, static_cast<uint64_t>(n + d));
     const RidgeProbe probe = fit_ridge(data.features, data.labels, classes, {1e-2, 1, 30});
@@ -89,7 +90,8 @@ TEST_CASE("ridge: the leave-one-out error in closed form is that of fitting with
       CHECK(score.error == doctest::Approx(squared_error(scores, data.labels)).epsilon(1e-8));
       CHECK(score.accuracy == doctest::Approx(quality_of(scores, data.labels).accuracy));
     }
-    const auto least = std::min_element(probe.scores.begin(), probe.scores.end(), [](auto& a, auto& b) { return a.error < b.error; });
+    const auto least =
+        std::min_element(probe.scores.begin(), probe.scores.end(), [](auto& a, auto& b) { return a.error < b.error; });
     CHECK(probe.chosen.penalty == least->penalty);
   }
 }
@@ -99,7 +101,8 @@ TEST_CASE("ridge: the head on raw features gives the scores of the normal equati
     const Data data = made_up(n, d, 4, 3);
     const RidgeProbe probe = fit_ridge(data.features, data.labels, 4, {0.1});
     const Tensor expected =
-        matmul(with_ones(data.features.values), solved(data.features.values, data.labels, 4, 0.1 * static_cast<double>(n))) * probe.scale;
+        matmul(with_ones(data.features.values), solved(data.features.values, data.labels, 4, 0.1 * static_cast<double>(n))) *
+        probe.scale;
     const Tensor logits = to(apply_head(probe.head, data.raw), Dtype::f64);
     CHECK(max(abs(logits - expected)).item() < 2e-5 * max(abs(expected)).item());
     CHECK(probe.head.weight.shape() == Shape{4, d});
@@ -136,7 +139,8 @@ TEST_CASE("ridge: labels, classes and penalties that cannot be are refused by th
   const auto fit = [&](std::vector<int64_t> labels, int64_t classes, std::vector<double> penalties) {
     return [=, &data] { fit_ridge(data.features, labels, classes, penalties); };
   };
-  CHECK(refuses(fit({0, 1}, 2, {1}), ErrorKind::kValue, "needs a label for each of at least 2 pictures: features are [6, 3], labels 2"));
+  CHECK(refuses(fit({0, 1}, 2, {1}), ErrorKind::kValue,
+                "needs a label for each of at least 2 pictures: features are [6, 3], labels 2"));
   CHECK(refuses(fit({0, 1, 2, 0, 1, 0}, 2, {1}), ErrorKind::kValue, "label outside [0, 2): it is 2"));
   CHECK(refuses(fit(data.labels, 1, {1}), ErrorKind::kValue, "needs at least 2 classes: there are 1"));
   CHECK(refuses(fit(data.labels, 2, {}), ErrorKind::kValue, "no penalty to choose from"));
