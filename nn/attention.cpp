@@ -54,10 +54,14 @@ Variable MultiHeadAttention::split_heads(const Variable& x) const {
 Variable MultiHeadAttention::attend(Variable q, Variable k, const Variable& v, const Variable& mask) {
   if (q_norm) q = (*q_norm)(q), k = (*k_norm)(k);
   Variable result;
-  if (attn_drop.active()) {
+  if (attn_drop.active() || keep_attention_gradient) {
     const Variable scores = matmul(q, transpose(k)) * (1 / std::sqrt(static_cast<double>(head_dim)));  // [B, H, N, M]
-    const Variable probabilities = softmax(masked(scores, mask));
+    Variable probabilities = softmax(masked(scores, mask));
     if (keep_attention_map) attention_map = probabilities.value();
+    if (keep_attention_gradient) {
+      attention_offset = Variable(zeros_like(probabilities.value()), true);
+      probabilities = probabilities + attention_offset;
+    }
     result = matmul(attn_drop(probabilities), v);
   } else {
     result = attention(q, k, v, mask, 0, keep_attention_map ? &attention_map : nullptr);  // the same in one op
@@ -70,7 +74,7 @@ Variable MultiHeadAttention::heads(const Variable& x, const Variable& mask) {
   const Variable all = qkv(x);  // [B, N, 3 H K]: q | k | v
   // If nothing is applied to q, k or the probabilities, one op reads q, k and v from `all` and writes their gradients into one
   // buffer.
-  if (!q_norm && !attn_drop.active())
+  if (!q_norm && !attn_drop.active() && !keep_attention_gradient)
     return qkv_attention(all, num_heads, mask, 0, keep_attention_map ? &attention_map : nullptr);
   const std::vector<Variable> parts = chunk(all, 3, 2);
   return attend(split_heads(parts[0]), split_heads(parts[1]), split_heads(parts[2]), mask);

@@ -43,6 +43,10 @@ class MultiHeadAttention : public Layer {
   // While true, every call stores its probabilities [B, H, N, M] in attention_map.
   bool keep_attention_map = false;
   Tensor attention_map;
+  // While true, every call computes its products by separate ops and adds a fresh leaf of zeros [B, H, N, M], attention_offset,
+  // to the probabilities. It changes no value; after backward(), attention_offset.grad() is the gradient of the probabilities.
+  bool keep_attention_gradient = false;
+  Variable attention_offset;
 
   int64_t num_heads, head_dim;
   Linear qkv, proj;

@@ -18,8 +18,8 @@ Variable normalised(const LayerNorm& norm, const Variable& x, const Linear& read
 // operands. It is enough to check the output projection, the smallest of these products.
 Variable heads(MultiHeadAttention& attn, const Variable& x) {
   const Precision precision = product_precision();
-  const bool stored_bf16 = !attn.q_norm && !attn.qkv.updated() && !attn.proj.updated() && x.dim() == 3 &&
-                           attention_takes_rounded(precision) &&
+  const bool stored_bf16 = !attn.q_norm && !attn.keep_attention_gradient && !attn.qkv.updated() && !attn.proj.updated() &&
+                           x.dim() == 3 && attention_takes_rounded(precision) &&
                            rounds_operands(x.value(), attn.proj.weight.size(0), precision);
   if (!stored_bf16) return attn.heads(x);
   const Variable qkv = linear_rounded(x, attn.qkv.own_matrix(), attn.qkv.bias);
