@@ -63,7 +63,7 @@ Encoder encoder_of(Classifier& model, Size2d image) {
   } else if (auto* cct = dynamic_cast<Cct*>(&model)) {
     e = of_cct(*cct);
   } else {
-    fail(ErrorKind::kValue, "explain", "the model has no attention to show: it is a ",
+    fail(ErrorKind::kValue, "explain", "the model has no attention to show: its architecture is ",
          architecture_of(config_from_json(model.config_json())), ". Hint: vit and cct have.");
   }
   check(!e.blocks.empty(), ErrorKind::kValue, "explain", "the model has no attention to show: its depth is 0.");

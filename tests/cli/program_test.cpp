@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 TEST_CASE("help, version and every command's help end well, with an example") {
   CHECK(run("--help").code == 0);
   CHECK(run("--version").says("vitrail 0."));
-  for (const std::string command : {"train", "demo", "eval", "predict", "info", "verify", "opcheck", "bench"}) {
+  for (const std::string command : {"train", "demo", "eval", "predict", "explain", "info", "verify", "opcheck", "bench"}) {
     const Outcome help = run(command + " --help");
     CHECK(help.code == 0);
     CHECK_MESSAGE(help.says("Example: vitrail " + command), command);

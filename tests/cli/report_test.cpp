@@ -1,51 +1,14 @@
 // report.html and `vitrail report`, by the program and in a real browser.
 #include <doctest/doctest.h>
 
-#include <fstream>
-
 #include "base/file.h"
-#include "tests/support/run_program.h"
+#include "tests/support/browser.h"
 
 using namespace vitrail;
 using namespace vitrail::testing;
 namespace fs = std::filesystem;
 
 namespace {
-
-// The first of the usual names that is installed; "" if none is.
-const std::string& browser() {
-  static const std::string found = [] {
-    for (const std::string name : {"chromium", "chromium-browser", "google-chrome", "chrome-headless-shell"})
-      if (run_command("command -v " + name + " >/dev/null").code == 0) return name;
-    return std::string();
-  }();
-  return found;
-}
-
-// What the browser shows after its scripts have run, and what it complains about.
-struct Loaded {
-  std::string dom, complaints;
-};
-
-// `last` is run after the page's own script.
-Loaded load(const std::string& page, const std::string& last = "") {
-  const std::string folder = scratch() + "/browser", copy = folder + "/page.html", errors = folder + "/errors";
-  fs::create_directories(folder);
-  std::string text = read_text_file(page);
-  if (!last.empty()) text.insert(text.rfind("</body>"), "<script>" + last + "</script>\n");
-  write_file_atomically(copy, text);
-  // A fresh home: no profile of a person is read or written. The virtual time lets timers run.
-  const Outcome outcome =
-      run_command("HOME=" + folder + " timeout -k 5 120 " + browser() +
-                      " --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --user-data-dir=" + folder +
-                      "/profile --enable-logging=stderr --virtual-time-budget=3000 --dump-dom file://" + copy,
-                  ("2>" + errors).c_str());
-  Loaded result{outcome.text, ""};
-  std::ifstream lines(errors);
-  for (std::string line; std::getline(lines, line);)
-    if (line.find("CONSOLE") != std::string::npos) result.complaints += line + "\n";
-  return result;
-}
 
 bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
@@ -106,26 +69,26 @@ TEST_CASE("a real browser shows the pages without a complaint, with values under
   // The complaint that the other checks look for is seen where there is one.
   const std::string broken = scratch() + "/broken.html";
   write_file_atomically(broken, std::string("<html><body><script>nothing.at.all();</script></body></html>\n"));
-  REQUIRE(has(load(broken).complaints, "nothing is not defined"));
+  REQUIRE(has(load_page(broken).complaints, "nothing is not defined"));
   const std::string compared = scratch() + "/browsed.html";
   REQUIRE(run("report " + trained() + " " + trained() + " --out " + compared).code == 0);
   for (const std::string& page : {trained() + "/report.html", compared}) {
     CAPTURE(page);
-    const Loaded plain = load(page);
+    const Loaded plain = load_page(page);
     CHECK(plain.complaints == "");
     CHECK(has(plain.dom, "<div id=\"tip\" hidden"));
     CHECK(has(plain.dom, "<th><button>"));  // the script has made the headings of tables clickable
     const Loaded pointed =
-        load(page,
-             "var s = document.querySelector('svg[data-chart]'), r = s.getBoundingClientRect();"
-             "s.dispatchEvent(new PointerEvent('pointermove', {clientX: r.right - 20, clientY: r.top + 20}));");
+        load_page(page,
+                  "var s = document.querySelector('svg[data-chart]'), r = s.getBoundingClientRect();"
+                  "s.dispatchEvent(new PointerEvent('pointermove', {clientX: r.right - 20, clientY: r.top + 20}));");
     CHECK(pointed.complaints == "");
     CHECK(has(pointed.dom, "class=\"cross\""));
     CHECK(has(pointed.dom, "<span>epoch "));
-    const Loaded keyed = load(page,
-                              "var s = document.querySelector('svg[data-chart]');"
-                              "s.dispatchEvent(new KeyboardEvent('keydown', {key: 'End'}));"
-                              "document.querySelector('table.sortable button').click();");
+    const Loaded keyed = load_page(page,
+                                   "var s = document.querySelector('svg[data-chart]');"
+                                   "s.dispatchEvent(new KeyboardEvent('keydown', {key: 'End'}));"
+                                   "document.querySelector('table.sortable button').click();");
     CHECK(keyed.complaints == "");
     CHECK(has(keyed.dom, "<span>epoch 8</span>"));
     CHECK(has(keyed.dom, "aria-sort=\"ascending\""));
