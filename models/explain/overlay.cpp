@@ -106,9 +106,10 @@ Tensor overlay(const Tensor& picture, const Tensor& map, const SeenPart& seen) {
     for (int64_t i = begin; i < end; ++i) {
       if (std::isnan(value[i])) continue;
       const Colour colour = heat_colour(value[i]);
+      const double part = heat_part(value[i]);
       for (int64_t c = 0; c < 3; ++c) {
         uint8_t& pixel = out[c * plane + i];
-        pixel = static_cast<uint8_t>(std::lround(0.5 * pixel + 0.5 * colour[static_cast<size_t>(c)]));
+        pixel = static_cast<uint8_t>(std::lround((1 - part) * pixel + part * colour[static_cast<size_t>(c)]));
       }
     }
   });

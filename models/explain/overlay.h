@@ -14,6 +14,8 @@ using Colour = std::array<double, 3>;
 // From dark violet (0) over green to yellow (1): viridis (van der Walt & Smith, 2015, CC0) by its values at nine points, linear
 // between; `value` is clamped.
 Colour heat_colour(double value);
+// How much of a pixel is that colour: the picture stays visible where the map is cold.
+inline double heat_part(double value) { return 0.25 + 0.5 * value; }
 constexpr size_t kHeatPoints = 9;
 const std::array<Colour, kHeatPoints>& heat_points();
 
@@ -32,7 +34,7 @@ Tensor upsampled(const Tensor& map, const SeenPart& seen, int64_t h, int64_t w);
 // (x - smallest) / (largest - smallest) of the numbers of x, f64; 0 everywhere if they are all alike.
 Tensor stretched(const Tensor& x);
 
-// u8 [1 or 3, H, W] under the colours of stretched(map), half each: u8 [3, H, W]. Pixels that the model does not see keep
+// u8 [1 or 3, H, W] under the colours of stretched(map): u8 [3, H, W]. Pixels that the model does not see keep
 // theirs.
 Tensor overlay(const Tensor& picture, const Tensor& map, const SeenPart& seen);
 

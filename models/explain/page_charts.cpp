@@ -56,7 +56,8 @@ std::string curve_chart(const std::string& title, const std::vector<CurveSeries>
 std::string distance_chart(const Tensor& distances, double even) {
   const int64_t layers = distances.size(0), heads = distances.size(1);
   const std::vector<double> values = to_vector<double>(distances);
-  const double largest = std::max(even, *std::max_element(values.begin(), values.end())) * 1.05;
+  // A multiple of four: the quarters have whole numbers.
+  const double largest = 4 * std::ceil(std::max({even, *std::max_element(values.begin(), values.end()), 1.0}) * 1.02 / 4);
   const auto place = [&](int64_t layer) { return x_of((static_cast<double>(layer) + 0.5) / static_cast<double>(layers)); };
   std::string svg = start("attention distance of each head by layer") + levels(largest, "");
   const int64_t step = std::max<int64_t>(1, layers / 12);

@@ -40,8 +40,8 @@ const char* const kPageScript = R"js('use strict';
   // 256 colours between those of the palette.
   var colours = [];
   for (var i = 0; i < 256; ++i) {
-    var at = i / 255 * (facts.palette.length - 1), low = Math.min(Math.floor(at), facts.palette.length - 2), part = at - low;
-    colours.push([0, 1, 2].map(function (c) { return facts.palette[low][c] * (1 - part) + facts.palette[low + 1][c] * part; }));
+    var at = i / 255 * (facts.palette.length - 1), low = Math.min(Math.floor(at), facts.palette.length - 2), rest = at - low;
+    colours.push([0, 1, 2].map(function (c) { return facts.palette[low][c] * (1 - rest) + facts.palette[low + 1][c] * rest; }));
   }
   document.querySelectorAll('.scale').forEach(function (scale) {
     scale.style.background = 'linear-gradient(to right,' + facts.palette.map(function (c) { return 'rgb(' + c.map(Math.round) + ')'; }) + ')';
@@ -84,14 +84,14 @@ const char* const kPageScript = R"js('use strict';
     return button;
   });
 
-  // The patches of a row into image data at x, y; `alpha` of 255.
-  function paint(image, x, y, attention, alpha) {
+  // The patches of a row into image data at x, y; `clear`: the colder, the less is covered.
+  function paint(image, x, y, attention, clear) {
     var most = 1e-30, i, k;
     for (i = P; i < T; ++i) most = Math.max(most, attention[i]);
     for (i = 0; i < gh * gw; ++i) {
-      var colour = colours[Math.round(255 * attention[P + i] / most)];
+      var part = attention[P + i] / most, colour = colours[Math.round(255 * part)];
       k = 4 * ((y + Math.floor(i / gw)) * image.width + x + i % gw);
-      image.data[k] = colour[0], image.data[k + 1] = colour[1], image.data[k + 2] = colour[2], image.data[k + 3] = alpha;
+      image.data[k] = colour[0], image.data[k + 1] = colour[1], image.data[k + 2] = colour[2], image.data[k + 3] = clear ? 64 + 128 * part : 255;
     }
   }
   function frame(image, x, y, colour) {
@@ -115,7 +115,7 @@ const char* const kPageScript = R"js('use strict';
   function show() {
     layerSelect.value = layer, headSelect.value = head;
     var attention = row(layer, head, token), image = new ImageData(gw, gh);
-    paint(image, 0, 0, attention, 160);
+    paint(image, 0, 0, attention, true);
     over.getContext('2d').putImageData(image, 0, 0);
     query.hidden = token < P;
     var patch = token - P;
@@ -124,7 +124,7 @@ const char* const kPageScript = R"js('use strict';
     buttons.forEach(function (button, i) { button.setAttribute('aria-pressed', i === token); });
 
     var all = new ImageData(heads.width, heads.height), accent = [230, 90, 0, 255];
-    for (var l = 0; l < L; ++l) for (var h = 0; h < H; ++h) paint(all, 1 + h * (gw + 1), 1 + l * (gh + 1), row(l, h, token), 255);
+    for (var l = 0; l < L; ++l) for (var h = 0; h < H; ++h) paint(all, 1 + h * (gw + 1), 1 + l * (gh + 1), row(l, h, token), false);
     for (h = 0; h < H; ++h) if (head < 0 || head === h) frame(all, h * (gw + 1), layer * (gh + 1), accent);
     heads.getContext('2d').putImageData(all, 0, 0);
     describe(attention);

@@ -60,8 +60,8 @@ TEST_CASE("what the crop cut has no value, and keeps its pixels") {
   CHECK(result.shape() == Shape{3, 80, 240});
   CHECK(result.at({0, 40, 79}) == 200);
   CHECK(result.at({2, 40, 160}) == 200);
-  CHECK(result.at({0, 40, 155}) == std::lround(0.5 * 200 + 0.5 * heat_points().front()[0]));  // seen, but cold
-  CHECK(result.at({0, 2, 82}) == std::lround(0.5 * 200 + 0.5 * heat_points().back()[0]));     // the hot corner
+  CHECK(result.at({0, 40, 155}) == std::lround(0.75 * 200 + 0.25 * heat_points().front()[0]));  // seen, but cold
+  CHECK(result.at({0, 2, 82}) == std::lround(0.25 * 200 + 0.75 * heat_points().back()[0]));     // the hot corner
 }
 
 TEST_CASE("a centre crop of an enlarged picture leaves a frame, and padding moves the map off the border") {
