@@ -11,6 +11,7 @@
 #include "base/json_writer.h"
 #include "base/number.h"
 #include "cli/command.h"
+#include "cli/model_options.h"
 #include "cli/picture_input.h"
 #include "data/picture_warnings.h"
 #include "models/explain/page.h"
@@ -30,6 +31,7 @@ struct Options {
   std::optional<int64_t> index;
   int64_t steps = 20;
   bool heads = false, json = false;
+  ModelFlags model_flags;
 };
 
 HeadFusion fusion_from_name(const std::string& name) {
@@ -200,7 +202,8 @@ void print_json(const Options& o, const Encoder& encoder, const Explanation& e, 
 
 int run(const Options& o) {
   const std::vector<int64_t> layers = o.layers ? layers_of(*o.layers) : std::vector<int64_t>{};
-  const LoadedModel loaded = load_model(o.model);
+  const LoadedModel loaded = load_model(o.model, open_options(o.model_flags));
+  if (loaded.origin) print_origin_notes(*loaded.origin);
   const ModelCard& card = loaded.card;
   const Preprocessing& p = card.preprocessing;
   const Encoder encoder = encoder_of(*loaded.model, {p.height, p.width});
@@ -235,7 +238,7 @@ void add_explain(CLI::App& app, Action& action) {
   Command command(app, "explain", "Where a model looked on a picture, as pictures and a page");
   command.option("image", o->file, "PNG, JPEG, WebP, BMP, PGM or PPM picture; with --index an IDX file or a data set")
       .required();
-  command.option("--model", o->model, "Folder that train wrote, or its model.safetensors: a vit or cct").required();
+  command.option("--model", o->model, cat(kModelHelp, "; a vit or cct")).required();
   command.option("--out", o->out, "Folder for explain.html and one overlay per method (explain)");
   command.option("--class", o->class_name, "Explain this class (the most probable one)");
   command.option("--method", o->method, "rollout, gradient or attention (all three)");
@@ -246,6 +249,7 @@ void add_explain(CLI::App& app, Action& action) {
   command.option("--index", o->index, "The picture of this number: of an IDX file, or of the part to test on of a data set");
   command.flag("--heads", o->heads, "Also one overlay for each layer and head, in the folder heads/");
   command.flag("--json", o->json, "Machine-readable output");
+  add_model_flags(command, o->model_flags);
   command.footer("Example: vitrail explain --model runs/photos picture.jpg --out explained");
   command.runs(action, [o] { return run(*o); });
 }

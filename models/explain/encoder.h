@@ -17,7 +17,7 @@ struct Encoder {
   std::vector<nn::EncoderBlock*> blocks;
   Size2d image;                           // pixels of the model's input
   Size2d grid;                            // patches vertically and horizontally: each is image / grid pixels
-  std::vector<std::string> prefix_names;  // "class token", "register 1", ...
+  std::vector<std::string> prefix_names;  // "class token", "distillation token", "register 1", ...
   Tensor positions;                       // [N, D], of the patches of the model's own grid; undefined if it has no positions
   Size2d positions_grid;
   Tensor filters;  // [D, C, h, w]: the patch embedding, or the first convolution
@@ -26,7 +26,8 @@ struct Encoder {
     Variable logits;  // [1, K]
     Tensor shares;    // [T], sums to one: how much of each token after the last block the pooling takes
   };
-  // One image [1, C, H, W]. Pooling by the largest value has no shares of its own: each token counts alike.
+  // One image [1, C, H, W]. Pooling by the largest value has no shares of its own: each token counts alike; attention pooling
+  // has those of its attention, the mean of its heads.
   std::function<Output(const Variable& image)> run;
 
   int64_t prefix() const { return static_cast<int64_t>(prefix_names.size()); }

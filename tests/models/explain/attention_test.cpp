@@ -153,6 +153,41 @@ TEST_CASE("rows of attention sum to one, and the pooling says which tokens count
   }
 }
 
+TEST_CASE("two tokens or two heads share what the pooling takes, and attention pooling gives the shares of its attention") {
+  ViTConfig config = tiny_config();
+  const auto shares = [&] {
+    Rng rng(1);
+    ViT model(config, rng);
+    const Encoder encoder = encoder_of(model, 8);
+    CHECK(encoder.prefix() == model.num_prefix_tokens());
+    return to_vector<double>(record_attention(encoder, random_images({1, 3, 8, 8})).shares);
+  };
+  config.global_pool = "token_avg";
+  CHECK(shares() == std::vector<double>{0.5, 0.125, 0.125, 0.125, 0.125});
+  config.global_pool = "token", config.dist_token = config.dist_head = true;
+  CHECK(shares() == std::vector<double>{0.5, 0.5, 0, 0, 0, 0});
+  config = tiny_config(), config.global_pool = "map";
+  Rng rng(1);
+  ViT model(config, rng);
+  model.to(Dtype::f64);
+  model.attn_pool->latent.set_value(rand_normal({1, 1, 16}, 0, 9, Rng(5), Dtype::f64));
+  const Tensor image = rand_normal({1, 3, 8, 8}, 0, 1, Rng(6), Dtype::f64);
+  const AttentionRecord record = record_attention(encoder_of(model, 8), image);
+  CHECK(sum(record.shares).item() == doctest::Approx(1));
+  // The same from the pooling's own output: with values that say which token they are of and the rest of the pooling taken
+  // away, it is the shares themselves. Token t has the value e_t in both heads, of width 8.
+  const NoGradGuard no_grad;
+  const Tensor tokens = model.forward_features(image).value();
+  const Tensor keys = slice(model.attn_pool->kv(tokens).value(), 2, 0, 16);
+  Tensor values = zeros({1, 5, 16}, Dtype::f64);
+  for (int64_t t = 0; t < 5; ++t)
+    for (const int64_t head : {0, 1}) values.mutable_data<double>()[t * 16 + head * 8 + t] = 1;
+  const auto split = [](const Tensor& x) { return transpose(reshape(contiguous(x), {1, x.size(1), 2, 8}), 1, 2); };
+  const Tensor out =
+      attention_forward(split(model.attn_pool->q(model.attn_pool->latent).value()), split(keys), split(values)).output;
+  CHECK(largest_difference(slice(mean(reshape(contiguous(out), {2, 8}), {0}), 0, 0, 5), record.shares) < 1e-12);
+}
+
 TEST_CASE("a CCT has blocks too: its sequence pooling gives the shares") {
   Rng rng(1);
   Cct model({.img_size = 16, .num_classes = 3, .embed_dim = 16, .conv_width = 8}, rng);
