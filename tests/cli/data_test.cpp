@@ -50,8 +50,49 @@ TEST_CASE("a folder of class folders is trained on by its path alone, then teste
   CHECK(run("predict --model " + model + " --index 0 --top 1 " + root.path()).says("green "));
   const Outcome info = run("info " + root.path());
   CHECK(info.code == 0);
-  CHECK(info.says("64 training and 16 test images"));
+  CHECK(info.says("64 training and 16 validation images"));
   fs::remove_all(model);
+}
+
+TEST_CASE("what was held out for validation is called so, and a test part a test") {
+  PictureFolder root;
+  put_colours(root);
+  const std::string model = root.file(".model"), on = "eval --model " + model + " --data " + root.path();
+  const Outcome run_of = run("train --data " + root.path() + " --out " + model + " --epochs 2 --batch-size 8");
+  REQUIRE_MESSAGE(run_of.code == 0, run_of.text);
+  for (const char* words : {"64 training and 16 validation images", "  validation top-1 ", "\nvalidation accuracy "})
+    CHECK_MESSAGE(run_of.says(words), run_of.text);
+  for (const char* word : {" test ", "\ntest ", "test images"}) CHECK_MESSAGE(!run_of.says(word), run_of.text);
+  const std::string page = content_of(model + "/report.html");
+  CHECK(page.find("Validation top-1 accuracy") != std::string::npos);
+  CHECK(page.find("Test top-1") == std::string::npos);
+  // Pictures are found by the names of their files.
+  CHECK(page.find("<figure title=\"" + root.path() + "/") != std::string::npos);
+  CHECK(page.find("<br>red/") != std::string::npos);
+  CHECK(content_of(model + "/metrics.jsonl").find("\"test_top1\":") != std::string::npos);
+  CHECK(run("report " + model + " --out " + root.file(".one.html")).code == 0);
+  CHECK(content_of(root.file(".one.html")).find("validation top1") != std::string::npos);
+  CHECK(run(on).says("\nvalidation accuracy "));
+  CHECK(run(on + " --split validation").says("\nvalidation accuracy "));
+  CHECK(run(on + " --split train").says("\ntraining accuracy "));
+  // Beside val/, a part test/ is what eval takes unless told otherwise.
+  PictureFolder parts;
+  for (const char* part : {"train/", "val/", "test/"}) put_colours(parts, part);
+  const std::string parted = "eval --model " + model + " --data " + parts.path();
+  CHECK(run(parted).says("\ntest accuracy "));
+  CHECK(run(parted + " --split val").says("\nvalidation accuracy "));
+}
+
+TEST_CASE("a small folder is trained in batches for its size, which is said; a flag wins") {
+  PictureFolder root;
+  put_colours(root);
+  const std::string command = "train --dry-run --data " + root.path();
+  const Outcome usual = run(command);
+  CHECK_MESSAGE(usual.says("note: batches of 8 for 64 pictures, so that an epoch has 8 updates (--batch-size)."), usual.text);
+  CHECK(usual.says("80 of 8 images"));
+  const Outcome given = run(command + " --batch-size 32");
+  CHECK(!given.says("note: batches"));
+  CHECK(given.says("20 of 32 images"));
 }
 
 TEST_CASE("a list is trained on by its path alone") {
@@ -135,6 +176,30 @@ TEST_CASE("data-check prints a table, JSON and a page, and its exit code says wh
   CHECK(run("data-check " + root.path() + " --page /no/such/folder/p.html").code == 4);
   CHECK(run("data-check /no/such/place").code == 4);
   CHECK(run("data-check glyphs", "2>/dev/null").code == 0);
+}
+
+TEST_CASE("a picture of a list that is not there ends train and data-check alike; a link may lead out of the folder") {
+  PictureFolder root, elsewhere;
+  put_colours(elsewhere);
+  for (const char* name : {"red", "green"}) fs::create_directory_symlink(elsewhere.file(name), root.file(name));
+  std::string list = "path,label\n";
+  for (int i = 0; i < 40; ++i)
+    for (const char* name : {"red", "green"}) list += std::string(name) + "/" + std::to_string(i) + ".png," + name + "\n";
+  root.put_text("list.csv", list);
+  CHECK(run("data-check " + root.file("list.csv")).code == 0);
+  root.put_text("list.csv", list + "red/gone.png,red\n");
+  const Outcome looked = run("data-check " + root.file("list.csv")),
+                trained_on = run("train --data " + root.file("list.csv") + " --dry-run");
+  CHECK(looked.code == 4);
+  CHECK(looked.says("gone.png"));
+  CHECK_MESSAGE(trained_on.code == 4, trained_on.text);
+  root.put_text("list.csv", list + "../red/0.png,red\n");
+  for (const char* command : {"data-check ", "train --dry-run --data "}) {
+    const Outcome outside = run(command + root.file("list.csv"));
+    CHECK(outside.code == 3);
+    CHECK(outside.says("a path must stay below the folder of the list"));
+  }
+  for (const char* command : {"data-check ", "train --dry-run --data "}) CHECK(run(command + root.file("none.csv")).code == 4);
 }
 
 TEST_CASE("data-check writes what training with a recipe sees, and names what is wrong with it") {
