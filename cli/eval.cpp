@@ -23,6 +23,7 @@ struct Options {
 };
 
 Split split_named(const std::string& name) {
+  if (name == "validation") return Split::kValidation;
   for (const Split split : {Split::kTrain, Split::kValidation, Split::kTest})
     if (name == name_of(split)) return split;
   fail(ErrorKind::kValue, "eval", "--split must be test, val or train: it is ", quote(name), ".");
@@ -61,7 +62,8 @@ int run(const Options& o) {
     if (!bad.empty()) json.field("left_out", bad.size());
     std::printf("%s\n", json.end_object().text().c_str());
   } else {
-    std::printf("test %s, %lld images\n", task->summary(e.scores).c_str(), static_cast<long long>(e.images));
+    std::printf("%s %s, %lld images\n", o.split == name_of(Split::kTrain) ? "training" : e.part.c_str(),
+                task->summary(e.scores).c_str(), static_cast<long long>(e.images));
     if (!bad.empty()) std::printf("%s\n", left_out(bad).c_str());
   }
   return 0;
@@ -74,7 +76,7 @@ void add_eval(CLI::App& app, Action& action) {
   Command command(app, "eval", "Test a saved model on a data set");
   command.option("--data", o->data, kDataHelp).required();
   command.option("--model", o->model, "Folder that train wrote, or its model.safetensors").required();
-  command.option("--split", o->split, "test, val or train (test)");
+  command.option("--split", o->split, "test, val or train (test; val where there is no test part)");
   add_data_flags(command, o->files);
   command.flag("--by-index", o->by_index, "Compare classes by their number: their names may differ from the model's");
   command.option("--precision", o->precision,

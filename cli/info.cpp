@@ -97,8 +97,8 @@ Report about_dataset(const std::string& spec) {
   for (const std::string& note : source.notes) complain(cat("note: ", note));
   const DatasetPtr train = source.open(Split::kTrain), test = source.open(Split::kTest);
   const Shape image{train->channels(), train->height(), train->width()};
-  Report report("data set", cat("data set ", train->name(), ": ", train->size(), " training and ", test->size(),
-                                " test images ", image, ", ", train->num_classes(), " classes\n"));
+  Report report("data set", cat("data set ", train->name(), ": ", train->size(), " training and ", test->size(), " ",
+                                result_name(test->info()), " images ", image, ", ", train->num_classes(), " classes\n"));
   report.json.field("name", train->name()).field("train_images", train->size()).field("test_images", test->size());
   report.json.field("image", extents(image)).field("class_names", train->class_names());
   for (const std::string& name : train->class_names()) report.text += "  " + escaped(name) + "\n";

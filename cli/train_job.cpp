@@ -62,9 +62,12 @@ std::string run_json(const TrainJob& job, models::Classifier& model) {
   if (gmtime_r(&now, &utc)) std::strftime(started, sizeof started, "%Y-%m-%dT%H:%M:%SZ", &utc);
   JsonWriter json(2);
   json.begin_object().field("started", started).field("host", host).field("process", static_cast<int64_t>(getpid()));
-  json.field("processor", processor_name()).field("threads", static_cast<int64_t>(num_threads())).field("data", job.settings.data);
+  json.field("processor", processor_name())
+      .field("threads", static_cast<int64_t>(num_threads()))
+      .field("data", job.settings.data);
   json.field("train_images", job.train->size())
       .field("test_images", job.test->size())
+      .field("tested_on", result_name(job.test->info()))
       .field("classes", job.train->num_classes());
   json.field("model", job.settings.model_name).field("parameters", model.num_parameters());
   if (job.from) json.field("resumed_at_step", job.from->checkpoint.state.step);
@@ -168,8 +171,7 @@ std::string base_name(const TrainJob& job) {
 }
 
 // What the run writes into its folder as it goes.
-TrainCallbacks callbacks_for(const TrainJob& job, ClassificationTask& task, const RunFolder& folder,
-                             report::RunReport& page) {
+TrainCallbacks callbacks_for(const TrainJob& job, ClassificationTask& task, const RunFolder& folder, report::RunReport& page) {
   TrainCallbacks callbacks;
   callbacks.log_path = folder.file("metrics.jsonl");
   callbacks.on_update = [&page](const StepReport& update) { page.add(update); };
@@ -202,9 +204,9 @@ bool finished(const TrainJob& job, models::Classifier& model) {
 
 void print_start(const TrainJob& job, models::Classifier& model) {
   if (job.quiet) return;
-  std::fprintf(stderr, "%s: %lld parameters, %lld training and %lld test images\n",
-               escaped(job.settings.data, kMaxPath).c_str(), static_cast<long long>(model.num_parameters()),
-               static_cast<long long>(job.train->size()), static_cast<long long>(job.test->size()));
+  std::fprintf(stderr, "%s: %lld parameters, %lld training and %lld %s images\n", escaped(job.settings.data, kMaxPath).c_str(),
+               static_cast<long long>(model.num_parameters()), static_cast<long long>(job.train->size()),
+               static_cast<long long>(job.test->size()), result_name(job.test->info()));
 }
 
 // A path as a shell takes it: quoted where it has to be.
@@ -222,8 +224,9 @@ void print_best(const TrainJob& job, const std::vector<EpochReport>& history) {
   for (const EpochReport& report : history)
     if (report.best) best = &report;
   if (!best || best == &history.back() || !best->test || best->test->scores.empty()) return;
-  std::printf("the best test was after epoch %lld, %s: %s/%s\n", static_cast<long long>(best->epoch),
-              format_scores({best->test->scores.front()}, 4).c_str(), escaped_path(job.out).c_str(), kBestFile);
+  std::printf("the best %s result was after epoch %lld, %s: %s/%s\n", best->test->part.c_str(),
+              static_cast<long long>(best->epoch), format_scores({best->test->scores.front()}, 4).c_str(),
+              escaped_path(job.out).c_str(), kBestFile);
 }
 
 int report_stop(const TrainJob& job, int signal, int64_t updates) {
@@ -272,10 +275,10 @@ int run_training(TrainJob job) {
   const TrainResult result = run_with_page(trainer, page);
   if (const int signal = result.signal ? result.signal : interrupt_signal()) return report_stop(job, signal, result.steps);
   if (const std::string note = gap_note(result.history.back()); !note.empty()) Progress(job.quiet).line("note: " + note);
-  if (baseline) std::printf("linear model: test accuracy %.2f %%\n", 100 * linear);
+  if (baseline) std::printf("linear model: %s accuracy %.2f %%\n", result_name(job.test->info()), 100 * linear);
   const Evaluation& last = *result.history.back().test;
-  std::printf("test %s, %lld images, %s\n", task.summary(last.scores).c_str(), static_cast<long long>(last.images),
-              format_duration(result.seconds).c_str());
+  std::printf("%s %s, %lld images, %s\n", last.part.c_str(), task.summary(last.scores).c_str(),
+              static_cast<long long>(last.images), format_duration(result.seconds).c_str());
   if (!job.bad.empty()) std::printf("%s\n", left_out(job.bad).c_str());
   if (page) print_best(job, result.history);
   if (page && nn::lora_of(*model))

@@ -9,6 +9,12 @@
 
 namespace vitrail {
 
+const char* name_of(Split split) { return split == Split::kTrain ? "train" : split == Split::kValidation ? "val" : "test"; }
+
+const char* result_name(const DatasetInfo& info) {
+  return info.part.value_or(Split::kTest) == Split::kTest ? "test" : "validation";
+}
+
 Dataset::Dataset(DatasetInfo info) : info_(std::move(info)) {
   const auto& i = info_;
   check(i.channels >= 1 && i.height >= 1 && i.width >= 1, ErrorKind::kValue, "dataset", i.name,

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +12,13 @@
 #include "tensor/tensor.h"
 
 namespace vitrail {
+
+// A part of a set. kValidation is what training is tested on: where a set has no such part, its test part, and the other way
+// round.
+enum class Split { kTrain, kValidation, kTest };
+
+// "train", "val", "test"
+const char* name_of(Split split);
 
 // What is known of a data set without opening a single image.
 struct DatasetInfo {
@@ -21,7 +29,12 @@ struct DatasetInfo {
   std::vector<double> mean, std;
   // A mirrored image still belongs to its class (clothes do, digits do not).
   bool mirror_keeps_class = false;
+  std::optional<Split> part{};  // which part of a set these pictures are, where that is told apart
 };
+
+// What a result on these pictures is called: "validation" on a validation part, and on what was held out of a training part;
+// else "test".
+const char* result_name(const DatasetInfo& info);
 
 struct Sample {
   Tensor image;  // u8 [C, H, W]

@@ -32,7 +32,7 @@ Evaluation evaluate(Task& task, DatasetPtr dataset, int64_t batch_size) {
     metric->add(batch, task.predict(batch));
     if (interrupt_signal() != 0) throw Interrupted();
   }
-  Evaluation result{metric->result(), loader.samples(), metric->notes(), metric->details()};
+  Evaluation result{metric->result(), loader.samples(), metric->notes(), metric->details(), result_name(dataset->info())};
   for (const Score& entry : result.scores)
     check(std::isfinite(entry.value), ErrorKind::kNumeric, "evaluate", "the ", entry.label, " is not finite: it is ",
           printable(entry.value), " over ", loader.samples(), " images of ", dataset->name(),

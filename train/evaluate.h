@@ -17,6 +17,7 @@ struct Evaluation {
   int64_t images = 0;
   std::vector<std::string> notes{};                    // Metric::notes()
   std::shared_ptr<const EvaluationDetails> details{};  // Metric::details()
+  std::string part = "test";                           // result_name() of the data set: "validation"
 
   // scores by name: at("top1"). Error(kValue) if there is none.
   double at(const std::string& name) const { return score(scores, name); }

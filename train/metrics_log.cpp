@@ -222,7 +222,7 @@ std::string gap_note(const EpochReport& r) {
     if (r.clean && find(r.clean->scores, train.name) != r.clean->scores.end())
       clean = cat("; on ", r.clean->images, " of the same images as they are (clean) it is ",
                   format_scores({*find(r.clean->scores, train.name)}));
-    return cat("training ", format_scores({train}), " is below test ", format_scores({*test}),
+    return cat("training ", format_scores({train}), " is below ", r.test->part, " ", format_scores({*test}),
                ": it is measured while the weights change, with the augmentation and dropout of the run", clean, ".");
   }
   return "";
@@ -238,7 +238,7 @@ std::string format_epoch(const EpochReport& r, int64_t epochs) {
   const auto named = [](const char* name, const std::string& scores) { return scores.empty() ? "" : cat("  ", name, scores); };
   const auto first = [](const Scores& scores) { return scores.empty() ? Scores{} : Scores{scores.front()}; };
   return cat(head, named("", format_scores(r.train)), named("clean ", r.clean ? format_scores(first(r.clean->scores)) : ""),
-             named("test ", r.test ? format_scores(r.test->scores, 4) : ""), rest);
+             r.test ? named("", cat(r.test->part, " ", format_scores(r.test->scores, 4))) : "", rest);
 }
 
 }  // namespace vitrail

@@ -35,7 +35,8 @@ struct EpochReport {
 };
 // The line of metrics.jsonl (train/metrics_log.h).
 std::string to_json_line(const EpochReport& report);
-// "epoch 3/10  loss 0.412  top-1 85.1 %  test top-1 87.30 %, top-5 99.40 %, loss 0.3912  grad 0.83  4120 images/s  0:53"
+// "epoch 3/10  loss 0.412  top-1 85.1 %  test top-1 87.30 %, top-5 99.40 %, loss 0.3912  grad 0.83  4120 images/s  0:53";
+// "validation" instead of "test" where that is what the part is (Evaluation::part).
 std::string format_epoch(const EpochReport& report, int64_t epochs);
 
 // One update.
@@ -53,8 +54,8 @@ struct TrainCallbacks {
   std::function<void(const StepReport&)> on_update{};
   // With EMA the model holds the averaged weights while this runs: save it here.
   std::function<void(const EpochReport&)> on_epoch{};
-  // A checkpoint is due (TrainConfig::save_every and the others; SIGUSR1; the end of the run, by a signal too), after the epoch's
-  // report if both are. The state shares memory with the run: write it before you return (train/checkpoint.h).
+  // A checkpoint is due (TrainConfig::save_every and the others; SIGUSR1; the end of the run, by a signal too), after the
+  // epoch's report if both are. The state shares memory with the run: write it before you return (train/checkpoint.h).
   std::function<void(const RunState&)> on_checkpoint{};
   // Loss or gradient norm is not finite; the run ends with an Error behind this.
   std::function<void(const NotFinite&)> on_not_finite{};

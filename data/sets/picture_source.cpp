@@ -127,8 +127,6 @@ DatasetInfo info_of(PictureList& list, const DatasetOptions& options) {
 
 }  // namespace
 
-const char* name_of(Split split) { return split == Split::kTrain ? "train" : split == Split::kValidation ? "val" : "test"; }
-
 DatasetSource open_pictures(PictureList list, const DatasetOptions& options) {
   check(options.image_size >= 0 && options.image_size <= kLargestSide, ErrorKind::kValue, "data", "image_size must be in [0, ",
         kLargestSide, "]: it is ", options.image_size);
@@ -153,7 +151,9 @@ DatasetSource open_pictures(PictureList list, const DatasetOptions& options) {
     check(split == Split::kTrain || nothing_held_out.empty(), ErrorKind::kData, "data", nothing_held_out);
     const bool validation = (split == Split::kValidation && !files->validation.empty()) || files->test.empty();
     const Files& part = split == Split::kTrain ? files->train : validation ? files->validation : files->test;
-    return std::make_shared<FileDataset>(info, limit > 0 ? spread(part, limit) : part, decode);
+    DatasetInfo of_part = info;
+    of_part.part = split == Split::kTrain ? Split::kTrain : validation ? Split::kValidation : Split::kTest;
+    return std::make_shared<FileDataset>(std::move(of_part), limit > 0 ? spread(part, limit) : part, decode);
   };
   return source;
 }

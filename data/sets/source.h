@@ -10,12 +10,6 @@
 
 namespace vitrail {
 
-// kValidation is what training is tested on: where a set has no such part, its test part, and the other way round.
-enum class Split { kTrain, kValidation, kTest };
-
-// "train", "val", "test"
-const char* name_of(Split split);
-
 enum class BadImages { kStop, kSkip };
 enum class MeanStd { kMeasured, kImagenet };
 

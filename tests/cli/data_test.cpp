@@ -27,7 +27,9 @@ const std::string kShort = " --epochs 3 --batch-size 8 --lr 0.003 --quiet ";
 // The number of this name in the program's JSON.
 std::string number_of(const Outcome& outcome, const std::string& key) {
   const size_t at = outcome.text.find("\"" + key + "\":");
-  return at == std::string::npos ? "" : outcome.text.substr(at + key.size() + 3, outcome.text.find_first_of(",}", at) - at - key.size() - 3);
+  return at == std::string::npos
+             ? ""
+             : outcome.text.substr(at + key.size() + 3, outcome.text.find_first_of(",}", at) - at - key.size() - 3);
 }
 
 }  // namespace
@@ -48,8 +50,49 @@ TEST_CASE("a folder of class folders is trained on by its path alone, then teste
   CHECK(run("predict --model " + model + " --index 0 --top 1 " + root.path()).says("green "));
   const Outcome info = run("info " + root.path());
   CHECK(info.code == 0);
-  CHECK(info.says("64 training and 16 test images"));
+  CHECK(info.says("64 training and 16 validation images"));
   fs::remove_all(model);
+}
+
+TEST_CASE("what was held out for validation is called so, and a test part a test") {
+  PictureFolder root;
+  put_colours(root);
+  const std::string model = root.file(".model"), on = "eval --model " + model + " --data " + root.path();
+  const Outcome run_of = run("train --data " + root.path() + " --out " + model + " --epochs 2 --batch-size 8");
+  REQUIRE_MESSAGE(run_of.code == 0, run_of.text);
+  for (const char* words : {"64 training and 16 validation images", "  validation top-1 ", "\nvalidation accuracy "})
+    CHECK_MESSAGE(run_of.says(words), run_of.text);
+  for (const char* word : {" test ", "\ntest ", "test images"}) CHECK_MESSAGE(!run_of.says(word), run_of.text);
+  const std::string page = content_of(model + "/report.html");
+  CHECK(page.find("Validation top-1 accuracy") != std::string::npos);
+  CHECK(page.find("Test top-1") == std::string::npos);
+  // Pictures are found by the names of their files.
+  CHECK(page.find("<figure title=\"" + root.path() + "/") != std::string::npos);
+  CHECK(page.find("<br>red/") != std::string::npos);
+  CHECK(content_of(model + "/metrics.jsonl").find("\"test_top1\":") != std::string::npos);
+  CHECK(run("report " + model + " --out " + root.file(".one.html")).code == 0);
+  CHECK(content_of(root.file(".one.html")).find("validation top1") != std::string::npos);
+  CHECK(run(on).says("\nvalidation accuracy "));
+  CHECK(run(on + " --split validation").says("\nvalidation accuracy "));
+  CHECK(run(on + " --split train").says("\ntraining accuracy "));
+  // Beside val/, a part test/ is what eval takes unless told otherwise.
+  PictureFolder parts;
+  for (const char* part : {"train/", "val/", "test/"}) put_colours(parts, part);
+  const std::string parted = "eval --model " + model + " --data " + parts.path();
+  CHECK(run(parted).says("\ntest accuracy "));
+  CHECK(run(parted + " --split val").says("\nvalidation accuracy "));
+}
+
+TEST_CASE("a small folder is trained in batches for its size, which is said; a flag wins") {
+  PictureFolder root;
+  put_colours(root);
+  const std::string command = "train --dry-run --data " + root.path();
+  const Outcome usual = run(command);
+  CHECK_MESSAGE(usual.says("note: batches of 8 for 64 pictures, so that an epoch has 8 updates (--batch-size)."), usual.text);
+  CHECK(usual.says("80 of 8 images"));
+  const Outcome given = run(command + " --batch-size 32");
+  CHECK(!given.says("note: batches"));
+  CHECK(given.says("20 of 32 images"));
 }
 
 TEST_CASE("a list is trained on by its path alone") {
@@ -72,7 +115,8 @@ TEST_CASE("a list is trained on by its path alone") {
 TEST_CASE("one picture in twenty is damaged: stop names one and exits 3; skip ends with the exact count") {
   PictureFolder root;
   put_colours(root);
-  for (const char* name : {"red/3.png", "red/23.png", "green/11.png"}) root.put_text(name, content_of(root.file(name)).substr(0, 60));
+  for (const char* name : {"red/3.png", "red/23.png", "green/11.png"})
+    root.put_text(name, content_of(root.file(name)).substr(0, 60));
   root.put_text("green/30.png", "<html>not found</html>");
   const Outcome stopped = run("train --data " + root.path() + " --out " + root.file(".model") + kShort);
   CHECK(stopped.code == 3);
@@ -81,9 +125,11 @@ TEST_CASE("one picture in twenty is damaged: stop names one and exits 3; skip en
   const Outcome skipped = run("train --data " + root.path() + " --bad-image skip --out " + root.file(".model") + kShort);
   CHECK_MESSAGE(skipped.code == 0, skipped.text);
   CHECK(skipped.says("left out 4 pictures that cannot be read: 11.png, 30.png, 23.png and 1 more"));
-  const Outcome tested = run("eval --bad-image skip --data " + root.path() + " --model " + root.file(".model") + " --json", "2>/dev/null");
+  const Outcome tested =
+      run("eval --bad-image skip --data " + root.path() + " --model " + root.file(".model") + " --json", "2>/dev/null");
   CHECK(number_of(tested, "left_out") == "4");
-  CHECK(run("eval --bad-image no --data " + root.path() + " --model " + root.file(".model")).says("--bad-image must be stop or skip"));
+  CHECK(run("eval --bad-image no --data " + root.path() + " --model " + root.file(".model"))
+            .says("--bad-image must be stop or skip"));
 }
 
 TEST_CASE("eval goes by the names of the classes: another order is mapped, another name is refused with both sides") {
@@ -92,7 +138,8 @@ TEST_CASE("eval goes by the names of the classes: another order is mapped, anoth
   const Outcome outcome = run("train --data " + root.path() + " --out " + root.file(".model") + kShort);
   REQUIRE_MESSAGE(outcome.code == 0, outcome.text);
   for (int i = 0; i < 8; ++i) other.put("red/" + std::to_string(i) + ".png", coloured_picture(500 + i, 200, 30));
-  const Outcome mapped = run("eval --split train --data " + other.path() + " --model " + root.file(".model") + " --json", "2>/dev/null");
+  const Outcome mapped =
+      run("eval --split train --data " + other.path() + " --model " + root.file(".model") + " --json", "2>/dev/null");
   CHECK(mapped.code == 0);
   CHECK(number_of(mapped, "top1") == "1.0");
   fs::rename(other.file("red"), other.file("crimson"));
@@ -118,6 +165,30 @@ TEST_CASE("data-check prints a table, JSON and a page, and its exit code says wh
   CHECK(run("data-check " + root.path() + " --page /no/such/folder/p.html").code == 4);
   CHECK(run("data-check /no/such/place").code == 4);
   CHECK(run("data-check glyphs", "2>/dev/null").code == 0);
+}
+
+TEST_CASE("a picture of a list that is not there ends train and data-check alike; a link may lead out of the folder") {
+  PictureFolder root, elsewhere;
+  put_colours(elsewhere);
+  for (const char* name : {"red", "green"}) fs::create_directory_symlink(elsewhere.file(name), root.file(name));
+  std::string list = "path,label\n";
+  for (int i = 0; i < 40; ++i)
+    for (const char* name : {"red", "green"}) list += std::string(name) + "/" + std::to_string(i) + ".png," + name + "\n";
+  root.put_text("list.csv", list);
+  CHECK(run("data-check " + root.file("list.csv")).code == 0);
+  root.put_text("list.csv", list + "red/gone.png,red\n");
+  const Outcome looked = run("data-check " + root.file("list.csv")),
+                trained_on = run("train --data " + root.file("list.csv") + " --dry-run");
+  CHECK(looked.code == 4);
+  CHECK(looked.says("gone.png"));
+  CHECK_MESSAGE(trained_on.code == 4, trained_on.text);
+  root.put_text("list.csv", list + "../red/0.png,red\n");
+  for (const char* command : {"data-check ", "train --dry-run --data "}) {
+    const Outcome outside = run(command + root.file("list.csv"));
+    CHECK(outside.code == 3);
+    CHECK(outside.says("a path must stay below the folder of the list"));
+  }
+  for (const char* command : {"data-check ", "train --dry-run --data "}) CHECK(run(command + root.file("none.csv")).code == 4);
 }
 
 TEST_CASE("data-check writes what training with a recipe sees, and names what is wrong with it") {

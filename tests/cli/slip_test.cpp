@@ -51,7 +51,8 @@ TEST_CASE("a page or a sheet takes the place of no picture, model or other file"
 
 TEST_CASE("the place for a curve is tried before the updates") {
   write_file_atomically(scratch() + "/a_file", std::string("x"));
-  const Outcome outcome = run("train --find-lr --data glyphs --train-size 20 --test-size 10 --model vit_fashion_p7 --out " + scratch() + "/a_file/x");
+  const Outcome outcome = run("train --find-lr --data glyphs --train-size 20 --test-size 10 --model vit_fashion_p7 --out " +
+                              scratch() + "/a_file/x");
   CHECK(outcome.code == 4);
   CHECK_MESSAGE(!outcome.says("updates, from"), outcome.text);
 }
@@ -97,10 +98,13 @@ TEST_CASE("info presets lists every name that --model takes") {
 TEST_CASE("a run whose last epoch is not its best says where the best model is") {
   const std::string out = scratch() + "/best_said";
   // The rate is so high that the last epochs undo what the first learnt.
-  const Outcome outcome = run(
-      "train --quiet --data glyphs --train-size 200 --test-size 100 --batch-size 50 --epochs 8 --model linear --lr 0.01 --schedule "
-      "constant --label-smoothing 0 --out " + out, "2>/dev/null");
+  const Outcome outcome =
+      run("train --quiet --data glyphs --train-size 200 --test-size 100 --batch-size 50 --epochs 8 --model linear --lr 0.01 "
+          "--schedule "
+          "constant --label-smoothing 0 --out " +
+              out,
+          "2>/dev/null");
   CHECK(outcome.code == 0);
   const bool last_is_best = read_file(out + "/best.safetensors") == read_file(out + "/model.safetensors");
-  CHECK_MESSAGE(outcome.says("the best test was after epoch ") == !last_is_best, outcome.text);
+  CHECK_MESSAGE(outcome.says("the best test result was after epoch ") == !last_is_best, outcome.text);
 }

@@ -139,6 +139,9 @@ TEST_CASE("training that looks worse than the test is explained, with the clean 
   CHECK(gap_note(report) ==
         "training top-1 50.0 % is below test top-1 75.0 %: it is measured while the weights change, with the augmentation and "
         "dropout of the run.");
+  report.test->part = "validation";
+  CHECK(gap_note(report).find("is below validation top-1 75.0 %") != std::string::npos);
+  CHECK(format_epoch(report, 2).find("  validation top-1 75.00 %") != std::string::npos);
   report.clean = Evaluation{top1(0.875), 40};
   CHECK(gap_note(report).find("; on 40 of the same images as they are (clean) it is top-1 87.5 %.") != std::string::npos);
   report.train = top1(0.75);

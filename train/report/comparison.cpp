@@ -38,7 +38,7 @@ std::vector<Column> result_columns(const std::vector<RunData>& runs) {
   std::stable_partition(scores.begin(), scores.end(), [&](const std::string& score) { return is_part(score, all); });
   for (const std::string& score : scores) {
     const bool part = is_part(score, all), loss = score.find("loss") != std::string::npos;
-    columns.push_back({"test " + score, "test_" + score, part ? larger : loss ? smaller : nullptr, part});
+    columns.push_back({tested_name(runs) + " " + score, "test_" + score, part ? larger : loss ? smaller : nullptr, part});
     columns.push_back({"training " + score, "train_" + score, nullptr, part});
     columns.push_back({"clean " + score, "clean_" + score, nullptr, part});
   }

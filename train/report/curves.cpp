@@ -83,7 +83,7 @@ std::vector<Chart> charts_of(const RunData& run) {
     } else {
       chart.series.push_back({"training", 0, column(run, "train_" + score, factor)});
     }
-    chart.series.push_back({"test", 1, column(run, "test_" + score, factor)});
+    chart.series.push_back({run.tested, 1, column(run, "test_" + score, factor)});
     chart.series.push_back({"training, clean", 2, column(run, "clean_" + score, factor), true});
     charts.push_back(std::move(chart));
   }
@@ -113,8 +113,8 @@ std::vector<Chart> charts_of(const std::vector<RunData>& runs) {
     const bool part = is_part(score, all);
     for (const char* prefix : {"test_", "train_"}) {
       if (score == "loss" && prefix == std::string("train_")) continue;
-      add(cat(prefix == std::string("test_") ? "Test " : "Training ", lower_label(score)), part ? " %" : "",
-          [&](const RunData& run) { return column(run, prefix + score, part ? 100 : 1); });
+      add(cat(prefix == std::string("test_") ? capital(tested_name(runs)) + " " : "Training ", lower_label(score)),
+          part ? " %" : "", [&](const RunData& run) { return column(run, prefix + score, part ? 100 : 1); });
     }
   }
   add("Learning rate", "", [](const RunData& run) { return fine_or_column(run, lr_of, "lr"); });

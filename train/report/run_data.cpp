@@ -50,6 +50,8 @@ void read_description(const std::string& folder, RunData& run) {
   const JsonDocument document(read_text_file(path), path);
   JsonObject object(document.root(), path, "", ErrorKind::kData);
   run.about = facts_of(object, {"config", "process"});
+  if (object.has("tested_on") && object.is_text("tested_on") && object.text("tested_on") == "validation")
+    run.tested = "validation";
   if (!object.has("config")) return;
   JsonObject config(object.value("config"), path, "config", ErrorKind::kData);
   run.recipe = facts_of(config);
@@ -92,6 +94,20 @@ std::vector<std::string> score_names(const std::vector<MetricsRow>& rows) {
   return names;
 }
 
+std::string tested_name(const std::vector<RunData>& runs) {
+  std::string name;
+  for (const RunData& run : runs) {
+    if (name.empty()) name = run.tested;
+    if (name != run.tested) return "validation or test";
+  }
+  return name;
+}
+
+std::string capital(std::string word) {
+  if (!word.empty() && word[0] >= 'a' && word[0] <= 'z') word[0] = static_cast<char>(word[0] - 'a' + 'A');
+  return word;
+}
+
 bool is_part(const std::string& score, const std::vector<MetricsRow>& rows) {
   if (score.find("loss") != std::string::npos) return false;
   for (const MetricsRow& row : rows)
@@ -105,9 +121,7 @@ bool is_part(const std::string& score, const std::vector<MetricsRow>& rows) {
 std::string score_label(const std::string& score) {
   if (score.starts_with("top") && score.size() > 3 && score.find_first_not_of("0123456789", 3) == std::string::npos)
     return "Top-" + score.substr(3) + " accuracy";
-  std::string label = spaced(score);
-  if (!label.empty() && label[0] >= 'a' && label[0] <= 'z') label[0] = static_cast<char>(label[0] - 'a' + 'A');
-  return label;
+  return capital(spaced(score));
 }
 
 std::string lower_label(const std::string& score) {

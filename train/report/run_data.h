@@ -18,6 +18,7 @@ using Facts = std::vector<std::pair<std::string, std::string>>;  // name and val
 
 struct RunData {
   std::string name;
+  std::string tested = "test";    // the part of the data that `test_` numbers are of: "validation"
   std::vector<MetricsRow> rows;   // an epoch each
   std::vector<CurvePoint> curve;  // finer; may be empty
   Facts recipe;                   // the fields of the configuration, sorted by name; may be empty
@@ -38,6 +39,10 @@ void read_description(const std::string& folder, RunData& run);
 
 // The names of the scores in the rows, without "train_", "test_" and "clean_", in the order of the columns: "loss", "top1".
 std::vector<std::string> score_names(const std::vector<MetricsRow>& rows);
+// What the tested part of all runs is called: "test" or "validation", or both words where they differ.
+std::string tested_name(const std::vector<RunData>& runs);
+// With a capital letter in front.
+std::string capital(std::string word);
 // Whether a score is a part of a whole, shown in percent: no loss, and all its values lie in [0, 1].
 bool is_part(const std::string& score, const std::vector<MetricsRow>& rows);
 // "top1" -> "Top-1 accuracy"; of others underscores become spaces.

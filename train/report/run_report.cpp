@@ -102,6 +102,7 @@ RunReport::RunReport(RunReportOptions options, Task& task, DatasetPtr train, Dat
   const std::string metrics = options_.folder + "/" + kMetricsFile;
   if (std::filesystem::is_regular_file(metrics, error)) run_.rows = read_metrics(metrics);
   read_description(options_.folder, run_);
+  if (test_) run_.tested = result_name(test_->info());
 }
 
 void RunReport::add(const EpochReport& report) {
@@ -160,7 +161,7 @@ std::string RunReport::tiles() const {
     const MetricsRow* tested = run_.last_with("test_" + score);
     if (!tested) continue;
     const MetricsRow* best = best_row(run_.rows, "test_" + score, is_part(score, run_.rows));
-    html += tile("Test " + lower_label(score), text(score, *tested->find("test_" + score)),
+    html += tile(capital(run_.tested) + " " + lower_label(score), text(score, *tested->find("test_" + score)),
                  best ? cat("best ", text(score, *best->find("test_" + score)), " in epoch ", best->epoch) : "");
   }
   for (const std::string& score : names) {
@@ -182,11 +183,11 @@ std::string RunReport::tiles() const {
 std::string RunReport::curves() const {
   std::string html = charts_html(charts_of(run_));
   if (run_.last_with("clean_loss"))
-    html += cat(
-        "<p class=\"faint\">Why training may look worse than test: its numbers are taken while the weights still change, from "
-        "pictures that are augmented, with dropout and smoothed labels. <b>Clean</b> is the model after the epoch on ",
-        shown(run_.last_with("clean_images") ? run_.last_with("clean_images")->find("clean_images").value_or(0) : 0),
-        " of the same training images as they are. Clean far above test means overfitting.</p>\n");
+    html += cat("<p class=\"faint\">Why training may look worse than ", run_.tested,
+                ": its numbers are taken while the weights still change, from "
+                "pictures that are augmented, with dropout and smoothed labels. <b>Clean</b> is the model after the epoch on ",
+                shown(run_.last_with("clean_images") ? run_.last_with("clean_images")->find("clean_images").value_or(0) : 0),
+                " of the same training images as they are. Clean far above ", run_.tested, " means overfitting.</p>\n");
   return html + "<details><summary>The numbers of each epoch</summary>\n" + epochs_table(run_) + "</details>\n";
 }
 
@@ -230,10 +231,22 @@ std::string RunReport::ranked(const char* title, const std::string& text, const 
         sample.answer == sample.truth
             ? cat("<b>", html_escaped(sample.truth), "</b>")
             : cat("<b>", html_escaped(sample.truth), "</b> taken for <b class=\"bad\">", html_escaped(sample.answer), "</b>");
-    html += cat("<figure>", images_[sample.index], "<figcaption>", answer, "<br>", percent(sample.confidence), " sure<br>loss ",
-                shown(sample.loss), "<br>test \xe2\x84\x96 ", sample.index, "</figcaption></figure>\n");
+    html += cat("<figure", title_of(sample.index), ">", images_[sample.index], "<figcaption>", answer, "<br>",
+                percent(sample.confidence), " sure<br>loss ", shown(sample.loss), "<br>", place_of(sample.index),
+                "</figcaption></figure>\n");
   }
   return section(title, html + "</div>\n");
+}
+
+// Pictures from files are found by their names: the last two parts below the picture, the whole path where the pointer rests.
+std::string RunReport::place_of(int64_t index) const {
+  if (!test_->reads_files()) return cat(run_.tested, " \xe2\x84\x96 ", index);
+  const std::filesystem::path path(test_->sample_name(index));
+  return html_escaped((path.parent_path().filename() / path.filename()).string());
+}
+
+std::string RunReport::title_of(int64_t index) const {
+  return test_->reads_files() ? cat(" title=\"", html_escaped(test_->sample_name(index)), "\"") : "";
 }
 
 const std::string& RunReport::training_samples() {

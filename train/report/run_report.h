@@ -45,6 +45,8 @@ class RunReport {
   std::string curves() const;
   std::string answers();
   std::string ranked(const char* title, const std::string& text, const std::vector<RankedSample>& samples);
+  std::string place_of(int64_t index) const;
+  std::string title_of(int64_t index) const;
   const std::string& training_samples();
   std::string configuration() const;
 

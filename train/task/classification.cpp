@@ -48,7 +48,7 @@ class ClassificationMetric final : public Metric {
     const double accuracy = static_cast<double>(correct1_) / images;
     if (accuracy > chance + 2 * std::sqrt(chance * (1 - chance) / images)) return {};
     char text[96];
-    std::snprintf(text, sizeof text, "test accuracy %.1f %% is no better than always naming one class (%.1f %%)",
+    std::snprintf(text, sizeof text, "an accuracy of %.1f %% is no better than always naming one class (%.1f %%)",
                   100 * accuracy, 100 * chance);
     return {cat(text,
                 ". Usual causes: too few updates, a learning rate that is too high or too low, labels that do not belong "
@@ -112,9 +112,12 @@ void fill_rectangle(Tensor& picture, int64_t top, int64_t bottom, int64_t right,
 
 ClassificationOptions classification_options(const TrainConfig& config, const Preprocessing& preprocessing,
                                              std::vector<std::string> class_names) {
-  return {preprocessing,          std::move(class_names),
-          augmentation_of(config), config.label_smoothing,
-          config.class_weights == "balanced", config.sampling == "balanced"};
+  return {preprocessing,
+          std::move(class_names),
+          augmentation_of(config),
+          config.label_smoothing,
+          config.class_weights == "balanced",
+          config.sampling == "balanced"};
 }
 
 ClassificationTask::ClassificationTask(models::Classifier& model, ClassificationOptions options)
@@ -172,10 +175,9 @@ Loss ClassificationTask::loss(const Batch& batch) {
   if (weighted) options.reduction = Reduction::kNone;
   Variable loss = cross_entropy(logits, mixed ? batch.soft_labels : batch.labels, options);
   if (weighted) {
-    // Of the images, not of the classes as CrossEntropyOptions has it: there the mass that smoothing gives to a rare class would count
-    // by its weight in every image.
-    const Tensor weights =
-        mixed ? sum(batch.soft_labels * class_weights_, {1}) : index_select(class_weights_, 0, batch.labels);
+    // Of the images, not of the classes as CrossEntropyOptions has it: there the mass that smoothing gives to a rare class
+    // would count by its weight in every image.
+    const Tensor weights = mixed ? sum(batch.soft_labels * class_weights_, {1}) : index_select(class_weights_, 0, batch.labels);
     loss = mean(loss * weights);
   }
   return {loss, {{"top1", "top-1", top_k_accuracy(logits.value(), batch.labels), ScoreUnit::kPart}}};
