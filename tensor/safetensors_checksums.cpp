@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <vector>
 
 #include "base/byte_source.h"
 #include "base/crc32c.h"
 #include "base/json.h"
 #include "base/json_writer.h"
+#include "base/text.h"
+#include "tensor/machine/parallel.h"
 
 namespace vitrail {
 namespace {
@@ -40,14 +43,21 @@ uint32_t crc_of_data(const ByteSource& source, int64_t begin, int64_t end, uint3
 }
 
 [[noreturn]] void damaged(const std::string& file, const char* what, const std::string& name) {
-  fail(ErrorKind::kData, "verify", file, ": ", what, " ", escaped(name), " is not what was written: its checksum differs. ",
+  fail(ErrorKind::kData, "checksums", file, ": ", what, " ", escaped(name), " is not what was written: its checksum differs. ",
        "Hint: the file was damaged, or changed by another program.");
 }
 
-const std::string* text_of(const SafetensorsHeader& header, const char* key) {
-  for (const auto& [name, text] : header.metadata)
+const std::string* text_of(const std::vector<std::pair<std::string, std::string>>& metadata, const char* key) {
+  for (const auto& [name, text] : metadata)
     if (name == key) return &text;
   return nullptr;
+}
+
+uint32_t crc_of(const std::string& name, const Tensor& tensor) {
+  const Tensor x = contiguous(tensor);
+  const SafetensorsEntry entry{name, stored_name(x.dtype()), x.shape(), 0, 0};
+  const auto* data = static_cast<const uint8_t*>(x.storage()->data()) + x.offset() * size_of(x.dtype());
+  return crc32c({data, static_cast<size_t>(x.numel() * size_of(x.dtype()))}, crc_of_description(entry));
 }
 
 }  // namespace
@@ -57,21 +67,32 @@ void add_checksums(SafetensorsFile& file) {
   json.begin_object().key("metadata").begin_object();
   for (const auto& [key, text] : file.metadata) json.field(key, hexadecimal(crc32c(bytes_of(text))));
   json.end_object().key("tensors").begin_object();
-  for (const auto& [name, tensor] : file.tensors) {
-    const Tensor x = contiguous(tensor);
-    const SafetensorsEntry entry{name, stored_name(x.dtype()), x.shape(), 0, 0};
-    const auto* data = static_cast<const uint8_t*>(x.storage()->data()) + x.offset() * size_of(x.dtype());
-    const std::span<const uint8_t> bytes(data, static_cast<size_t>(x.numel() * size_of(x.dtype())));
-    json.field(name, hexadecimal(crc32c(bytes, crc_of_description(entry))));
-  }
+  for (const auto& [name, tensor] : file.tensors) json.field(name, hexadecimal(crc_of(name, tensor)));
   file.metadata.emplace_back(kChecksums, json.end_object().end_object().text());
+}
+
+bool check_tensors(const SafetensorsFile& file, const std::string& source) {
+  const std::string* text = text_of(file.metadata, kChecksums);
+  if (!text) return false;
+  const std::string where = escaped_path(source);
+  const JsonDocument document(*text, where);
+  JsonObject sums(document.root(), where, kChecksums, ErrorKind::kData);
+  JsonObject tensors(sums.value("tensors"), where, "vitrail_checksums.tensors", ErrorKind::kData);
+  std::vector<uint32_t> found(file.tensors.size());
+  parallel_for(static_cast<int64_t>(found.size()), 1, [&](int64_t from, int64_t to) {
+    for (int64_t i = from; i < to; ++i) found[i] = crc_of(file.tensors[i].first, file.tensors[i].second);
+  });
+  for (size_t i = 0; i < found.size(); ++i)
+    if (tensors.text(file.tensors[i].first) != hexadecimal(found[i])) damaged(where, "tensor", file.tensors[i].first);
+  tensors.finish();
+  return true;
 }
 
 SafetensorsHeader verify_checksums(const std::string& path) {
   const InputFile file(path);
   const ByteSource source = source_of(file);
   SafetensorsHeader header = read_safetensors_info(source);
-  const std::string* text = text_of(header, kChecksums);
+  const std::string* text = text_of(header.metadata, kChecksums);
   check(text != nullptr, ErrorKind::kData, "verify", source.name, ": the file has no checksums. ",
         "Hint: vitrail info looks into any safetensors file.");
   const JsonDocument document(*text, source.name);

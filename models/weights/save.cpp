@@ -223,10 +223,11 @@ SavedModel read_saved_model(const std::string& path, const OpenOptions& options)
   SavedModel saved;
   const auto [text, where] = find_card(path, folder, weights_path, weights);
   as_file_error(weights_path, [&, &text = text, &where = where] { read_card(text, where, saved); });
-  saved.weights = std::move(weights.tensors);
   saved.file = weights_path;
-  const std::string name = first_not_finite(saved.weights);
+  const std::string name = first_not_finite(weights.tensors);
   if (!name.empty()) bad_file(weights_path, "weight is not finite: ", escaped(name), " holds NaN or infinity.");
+  check_tensors(weights, weights_path);
+  saved.weights = std::move(weights.tensors);
   return saved;
 }
 

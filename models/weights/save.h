@@ -15,8 +15,8 @@
 
 namespace vitrail {
 
-// It has checksums (tensor/safetensors_checksums.h), which `vitrail verify` looks at.
-// The name of the file in its folder.
+// The name of the file in its folder. It has checksums (tensor/safetensors_checksums.h): those of the tensors are checked
+// whenever it is read, all of them by `vitrail verify`.
 constexpr const char* kModelFile = "model.safetensors";
 // Beside it, the model of the best test so far.
 constexpr const char* kBestFile = "best.safetensors";
@@ -74,7 +74,8 @@ SavedModel read_card_json(const std::string& text, const std::string& where);
 
 // Reads such a folder, or its model.safetensors alone, without building the model. The folders of older versions, with a
 // config.json beside the weights, are read too. Error(kIo) if a file is missing; Error(kData) naming the file if it is
-// damaged, if config.json and the weights do not belong together, or if a weight is not finite. Weights of another program are
+// damaged, if config.json and the weights do not belong together, if a weight is not finite, or a
+// tensor differs from its checksum, where the file has checksums. Weights of another program are
 // read if a person describes them in config.json in their folder: {"model": {...}}, with the fields of `vitrail info PRESET
 // --json`; "preprocessing" and "class_names" have defaults.
 //

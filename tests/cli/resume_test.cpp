@@ -119,7 +119,7 @@ TEST_CASE("what contradicts the recorded run is refused by name") {
   refused("--force", "--resume goes with neither --force nor --dry-run");
   const Outcome word = run("train --resume no --out " + undisturbed());
   CHECK(word.code == 2);
-  CHECK_MESSAGE(word.says("--resume stands alone or with the word auto: it is \"no\""), word.text);
+  CHECK_MESSAGE(word.says("and takes no folder: it is \"no\""), word.text);
   // What says the same, or only how to run, is no contradiction.
   CHECK(run("train --resume --out " + undisturbed() + kRun + "--threads 2 --save-every 3").code == 0);
 }
@@ -140,7 +140,8 @@ TEST_CASE("a run whose data is not where it was says which flag tells the place"
   for (const char* name : {"a", "b"}) {
     fs::create_directories(photos + "/" + name);
     for (uint64_t i = 0; i < 6; ++i)
-      write_png(photos + "/" + name + "/" + std::to_string(i) + ".png", to(rand_uniform({3, 8, 8}, 0, 255, Rng(i + (name[0] == 'a' ? 0 : 10))), Dtype::u8));
+      write_png(photos + "/" + name + "/" + std::to_string(i) + ".png",
+                to(rand_uniform({3, 8, 8}, 0, 255, Rng(i + (name[0] == 'a' ? 0 : 10))), Dtype::u8));
   }
   const std::string run_it = " --model linear --batch-size 4 --quiet --out " + out;
   CHECK(run("train --epochs 1 --data " + photos + run_it).code == 0);
@@ -178,6 +179,20 @@ TEST_CASE("a damaged checkpoint is passed over loudly; two damaged ones end the 
   CHECK(lost.says("no valid checkpoint is left"));
 }
 
+TEST_CASE("predict and eval refuse a model in which a bit has flipped, and name the weight") {
+  const std::string path = scratch() + "/flipped.safetensors", picture = scratch() + "/flipped.png";
+  std::string content = read_text_file(undisturbed() + "/" + kModelFile);
+  content[content.size() - 4] ^= 1;
+  write_file_atomically(path, content);
+  write_png(picture, zeros({1, 28, 28}, Dtype::u8));
+  for (const std::string& command : {"predict " + picture, std::string("eval --data glyphs --limit 10")}) {
+    const Outcome outcome = run(command + " --model " + path);
+    CHECK_MESSAGE(outcome.code == 3, outcome.text);
+    CHECK_MESSAGE(outcome.says("is not what was written: its checksum differs"), outcome.text);
+    CHECK_MESSAGE(outcome.says("tensor "), outcome.text);
+  }
+}
+
 TEST_CASE("verify says which step a checkpoint or a model is of") {
   for (const char* name : {kCheckpointFile, kModelFile}) {
     const Outcome outcome = run("verify " + undisturbed() + "/" + name);
@@ -208,7 +223,8 @@ TEST_CASE("a folder that holds a run takes no other one without --force, which l
   fs::remove(out + "/" + kModelFile);
   const Outcome refused = run("train --out " + out + kRun);
   CHECK(refused.code == 2);
-  CHECK_MESSAGE(refused.says("holds a model already: checkpoint.safetensors. Hint: another --out, --resume to go on"), refused.text);
+  CHECK_MESSAGE(refused.says("holds a model already: checkpoint.safetensors. Hint: another --out, --resume to go on"),
+                refused.text);
   CHECK(run("train --force --max-steps 1 --out " + out + kRun).code == 0);
   CHECK(find_checkpoint(out).checkpoint.state.step == 1);
   CHECK(!fs::exists(out + "/" + kPreviousFile));
@@ -217,7 +233,8 @@ TEST_CASE("a folder that holds a run takes no other one without --force, which l
 TEST_CASE("train-config.json holds every setting of a run, and does the run again") {
   const std::string out = scratch() + "/once_more", config = undisturbed() + "/train-config.json";
   const std::string text = read_text_file(config);
-  for (const char* key : {"\"data\"", "\"architecture\"", "\"train_size\": 55", "\"groups\": 2", "\"save_steps\": 1", "\"threads\": 1"})
+  for (const char* key :
+       {"\"data\"", "\"architecture\"", "\"train_size\": 55", "\"groups\": 2", "\"save_steps\": 1", "\"threads\": 1"})
     CHECK_MESSAGE(text.find(key) != std::string::npos, text);
   const Outcome again = run("train --config " + config + " --out " + out);
   CHECK_MESSAGE(again.code == 0, again.text);
@@ -226,8 +243,10 @@ TEST_CASE("train-config.json holds every setting of a run, and does the run agai
 
 TEST_CASE("SIGUSR1 saves now, and the run goes on") {
   const std::string out = scratch() + "/asked";
-  const std::string arguments = "train --data glyphs --train-size 200 --test-size 10 --batch-size 1 --model vit_fashion_p7 --epochs 1"
-                                " --save-every 0 --threads 1 --out " + out;
+  const std::string arguments =
+      "train --data glyphs --train-size 200 --test-size 10 --batch-size 1 --model vit_fashion_p7 --epochs 1"
+      " --save-every 0 --threads 1 --out " +
+      out;
   const pid_t child = fork();
   REQUIRE(child >= 0);
   if (child == 0) {
@@ -251,7 +270,8 @@ TEST_CASE("SIGUSR1 saves now, and the run goes on") {
 TEST_CASE("a checkpoint is no model: predict says which file is") {
   const Outcome outcome = run("eval --data glyphs --model " + undisturbed() + "/" + kCheckpointFile);
   CHECK(outcome.code == 3);
-  CHECK_MESSAGE(outcome.says("this is a checkpoint of a training run, not a model. Hint: the model is model.safetensors"), outcome.text);
+  CHECK_MESSAGE(outcome.says("this is a checkpoint of a training run, not a model. Hint: the model is model.safetensors"),
+                outcome.text);
   CHECK(run("info " + undisturbed() + "/" + kCheckpointFile).says("checkpoint of a training run: step 18"));
   CHECK(run("eval --data glyphs --limit 10 --model " + undisturbed() + "/" + kBestFile).code == 0);
 }

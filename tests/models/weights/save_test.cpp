@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "tensor/safetensors.h"
+#include "tensor/safetensors_checksums.h"
 #include "tests/support/learn_helpers.h"
 #include "tests/support/scratch_folder.h"
 
@@ -46,6 +47,12 @@ std::unique_ptr<models::Classifier> old_folder(const Folder& folder) {
   save_safetensors(folder / "model.safetensors", file);
   write_file_atomically(folder / "config.json", text + "\n");
   return model;
+}
+
+// As another program writes it, which knows nothing of our checksums.
+void save_without_checksums(const std::string& path, SafetensorsFile file) {
+  std::erase_if(file.metadata, [](const auto& entry) { return entry.first == kChecksums; });
+  save_safetensors(path, file);
 }
 
 void replace(const std::string& path, const std::string& from, const std::string& by) {
@@ -155,7 +162,7 @@ TEST_CASE("weights that do not fit are refused with all names") {
     if (name == "cls_token") name = "class_token";
     if (name == "norm.bias") tensor = zeros({5});
   }
-  save_safetensors(folder / "model.safetensors", file);
+  save_without_checksums(folder / "model.safetensors", file);
   try {
     load_model(folder.path);
     FAIL("accepted");
@@ -164,6 +171,34 @@ TEST_CASE("weights that do not fit are refused with all names") {
     for (const char* part : {"model.safetensors", "class_token", "cls_token", "norm.bias"})
       CHECK(std::string(e.what()).find(part) != std::string::npos);
   }
+}
+
+TEST_CASE("a bit that flipped in a weight is noticed whenever the model is read; without checksums nothing is claimed") {
+  const Folder folder;
+  saved(folder);
+  const std::string path = folder / "model.safetensors";
+  const std::string before = read_text_file(path);
+  const SafetensorsHeader header = read_safetensors_info(path);
+  for (const SafetensorsEntry* e : {&header.entries.front(), &header.entries.back()}) {
+    std::string bytes = before;
+    bytes[static_cast<size_t>(header.data_start + e->begin)] ^= 1;  // the lowest bit of a float: finite as before
+    write_file_atomically(path, bytes);
+    CAPTURE(e->name);
+    const auto error = error_of([&] { load_model(folder.path); });
+    REQUIRE(error);
+    CHECK(error->kind() == ErrorKind::kData);
+    CHECK(std::string(error->what()).find(cat("tensor ", e->name, " is not what was written: its checksum differs")) !=
+          std::string::npos);
+  }
+  write_file_atomically(path, before);
+  replace(path, "\\\"steps\\\": 3", "\\\"steps\\\": 4");  // the card is a text that people edit
+  CHECK(load_model(folder.path).card.training.find('4') != std::string::npos);
+  SafetensorsFile file = load_safetensors(path);
+  file.tensors.front().second = file.tensors.front().second + 1;
+  save_safetensors(path, file);
+  CHECK(error_of([&] { load_model(folder.path); })->kind() == ErrorKind::kData);
+  save_without_checksums(path, file);
+  CHECK(load_model(folder.path).model != nullptr);
 }
 
 TEST_CASE("weights with a NaN are refused by name") {
