@@ -62,7 +62,8 @@ int run(const Options& o) {
     std::fprintf(stderr, "page written: %s\n", escaped_path(o.page).c_str());
   }
   if (!o.recipe.empty()) write_sheet(o, source.open(Split::kTrain));
-  return found.has_errors() ? exit_code(ErrorKind::kData) : 0;
+  if (!found.has_errors()) return 0;
+  return exit_code(found.only_absent() ? ErrorKind::kIo : ErrorKind::kData);
 }
 
 }  // namespace
@@ -77,7 +78,9 @@ void add_data_check(CLI::App& app, Action& action) {
   command.option("--threads", o->threads, "Processors to use (all)", 0, kMaxThreads);
   command.flag("--json", o->json, "Machine-readable output, with every bad file and every group of duplicates");
   command.footer(
-      "Exit code 3 if a picture cannot be read, a class is empty, or parts differ in their classes.\n"
+      "Exit code 3 if a picture cannot be read, a class is empty, or parts differ in their classes; 4 if all that is wrong is "
+      "that "
+      "files cannot be opened.\n"
       "Example: vitrail data-check photos --page photos.html");
   command.runs(action, [o] { return run(*o); });
 }

@@ -38,7 +38,10 @@ void keep(const char* field, double value, Part) { require(field, value, value >
 void keep(const char* field, double value, Share) { require(field, value, value > 0 && value <= 1, "in (0, 1]"); }
 void keep(const char* field, double value, Half) { require(field, value, value >= 0 && value <= 0.5, "in [0, 0.5]"); }
 void keep(const char* field, double value, Angle) { require(field, value, value >= 0 && value <= 180, "in [0, 180]"); }
-void keep(const char* field, double value, Magnitude) { require(field, value, value >= 0 && value <= 10, "in [0, 10]"); }
+void keep(const char* field, double value, UpTo rule) {
+  check(value >= 0 && value <= rule.high, ErrorKind::kValue, "train config", field, " must be in [0, ", rule.high, "]: it is ",
+        value, ".");
+}
 template <class T>
 void keep(const char*, const T&, Choice) {}
 

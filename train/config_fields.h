@@ -16,8 +16,10 @@ struct Part {};      // of [0, 1]
 struct Share {};     // of (0, 1]
 struct Half {};      // of [0, 0.5]
 struct Angle {};     // of [0, 180]
-struct Magnitude {};  // of [0, 10]
-struct Choice {};    // a name or a switch, checked where it is used
+struct UpTo {        // of [0, high]
+  double high;
+};
+struct Choice {};  // a name or a switch, checked where it is used
 
 constexpr int64_t kMostEpochs = 1000000;
 
@@ -30,15 +32,15 @@ void for_each_augmentation_field(Config& c, Fn&& fn) {
   fn("flip_vertical", c.flip_vertical, Choice{}, "true: exchange top and bottom in half of the cases", usual);
   fn("rotate", c.rotate, Angle{}, "Turn by up to so many degrees either way", usual);
   fn("augment", c.augment, Choice{}, "none, randaugment, trivial, three (3-Augment)", usual);
-  fn("magnitude", c.magnitude, Magnitude{}, "randaugment: its magnitude, of 10", usual);
-  fn("magnitude_std", c.magnitude_std, Magnitude{}, "randaugment: standard deviation of the magnitude", usual);
-  fn("jitter", c.jitter, Amount{}, "Brightness, contrast, saturation changed by up to this part, as 0.3", usual);
+  fn("magnitude", c.magnitude, UpTo{10}, "randaugment: its magnitude, of 10", usual);
+  fn("magnitude_std", c.magnitude_std, UpTo{10}, "randaugment: standard deviation of the magnitude", usual);
+  fn("jitter", c.jitter, UpTo{10}, "Brightness, contrast, saturation changed by up to this part, as 0.3", usual);
   fn("hue", c.hue, Half{}, "Hue turned by up to this part of the circle", usual);
   fn("grayscale", c.grayscale, Part{}, "Probability of losing the colours", usual);
   fn("blur", c.blur, Part{}, "Probability of a Gaussian blur", usual);
   fn("erase", c.erase, Part{}, "Probability of random erasing, as 0.25", usual);
-  fn("mixup", c.mixup, Amount{}, "Alpha of mixup, as 0.8; 0: none", usual);
-  fn("cutmix", c.cutmix, Amount{}, "Alpha of CutMix, as 1; 0: none", usual);
+  fn("mixup", c.mixup, UpTo{100}, "Alpha of mixup, as 0.8; 0: none", usual);
+  fn("cutmix", c.cutmix, UpTo{100}, "Alpha of CutMix, as 1; 0: none", usual);
   fn("mix_switch", c.mix_switch, Part{}, "Part of the batches with CutMix where both are on", usual);
   fn("mixup_off_epoch", c.mixup_off_epoch, Count{0, kMostEpochs}, "Mix nothing after so many epochs; 0: always mix", usual);
   fn("repeats", c.repeats, Count{1, 1000}, "Repeated augmentation: each image so often in a row", usual);
@@ -111,7 +113,8 @@ void for_each_field(Config& c, Fn&& fn) {
      nullptr);
   fn("grad_checkpointing", c.grad_checkpointing, Choice{}, "true: compute each block again in the backward pass", nullptr);
   fn("save_every", c.save_every, Count{0, kMostEpochs}, "Epochs between two checkpoints; 0: only at the end", nullptr);
-  fn("save_steps", c.save_steps, Count{0, int64_t{1} << 40}, "Updates between two checkpoints; 0: none within an epoch", nullptr);
+  fn("save_steps", c.save_steps, Count{0, int64_t{1} << 40}, "Updates between two checkpoints; 0: none within an epoch",
+     nullptr);
   fn("save_minutes", c.save_minutes, Count{0, 1000000}, "Minutes between two checkpoints within an epoch; 0: none", nullptr);
 }
 

@@ -39,6 +39,7 @@ void look_at(const Dataset& data, const FileDataset* files, SurveyedPicture& pic
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::kMemory) throw;
     picture.error = error.what();
+    picture.absent = error.kind() == ErrorKind::kIo;
   }
 }
 
@@ -124,6 +125,11 @@ double Survey::imbalance() const {
   if (counts.empty() || counts[0].empty()) return 1;
   const auto [least, most] = std::minmax_element(counts[0].begin(), counts[0].end());
   return *least == 0 ? 0 : static_cast<double>(*most) / static_cast<double>(*least);
+}
+
+bool Survey::only_absent() const {
+  return problems.empty() && !bad.empty() &&
+         std::all_of(bad.begin(), bad.end(), [&](int64_t number) { return pictures[static_cast<size_t>(number)].absent; });
 }
 
 Survey survey(const DatasetSource& source, const DataProgress& progress) {

@@ -14,12 +14,13 @@
 namespace vitrail {
 
 struct SurveyedPicture {
-  size_t part = 0;    // in Survey::parts
-  int64_t label = 0;  // in Survey::class_names
-  int64_t index = 0;  // in its part
-  std::string name;   // its path, or "mnist 17"
-  std::string error;  // why it cannot be read; "": it can
-  uint64_t hash = 0;  // of the file's bytes, or of the pixels where there is no file
+  size_t part = 0;      // in Survey::parts
+  int64_t label = 0;    // in Survey::class_names
+  int64_t index = 0;    // in its part
+  std::string name;     // its path, or "mnist 17"
+  std::string error;    // why it cannot be read; "": it can
+  bool absent = false;  // it cannot even be opened: a file that is not there, or a disk that fails
+  uint64_t hash = 0;    // of the file's bytes, or of the pixels where there is no file
   PictureFacts facts;
   Look look;
 };
@@ -51,6 +52,8 @@ struct Survey {
   double imbalance() const;
   // Whether training would be refused or stopped: files that cannot be read, empty classes, parts that differ.
   bool has_errors() const { return !bad.empty() || !problems.empty(); }
+  // Whether files that cannot be opened are all that is wrong: training would end with Error(kIo), not with Error(kData).
+  bool only_absent() const;
 };
 
 // The same for any number of threads. Memory: 500 bytes a picture, and a decoded picture for each thread.

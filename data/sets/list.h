@@ -12,7 +12,8 @@ namespace vitrail {
 //   category),
 //     and perhaps split (set, part, subset); other columns are passed over.
 //   JSON lines: an object a line with the same keys; other keys are passed over.
-// Paths are relative to the folder of the list and stay below it. Labels are names, or whole numbers from 0 (then all of them);
+// Paths are relative to the folder of the list and stay below it, neither absolute nor with .. in front; a link that lies there
+// may lead elsewhere: it is the disk of whoever made the list. Labels are names, or whole numbers from 0 (then all of them);
 // classes are the different labels in natural order. split: train, val or test (also training, valid, validation, testing);
 // empty: train.
 // Error(kIo) if the list cannot be read; Error(kData) naming the line if it is damaged, a path leaves the folder, a label is

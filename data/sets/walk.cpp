@@ -24,7 +24,8 @@ bool is_hidden(const std::string& name) { return name.starts_with('.') || name =
 
 // A file without an ending says by its first bytes what it is.
 bool begins_as_picture(const std::string& path) {
-  constexpr std::string_view kBeginnings[] = {"\x89PNG", "\xff\xd8\xff", "GIF8", "BM", "RIFF", "II*", "MM", "P2\n", "P3\n", "P5\n", "P6\n"};
+  constexpr std::string_view kBeginnings[] = {"\x89PNG", "\xff\xd8\xff", "GIF8", "BM",   "RIFF", "II*",
+                                              "MM",      "P2\n",         "P3\n", "P5\n", "P6\n"};
   try {
     const InputFile file(path);
     std::string head(static_cast<size_t>(std::min<int64_t>(file.size(), 4)), '\0');
@@ -45,10 +46,15 @@ std::string counted(int64_t count, const char* one, const char* many) { return c
 // Which folder it is, whatever path led to it.
 using FolderId = std::pair<uint64_t, uint64_t>;
 
-void collect(const std::string& folder, int depth, std::set<FolderId>& entered, Skipped& skipped, std::vector<std::string>& pictures) {
+void collect(const std::string& folder, int depth, std::set<FolderId>& entered, Skipped& skipped,
+             std::vector<std::string>& pictures) {
   struct stat status {};
   check(::stat(folder.c_str(), &status) == 0, ErrorKind::kIo, "data", escaped_path(folder), ": ", std::strerror(errno));
-  if (depth > kDeepest || !entered.insert({status.st_dev, status.st_ino}).second) {
+  if (depth > kDeepest) {
+    ++skipped.deep;
+    return;
+  }
+  if (!entered.insert({status.st_dev, status.st_ino}).second) {
     ++skipped.loops;
     return;
   }
@@ -71,12 +77,16 @@ std::string Skipped::sentence() const {
   std::vector<std::string> parts;
   if (hidden > 0) parts.push_back(counted(hidden, "hidden entry", "hidden entries"));
   if (!others.empty())
-    parts.push_back(counted(static_cast<int64_t>(others.size()), "file that is no picture", "files that are no pictures") + " (" +
-                    listed(others) + ")");
+    parts.push_back(counted(static_cast<int64_t>(others.size()), "file that is no picture", "files that are no pictures") +
+                    " (" + listed(others) + ")");
   if (!loose.empty())
     parts.push_back(counted(static_cast<int64_t>(loose.size()), "picture outside of the class folders",
-                            "pictures outside of the class folders") + " (" + listed(loose) + ")");
-  if (loops > 0) parts.push_back(counted(loops, "link to a folder that was seen already", "links to folders that were seen already"));
+                            "pictures outside of the class folders") +
+                    " (" + listed(loose) + ")");
+  if (loops > 0)
+    parts.push_back(counted(loops, "link to a folder that was seen already", "links to folders that were seen already"));
+  if (deep > 0)
+    parts.push_back(cat(counted(deep, "folder", "folders"), " more than ", kDeepest, " levels below the class folder"));
   std::string sentence;
   for (const std::string& part : parts) sentence += (sentence.empty() ? "skipped " : ", ") + part;
   return sentence;

@@ -12,6 +12,7 @@ namespace vitrail {
 // What was passed over.
 struct Skipped {
   int64_t hidden = 0, loops = 0;
+  int64_t deep = 0;                 // folders further below a class folder than is looked
   std::vector<std::string> others;  // files that are no pictures
   std::vector<std::string> loose;   // pictures that belong to no class
 

@@ -118,7 +118,10 @@ TEST_CASE("augmentation fields are refused by name and range") {
   refuses([](TrainConfig& c) { c.rotate = 181; }, "rotate must be in [0, 180]: it is 181");
   refuses([](TrainConfig& c) { c.hue = 0.6; }, "hue must be in [0, 0.5]: it is 0.6");
   refuses([](TrainConfig& c) { c.magnitude = 11; }, "magnitude must be in [0, 10]: it is 11");
-  refuses([](TrainConfig& c) { c.mixup = -1; }, "mixup must be a finite number of at least 0: it is -1");
+  refuses([](TrainConfig& c) { c.mixup = -1; }, "mixup must be in [0, 100]: it is -1");
+  refuses([](TrainConfig& c) { c.mixup = 1e6; }, "mixup must be in [0, 100]: it is 1e+06");
+  refuses([](TrainConfig& c) { c.cutmix = 101; }, "cutmix must be in [0, 100]: it is 101");
+  refuses([](TrainConfig& c) { c.jitter = 50; }, "jitter must be in [0, 10]: it is 50");
   refuses([](TrainConfig& c) { c.repeats = 0; }, "repeats must be in [1, 1000]: it is 0");
   refuses([](TrainConfig& c) { c.workers = -1; }, "workers must be in [0, 256]: it is -1");
   refuses([](TrainConfig& c) { c.erase = 2; }, "erase must be in [0, 1]: it is 2");

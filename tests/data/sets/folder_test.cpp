@@ -17,7 +17,8 @@ namespace fs = std::filesystem;
 namespace {
 
 bool says(const std::vector<std::string>& sentences, const std::string& part) {
-  return std::any_of(sentences.begin(), sentences.end(), [&](const std::string& s) { return s.find(part) != std::string::npos; });
+  return std::any_of(sentences.begin(), sentences.end(),
+                     [&](const std::string& s) { return s.find(part) != std::string::npos; });
 }
 
 std::string scan_refusal(const std::string& folder, ErrorKind kind = ErrorKind::kData) {
@@ -58,8 +59,9 @@ TEST_CASE("hidden entries, other files and stray pictures are skipped with a cou
   const PictureList list = scan_folder(root.path());
   CHECK(list.class_names == std::vector<std::string>{"cat", "dog"});
   CHECK(list.train.size() == 4);
-  CHECK(says(list.notes, "skipped 3 hidden entries, 2 files that are no pictures (Thumbs.db, notes.txt), 1 picture outside of the class"
-                         " folders (stray.png)"));
+  CHECK(says(list.notes,
+             "skipped 3 hidden entries, 2 files that are no pictures (Thumbs.db, notes.txt), 1 picture outside of the class"
+             " folders (stray.png)"));
 }
 
 TEST_CASE("a picture is told by its ending in any case, or without an ending by its first bytes") {
@@ -87,14 +89,16 @@ TEST_CASE("names with spaces, of other scripts, of bytes that are no text, and w
   const DatasetPtr data = open_dataset(root.path(), Split::kTrain, {.image_size = 8});
   CHECK(data->num_classes() == 6);
   std::set<std::string> classes(data->class_names().begin(), data->class_names().end());
-  for (const char* name : {"two words", "\xe7\x8a\xac", "caf\\xe9", "line\nend", "-dash", "quote\"'"}) CHECK(classes.contains(name));
+  for (const char* name : {"two words", "\xe7\x8a\xac", "caf\\xe9", "line\nend", "-dash", "quote\"'"})
+    CHECK(classes.contains(name));
   for (int64_t i = 0; i < data->size(); ++i) CHECK(data->sample(i).image.shape() == Shape{3, 8, 8});
 }
 
 TEST_CASE("train, val and test are parts of their own; other folders beside them are named") {
   PictureFolder root;
   for (const char* part : {"train", "Val", "test"})
-    for (const char* name : {"a", "b"}) root.put_class(std::string(part) + "/" + name, part[0] == 't' ? 3 : 2, part[0] + 7 * name[0]);
+    for (const char* name : {"a", "b"})
+      root.put_class(std::string(part) + "/" + name, part[0] == 't' ? 3 : 2, part[0] + 7 * name[0]);
   root.put_class("old/a", 1, 1);
   const PictureList list = scan_folder(root.path());
   CHECK(list.train.size() == 6);
@@ -155,18 +159,31 @@ TEST_CASE("folders around the set, as archives unpack, are passed through and sa
   CHECK(scan_folder(one.path()).class_names == std::vector<std::string>{"rose"});
 }
 
+TEST_CASE("folders deeper than is looked are counted as such, not as links") {
+  PictureFolder root;
+  for (const char* name : {"a", "b"}) root.put_class(name, 2, name[0]);
+  std::string deep = "a";
+  for (int i = 0; i < 66; ++i) deep += "/d";
+  root.put(deep + "/far.png", noise_picture(5));
+  const PictureList list = scan_folder(root.path());
+  CHECK(list.train.size() == 4);
+  CHECK(says(list.notes, "1 folder more than 64 levels below the class folder"));
+  CHECK(!says(list.notes, "seen already"));
+}
+
 TEST_CASE("links are followed; links in a circle end, and a link that leads nowhere is named when it is read") {
   PictureFolder root;
   root.put_class("a", 2, 1);
   root.put_class("b", 1, 9);
-  fs::create_directory_symlink("..", root.file("a/up"));       // to the root, which holds a
+  fs::create_directory_symlink("..", root.file("a/up"));  // to the root, which holds a
   fs::create_directory_symlink(".", root.file("b/self"));
   for (int i = 0; i < 30; ++i) fs::create_directory_symlink("self", root.file("b/again" + std::to_string(i)));
   PictureFolder elsewhere;
   elsewhere.put("far.png", noise_picture(20));
   fs::create_symlink(elsewhere.file("far.png"), root.file("b/near.png"));
   const PictureList list = scan_folder(root.path());
-  const auto files_of_b = std::count_if(list.train.begin(), list.train.end(), [](const PictureFile& f) { return f.label == 1; });
+  const auto files_of_b =
+      std::count_if(list.train.begin(), list.train.end(), [](const PictureFile& f) { return f.label == 1; });
   CHECK(files_of_b == 2);
   CHECK(says(list.notes, "links to folders that were seen already"));
   fs::create_symlink("gone.png", root.file("b/lost.png"));
