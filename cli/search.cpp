@@ -21,6 +21,7 @@
 #include "train/interrupt.h"
 #include "train/part_run.h"
 #include "train/progress.h"
+#include "train/recipes.h"
 
 namespace vitrail::cli {
 
@@ -43,8 +44,7 @@ struct Material {
   search::SearchOptions search;
 };
 
-TrainConfig fixed_config(const Options& o, const DatasetInfo& info) {
-  TrainConfig config = recipe_for(info);
+TrainConfig fixed_config(const Options& o, TrainConfig config) {
   if (!o.config.empty()) {
     TrainSettings ignored;  // a train-config.json has data and model too: they are options here
     read_settings(read_text_file(o.config), o.config, ignored, config);
@@ -65,7 +65,7 @@ std::string about(const Material& m) {
 Material prepare(const Options& o) {
   // A mistake in the space is said before data is opened, as far as it can be.
   const std::string space = read_text_file(o.space);
-  search::read_space(space, o.space, fixed_config(o, DatasetInfo{}));
+  search::read_space(space, o.space, fixed_config(o, recipe_for(DatasetInfo{})));
   Material m;
   DatasetOptions options = dataset_options(o.files, o.quiet);
   options.train_size = o.train_size;
@@ -73,7 +73,7 @@ Material prepare(const Options& o) {
   const DatasetSource source = open_source(o.data, options);
   if (!o.quiet) print_notes(source);
   const DatasetPtr whole = cached(source.open(Split::kTrain), cache_bytes());
-  m.search.fixed = fixed_config(o, whole->info());
+  m.search.fixed = fixed_config(o, recipe_for(*whole));
   check(whole->size() >= o.holdout, ErrorKind::kValue, "search", "--holdout ", o.holdout, " needs as many images: there are ",
         whole->size(), ".");
   const Fold fold = stratified_folds(whole, o.holdout, m.search.fixed.seed).front();
@@ -108,8 +108,10 @@ search::RunTrial trial_runner(const Material& m) {
       };
 }
 
-void print_result(const Options& o, const search::SearchResult& result) {
+void print_result(const Options& o, const search::SearchResult& result, int64_t pictures) {
   std::fputs(search::ranking_table(result.ledger, kRows).c_str(), stdout);
+  if (const std::string trust = search::trust_in_scores(result.ledger, pictures); !trust.empty())
+    std::printf("%s\n", trust.c_str());
   const std::string out = escaped_path(o.out);
   if (result.ledger.results.empty()) return;
   std::printf("all trials: %s/%s\n", out.c_str(), search::kPageFile);
@@ -130,7 +132,7 @@ int run(const Options& o) {
   progress.line(cat(escaped(o.data, kMaxPath), ": ", m.train->size(), " images to train on, ", m.held_out->size(),
                     " held out for the scores; the test images are not touched"));
   const search::SearchResult result = search::run_search(m.search, trial_runner(m));
-  print_result(o, result);
+  print_result(o, result, m.held_out->size());
   if (result.signal) {
     progress.line(
         cat("stopped by signal ", result.signal, "; the same command goes on with the search in ", escaped_path(o.out)));
@@ -155,11 +157,18 @@ void add_options(Command& command, Options& o) {
   command.option("--limit", o.limit, "Only N training images: the first, of folders and lists evenly spread", 0, kMaxImages);
   command.option("--train-size", o.train_size, "Training images of a drawn set (20000)", 0, kMaxImages);
   command.option("--config", o.config, "Recipe as JSON: what does not vary; options given here win");
+  command.flag("--quiet", o.quiet, "No progress on standard error, only errors");
   const std::set<std::string> own{"max_steps", "eval_every", "patience", "min_delta",
                                   "stop_metric"};  // of how long a trial runs
-  for (const ConfigFlag& flag : config_flags({}))
-    if (!own.contains(flag.key)) command.option(flag.flag, o.fields[flag.key], flag.help).type(flag.type);
-  command.flag("--quiet", o.quiet, "No progress on standard error, only errors");
+  for (const auto& [title, group] : {std::pair("Recipe: what does not vary", FieldGroup::kRecipe),
+                                     {"Augmentation", FieldGroup::kAugmentation},
+                                     {"Saving", FieldGroup::kSaving},
+                                     {"Machine", FieldGroup::kMachine}}) {
+    command.group(title);
+    for (const ConfigFlag& flag : config_flags({}))
+      if (flag.group == group && !own.contains(flag.key))
+        command.option(flag.flag, o.fields[flag.key], flag.help).type(flag.type);
+  }
 }
 
 }  // namespace

@@ -156,6 +156,25 @@ std::string shown_score(const Ledger& ledger, double score) {
   return text;
 }
 
+std::string trust_in_scores(const Ledger& ledger, int64_t pictures) {
+  const std::vector<Standing> standings = ranking(ledger);
+  if (pictures < 1 || standings.empty() || !standings.front().score || !standings.front().failure.empty()) return "";
+  const std::string source = cat("each score comes from ", pictures, pictures == 1 ? " picture" : " pictures");
+  if (ledger.metric.unit != ScoreUnit::kPart) return source + ".";
+  const double best = *standings.front().score, n = static_cast<double>(pictures);
+  // Of a share near 0 or 1 the plain formula gives next to nothing; one picture more or less is always in doubt.
+  const double error = std::max(std::sqrt(best * (1 - best) / n), 1 / n);
+  const auto near = std::count_if(standings.begin() + 1, standings.end(), [&](const Standing& s) {
+    return s.score && s.failure.empty() && std::abs(*s.score - best) <= error;
+  });
+  char text[48];
+  std::snprintf(text, sizeof text, "%.1f points", 100 * error);
+  const std::string known = cat(source, ": a standard error of ", text);
+  if (near == 0) return known + ".";
+  return cat(known, ". ", near, near == 1 ? " other trial lies" : " other trials lie",
+             " within it of the best, so chance may have put them in this order.");
+}
+
 std::string ranking_table(const Ledger& ledger, size_t most) {
   const std::vector<Standing> standings = ranking(ledger);
   char line[128];

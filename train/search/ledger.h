@@ -57,6 +57,11 @@ std::string ranking_table(const Ledger& ledger, size_t most = 0);
 // The score as people read it: "91.25 %", "0.4123".
 std::string shown_score(const Ledger& ledger, double score);
 
+// How far the scores can be trusted: "" if no trial has one, else a sentence with the number of held-out pictures that each
+// score comes from, of a part of 1 also its standard error, sqrt(p (1 - p) / pictures) of the best one, and how many other
+// trials lie within it.
+std::string trust_in_scores(const Ledger& ledger, int64_t pictures);
+
 // A page that stands alone: the table, the scores over time, and a small picture per field that varies.
 std::string search_page(const Ledger& ledger);
 

@@ -240,6 +240,25 @@ TEST_CASE("search: without an end, with steps instead of epochs, or in a folder 
   CHECK(refused(options(folder.path(), 5), "another run is writing into"));
 }
 
+TEST_CASE("search: how far the scores can be trusted is said with their number of pictures") {
+  Ledger ledger;
+  CHECK(trust_in_scores(ledger, 16) == "");
+  ledger.metric = {"top1", "top-1", 0, ScoreUnit::kPart};
+  ledger.trials = {{}, {}, {}};
+  const double scores[] = {0.5, 0.75, 0.65};
+  for (int64_t i = 0; i < 3; ++i) ledger.results.push_back({{i, 0}, 1, scores[i], 1});
+  // sqrt(0.75 * 0.25 / 16) = 0.108: trial 2 lies within it, trial 0 does not.
+  CHECK(trust_in_scores(ledger, 16) ==
+        "each score comes from 16 pictures: a standard error of 10.8 points. 1 other trial lies within it of the best, so "
+        "chance may have "
+        "put them in this order.");
+  CHECK(trust_in_scores(ledger, 10000) == "each score comes from 10000 pictures: a standard error of 0.4 points.");
+  ledger.results[1].score = 1;  // all right: still one picture in doubt
+  CHECK(trust_in_scores(ledger, 20) == "each score comes from 20 pictures: a standard error of 5.0 points.");
+  ledger.metric.unit = ScoreUnit::kNumber;
+  CHECK(trust_in_scores(ledger, 20) == "each score comes from 20 pictures.");
+}
+
 TEST_CASE("search: a file that was changed by hand is refused") {
   const ScratchFolder folder;
   Trials trials;
