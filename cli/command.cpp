@@ -32,19 +32,18 @@ void check_command(const CLI::App& app, int argc, char** argv) {
 
 // CLI11 would list what it did not expect, in reverse order; the user wants to know which option is mistyped.
 void check_options(const CLI::App& app, int argc, char** argv) {
-  if (argc < 2) return;
   const auto named = app.get_subcommands([&](const CLI::App* candidate) { return candidate->get_name() == argv[1]; });
-  if (named.empty()) return;
-  const CLI::App* command = named.front();
+  const CLI::App* command = named.empty() ? &app : named.front();
+  const std::string called = named.empty() ? "vitrail" : cat("vitrail ", argv[1]);
   std::vector<std::string> known;
   for (const CLI::Option* option : command->get_options())
     for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
-  for (int i = 2; i < argc; ++i) {
+  for (int i = named.empty() ? 1 : 2; i < argc; ++i) {
     const std::string word = argv[i], name = word.substr(0, word.find('='));
     if (!name.starts_with("--") || name == "--" || std::find(known.begin(), known.end(), name) != known.end()) continue;
     const std::string near = nearest(name, known);
-    fail(ErrorKind::kValue, "vitrail", argv[1], " has no option ", escaped(name),
-         ". Hint: ", near.empty() ? cat("vitrail ", argv[1], " --help lists them.") : cat("did you mean ", near, "?"));
+    fail(ErrorKind::kValue, "vitrail", named.empty() ? "vitrail" : argv[1], " has no option ", escaped(name),
+         ". Hint: ", near.empty() ? called + " --help lists them." : cat("did you mean ", near, "?"));
   }
 }
 
@@ -55,7 +54,8 @@ void check_options(const CLI::App& app, int argc, char** argv) {
   if (dynamic_cast<const CLI::ArgumentMismatch*>(&e)) {
     // "--threads: At most 1 required but received 2"
     const size_t last = text.find_last_of(' ');
-    if (last != std::string::npos && text.find_first_not_of("0123456789", last + 1) == std::string::npos && text.substr(last + 1) > "1")
+    if (last != std::string::npos && text.find_first_not_of("0123456789", last + 1) == std::string::npos &&
+        text.substr(last + 1) > "1")
       fail(ErrorKind::kValue, command, escaped(name, 60), " is given more than once.", help);
     fail(ErrorKind::kValue, command, escaped(name, 60), " needs a value.", help);
   }
@@ -117,6 +117,10 @@ Command& Command::flag(const std::string& name, bool& value, const std::string& 
   last_ = command_.add_flag(name, value, help);
   return *this;
 }
+Command& Command::group(const std::string& title) {
+  command_.option_defaults()->group(title);
+  return *this;
+}
 Command& Command::type(const std::string& name) {
   last_->type_name(name);
   return *this;
@@ -144,6 +148,11 @@ int run_command_line(int argc, char** argv, const std::vector<AddCommand>& comma
     return kUsage;
   }
   if (std::string(argv[1]) == "help") {
+    if (argc > 2 && argv[2][0] != '-') {  // "help train" is "train --help"
+      char option[] = "--help";
+      char* words[] = {argv[0], argv[2], option};
+      return run_command_line(3, words, commands);
+    }
     std::fputs(app.help().c_str(), stdout);
     return 0;
   }

@@ -34,6 +34,8 @@ class Command {
   // "--name" alone gives `alone`, "--name word" the word.
   Command& option_or_word(const std::string& name, std::string& value, const std::string& alone, const std::string& help);
   Command& flag(const std::string& name, bool& value, const std::string& help);
+  // The heading in help under which the options stand that are added from here on.
+  Command& group(const std::string& title);
   // What help writes behind the option named last: "INT".
   Command& type(const std::string& name);
   // The option named last must be given.

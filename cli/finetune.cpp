@@ -72,12 +72,12 @@ void add_finetune(CLI::App& app, Action& action) {
   command.option("--minutes", o->train.minutes, "Choose the epochs so that training and tests take so long", 1, 1'000'000);
   command.option("--config", o->train.config, "Recipe as JSON, or the train-config.json of a run; options given here win");
   add_model_flags(command, o->model);
-  add_recipe_flags(command, o->train, {});
   command.option_or_word("--resume", o->train.resume, kResumeAlways,
                          "Go on with the run that --out holds; \"--resume auto\": or start one there if it holds none");
   command.flag("--force", o->train.force, "Replace the run that the folder holds");
   command.flag("--quiet", o->train.quiet, "No progress on standard error, only errors");
   command.flag("--dry-run", o->train.dry_run, "Print parameters, memory and time, and leave");
+  add_recipe_flags(command, o->train, {});  // last: the headings of help stand in the order in which they come
   command.footer(mode_lines() +
                  "Example: vitrail finetune --from vit_base_patch16_224 --data photos --out runs/photos --mode lora");
   command.runs(action, [o] { return run(*o); });

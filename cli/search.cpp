@@ -162,6 +162,7 @@ void add_options(Command& command, Options& o) {
                                   "stop_metric"};  // of how long a trial runs
   for (const auto& [title, group] : {std::pair("Recipe: what does not vary", FieldGroup::kRecipe),
                                      {"Augmentation", FieldGroup::kAugmentation},
+                                     {"What is trained", FieldGroup::kTrainedPart},
                                      {"Saving", FieldGroup::kSaving},
                                      {"Machine", FieldGroup::kMachine}}) {
     command.group(title);

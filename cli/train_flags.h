@@ -9,7 +9,7 @@
 
 namespace vitrail::cli {
 
-// A flag for each field of the recipe, or for those of `only`; help shows the defaults.
+// A flag for each field of the recipe, under headings, or for those of `only`; help shows the defaults.
 void add_recipe_flags(Command& command, TrainOptions& options, const TrainConfig& defaults,
                       const std::set<std::string>& only = {});
 

@@ -1,6 +1,7 @@
 #include "cli/train_setup.h"
 
 #include <filesystem>
+#include <set>
 
 #include "base/file.h"
 #include "base/json.h"
@@ -10,6 +11,7 @@
 #include "tensor/machine/parallel.h"
 #include "train/recipes.h"
 #include "train/start_from.h"
+#include "train/unused_settings.h"
 
 namespace vitrail::cli {
 
@@ -31,6 +33,9 @@ void check_length(const TrainOptions& o) {
 }
 
 void check_options(const TrainOptions& o) {
+  check(o.resume.empty() || o.resume == "auto" || o.resume == kResumeAlways, ErrorKind::kValue, "train",
+        "--resume goes on with the run in the folder of --out, and takes no folder: it is ", quote(o.resume, kMaxPath),
+        ". Hint: --resume --out ", escaped_path(o.out.empty() ? o.resume : o.out), ".");
   const std::string& baseline = o.settings.baseline;
   check(baseline.empty() || baseline == "linear", ErrorKind::kValue, "train", "unknown baseline: it is ", quote(baseline),
         ". Hint: --baseline linear.");
@@ -45,8 +50,6 @@ void check_options(const TrainOptions& o) {
   check(o.config.empty() || o.settings.recipe.empty(), ErrorKind::kValue, "train",
         "--recipe and --config are both whole recipes. Hint: one of them; single fields by their flags.");
   if (o.resume.empty()) return;
-  check(o.resume == "auto" || o.resume == kResumeAlways, ErrorKind::kValue, "train",
-        "--resume stands alone or with the word auto: it is ", quote(o.resume), ". Hint: the folder of the run is --out DIR.");
   check(!o.find_lr && o.kfold == 0, ErrorKind::kValue, "train",
         "--resume goes with neither --find-lr nor --kfold. Hint: --kfold goes on by itself with the same command.");
   check(!o.force && !o.dry_run, ErrorKind::kValue, "train", "--resume goes with neither --force nor --dry-run.");
@@ -161,7 +164,7 @@ TrainJob resumed_job(const TrainOptions& o, TrainJob job) {
 // The configuration of the recipe, or of the data set where none is named.
 TrainConfig base_config(const TrainJob& job) {
   const DatasetInfo& info = job.train->info();
-  if (job.settings.recipe.empty()) return recipe_for(info);
+  if (job.settings.recipe.empty()) return recipe_for(*job.train);
   const Recipe& recipe = find_recipe(job.settings.recipe);
   check(!recipe.from_model || job.init, ErrorKind::kValue, "train", "recipe ", recipe.name,
         " starts from a trained model. Hint: --init RUN, a folder that train wrote.");
@@ -216,9 +219,21 @@ TrainJob new_job(const TrainOptions& o, TrainJob job) {
     open_data(job);
   }
   job.config = base_config(job);
+  const int64_t usual = TrainConfig().batch_size, chosen = job.config.batch_size;
   overlay(o, job.settings, job.config);
+  const bool given = o.fields.contains("batch_size") && o.fields.at("batch_size");
+  if (job.settings.recipe.empty() && !given && chosen < usual && job.config.batch_size == chosen && !o.quiet)
+    complain(cat("note: batches of ", chosen, " for ", job.train->size(), " pictures, so that an epoch has ",
+                 (job.train->size() + chosen - 1) / chosen, " updates (--batch-size)."));
   choose_model(job);
   return job;
+}
+
+void warn_of_unused(const TrainOptions& o, const TrainConfig& config) {
+  std::set<std::string> given;
+  for (const auto& [key, text] : o.fields)
+    if (text) given.insert(key);
+  for (const std::string& note : settings_without_effect(config, given)) complain("warning: " + note);
 }
 
 }  // namespace
@@ -237,6 +252,7 @@ TrainJob make_job(const TrainOptions& o) {
   if (job.config.mirror && job.train->reads_files() && !o.quiet && !job.from)
     complain(
         "note: half of the training pictures are mirrored. Hint: --mirror false where that changes the class, as for letters.");
+  if (!o.quiet) warn_of_unused(o, job.config);
   if (job.config.threads > 0) set_num_threads(static_cast<int>(job.config.threads));
   return job;
 }

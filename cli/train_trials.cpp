@@ -19,7 +19,8 @@ namespace vitrail::cli {
 namespace {
 
 constexpr double kPartUsed = 0.95;  // of the time of --minutes
-// Seconds that saving model and checkpoint and writing the report takes after an epoch, measured with models below a million weights.
+// Seconds that saving model and checkpoint and writing the report takes after an epoch, measured with models below a million
+// weights.
 constexpr double kSaving = 0.06;
 
 RunCost cost_of(const TrainJob& job) {
@@ -40,14 +41,16 @@ int print_estimates(const TrainJob& job) {
   ClassificationTask task = make_task(job, *model);
   const nn::Summary summary = nn::summarize(*model, model->input_shape());
   const int64_t steps = total_steps(job.config, job.train->size(), *model), limit = memory_limit();
-  std::printf("parameters  %lld\nMACs        %.1f M per image\nupdates     %lld of %lld images\n", static_cast<long long>(summary.parameters),
-              static_cast<double>(summary.macs) / 1e6, static_cast<long long>(steps), static_cast<long long>(job.config.batch_size));
+  std::printf("parameters  %lld\nMACs        %.1f M per image\nupdates     %lld of %lld images\n",
+              static_cast<long long>(summary.parameters), static_cast<double>(summary.macs) / 1e6,
+              static_cast<long long>(steps), static_cast<long long>(job.config.batch_size));
+  std::printf("%s", describe(make_optimizer(job.config, *model)->groups()).c_str());
   // Steps of the whole batch tell the memory exactly, but are not to be tried where they do not fit.
   const MemoryEstimate memory = estimate_memory(task, job.train, job.config);
   if (trains_part(job.config)) std::printf("trained     %s\n", trained_summary(*model).c_str());
   if (limit > 0 && static_cast<double>(memory.total()) > 1.1 * static_cast<double>(limit)) {
-    std::printf("memory      %.0f MB, more than the %.0f MB that there are\ntime        not measured\n", static_cast<double>(memory.total()) / 1e6,
-                static_cast<double>(limit) / 1e6);
+    std::printf("memory      %.0f MB, more than the %.0f MB that there are\ntime        not measured\n",
+                static_cast<double>(memory.total()) / 1e6, static_cast<double>(limit) / 1e6);
     return 0;
   }
   const RunCost cost = measure_run(task, job.train, job.test, job.config, clean_images(job));
@@ -67,7 +70,8 @@ void fit_minutes(TrainJob& job, int64_t minutes) {
   std::string chosen = cat(fitted.epochs, fitted.epochs == 1 ? " epoch" : " epochs");
   if (fitted.max_steps > 0) chosen = cat(fitted.max_steps, " of the ", cost.steps_per_epoch, " updates of an epoch");
   if (!job.quiet)
-    complain(cat("note: ", minutes, minutes == 1 ? " minute: " : " minutes: ", chosen, ", about ", format_duration(fitted.seconds)));
+    complain(
+        cat("note: ", minutes, minutes == 1 ? " minute: " : " minutes: ", chosen, ", about ", format_duration(fitted.seconds)));
   if (fitted.seconds > seconds && !job.quiet)
     complain(cat("warning: one update and the test take ", format_duration(fitted.seconds),
                  " already. Hint: a smaller model, or fewer images (--limit)."));
@@ -84,8 +88,8 @@ int overfit_batch(const TrainJob& job) {
   const InterruptScope interrupts;
   constexpr int64_t kShown = 25;  // updates between two lines
   const auto print = [](const OverfitStep& s) {
-    std::printf("update %lld  loss %.4f  %s  grad %.3g\n", static_cast<long long>(s.step), s.loss, format_scores(s.parts).c_str(),
-                s.grad_norm);
+    std::printf("update %lld  loss %.4f  %s  grad %.3g\n", static_cast<long long>(s.step), s.loss,
+                format_scores(s.parts).c_str(), s.grad_norm);
     std::fflush(stdout);
   };
   const OverfitResult result = overfit_one_batch(task, batch, plain.config, [&](const OverfitStep& s) {

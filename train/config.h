@@ -41,8 +41,8 @@ struct TrainConfig {
   double power = 1;                 // polynomial
 
   double label_smoothing = 0.1;
-  double clip_norm = 1;      // 0: no clipping
-  double ema_decay = 0;      // 0: no averaging of the weights
+  double clip_norm = 1;  // 0: no clipping
+  double ema_decay = 0;  // 0: no averaging of the weights
 
   // Augmentation of each picture (data/transforms.h), in this order.
   double crop_scale = 0;     // random resized crop: the least part of the area; 0: none
@@ -61,8 +61,9 @@ struct TrainConfig {
   int64_t repeats = 1;           // each image so many times in a row, fewer images per epoch
 
   // Of sets whose classes differ in size.
-  std::string sampling = "shuffled";    // balanced: each class equally often (data/sampling.h)
-  std::string class_weights = "none";  // balanced: the loss of an image of class c counts N / (K n_c) times (train/class_balance.h)
+  std::string sampling = "shuffled";  // balanced: each class equally often (data/sampling.h)
+  std::string class_weights =
+      "none";  // balanced: the loss of an image of class c counts N / (K n_c) times (train/class_balance.h)
   // Of trained models (train/optim/layer_decay.h).
   // What is trained (train/finetune/trained_part.h): all, head, lora, partial, bitfit, pattern. The rest keeps its values.
   std::string trainable = "all";
@@ -81,13 +82,14 @@ struct TrainConfig {
   double head_lr = 1;             // the rate of the head is lr times this
   double drop_path = 0;           // stochastic depth of the deepest block; 0: as the model says
 
-  int64_t eval_every = 1;    // epochs between two tests; the last epoch is always tested
+  int64_t eval_every = 1;  // epochs between two tests; the last epoch is always tested
   // The run ends after so many epochs without a test that is better by more than min_delta (train/early_stop.h); 0: never.
   int64_t patience = 0;
   double min_delta = 0;
   std::string stop_metric = "first";  // the score that is watched: the task's first, or its name, as loss
   // Each batch is cut into so many groups of consecutive images (fewer if it has fewer images); each is a forward and backward
-  // pass of its own, and the gradients are added (train/group_gradients.h): the memory of a small batch, the update of a large one.
+  // pass of its own, and the gradients are added (train/group_gradients.h): the memory of a small batch, the update of a large
+  // one.
   int64_t groups = 1;
 
   // What changes no result: how to run, and how often to save the state of the run (train/checkpoint.h).
@@ -120,9 +122,13 @@ std::vector<std::string> recipe_differences(const TrainConfig& own, const TrainC
 // of `base`. `where` names the source in errors. Validates the result.
 TrainConfig train_config_from_json(const std::string& text, const TrainConfig& base = {}, const std::string& where = "config");
 
+// What a field is about, for lists that people read.
+enum class FieldGroup { kRecipe, kAugmentation, kTrainedPart, kSaving, kMachine };
+
 // A field as a flag of the command line: "--batch-size", "batch_size", "INT", its help with the default.
 struct ConfigFlag {
   std::string flag, key, type, help;
+  FieldGroup group = FieldGroup::kRecipe;
 };
 std::vector<ConfigFlag> config_flags(const TrainConfig& defaults);
 // Sets one field from text, read whole. Error(kValue) naming the flag for an unknown key, or a text that is no value of it.

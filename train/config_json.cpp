@@ -1,6 +1,7 @@
 // TrainConfig as JSON, both ways, and as flags: from the one table of fields.
 #include <algorithm>
 #include <limits>
+#include <set>
 
 #include "base/file.h"
 #include "base/json.h"
@@ -85,9 +86,20 @@ std::string shown(const std::vector<int64_t>&) { return "none"; }
 }  // namespace
 
 std::vector<ConfigFlag> config_flags(const TrainConfig& defaults) {
+  std::set<std::string> augmentation, trained_part{"layer_decay", "head_lr"};
+  for_each_augmentation_field(defaults, [&](const char* key, auto&&...) { augmentation.insert(key); });
+  for_each_trained_part_field(defaults, [&](const char* key, auto&&...) { trained_part.insert(key); });
+  const auto group_of = [&](const std::string& key) {
+    if (augmentation.contains(key)) return FieldGroup::kAugmentation;
+    if (trained_part.contains(key)) return FieldGroup::kTrainedPart;
+    if (key.starts_with("save_")) return FieldGroup::kSaving;
+    const bool machine =
+        key == "precision" || key == "threads" || key == "workers" || key == "groups" || key == "grad_checkpointing";
+    return machine ? FieldGroup::kMachine : FieldGroup::kRecipe;
+  };
   std::vector<ConfigFlag> flags;
   for_each_field(defaults, [&](const char* key, const auto& value, auto, const char* help, const char* flag) {
-    flags.push_back({flag_of(key, flag), key, type_of(value), cat(help, " (", shown(value), ")")});
+    flags.push_back({flag_of(key, flag), key, type_of(value), cat(help, " (", shown(value), ")"), group_of(key)});
   });
   return flags;
 }

@@ -42,8 +42,8 @@ TrainConfig scratch_cct(const RecipeInput& in) {
   return c;
 }
 
-// vit.md, section 3.4: AdamW 5e-5 (of 2e-5 to 5e-5), small models 2e-4 (of 1e-4 to 3e-4); layer decay 0.75, head x 10, 10 % warm-up,
-// stochastic depth 0.1.
+// vit.md, section 3.4: AdamW 5e-5 (of 2e-5 to 5e-5), small models 2e-4 (of 1e-4 to 3e-4); layer decay 0.75, head x 10, 10 %
+// warm-up, stochastic depth 0.1.
 TrainConfig finetune(const RecipeInput& in) {
   TrainConfig c = recipe_for(in.data);
   c.epochs = 10, c.batch_size = 64;
@@ -120,8 +120,8 @@ std::string usual_model(const DatasetInfo&) { return ""; }
 
 const std::vector<Recipe>& recipes() {
   static const std::vector<Recipe> all{
-      {"scratch-small", "A small ViT from scratch, on thousands of small pictures", "vit.md 3.4, lesson 1", false, scratch_small,
-       small_vit},
+      {"scratch-small", "A small ViT from scratch, on thousands of small pictures", "vit.md 3.4, lesson 1", false,
+       scratch_small, small_vit},
       {"scratch-cct", "A convolutional Transformer from scratch: the most accuracy for its cost", "arXiv:2104.05704", false,
        scratch_cct, usual_model},
       {"finetune", "All of a trained model, each block at its own rate (--init)", "vit.md 3.4; arXiv:2106.08254", true, finetune,
@@ -156,6 +156,19 @@ int64_t patch_for(int64_t height, int64_t width) {
   for (int64_t patch = common; patch > 1; --patch)
     if (common % patch == 0 && (height / patch) * (width / patch) >= least) return patch;
   return 1;
+}
+
+int64_t batch_for(int64_t images) {
+  constexpr int64_t kUpdates = 10, kLeast = 8, kMost = 128;
+  int64_t batch = kMost;
+  while (batch > kLeast && (images + batch - 1) / batch < kUpdates) batch /= 2;
+  return batch;
+}
+
+TrainConfig recipe_for(const Dataset& train) {
+  TrainConfig config = recipe_for(train.info());
+  if (train.reads_files()) config.batch_size = batch_for(train.size());
+  return config;
 }
 
 models::ModelConfig with_drop_path(models::ModelConfig model, double drop_path) {

@@ -65,7 +65,7 @@ class Trainer::Run {
 
   TrainResult run() {
     if (step_ > 0) progress_.line(cat("going on after update ", step_, " of ", steps_));
-    progress_.line(describe(optimizer_->groups()) +
+    progress_.line(describe(optimizer_->groups(), /*names=*/false) +
                    cat(steps_, " updates in ", epochs_, " epochs of ", loader_.samples(), " images"));
     if (trains_part(config_)) progress_.line(trained_summary(task_.model()));
     for (const std::string& note : task_.notes(*train_)) progress_.line("note: " + note);

@@ -145,6 +145,28 @@ TEST_CASE("info counts the parameters of a preset") {
   CHECK(run("info glyphs").says("20 classes"));
 }
 
+TEST_CASE("a run prints a short line for each group of weights, and --dry-run their names") {
+  const std::string command = "train --data glyphs" + std::string(kQuick) + "--epochs 1 ";
+  const Outcome trained_now = run(command + "--out " + scratch() + "/groups"), dry = run(command + "--dry-run");
+  CHECK_MESSAGE(trained_now.says("numbers)\n"), trained_now.text);
+  CHECK(!trained_now.says("blocks.*"));
+  CHECK_MESSAGE(dry.says("numbers): "), dry.text);
+  CHECK(dry.says("blocks.*"));
+}
+
+TEST_CASE("a flag that changes nothing is said to, unless a recipe or a file gave the value") {
+  const std::string command = "train --dry-run --data glyphs" + std::string(kQuick);
+  const Outcome outcome = run(command + "--magnitude 5 --optimizer sgd --beta1 0.8");
+  CHECK(outcome.code == 0);
+  CHECK_MESSAGE(outcome.says("warning: --magnitude has no effect in this run: it goes with --augment randaugment.\n"),
+                outcome.text);
+  CHECK(outcome.says("warning: --beta1 has no effect"));
+  CHECK(!outcome.says("--beta2"));
+  const std::string file = scratch() + "/unused.json";
+  write_file_atomically(file, std::string("{\"power\": 2}"));
+  CHECK(!run(command + "--config " + file).says("has no effect"));
+}
+
 TEST_CASE("settings that are known to fail are named before the first step") {
   const std::string command = "train --data glyphs --dry-run --lr 0.1" + std::string(kQuick);
   const Outcome outcome = run(command);
@@ -166,7 +188,9 @@ TEST_CASE("a full disk ends with 4") {
 }
 
 TEST_CASE("--quiet: nothing on standard error, the result on standard output") {
-  const Outcome errors = run("train --quiet --baseline linear --data glyphs --max-steps 1 --lr 0.02 --out " + scratch() + "/quiet" + kQuick, "2>&1 >/dev/null");
+  const Outcome errors =
+      run("train --quiet --baseline linear --data glyphs --max-steps 1 --lr 0.02 --out " + scratch() + "/quiet" + kQuick,
+          "2>&1 >/dev/null");
   CHECK(errors.code == 0);
   CHECK_MESSAGE(errors.text.empty(), errors.text);
   const Outcome result =

@@ -36,6 +36,44 @@ TEST_CASE("wrong usage ends with 2 and says what was meant") {
   CHECK(preset.says("vit_fashion"));
 }
 
+TEST_CASE("help names a command's help, wherever the word stands") {
+  const Outcome train = run("train --help");
+  CHECK(train.code == 0);
+  CHECK(run("help train").text == train.text);
+  CHECK(run("help trian").says("unknown command: trian. Hint: did you mean train?"));
+  CHECK(run("help trian").code == 2);
+  CHECK(run("help").text == run("--help").text);
+  CHECK(run("train --helpp").says("train has no option --helpp. Hint: did you mean --help?"));
+  CHECK(run("--helpp").says("vitrail has no option --helpp. Hint: did you mean --help?"));
+  CHECK(run("--verison").says("did you mean --version?"));
+}
+
+TEST_CASE("train's help stands under headings, in the order in which a run is thought of") {
+  const std::string help = run("train --help").text;
+  size_t before = 0;
+  for (const char* heading : {"\nData:", "\nModel:", "\nRecipe:", "\nAugmentation:", "\nWhat is trained:",
+                              "\nSaving and resuming:", "\nMachine:", "\nInstead of training:"}) {
+    const size_t at = help.find(heading);
+    CHECK_MESSAGE((at != std::string::npos && at > before), heading);
+    before = at;
+  }
+  const auto under = [&](const char* heading, const char* flag) {
+    const size_t from = help.find(heading), at = help.find(cat("\n  ", flag, " "));
+    return at != std::string::npos && at > from && at < help.find(":\n", from + std::string(heading).size());
+  };
+  CHECK(under("\nData:", "--bad-image"));
+  CHECK(under("\nRecipe:", "--lr"));
+  CHECK(under("\nAugmentation:", "--mixup"));
+  CHECK(under("\nSaving and resuming:", "--save-every"));
+  CHECK(under("\nMachine:", "--workers"));
+}
+
+TEST_CASE("a folder behind --resume is told to go behind --out") {
+  const Outcome outcome = run("train --resume runs/photos");
+  CHECK(outcome.code == 2);
+  CHECK_MESSAGE(outcome.says("takes no folder: it is \"runs/photos\". Hint: --resume --out runs/photos."), outcome.text);
+}
+
 TEST_CASE("what the flag library finds is said in sentences, in one line") {
   for (const auto& [arguments, part] :
        {std::pair{"train", "[train] --data is required. Hint: vitrail train --help shows an example."},

@@ -29,11 +29,28 @@ TrainConfig config_of(const char* name, const DatasetInfo& info, int64_t paramet
 
 }  // namespace
 
+TEST_CASE("a small set gets a batch with which an epoch has ten updates") {
+  for (const auto& [images, batch] : {std::pair{1, 8},
+                                      {79, 8},
+                                      {144, 8},
+                                      {145, 16},
+                                      {160, 16},
+                                      {576, 32},
+                                      {577, 64},
+                                      {1152, 64},
+                                      {1153, 128},
+                                      {50000, 128}}) {
+    CAPTURE(images);
+    CHECK(batch_for(images) == batch);
+  }
+}
+
 TEST_CASE("recipes: every one is valid, alone by its name, and raises no warning for pictures of the usual sizes") {
   for (const Recipe& recipe : recipes()) {
     CAPTURE(recipe.name);
     CHECK(&find_recipe(recipe.name) == &recipe);
-    for (const DatasetInfo& info : {pictures(1, 28), pictures(3, 32), pictures(3, 96), pictures(3, 224), pictures(1, 28, "glyphs")}) {
+    for (const DatasetInfo& info :
+         {pictures(1, 28), pictures(3, 32), pictures(3, 96), pictures(3, 224), pictures(1, 28, "glyphs")}) {
       const TrainConfig config = recipe.config({info, 0});
       validate(config);
       const std::string model = recipe.model(info);
@@ -107,12 +124,14 @@ TEST_CASE("recipes: stochastic depth goes into models with blocks, and is refuse
   const models::ModelConfig vit = with_drop_path(models::find_preset("vit_fashion").config, 0.1);
   CHECK(std::get<models::ViTConfig>(vit).drop_path_rate == 0.1);
   CHECK(std::get<models::CctConfig>(with_drop_path(models::find_preset("cct_2_3x2").config, 0.2)).drop_path_rate == 0.2);
-  CHECK_THROWS_WITH_AS(with_drop_path(models::find_preset("mlp").config, 0.1), doctest::Contains("needs a model with blocks"), Error);
+  CHECK_THROWS_WITH_AS(with_drop_path(models::find_preset("mlp").config, 0.1), doctest::Contains("needs a model with blocks"),
+                       Error);
   CHECK(std::holds_alternative<models::MlpConfig>(with_drop_path(models::find_preset("mlp").config, 0)));
 }
 
 TEST_CASE("recipes: a wrong name is answered with the nearest and the list") {
-  CHECK_THROWS_WITH_AS(find_recipe("finetun"), doctest::Contains("did you mean finetune? There are scratch-small, scratch-cct"), Error);
+  CHECK_THROWS_WITH_AS(find_recipe("finetun"), doctest::Contains("did you mean finetune? There are scratch-small, scratch-cct"),
+                       Error);
 }
 
 TEST_CASE("docs/training.md has the table of the recipes as they are") {

@@ -38,7 +38,7 @@ std::vector<ParamGroup> make_param_groups(nn::Module& module, double weight_deca
 // All parameters in one group.
 std::vector<ParamGroup> single_group(nn::Module& module, double weight_decay = 0);
 // One compact paragraph on who decays and who does not; blocks.0 ... blocks.11 are written once as blocks.*.
-std::string describe(const std::vector<ParamGroup>& groups);
+std::string describe(const std::vector<ParamGroup>& groups, bool names = true);
 
 class Optimizer {
  public:

@@ -69,7 +69,7 @@ std::vector<ParamGroup> single_group(nn::Module& module, double weight_decay) {
   return {group};
 }
 
-std::string describe(const std::vector<ParamGroup>& groups) {
+std::string describe(const std::vector<ParamGroup>& groups, bool with_names) {
   std::string text;
   for (const ParamGroup& group : groups) {
     int64_t elements = 0, frozen = 0;
@@ -84,8 +84,9 @@ std::string describe(const std::vector<ParamGroup>& groups) {
     if (group.lr_scale != 1) text += cat(", lr x ", group.lr_scale);
     text += cat(", ", group.parameters.size(), " tensors, ", elements, " numbers");
     if (frozen > 0) text += cat(", ", frozen, " frozen");
-    text += "):";
-    for (const std::string& name : names) text += " " + name;
+    text += ")";
+    if (with_names) text += ":";
+    for (size_t i = 0; with_names && i < names.size(); ++i) text += " " + names[i];
     text += "\n";
   }
   return text;

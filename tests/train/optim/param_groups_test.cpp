@@ -89,6 +89,9 @@ TEST_CASE("the printed list writes numbered blocks once") {
   CHECK(text.find("1 frozen): ") != std::string::npos);
   CHECK(text.find("blocks.*.bias") != std::string::npos);
   CHECK(text.find("blocks.1") == std::string::npos);
+  const std::string shorter = describe(make_param_groups(model, 0.05), /*names=*/false);
+  CHECK(shorter.find("decay (weight decay 0.05, 2 tensors, 32 numbers)\n") != std::string::npos);
+  CHECK(shorter.find("bias") == std::string::npos);
 }
 
 TEST_CASE("a module with biases only gives one group") {
