@@ -270,6 +270,8 @@ int run_training(TrainJob job) {
     job.from->checkpoint.state = {};  // the memory of its tensors
   } else if (folder) {
     remove_checkpoints(job.out);  // of the run that --force replaces: a later --resume must not find it
+    std::error_code ignored;
+    std::filesystem::remove(job.out + "/" + kAdapterFile, ignored);  // nor may its adapter stand beside another model
   }
   if (folder) write_file_atomically(folder->file(kConfigFile), to_json(job.settings, job.config) + "\n");
   const TrainResult result = run_with_page(trainer, page);

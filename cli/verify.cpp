@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "models/weights/adapter.h"
 #include "tensor/safetensors_checksums.h"
 #include "train/checkpoint.h"
 
@@ -39,12 +40,13 @@ std::string about_file(const std::string& path) {
   };
   if (has(kRunKey)) return about_checkpoint(path);
   if (has("vitrail")) return about_model(path);
+  if (has("vitrail_adapter")) return cat("an adapter of ", read_adapter(path).tensors.size(), " tensors");
   return "a safetensors file";
 }
 
 int verify_folder(const std::string& folder) {
   int found = 0, damaged = 0;
-  for (const char* name : {kNextFile, kCheckpointFile, kPreviousFile, kModelFile, kBestFile}) {
+  for (const char* name : {kNextFile, kCheckpointFile, kPreviousFile, kModelFile, kBestFile, kAdapterFile}) {
     const std::string path = (fs::path(folder) / name).string();
     std::error_code ignored;
     if (!fs::exists(path, ignored)) continue;

@@ -53,7 +53,7 @@ TEST_CASE("train --recipe lora: a plain model, and an adapter of kilobytes that 
   const SavedModel again = read_saved_model(merged);
   for (size_t i = 0; i < whole.weights.size(); ++i) CHECK(bit_equal(whole.weights[i].second, again.weights[i].second));
   CHECK(again.card.class_names == whole.card.class_names);
-  CHECK(run("verify " + out + "/adapter.safetensors").code == 0);
+  CHECK(run("verify " + out).says("adapter.safetensors: an adapter of "));
 }
 
 TEST_CASE("train --recipe lora: a run that was stopped and resumed has the bytes of one that was not") {
@@ -89,6 +89,15 @@ TEST_CASE("adapter: to PEFT's folder and back, in both spellings") {
     const SavedModel again = read_saved_model(back);
     for (size_t i = 0; i < whole.weights.size(); ++i) CHECK(bit_equal(whole.weights[i].second, again.weights[i].second));
   }
+}
+
+TEST_CASE("train --force: the adapter of the run that is replaced does not stay beside the new model") {
+  const std::string out = scratch() + "/lora/replaced",
+                    again = "train --init " + base() + " --recipe probe --epochs 1 --force" + kData;
+  REQUIRE(run("train --init " + base() + kLora + kData + "--out " + out).code == 0);
+  REQUIRE(fs::exists(out + "/adapter.safetensors"));
+  REQUIRE(run(again + "--out " + out).code == 0);
+  CHECK(!fs::exists(out + "/adapter.safetensors"));
 }
 
 TEST_CASE("adapter: refused with the way out") {
