@@ -51,7 +51,7 @@ Variable EncoderBlock::forward(const Variable& input) {
 }
 
 Variable run_block(EncoderBlock& block, const Variable& x, bool recompute) {
-  if (grad_enabled() && !x.requires_grad() && !block.trainable()) {
+  if (grad_enabled() && !x.requires_grad() && !block.attn.keep_attention_gradient && !block.trainable()) {
     const NoGradGuard no_grad;  // nothing is kept for a gradient that nobody wants
     return block(x);
   }
