@@ -142,6 +142,7 @@ class Inference {
     // DINOv2's classifier is twice as wide as the model.
     if (c_.num_classes > 0 && need("head.weight", 2).size(1) == 2 * c_.embed_dim) c_.global_pool = "token_avg";
     if (c_.num_classes == 0 && c_.global_pool == "token_avg") c_.global_pool = "token";
+    c_.pool_include_prefix = s_.pool_include_prefix;
     c_.final_norm = norm || fc_norm;
     c_.fc_norm = fc_norm;
     if (s_.kind == "huggingface" && s_.architecture.starts_with("clip") && c_.global_pool == "avg") {

@@ -90,6 +90,7 @@ void read_timm_config(const std::string& path, Sidecar& s) {
   if (const auto given = whole(args, "in_chans")) s.in_chans = given;
   if (const auto given = whole(args, "num_heads")) s.num_heads = given;
   if (args.has("global_pool") && args.is_text("global_pool")) s.global_pool = args.text("global_pool");
+  s.pool_include_prefix = args.boolean_or("pool_include_prefix", false);
   if (args.has("act_layer") && args.is_text("act_layer")) s.act_layer = activation_of(args.text("act_layer"), path);
 }
 

@@ -19,6 +19,7 @@ struct Sidecar {
   std::optional<int64_t> in_chans, embed_dim, depth, num_heads, mlp_hidden, projection;
   std::optional<double> norm_eps;
   std::optional<std::string> act_layer, global_pool;
+  bool pool_include_prefix = false;
   std::vector<std::string> class_names;
   std::optional<Preprocessing> preprocessing;
   std::string preprocessing_file;
