@@ -27,14 +27,15 @@ void add_predict(CLI::App& app, Action& action);
 void add_report(CLI::App& app, Action& action);
 void add_adapter(CLI::App& app, Action& action);
 void add_info(CLI::App& app, Action& action);
+void add_convert(CLI::App& app, Action& action);
 void add_verify(CLI::App& app, Action& action);
 void add_data_check(CLI::App& app, Action& action);
 void add_opcheck(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
 // In the order of `vitrail --help`. A new command: a file of its own, its declaration above and its place here.
-inline const std::vector<AddCommand> kCommands = {add_train,      add_finetune, add_demo,    add_search, add_eval,
-                                                  add_predict,    add_report,   add_adapter, add_info,   add_verify,
-                                                  add_data_check, add_opcheck,  add_bench};
+inline const std::vector<AddCommand> kCommands = {add_train,   add_finetune,   add_demo,    add_search, add_eval,
+                                                  add_predict, add_report,     add_adapter, add_info,   add_convert,
+                                                  add_verify,  add_data_check, add_opcheck, add_bench};
 
 // On standard error: the limits of the container that this process is in, if they are below the machine's, and what BLIS says
 // of the processor. For the commands that compute for longer than a moment.

@@ -12,7 +12,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "models/weights/foreign.h"
-#include "tests/support/checkpoint_path.h"
+#include "tests/support/checkpoint_folder.h"
 #include "tests/support/export_models.h"
 #include "tests/support/scratch_folder.h"
 
@@ -100,13 +100,13 @@ struct Checkpoint {
 };
 
 std::vector<Checkpoint> samples(const std::string& folder) {
-  const std::string manifest = folder + "manifest.json";
+  const std::string manifest = folder + "/manifest.json";
   const JsonDocument json(read_text_file(manifest), manifest);
   JsonObject root(json.root(), manifest);
   std::vector<Checkpoint> all;
   for (JsonObject& o : root.objects("cases")) {
     if (!o.has("reference")) continue;
-    Checkpoint s{o.text("name"), folder + o.text("path"), {}};
+    Checkpoint s{o.text("name"), folder + "/" + o.text("path"), {}};
     if (o.has("give")) {
       JsonObject give(o.value("give"), manifest);
       if (give.has("num_heads") && !give.is_null("num_heads")) s.options.num_heads = give.integer("num_heads", 1, 1000);
@@ -149,7 +149,7 @@ TEST_CASE("every model comes back from every library that has it with the same b
 }
 
 TEST_CASE("checkpoints of the world keep every bit through every library that has them, and back") {
-  const std::string folder = checkpoint_path("");
+  const std::string folder = checkpoint_folder();
   if (folder.empty()) return;
   const ScratchFolder scratch;
   const char* keep = std::getenv("VITRAIL_EXPORT_TO");
