@@ -12,7 +12,7 @@
 #include "data/transforms.h"
 #include "tensor/safetensors.h"
 #include "tensor/view.h"
-#include "tests/support/checkpoint_path.h"
+#include "tests/support/checkpoint_folder.h"
 #include "tests/support/data_test.h"
 
 using namespace vitrail;
@@ -149,7 +149,7 @@ Preprocessing hugging_face(int64_t size) {
 }  // namespace
 
 TEST_CASE("pictures become the pixels that timm, Hugging Face and open_clip make of them") {
-  const std::string folder = checkpoint_path("");
+  const std::string folder = checkpoint_folder();
   if (folder.empty()) return;
   const std::vector<double> half{0.5, 0.5, 0.5}, mean{0.485, 0.456, 0.406}, std{0.229, 0.224, 0.225};
   const std::vector<double> clip_mean{0.48145466, 0.4578275, 0.40821073}, clip_std{0.26862954, 0.26130258, 0.27577711};
@@ -172,14 +172,14 @@ TEST_CASE("pictures become the pixels that timm, Hugging Face and open_clip make
   const std::string pictures[] = {"landscape.jpg", "portrait.jpg", "rotated.jpg", "grey.jpg", "alpha.png", "progressive.jpg"};
   int compared = 0;
   for (const auto& entry : cases) {
-    const SafetensorsFile file = load_safetensors(folder + "references/" + entry.first + ".safetensors");
+    const SafetensorsFile file = load_safetensors(folder + "/references/" + entry.first + ".safetensors");
     const Preprocessing& p = entry.second;
     for (const auto& tensor : file.tensors) {
       if (tensor.first != "pictures.pixels" && tensor.first != "pictures.pixels.pil") continue;
       for (int64_t i = 0; i < 6; ++i) {
         // open_clip resizes colours multiplied by alpha and drops alpha afterwards.
         if (entry.first == "open-clip" && pictures[i] == "alpha.png") continue;
-        const Tensor x = preprocess(read_image(folder + "pictures/" + pictures[i], decode_options(p)), p);
+        const Tensor x = preprocess(read_image(folder + "/pictures/" + pictures[i], decode_options(p)), p);
         const Tensor expected = select(tensor.second, 0, i);
         REQUIRE(x.shape() == expected.shape());
         double worst = 0;
@@ -195,9 +195,9 @@ TEST_CASE("pictures become the pixels that timm, Hugging Face and open_clip make
 }
 
 TEST_CASE("sizes and crop offsets are those of torchvision, timm and Hugging Face") {
-  const std::string folder = checkpoint_path("");
+  const std::string folder = checkpoint_folder();
   if (folder.empty()) return;
-  const auto root = nlohmann::json::parse(read_text_file(folder + "resampling/sizes.json"));
+  const auto root = nlohmann::json::parse(read_text_file(folder + "/resampling/sizes.json"));
   using Pair = std::vector<int64_t>;
   int compared = 0;
   for (const auto& entry : root.at("resize")) {

@@ -9,21 +9,13 @@
 #include <vector>
 
 #include "base/byte_source.h"
+#include "tests/support/checkpoint_folder.h"
 #include "tests/support/scratch_folder.h"
 #include "tests/support/zip_file.h"
 
 namespace vitrail::testing {
 
 constexpr const char* kFormatFiles = "tests/models/golden/formats/";  // written by make.py there
-
-// The folder $VITRAIL_CHECKPOINTS, else ../shared/checkpoints; "", with a message, if it is not there.
-inline std::string checkpoint_folder() {
-  const char* folder = std::getenv("VITRAIL_CHECKPOINTS");
-  const std::string path = folder ? folder : "../shared/checkpoints";
-  if (std::filesystem::exists(path)) return path;
-  MESSAGE("skipped: ", path, " is not there (VITRAIL_CHECKPOINTS)");
-  return "";
-}
 
 inline ByteSource text_source(const std::string& bytes, const std::string& name = "file") {
   return source_of({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, name);

@@ -8,7 +8,7 @@
 
 #include "tensor/safetensors.h"
 #include "tensor/view.h"
-#include "tests/support/checkpoint_path.h"
+#include "tests/support/checkpoint_folder.h"
 #include "tests/support/data_test.h"
 
 using namespace vitrail;
@@ -101,18 +101,18 @@ TEST_CASE("resizing gives the bytes of Pillow 9.4 and, in its order, of Pillow 1
 }
 
 TEST_CASE("resizing gives the bytes of the shared Pillow results") {
-  const std::string path = checkpoint_path("resampling/pil_resize.safetensors");
-  if (!path.empty()) CHECK(check_against_pillow(path) == 274);
+  const std::string folder = checkpoint_folder();
+  if (!folder.empty()) CHECK(check_against_pillow(folder + "/resampling/pil_resize.safetensors") == 274);
 }
 
 // torchvision resizes u8 tensors by weights of 16 bits: a rounding of its own, and transformers' default since version 5.
 TEST_CASE("resizing is nowhere more than one level from torchvision's of tensors, and rarely that") {
-  const std::string path = checkpoint_path("resampling/tensor_resize.safetensors");
-  if (path.empty()) return;
-  const SafetensorsFile sources = load_safetensors(checkpoint_path("resampling/pil_resize.safetensors"));
+  const std::string folder = checkpoint_folder();
+  if (folder.empty()) return;
+  const SafetensorsFile sources = load_safetensors(folder + "/resampling/pil_resize.safetensors");
   const std::map<std::string, Tensor> pictures(sources.tensors.begin(), sources.tensors.end());
   int64_t compared = 0, values = 0, different = 0;
-  for (const auto& [name, picture] : load_safetensors(path).tensors) {
+  for (const auto& [name, picture] : load_safetensors(folder + "/resampling/tensor_resize.safetensors").tensors) {
     const std::vector<std::string> parts = split(name, '.');  // PICTURE.RGB.WIDTHxHEIGHT.FILTER
     const Tensor expected = planes(picture);
     const Tensor y = resample(planes(pictures.at("in." + parts[0])), expected.size(1), expected.size(2), kFilters.at(parts[3]));

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "models/weights/foreign.h"
+#include "tests/support/checkpoint_folder.h"
 #include "tests/support/export_models.h"
 #include "tests/support/scratch_folder.h"
 
@@ -93,14 +94,6 @@ void save_results(LoadedModel& model, const std::string& path) {
   save_safetensors(path, file);
 }
 
-std::string checkpoints() {
-  const char* folder = std::getenv("VITRAIL_CHECKPOINTS");
-  const std::string path = folder ? folder : "../shared/checkpoints";
-  if (fs::exists(path)) return path;
-  MESSAGE("skipped: ", path, " is not there (VITRAIL_CHECKPOINTS)");
-  return "";
-}
-
 struct Checkpoint {
   std::string name, path;
   OpenOptions options;
@@ -156,7 +149,7 @@ TEST_CASE("every model comes back from every library that has it with the same b
 }
 
 TEST_CASE("checkpoints of the world keep every bit through every library that has them, and back") {
-  const std::string folder = checkpoints();
+  const std::string folder = checkpoint_folder();
   if (folder.empty()) return;
   const ScratchFolder scratch;
   const char* keep = std::getenv("VITRAIL_EXPORT_TO");

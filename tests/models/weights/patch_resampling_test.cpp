@@ -8,7 +8,7 @@
 #include "models/weights/pseudo_inverse.h"
 #include "tensor/ops.h"
 #include "tensor/safetensors.h"
-#include "tests/support/checkpoint_path.h"
+#include "tests/support/checkpoint_folder.h"
 #include "tests/support/data_test.h"
 #include "tests/support/kernel_test.h"
 
@@ -37,17 +37,17 @@ Tensor answers(const Tensor& weight, const Tensor& patches) {
 }
 
 std::map<std::string, Tensor> shared_tensors(const std::string& folder) {
-  const SafetensorsFile file = load_safetensors(folder + "patch_embed.safetensors");
+  const SafetensorsFile file = load_safetensors(folder + "/resampling/patch_embed.safetensors");
   return {file.tensors.begin(), file.tensors.end()};
 }
 
 }  // namespace
 
 TEST_CASE("patch embeddings are resampled as by timm in f32 and by the exact pseudo-inverse") {
-  const std::string folder = checkpoint_path("resampling/");
+  const std::string folder = checkpoint_folder();
   if (folder.empty()) return;
   const std::map<std::string, Tensor> tensors = shared_tensors(folder);
-  const auto index = nlohmann::json::parse(read_text_file(folder + "index.json")).at("patch_embed");
+  const auto index = nlohmann::json::parse(read_text_file(folder + "/resampling/index.json")).at("patch_embed");
   double from_timm = 0, from_exact = 0, f64_from_exact = 0;
   for (const auto& entry : index) {
     const std::string name = entry.at("case");
@@ -70,7 +70,7 @@ TEST_CASE("patch embeddings are resampled as by timm in f32 and by the exact pse
 }
 
 TEST_CASE("channels are adapted as by timm") {
-  const std::string folder = checkpoint_path("resampling/");
+  const std::string folder = checkpoint_folder();
   if (folder.empty()) return;
   const std::map<std::string, Tensor> tensors = shared_tensors(folder);
   for (const int64_t n : {1, 2, 4, 5, 6, 7}) {

@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "tensor/safetensors.h"
 #include "tensor/view.h"
-#include "tests/support/checkpoint_path.h"
+#include "tests/support/checkpoint_folder.h"
 #include "tests/support/data_test.h"
 #include "tests/support/kernel_test.h"
 
@@ -32,10 +32,10 @@ Tensor noise(int64_t tokens, int64_t dim, Dtype dtype = Dtype::f32) {
 }  // namespace
 
 TEST_CASE("position embeddings are resampled as by timm, transformers, torchvision, open_clip, DINO and Google") {
-  const std::string folder = checkpoint_path("resampling/");
+  const std::string folder = checkpoint_folder();
   if (folder.empty()) return;
-  const auto index = nlohmann::json::parse(read_text_file(folder + "index.json")).at("pos_embed");
-  const SafetensorsFile file = load_safetensors(folder + "pos_embed.safetensors");
+  const auto index = nlohmann::json::parse(read_text_file(folder + "/resampling/index.json")).at("pos_embed");
+  const SafetensorsFile file = load_safetensors(folder + "/resampling/pos_embed.safetensors");
   const std::map<std::string, Tensor> tensors(file.tensors.begin(), file.tensors.end());
   std::map<std::string, double> worst;
   for (const auto& entry : index) {

@@ -9,11 +9,10 @@
 
 namespace vitrail::testing {
 
-// The path of `name` in the folder $VITRAIL_CHECKPOINTS, else ../shared/checkpoints ("" gives the folder with its slash).
-// Empty, with a message, if it is not there.
-inline std::string checkpoint_path(const std::string& name) {
+// The folder $VITRAIL_CHECKPOINTS, else ../shared/checkpoints; "", with a message, if it is not there.
+inline std::string checkpoint_folder() {
   const char* folder = std::getenv("VITRAIL_CHECKPOINTS");
-  const std::string path = std::string(folder != nullptr ? folder : "../shared/checkpoints") + "/" + name;
+  const std::string path = folder ? folder : "../shared/checkpoints";
   if (std::filesystem::exists(path)) return path;
   MESSAGE("skipped: ", path, " is not there (VITRAIL_CHECKPOINTS)");
   return "";
