@@ -1,8 +1,9 @@
 """Writes the files of this folder with the libraries whose formats they are: torch 2.13, safetensors 0.8, NumPy 2.4.
 
     python3 make.py                 the small files; tests/models/weights/formats/ knows their values as formulas
-    python3 make.py CHECKPOINTS     and checkpoints.txt, one line per file of ../shared/checkpoints: path, format, part, number of
-                                    tensors, CRC-32 over name, type, shape and values of each, as those libraries read them
+    python3 make.py CHECKPOINTS     and checkpoints.txt, one line per file of ../shared/checkpoints: path, format, part,
+                                    number of tensors, CRC-32 over name, type, shape and values of each, as those
+                                    libraries read them
 """
 import argparse
 import collections
@@ -63,7 +64,8 @@ def write_small():
     arrays = {"f32": np.arange(12, dtype="<f4").reshape(3, 4) / 2, "f16": np.arange(5, dtype="<f2") / 2,
               "f64": np.array(1.5), "deep/name/kernel": np.asfortranarray(np.arange(24, dtype="<f4").reshape(2, 3, 4)),
               "bf16": (np.arange(6, dtype="<f4").view("<u4") >> 16).astype("<u2").view("V2").reshape(2, 3),
-              "i64": np.arange(3), "i32": np.arange(3, dtype="<i4"), "u8": np.arange(3, dtype="u1"), "b": np.array([True, False])}
+              "i64": np.arange(3), "i32": np.arange(3, dtype="<i4"), "u8": np.arange(3, dtype="u1"),
+              "b": np.array([True, False])}
     np.savez(HERE / "arrays.npz", **arrays)
     np.savez_compressed(HERE / "packed.npz", **arrays)
     np.savez(HERE / "big-endian.npz", w=np.arange(3, dtype=">f4"))
@@ -71,10 +73,12 @@ def write_small():
 
     folder = HERE / "sharded"
     folder.mkdir(exist_ok=True)
-    shards = {"model-00001-of-00002.safetensors": {"a": torch.arange(3.)}, "model-00002-of-00002.safetensors": {"b": torch.arange(2.)}}
+    shards = {"model-00001-of-00002.safetensors": {"a": torch.arange(3.)},
+              "model-00002-of-00002.safetensors": {"b": torch.arange(2.)}}
     for name, tensors in shards.items():
         save_file(tensors, folder / name, metadata={"format": "pt"})
-    index = {"metadata": {"total_size": 20}, "weight_map": {tensor: name for name, tensors in shards.items() for tensor in tensors}}
+    index = {"metadata": {"total_size": 20},
+             "weight_map": {tensor: name for name, tensors in shards.items() for tensor in tensors}}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index, indent=2) + "\n")
 
 
