@@ -17,11 +17,11 @@ prove() {  # name, command...
     echo "FAILED: $name"
   fi
 }
-# The last "test accuracy 98.31 %" that a command prints must reach the bound.
+# The last "test accuracy 98.31 %" (of a folder perhaps "validation accuracy") that a command prints must reach the bound.
 accuracy_at_least() {  # bound, command...
   bound=$1
   shift
-  "$@" | awk -v bound="$bound" '/^test accuracy/ { sub(",", "", $3); best = $3 } END { print "accuracy", best; exit !(best + 0 >= bound) }'
+  "$@" | awk -v bound="$bound" '/^(test|validation) accuracy/ { sub(",", "", $3); best = $3 } END { print "accuracy", best; exit !(best + 0 >= bound) }'
 }
 
 mkdir -p build

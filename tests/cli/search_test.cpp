@@ -61,6 +61,7 @@ TEST_CASE("search prints a table, writes its files, and its best recipe can be t
   CHECK_MESSAGE(outcome.code == 0, outcome.text);
   CHECK(outcome.says("54 images to train on, 6 held out"));
   CHECK(outcome.says("rank  trial       top-1  epochs   seconds  values"));
+  CHECK_MESSAGE(outcome.says("each score comes from 6 pictures: a standard error of "), outcome.text);
   CHECK_MESSAGE(outcome.says("vitrail train --config " + out + "/best.json --data glyphs --model vit_fashion_p7 --out DIR"), outcome.text);
   CHECK(fs::exists(out + "/search.html"));
   CHECK(fs::exists(out + "/trials/0000/model.safetensors"));
