@@ -26,9 +26,10 @@ svg.plot { width: 100%; max-width: 30rem; height: auto; display: block; } svg te
 .controls { display: flex; flex-wrap: wrap; gap: .5rem .8rem; margin: .7rem 0; } .controls select, .controls button { font: inherit; color: inherit;
   background: var(--shade); border: 1px solid var(--line); border-radius: .35rem; padding: .3rem .6rem; min-height: 2.4rem; }
 .controls button[aria-pressed=true] { border-color: var(--accent); color: var(--accent); } #says { min-height: 4.5em; margin: .4rem 0; }
-.scale { display: inline-block; width: 6rem; height: .8em; vertical-align: -.05em; border-radius: 2px; }
+.wide th, .wide td { overflow-wrap: normal; } .wide th.n { white-space: normal; } .wide td:first-child { white-space: nowrap; }
+.wide td:last-child { min-width: 9rem; } .scale { display: inline-block; width: 6rem; height: .8em; vertical-align: -.05em; border-radius: 2px; }
 .small img { max-width: 100%; height: auto; }
-@media (max-width: 46rem) { body { padding: .9rem; } .attend { grid-template-columns: minmax(0, 1fr); } }
+@media (max-width: 46rem) { body { padding: .9rem; } .maps { grid-template-columns: 1fr 1fr; } th, td { padding: .2rem .4rem; } .attend { grid-template-columns: minmax(0, 1fr); } }
 )css";
 
 const char* const kPageScript = R"js('use strict';
