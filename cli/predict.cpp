@@ -11,11 +11,10 @@
 #include "cli/command.h"
 #include "cli/input_tensor.h"
 #include "cli/model_options.h"
+#include "cli/picture_input.h"
 #include "cli/pictures.h"
 #include "cli/predict_output.h"
 #include "data/image/image.h"
-#include "data/sets/idx.h"
-#include "data/sets/registry.h"
 #include "data/test_views.h"
 #include "tensor/ops.h"
 #include "tensor/precision.h"
@@ -36,11 +35,6 @@ struct Options {
 };
 
 constexpr int64_t kTogether = 32;  // views in a batch
-
-Tensor numbered_picture(const std::string& path, int64_t index) {
-  if (is_dataset_spec(path)) return open_dataset(path, Split::kTest)->sample(index).image;
-  return read_idx_picture(path, index);
-}
 
 models::Classifier* classifier_of(Task& task) { return dynamic_cast<models::Classifier*>(&task.model()); }
 
@@ -66,7 +60,7 @@ Plan plan_for(Task& task, const ModelCard& saved, const Options& o) {
   Plan plan;
   plan.decode = decode_for(preprocessing);
   if (o.index)
-    plan.decode = [index = *o.index](const std::string& file, std::string*) { return numbered_picture(file, index); };
+    plan.decode = [index = o.index](const std::string& file, std::string* note) { return read_picture(file, index, {}, note); };
   plan.prepare = [&task](const Tensor& picture) { return std::vector<Tensor>{task.prepare({picture, {}}, nullptr).image}; };
   if (!o.tta) return plan;
   const bool mirrored = o.tta_mirror ? *o.tta_mirror : trained_mirrored(saved);

@@ -94,7 +94,8 @@ Encoder encoder_of(Classifier& model, Size2d image) {
   }
   check(!e.blocks.empty(), ErrorKind::kValue, "explain", "the model has no attention to show: its depth is 0.");
   check(model.num_classes() > 0, ErrorKind::kValue, "explain",
-        "the model has no classes, so nothing was decided that could be explained: num_classes is 0.");
+        "the model has no classes, so nothing was decided that could be explained: num_classes is 0. "
+        "Hint: vitrail finetune or probe gives it some.");
   e.model = &model, e.image = image;
   return e;
 }
