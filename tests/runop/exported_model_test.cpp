@@ -115,6 +115,13 @@ TEST_CASE("names of an ONNX graph are unique, and its weights are the model's bi
   CHECK(found == static_cast<int64_t>(model.model->state_dict().size()));
 }
 
+TEST_CASE("an ONNX model that is larger than its format can hold is refused with its size") {
+  weights::OnnxGraph graph(17);
+  graph.output("logits", graph.node("", "Identity", {graph.weight("w", ones({1000}))}), {1000});
+  CHECK(graph.model(5000).size() > 4000);
+  CHECK(refuses([&] { graph.model(4000); }, ErrorKind::kValue, "an ONNX file holds at most 2 GiB: this model needs 4"));
+}
+
 TEST_CASE("protocol buffer fields have the bytes of the encoding's definition") {
   weights::ProtobufMessage inner, message;
   inner.integer(1, 150);

@@ -127,11 +127,10 @@ ProtobufMessage OnnxGraph::graph() const {
   return g;
 }
 
-ProtobufMessage OnnxGraph::model() const {
+ProtobufMessage OnnxGraph::model(int64_t max_bytes) const {
   ProtobufMessage graph_message = graph();
-  check(graph_message.size() <= kMaxOnnxBytes, ErrorKind::kValue, "convert",
-        "an ONNX file holds at most 2 GiB: this model needs ", graph_message.size(),
-        " bytes. Hint: --to timm or hf writes files of any size.");
+  check(graph_message.size() <= max_bytes, ErrorKind::kValue, "convert", "an ONNX file holds at most 2 GiB: this model needs ",
+        graph_message.size(), " bytes. Hint: --to timm or hf writes files of any size.");
   ProtobufMessage m, opset;
   m.integer(ModelField::kIrVersion, ir_version(opset_)).text(ModelField::kProducer, "vitrail");
   m.message(ModelField::kGraph, std::move(graph_message));

@@ -41,8 +41,9 @@ class OnnxGraph {
   void output(const std::string& name, const std::string& value, const std::vector<int64_t>& extents);
   void metadata(const std::string& key, const std::string& text) { metadata_.emplace_back(key, text); }
 
-  // The whole ModelProto; it borrows the weights of this graph, which must outlive it. Error(kValue) above kMaxOnnxBytes.
-  ProtobufMessage model() const;
+  // The whole ModelProto; it borrows the weights of this graph, which must outlive it. Error(kValue) if its nodes and weights
+  // take more than max_bytes.
+  ProtobufMessage model(int64_t max_bytes = kMaxOnnxBytes) const;
 
  private:
   struct Node {
