@@ -277,6 +277,7 @@ int run_training(TrainJob job) {
   const TrainResult result = run_with_page(trainer, page);
   if (const int signal = result.signal ? result.signal : interrupt_signal()) return report_stop(job, signal, result.steps);
   if (const std::string note = gap_note(result.history.back()); !note.empty()) Progress(job.quiet).line("note: " + note);
+  if (job.silent) return 0;
   if (baseline) std::printf("linear model: %s accuracy %.2f %%\n", result_name(job.test->info()), 100 * linear);
   const Evaluation& last = *result.history.back().test;
   std::printf("%s %s, %lld images, %s\n", last.part.c_str(), task.summary(last.scores).c_str(),

@@ -23,6 +23,7 @@ struct TrainJob {
   TrainConfig config;
   bool replace = false;   // the folder may hold a model already
   bool quiet = false;     // nothing on standard error but errors
+  bool silent = false;    // nor the result on standard output
   DatasetPtr train, test;
   std::vector<BadImage> bad;  // left out of them
   int64_t cache_mb = -1;      // decoded pictures kept in memory, in MiB; -1: half of what training leaves, at most 4096
