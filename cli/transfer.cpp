@@ -81,7 +81,14 @@ class Ladder {
     // The largest share first: with little time it is the one that matters.
     for (auto share = std::rbegin(kShares); share != std::rend(kShares); ++share)
       for (const char* method : {"lora", "partial", "full", "scratch"}) trained(method, *share);
-    std::stable_sort(rows.begin(), rows.end(), [](const TransferRow& a, const TransferRow& b) { return a.share < b.share; });
+    write();
+  }
+
+  // After every rung: what was measured stays, whatever ends the program.
+  void write() const {
+    write_file_atomically(o_.out + "/transfer.json", report::transfer_json(rows) + "\n");
+    const std::string title = cat(o_.data, " from ", o_.from);
+    write_file_atomically(o_.out + "/transfer.html", report::transfer_page(title, rows, left_out));
   }
 
   std::vector<TransferRow> rows;
@@ -136,6 +143,8 @@ class Ladder {
     std::fprintf(stderr, "%s, %.0f %% of the pictures: %.2f %% in %.1f s\n", row.method.c_str(), 100 * row.share,
                  100 * row.accuracy, row.seconds);
     rows.push_back(std::move(row));
+    std::stable_sort(rows.begin(), rows.end(), [](const TransferRow& a, const TransferRow& b) { return a.share < b.share; });
+    write();
   }
 
   const Options& o_;
@@ -147,13 +156,12 @@ int run(const Options& o) {
   check(o.force || !std::filesystem::exists(o.out + "/transfer.json"), ErrorKind::kValue, "transfer", escaped_path(o.out),
         " holds results already. Hint: --force replaces them, or another --out.");
   print_machine_notice();
-  std::filesystem::create_directories(o.out);
+  std::error_code error;
+  std::filesystem::create_directories(o.out, error);
+  check(!error, ErrorKind::kIo, "transfer", escaped_path(o.out), " cannot be made: ", error.message(), ".");
   const InterruptScope interrupts;
   Ladder ladder(o);
   ladder.run();
-  write_file_atomically(o.out + "/transfer.json", report::transfer_json(ladder.rows) + "\n");
-  const std::string title = cat(o.data, " from ", o.from);
-  write_file_atomically(o.out + "/transfer.html", report::transfer_page(title, ladder.rows, ladder.left_out));
   std::printf("%s", (o.json ? report::transfer_json(ladder.rows) + "\n" : report::transfer_table(ladder.rows)).c_str());
   if (!ladder.left_out.empty()) complain(cat("note: left out for want of time: ", listed(ladder.left_out, 20)));
   if (!o.json) std::printf("written: %s/transfer.html\n", escaped_path(o.out).c_str());

@@ -1,6 +1,8 @@
 // vitrail finetune as a user meets it: from a model of our own and from one under Hugging Face's names.
 #include <doctest/doctest.h>
 
+#include <filesystem>
+
 #include "base/file.h"
 #include "models/vit.h"
 #include "models/weights/save.h"
@@ -18,6 +20,7 @@ const std::string kFew = " --data glyphs --limit 40 --batch-size 20 --epochs 1 -
 std::string backbone(const std::string& folder) {
   Rng rng(2);
   models::ViT model({.img_size = 28, .patch_size = 7, .in_chans = 1, .num_classes = 0, .embed_dim = 16, .depth = 2, .num_heads = 2}, rng);
+  std::filesystem::create_directories(folder);
   const std::string path = folder + "/backbone.safetensors";
   save_safetensors(path, {model.state_dict(), {}});
   return path;
@@ -26,7 +29,7 @@ std::string backbone(const std::string& folder) {
 }  // namespace
 
 TEST_CASE("finetune gives a backbone of another program a head, in each mode") {
-  const std::string from = backbone(scratch());
+  const std::string from = backbone(scratch() + "/finetune_base");
   for (const char* mode : {"full", "partial", "lora", "bitfit", "probe"}) {
     CAPTURE(mode);
     const std::string out = scratch() + "/tuned_" + mode;
@@ -39,7 +42,7 @@ TEST_CASE("finetune gives a backbone of another program a head, in each mode") {
 }
 
 TEST_CASE("finetune brings a model to another image and patch size, and resumes") {
-  const std::string from = backbone(scratch()), out = scratch() + "/large";
+  const std::string from = backbone(scratch() + "/finetune_base"), out = scratch() + "/large";
   const Outcome outcome =
       run("finetune --from " + from + " --num-heads 2 --image-size 56 --patch-size 14" + kFew + "--out " + out);
   REQUIRE_MESSAGE(outcome.code == 0, outcome.text);

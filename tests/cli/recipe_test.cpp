@@ -102,7 +102,7 @@ TEST_CASE("--init: the recipe finetune starts from a model with the same classes
 }
 
 TEST_CASE("--init: the recipe probe trains a new head on colour pictures of other classes, and leaves the rest of a grey model as it was") {
-  const std::string out = scratch() + "/probed";
+  const std::string out = scratch() + "/recipe_probed";
   const Outcome outcome = run("train --recipe probe --init " + pretrained() + " --data scenes --train-size 40 --test-size 10 --epochs 1 --out " + out);
   REQUIRE_MESSAGE(outcome.code == 0, outcome.text);
   CHECK_MESSAGE(outcome.says("with a new head: 20 classes there"), outcome.text);
