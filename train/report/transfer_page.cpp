@@ -44,7 +44,8 @@ Chart chart_of(const std::vector<TransferRow>& rows, const char* title, const ch
   Chart chart{.title = title, .unit = " %", .x_name = x_name};
   int colour = 0;
   for (const std::string& method : methods_of(rows)) {
-    Series series{.name = method, .colour = colour++ % kColours};
+    Series series;
+    series.name = method, series.colour = colour++ % kColours;
     for (const TransferRow& row : rows)
       if (row.method == method) series.points.emplace_back(x(row), 100 * row.accuracy);
     std::sort(series.points.begin(), series.points.end());
