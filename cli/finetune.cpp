@@ -79,7 +79,7 @@ void add_finetune(CLI::App& app, Action& action) {
   command.flag("--dry-run", o->train.dry_run, "Print parameters, memory and time, and leave");
   add_recipe_flags(command, o->train, {});  // last: the headings of help stand in the order in which they come
   command.footer(mode_lines() +
-                 "Example: vitrail finetune --from vit_base_patch16_224 --data photos --out runs/photos --mode lora");
+                 "Example: vitrail finetune --from runs/pretrained --data photos --out runs/photos --mode lora");
   command.runs(action, [o] { return run(*o); });
 }
 

@@ -76,6 +76,7 @@ class Ladder {
     TrainOptions first = options_for(o_, "probe", 1, o_.limit, "");
     first.dry_run = true;  // nothing is saved
     const TrainJob whole = make_job(first);
+    if (whole.init->origin) print_origin_notes(*whole.init->origin);
     total_ = whole.train->size();
     probes(whole);
     // The largest share first: with little time it is the one that matters.
@@ -126,6 +127,8 @@ class Ladder {
     job.silent = true;
     if (method == "scratch") {
       job.init = nullptr, job.adapted = false;
+      job.settings.init.clear();  // what the run records must run again
+      job.settings.model_name = "new weights, as " + o_.from;
       job.config.warmup = 0.1;
     }
     const int64_t count = method == "scratch" ? 0 : count_trained(job);

@@ -143,8 +143,8 @@ Variable ViT::forward_features(const Variable& images) {
 // [B, T, D] -> [B, D], for token_avg [B, 2 D]
 Variable ViT::pool(const Variable& tokens) {
   if (config_.global_pool == "token") return select(tokens, 1, 0);
-  if (attn_pool) return (*attn_pool)(tokens);
   const Variable rows = config_.pool_include_prefix ? tokens : slice(tokens, 1, num_prefix_tokens(), tokens.size(1));
+  if (attn_pool) return (*attn_pool)(rows);
   if (config_.global_pool == "avg") return mean(rows, {1});
   if (config_.global_pool == "token_avg") return concat({select(tokens, 1, 0), mean(rows, {1})}, 1);
   if (config_.global_pool == "max") return max(rows, {1});

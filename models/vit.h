@@ -28,7 +28,7 @@ struct ViTConfig {
   // token (the class token), avg (mean over patches), max, avgmax (half of each), map (attention pooling: nn/attention_pool.h),
   // token_avg (class token and mean over patches side by side, 2 D wide: DINOv2's classifier)
   std::string global_pool = "token";
-  bool pool_include_prefix = false;  // avg, max and avgmax include class and register tokens
+  bool pool_include_prefix = false;  // avg, max, avgmax and map include the tokens before the patches
   int64_t embed_dim = 768;
   int64_t depth = 12;
   int64_t num_heads = 12;

@@ -31,10 +31,14 @@ Tensor attention_shares(nn::AttentionPool& pool, const Tensor& tokens) {
 
 // How the pooling of a ViT and its heads weigh the tokens [1, T, D]: [T]
 Tensor shares_of(ViT& model, const Tensor& tokens) {
-  if (model.attn_pool) return attention_shares(*model.attn_pool, tokens);
   const ViTConfig& c = model.config();
   const int64_t prefix = model.num_prefix_tokens(), count = tokens.size(1);
   Tensor shares = zeros({count}, tokens.dtype());
+  if (model.attn_pool) {
+    const int64_t first = c.pool_include_prefix ? 0 : prefix;
+    copy_(slice(shares, 0, first, count), attention_shares(*model.attn_pool, contiguous(slice(tokens, 1, first, count))));
+    return shares;
+  }
   const double of_head = model.head_dist ? 0.5 : 1;
   double of_token = 0;
   if (c.global_pool == "token") of_token = 1;

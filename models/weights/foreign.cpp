@@ -14,7 +14,9 @@ namespace {
 namespace fs = std::filesystem;
 
 // The preprocessing that is usual for the family, where no file says it.
-std::string usual_preprocessing(const std::string& family) {
+std::string usual_preprocessing(const std::string& family, const std::string& architecture) {
+  // DeiT and DINOv2 were trained with ImageNet's mean, whoever stored them.
+  if (architecture == "deit" || architecture.starts_with("dinov2")) return "deit";
   if (family == "huggingface") return "huggingface";
   if (family == "huggingface-clip" || family == "open_clip") return "clip";
   if (family == "torchvision") return "torchvision";
@@ -44,7 +46,7 @@ Preprocessing preprocessing_of(const models::ViTConfig& config, const weights::S
     p = *sidecar.preprocessing;
     from = fs::path(sidecar.preprocessing_file).filename().string();
   } else {
-    const std::string usual = usual_preprocessing(family);
+    const std::string usual = usual_preprocessing(family, sidecar.architecture);
     p = weights::family_preprocessing(usual, config.img_size);
     from = cat("assumed: as ", usual, "; --preprocess sets it");
   }
@@ -54,7 +56,7 @@ Preprocessing preprocessing_of(const models::ViTConfig& config, const weights::S
   facts.push_back({"preprocessing", "", from});
   check(p.height == config.img_size.h && p.width == config.img_size.w, ErrorKind::kData, "weights",
         "preprocessing and model differ: pictures become ", p.height, " x ", p.width, ", the model reads ", config.img_size.h,
-        " x ", config.img_size.w, ".");
+        " x ", config.img_size.w, ". Hint: --preprocess names a file or a family that fits.");
   p.validate();
   return p;
 }

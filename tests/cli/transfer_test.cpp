@@ -32,6 +32,12 @@ TEST_CASE("transfer climbs the ladder at 10, 50 and 100 % and writes a table and
   CHECK(std::count(names.begin(), names.end(), "scratch") == 3);
   CHECK(read_text_file(out + "/transfer.html").find("Accuracy against seconds") != std::string::npos);
   CHECK(read_text_file(out + "/full-100/report.html").size() > 1000);
+  // What each run has recorded says where it started: from the base, or, from scratch, from nothing.
+  for (const char* rung : {"full-100", "scratch-100"}) {
+    const std::string config = out + "/" + rung + "/train-config.json";
+    const JsonDocument recorded(read_text_file(config), config);
+    CHECK(JsonObject(recorded.root(), config).text("init") == (std::string(rung) == "full-100" ? base : ""));
+  }
   const Outcome again = run("transfer --from " + base + " --data glyphs --limit 40 --out " + out);
   CHECK(again.code == 2);
   CHECK(again.says("holds results already"));

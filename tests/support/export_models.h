@@ -41,6 +41,8 @@ inline std::vector<ExportCase> export_cases() {
       {"largest", "timm", vit([](ViTConfig& c) { c.global_pool = "max", c.qk_norm = true; })},
       {"half_of_each", "timm", vit([](ViTConfig& c) { c.global_pool = "avgmax", c.pool_include_prefix = true; })},
       {"map", "timm", vit([](ViTConfig& c) { c.class_token = false, c.global_pool = "map", c.act_layer = "gelu_tanh"; })},
+      {"map-registers", "timm", vit([](ViTConfig& c) { c.class_token = false, c.global_pool = "map", c.reg_tokens = 2; })},
+      {"map-prefix", "timm", vit([](ViTConfig& c) { c.global_pool = "map", c.pool_include_prefix = true; })},
       {"layer_scale", "timm", vit([](ViTConfig& c) { c.init_values = 0.1, c.no_embed_class = true, c.num_classes = 5; })},
       {"grey_rectangle", "timm hf", vit([](ViTConfig& c) {
          c.img_size = {12, 16}, c.patch_size = {4, 8}, c.in_chans = 1;

@@ -56,9 +56,9 @@ std::string embed(OnnxLayers& l, const models::ViTConfig& c) {
 std::string pool(OnnxLayers& l, const models::ViTConfig& c, const std::string& x) {
   const auto token = [&] { return l.row(x, 0, c.embed_dim, "pool"); };
   if (c.global_pool == "token") return token();
-  if (c.global_pool == "map") return l.attention_pool(x, "attn_pool", c.num_heads);
   const int64_t prefix = models::prefix_tokens(c);
   const std::string rows = prefix == 0 || c.pool_include_prefix ? x : l.slice(x, 1, prefix, models::kMaxTokens * 2, "pool");
+  if (c.global_pool == "map") return l.attention_pool(rows, "attn_pool", c.num_heads);
   if (c.global_pool == "max") return l.reduce_rows("ReduceMax", rows, "pool");
   const std::string mean = l.reduce_rows("ReduceMean", rows, "pool");
   if (c.global_pool == "avg") return mean;

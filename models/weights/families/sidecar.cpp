@@ -7,25 +7,13 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "models/weights/families/preprocess_rules.h"
+#include "models/weights/families/sidecar_fields.h"
 
 namespace vitrail::weights {
 
 namespace {
 
 namespace fs = std::filesystem;
-
-std::optional<int64_t> whole(JsonObject& object, const char* key) {
-  if (!object.has(key) || object.is_null(key)) return std::nullopt;
-  return object.integer(key, 0, int64_t{1} << 31);
-}
-
-std::optional<models::Size2d> size(JsonObject& object, const char* key) {
-  if (!object.has(key) || object.is_null(key)) return std::nullopt;
-  if (!object.is_list(key)) return models::Size2d(object.integer(key, 1, models::kMaxSide));
-  const std::vector<int64_t> sides = object.integers_or(key, 1, models::kMaxSide, {});
-  if (sides.size() != 2) object.refuse(key, "must be one side or [height, width]");
-  return models::Size2d(sides[0], sides[1]);
-}
 
 // What timm's functions give to their models beside sizes, by the name of the function (timm 1.0.31, vision_transformer.py,
 // deit.py).
@@ -38,6 +26,7 @@ void rules_by_name(const std::string& name, Sidecar& s) {
   if (has("base_patch16_gap_224")) s.num_heads = 16;
   if (name == "test_vit" || name == "test_vit2") s.num_heads = 2;
   if (name == "test_vit3" || name == "test_vit4") s.num_heads = 3;
+  s.pool_include_prefix = name == "test_vit3";
 }
 
 // timm's functions that build its VisionTransformer.
@@ -49,12 +38,15 @@ void check_architecture(const std::string& name, const std::string& path) {
        ". Hint: it runs timm's vit_, deit_, deit3_ and flexivit_ models.");
 }
 
-void read_pretrained_cfg(JsonObject& o, Sidecar& s) {
+void read_input_size(JsonObject& o, Sidecar& s) {
   const std::vector<int64_t> input = o.integers_or("input_size", 1, models::kMaxSide, {});
-  if (input.size() == 3) {
-    s.in_chans = input[0];
-    s.img_size = models::Size2d(input[1], input[2]);
-  }
+  if (input.size() != 3) return;
+  s.in_chans = input[0];
+  s.img_size = models::Size2d(input[1], input[2]);
+}
+
+// Pictures for the size that the model has: model_args may have changed it from that of pretrained_cfg.
+void read_pictures(JsonObject& o, Sidecar& s) {
   if (!s.img_size) return;
   TimmPictures t;
   t.size = *s.img_size;
@@ -65,6 +57,17 @@ void read_pretrained_cfg(JsonObject& o, Sidecar& s) {
   if (t.mean.empty() || t.mean.size() != t.std.size()) return;
   s.preprocessing = timm_preprocessing(t, s.file);
   s.preprocessing_file = s.file;
+}
+
+void read_model_args(JsonObject& args, const std::string& path, Sidecar& s) {
+  if (const auto given = size(args, "img_size")) s.img_size = given;
+  s.patch_size = size(args, "patch_size");
+  s.embed_dim = whole(args, "embed_dim"), s.depth = whole(args, "depth");
+  if (const auto given = whole(args, "in_chans")) s.in_chans = given;
+  if (const auto given = whole(args, "num_heads")) s.num_heads = given;
+  if (args.has("global_pool") && args.is_text("global_pool")) s.global_pool = args.text("global_pool");
+  s.pool_include_prefix = args.boolean_or("pool_include_prefix", s.pool_include_prefix);
+  if (args.has("act_layer") && args.is_text("act_layer")) s.act_layer = activation_of(args.text("act_layer"), path);
 }
 
 }  // namespace
@@ -78,20 +81,14 @@ void read_timm_config(const std::string& path, Sidecar& s) {
   rules_by_name(s.architecture, s);
   if (o.has("global_pool") && o.is_text("global_pool")) s.global_pool = o.text("global_pool");
   s.class_names = o.texts_or("label_names", {});
-  if (o.has("pretrained_cfg")) {
-    JsonObject cfg(o.value("pretrained_cfg"), path, "pretrained_cfg", ErrorKind::kData);
-    read_pretrained_cfg(cfg, s);
+  std::optional<JsonObject> cfg;
+  if (o.has("pretrained_cfg")) cfg.emplace(o.value("pretrained_cfg"), path, "pretrained_cfg", ErrorKind::kData);
+  if (cfg) read_input_size(*cfg, s);
+  if (o.has("model_args") && !o.is_null("model_args")) {
+    JsonObject args(o.value("model_args"), path, "model_args", ErrorKind::kData);
+    read_model_args(args, path, s);
   }
-  if (!o.has("model_args") || o.is_null("model_args")) return;
-  JsonObject args(o.value("model_args"), path, "model_args", ErrorKind::kData);
-  if (const auto given = size(args, "img_size")) s.img_size = given;
-  s.patch_size = size(args, "patch_size");
-  s.embed_dim = whole(args, "embed_dim"), s.depth = whole(args, "depth");
-  if (const auto given = whole(args, "in_chans")) s.in_chans = given;
-  if (const auto given = whole(args, "num_heads")) s.num_heads = given;
-  if (args.has("global_pool") && args.is_text("global_pool")) s.global_pool = args.text("global_pool");
-  s.pool_include_prefix = args.boolean_or("pool_include_prefix", false);
-  if (args.has("act_layer") && args.is_text("act_layer")) s.act_layer = activation_of(args.text("act_layer"), path);
+  if (cfg) read_pictures(*cfg, s);
 }
 
 // open_clip 3.3, model.py, CLIPVisionCfg and _build_vision_tower().

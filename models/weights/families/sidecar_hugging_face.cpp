@@ -6,26 +6,11 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "models/weights/families/sidecar.h"
+#include "models/weights/families/sidecar_fields.h"
 
 namespace vitrail::weights {
 
 namespace {
-
-constexpr int64_t kMost = int64_t{1} << 31;
-
-std::optional<int64_t> whole(JsonObject& object, const char* key) {
-  if (!object.has(key) || object.is_null(key)) return std::nullopt;
-  return object.integer(key, 0, kMost);
-}
-
-// A side, or [height, width].
-std::optional<models::Size2d> size(JsonObject& object, const char* key) {
-  if (!object.has(key) || object.is_null(key)) return std::nullopt;
-  if (!object.is_list(key)) return models::Size2d(object.integer(key, 1, models::kMaxSide));
-  const std::vector<int64_t> sides = object.integers_or(key, 1, models::kMaxSide, {});
-  if (sides.size() != 2) object.refuse(key, "must be one side or [height, width]");
-  return models::Size2d(sides[0], sides[1]);
-}
 
 // id2label: {"0": "tench", ...}, whose keys are texts.
 std::vector<std::string> labels(JsonObject& object, const std::string& path) {

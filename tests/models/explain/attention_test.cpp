@@ -167,6 +167,10 @@ TEST_CASE("two tokens or two heads share what the pooling takes, and attention p
   config.global_pool = "token", config.dist_token = config.dist_head = true;
   CHECK(shares() == std::vector<double>{0.5, 0.5, 0, 0, 0, 0});
   config = tiny_config(), config.global_pool = "map";
+  const std::vector<double> of_patches = shares();  // as timm, the pooling does not see the class token
+  CHECK(of_patches[0] == 0);
+  CHECK(of_patches[1] + of_patches[2] + of_patches[3] + of_patches[4] == doctest::Approx(1));
+  config.pool_include_prefix = true;
   Rng rng(1);
   ViT model(config, rng);
   model.to(Dtype::f64);

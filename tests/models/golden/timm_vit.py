@@ -7,6 +7,7 @@ import json
 import sys
 
 import torch
+from timm.models.deit import VisionTransformerDistilled
 from timm.models.vision_transformer import VisionTransformer
 import timm
 
@@ -38,6 +39,11 @@ OPTIONS = [
     dict(act_layer="silu"),
     dict(mlp_ratio=2.3),
     dict(img_size=[8, 16], patch_size=[4, 2]),
+    dict(global_pool="map", class_token=False),
+    dict(global_pool="map", class_token=False, reg_tokens=2),
+    dict(global_pool="map", reg_tokens=1),
+    dict(global_pool="map", class_token=False, reg_tokens=2, pool_include_prefix=True),
+    dict(dist_token=True, dist_head=True),
     dict(dynamic_img_size=True),
     dict(dynamic_img_size=True, no_embed_class=True, reg_tokens=1),
 ]
@@ -56,7 +62,8 @@ def main():
     for options in OPTIONS:
         config = {**BASE, **options}
         arguments = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}
-        model = VisionTransformer(**arguments).eval()
+        distilled = arguments.pop("dist_token", False) and arguments.pop("dist_head")
+        model = (VisionTransformerDistilled if distilled else VisionTransformer)(**arguments).eval()
         parameters = dict(sorted(model.named_parameters()))
         with torch.no_grad():
             for k, (name, parameter) in enumerate(parameters.items()):

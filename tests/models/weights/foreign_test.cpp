@@ -4,7 +4,6 @@
 
 #include <doctest/doctest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <map>
 
@@ -15,6 +14,7 @@
 #include "models/vit.h"
 #include "tensor/ops.h"
 #include "tensor/safetensors.h"
+#include "tests/support/checkpoint_folder.h"
 #include "tests/support/data_test.h"
 
 using namespace vitrail;
@@ -22,14 +22,6 @@ using namespace vitrail::testing;
 namespace fs = std::filesystem;
 
 namespace {
-
-std::string checkpoints() {
-  const char* folder = std::getenv("VITRAIL_CHECKPOINTS");
-  const std::string path = folder ? folder : "../shared/checkpoints";
-  if (fs::exists(path)) return path;
-  MESSAGE("skipped: ", path, " is not there (VITRAIL_CHECKPOINTS)");
-  return "";
-}
 
 std::map<std::string, Tensor> tensors(const std::string& path) {
   const SafetensorsFile file = load_safetensors(path);
@@ -108,7 +100,7 @@ void check_pictures(const Case& c, const std::string& folder, bool exif, const T
 }  // namespace
 
 TEST_CASE("checkpoints of the world give the numbers of the libraries that wrote them") {
-  const std::string folder = checkpoints();
+  const std::string folder = checkpoint_folder();
   if (folder.empty()) return;
   for (const Case& c : cases(folder)) {
     CAPTURE(c.name);

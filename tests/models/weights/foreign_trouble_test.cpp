@@ -1,7 +1,7 @@
 // What must be refused, and with which words; and what stands without the checkpoints of the world.
 #include <doctest/doctest.h>
 
-#include <cstdlib>
+#include <algorithm>
 #include <filesystem>
 #include <regex>
 
@@ -16,6 +16,7 @@
 #include "models/weights/foreign.h"
 #include "tensor/ops.h"
 #include "tensor/safetensors.h"
+#include "tests/support/checkpoint_folder.h"
 #include "tests/support/data_test.h"
 #include "tests/support/scratch_folder.h"
 #include "train/task/task.h"
@@ -165,6 +166,36 @@ TEST_CASE("tensors that the model does not have are listed, and refused when str
   CHECK_SAYS(refusal(ErrorKind::kData, [&] { load_model(folder.path() + "/missing.safetensors", options); }), gone.c_str());
 }
 
+TEST_CASE("timm's model_args change the size of pretrained_cfg, for the model and for its pictures") {
+  Rng rng(3);
+  models::ViT model(tiny(), rng);
+  ScratchFolder folder;
+  save_safetensors(folder.path() + "/model.safetensors", {model.state_dict(), {}});
+  write_file_atomically(folder.path() + "/config.json",
+                        std::string(R"({"architecture": "test_vit", "model_args": {"img_size": 16, "num_heads": 2},
+    "pretrained_cfg": {"input_size": [3, 160, 160], "crop_pct": 0.8, "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}})"));
+  const LoadedModel loaded = load_model(folder.path());
+  CHECK(loaded.model->img_height() == 16);
+  CHECK(loaded.card.preprocessing.height == 16);
+  CHECK(loaded.card.preprocessing.resize_height == 20);
+}
+
+TEST_CASE("a DeiT or DINOv2 without a preprocessor file gets ImageNet's mean, and says that it was assumed") {
+  Rng rng(3);
+  models::ViT model(tiny(), rng);
+  ScratchFolder folder;
+  save_safetensors(folder.path() + "/model.safetensors", {renamed(model, "huggingface", "deit."), {}});
+  write_hugging_face_config(folder.path());
+  CHECK(load_model(folder.path()).card.preprocessing.mean[0] == 0.5);
+  std::string config = read_text_file(folder.path() + "/config.json");
+  write_file_atomically(folder.path() + "/config.json", config.replace(config.find("\"vit\""), 5, "\"deit\""));
+  const LoadedModel loaded = load_model(folder.path());
+  CHECK(loaded.card.preprocessing.mean[0] == 0.485);
+  CHECK(std::any_of(loaded.origin->facts.begin(), loaded.origin->facts.end(), [](const weights::Fact& f) {
+    return f.name == "preprocessing" && f.source.starts_with("assumed: as deit");
+  }));
+}
+
 TEST_CASE("preprocessing of the families, and a preprocessor file, as their libraries read them") {
   const Preprocessing timm = weights::family_preprocessing("deit", 224);
   CHECK(timm.resize_height == 248);
@@ -186,12 +217,8 @@ TEST_CASE("preprocessing of the families, and a preprocessor file, as their libr
 }
 
 TEST_CASE("the checkpoints that must be refused are, with the words of their list") {
-  const char* given = std::getenv("VITRAIL_CHECKPOINTS");
-  const std::string folder = given ? given : "../shared/checkpoints";
-  if (!fs::exists(folder)) {
-    MESSAGE("skipped: ", folder, " is not there (VITRAIL_CHECKPOINTS)");
-    return;
-  }
+  const std::string folder = checkpoint_folder();
+  if (folder.empty()) return;
   const std::string manifest = folder + "/manifest.json";
   const JsonDocument json(read_text_file(manifest), manifest);
   JsonObject root(json.root(), manifest);
