@@ -285,6 +285,8 @@ $(BUILD)/structure.ok: $(wildcard autograd/ops/*.h) $(wildcard tests/op_cases*.c
 	@mkdir -p $(@D)
 	@tools/check_ops.sh && tools/check_layers.sh && touch $@
 
+include labs/labs.mk
+
 # ---- setting up, installing, tidying ------------------------------------------------------------------------------------
 
 .PHONY: deps install uninstall docs format lint clean help

@@ -67,6 +67,7 @@ int64_t checked_bytes(const Shape& shape, int64_t element_size, const char* op) 
 }
 
 Shape contiguous_strides(const Shape& shape) {
+  // LAB 1.1 BEGIN  Row-major: the last axis has stride 1, each axis before it jumps over all that follow.
   Shape strides = shape;
   int64_t stride = 1;
   for (int i = shape.size() - 1; i >= 0; --i) {
@@ -74,6 +75,7 @@ Shape contiguous_strides(const Shape& shape) {
     stride *= std::max<int64_t>(shape[i], 1);  // the product was checked when the shape was made
   }
   return strides;
+  // LAB 1.1 END
 }
 
 int normalize_axis(int axis, int rank, const char* op) {
@@ -110,6 +112,7 @@ Shape reduced_shape(const Shape& shape, const std::vector<int>& axes, bool keepd
 }
 
 Shape broadcast_shapes(const Shape& a, const Shape& b, const char* op) {
+  // LAB 1.4 BEGIN  Align from the right; extents must match or be one, else fail(ErrorKind::kShape, op, ...) naming both shapes.
   const Shape& longer = a.size() >= b.size() ? a : b;
   const Shape& shorter = a.size() >= b.size() ? b : a;
   Shape result = longer;
@@ -123,6 +126,7 @@ Shape broadcast_shapes(const Shape& a, const Shape& b, const char* op) {
     result[lead + i] = m == 1 ? n : m;
   }
   return result;
+  // LAB 1.4 END
 }
 
 }  // namespace vitrail

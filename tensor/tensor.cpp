@@ -68,6 +68,7 @@ double Tensor::item() const {
 double Tensor::at(const std::vector<int64_t>& index) const {
   check(static_cast<int>(index.size()) == dim(), ErrorKind::kShape, "at", "one index per axis: ", index.size(),
         " indices, shape is ", shape_);
+  // LAB 1.2 BEGIN  The place of the element in memory; negative indices count from the end; check() each index as kShape.
   int64_t place = 0;
   for (int i = 0; i < dim(); ++i) {
     const int64_t k = index[i] < 0 ? index[i] + shape_[i] : index[i];
@@ -75,6 +76,7 @@ double Tensor::at(const std::vector<int64_t>& index) const {
     place += k * strides_[i];
   }
   return dispatch(dtype_, [&](auto zero) { return static_cast<double>(data<decltype(zero)>()[place]); });
+  // LAB 1.2 END
 }
 
 // ---- making ----

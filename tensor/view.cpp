@@ -37,6 +37,7 @@ Shape infer_extent(const Shape& old_shape, Shape shape, int64_t numel) {
 bool view_strides(const Shape& shape, const Shape& strides, const Shape& new_shape, Shape* result) {
   *result = contiguous_strides(new_shape);
   if (checked_numel(shape) == 0) return true;
+  // LAB 1.5 BEGIN  Fill *result with strides that show the same elements in the same order; false if there are none.
   int next = new_shape.size() - 1;
   int64_t group = 1, filled = 1;  // elements of the current run, and how many the new axes took of it
   int64_t base = shape.empty() ? 1 : strides.back();
@@ -52,6 +53,7 @@ bool view_strides(const Shape& shape, const Shape& strides, const Shape& new_sha
     if (i > 0) base = strides[i - 1], group = 1, filled = 1;
   }
   return true;
+  // LAB 1.5 END
 }
 
 Tensor reshape(const Tensor& x, const Shape& shape) {
@@ -89,6 +91,7 @@ Tensor permute(const Tensor& x, const std::vector<int>& axes) {
   check(static_cast<int>(axes.size()) == x.dim(), ErrorKind::kShape, "permute", "one entry per axis: ", axes.size(),
         " axes, shape is ", x.shape());
   if (!axes.empty()) normalize_axes(axes, x.dim(), "permute");  // checks their range, and that none is repeated
+  // LAB 1.3 BEGIN  Axis i of the result is axis axes[i] of x (normalize_axis: it may count from the end). Nothing is copied.
   Shape shape, strides;
   for (int axis : axes) {
     const int i = normalize_axis(axis, x.dim(), "permute");
@@ -96,6 +99,7 @@ Tensor permute(const Tensor& x, const std::vector<int>& axes) {
     strides.push_back(x.strides()[i]);
   }
   return view_of(x, shape, strides, x.offset());
+  // LAB 1.3 END
 }
 
 Tensor slice(const Tensor& x, int axis, int64_t start, int64_t end, int64_t step) {
@@ -103,6 +107,7 @@ Tensor slice(const Tensor& x, int axis, int64_t start, int64_t end, int64_t step
   check(step >= 1, ErrorKind::kValue, "slice", "step must be at least 1: step is ", step,
         ". Hint: flip(x, {axis}) turns an axis around.");
   axis = normalize_axis(axis, x.dim(), "slice");
+  // LAB 1.3 BEGIN  Python's rules: negatives count from the end, the range is clipped to the extent; step >= 1 was checked.
   const int64_t n = x.size(axis);
   const auto clip = [n](int64_t i) { return std::clamp<int64_t>(i < 0 ? i + n : i, 0, n); };
   const int64_t first = clip(start), last = clip(end);
@@ -111,6 +116,7 @@ Tensor slice(const Tensor& x, int axis, int64_t start, int64_t end, int64_t step
   const int64_t offset = shape[axis] > 0 ? x.offset() + first * strides[axis] : x.offset();
   if (shape[axis] > 1) strides[axis] *= step;
   return view_of(x, shape, strides, offset);
+  // LAB 1.3 END
 }
 
 Tensor select(const Tensor& x, int axis, int64_t index) {
@@ -129,6 +135,7 @@ Tensor expand(const Tensor& x, const Shape& shape) {
   const int lead = shape.size() - x.dim();
   check(lead >= 0, ErrorKind::kShape, "expand", "fewer axes than the tensor has: shape is ", x.shape(), ", new shape is ",
         shape);
+  // LAB 1.4 BEGIN  Axes of extent one are repeated with stride 0, new ones may come in front, -1 keeps an extent; else kShape.
   Shape new_shape = shape, strides = shape;
   for (int i = 0; i < shape.size(); ++i) {
     const int64_t old_extent = i < lead ? 1 : x.shape()[i - lead];
@@ -139,6 +146,7 @@ Tensor expand(const Tensor& x, const Shape& shape) {
     strides[i] = i < lead || (old_extent == 1 && new_shape[i] != 1) ? 0 : x.strides()[i - lead];
   }
   return view_of(x, new_shape, strides, x.offset());
+  // LAB 1.4 END
 }
 
 Tensor unsqueeze(const Tensor& x, int axis) {

@@ -59,13 +59,14 @@ Tensor sum_to(const Tensor& x, const Shape& shape) {
   if (x.shape() == shape) return x;
   check(broadcast_shapes(x.shape(), shape, "sum_to") == x.shape(), ErrorKind::kShape, "sum_to",
         "the shape must broadcast to the tensor's: tensor is ", x.shape(), ", shape is ", shape);
+  // LAB 1.7 BEGIN  The adjoint of broadcasting: sum over the axes that broadcasting adds or repeats, then reshape().
   const int lead = x.dim() - shape.size();
   Axes axes;
   for (int i = 0; i < x.dim(); ++i) {
     if (i < lead || (shape[i - lead] == 1 && x.shape()[i] != 1)) axes.push_back(i);
   }
-  if (axes.empty()) return reshape(x, shape);
   return reshape(sum(x, axes), shape);
+  // LAB 1.7 END
 }
 
 }  // namespace vitrail

@@ -1,0 +1,71 @@
+# The labs. make lab1 copies the blanks of lab 1 to mine/ the first time, builds what is there, and prints the table (labs/README.md).
+
+LAB_NAMES := $(sort $(patsubst labs/%/lab.json,%,$(wildcard labs/lab*/lab.json)))
+LABB    := $(BUILD)/labs
+MINE    ?= mine
+LABTOOL := $(LABB)/labtool
+
+# A student's code may have warnings, but no function without its return. Checks of the standard library say where an index is wrong.
+LAB_FLAGS = $(filter-out -Werror,$(COMMON)) $(LAB_OPTIMISE_$(CONFIG)) -Wno-unused -Wno-unused-parameter -Werror=return-type -D_GLIBCXX_ASSERTIONS $(CXXFLAGS)
+LAB_OPTIMISE_release := -O1
+LAB_OPTIMISE_debug   := $(OPTIMISE_debug)
+LAB_OPTIMISE_asan    := $(OPTIMISE_asan)
+$(eval $(call PRECOMPILED_RULE,lab,LAB_FLAGS))
+LAB_TEST_FLAGS = $(LAB_FLAGS) -DVITRAIL_PRECOMPILED_FOR_TESTS
+$(eval $(call PRECOMPILED_RULE,labtest,LAB_TEST_FLAGS))
+
+export LAB_BUILD   := $(LABB)
+export LAB_CONFIG  := $(CONFIG)
+export LAB_LIBRARY := $(LIB)
+export LAB_COMPILE = $(CXX) $(filter-out -MMD -MP,$(LAB_FLAGS)) -w -Werror=return-type -fdiagnostics-color=never -fmax-errors=20 $(call include,lab) -include labs/common/todo.h -c {in} -o {out}
+export LAB_LINK    = $(CXX) $(LINK_FLAGS) {objects} $(LIB) $(LIBS) -o {out}
+
+# The tool uses base/ alone, so that it can be built where the rest of the framework is still to be written.
+LABTOOL_OBJ := $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard labs/tool/*.cpp)) $(filter base/%,$(LIB_SRC)))
+$(BUILD)/labs/tool/%.o: labs/tool/%.cpp $(call precompiled,light) | deps
+	@mkdir -p $(@D)
+	@echo "  compile $<"
+	@$(CXX) $(LIGHT_FLAGS) $(call include,light) -c $< -o $@
+$(LABTOOL): $(LABTOOL_OBJ)
+	@echo "  link    $@"
+	@$(CXX) $(LINK_FLAGS) $^ -lz -lpthread $(GOMP_LIB) -ldl $(LDFLAGS) -o $@
+
+$(LABB)/common/main.o: labs/common/main.cpp | deps
+	@mkdir -p $(@D)
+	@echo "  compile $<"
+	@$(CXX) $(LAB_FLAGS) -c $< -o $@
+$(LABB)/common/lab.o: labs/common/lab.cpp $(call precompiled,labtest)
+	@mkdir -p $(@D)
+	@echo "  compile $<"
+	@$(CXX) $(LAB_TEST_FLAGS) $(call include,labtest) -c $< -o $@
+$(LABB)/lab%/tests.o: labs/lab%/tests.cpp $(call precompiled,labtest)
+	@mkdir -p $(@D)
+	@echo "  compile $<"
+	@$(CXX) $(LAB_TEST_FLAGS) $(call include,labtest) -c $< -o $@
+
+LAB_READY = $(LABTOOL) $(LABB)/common/main.o $(LABB)/common/lab.o $(LIB) $(call precompiled,lab)
+lab_options = --mine "$(MINE)" $(if $(EX),--ex $(EX)) $(if $(LEND),--lend $(LEND)) $(if $(SEED),--seed $(SEED))
+
+.PHONY: $(LAB_NAMES) $(LAB_NAMES:%=check-%) $(LAB_NAMES:%=%-asan) $(LAB_NAMES:%=%-reset) labs hint reveal labs-prove labs-record
+$(LAB_NAMES): lab%: $(LABB)/lab%/tests.o $(LAB_READY)
+	@$(LABTOOL) run $* $(lab_options)
+$(LAB_NAMES:%=check-%): check-lab%: $(LABB)/lab%/tests.o $(LAB_READY)
+	@$(LABTOOL) run $* $(lab_options) --strict
+$(LAB_NAMES:%=%-asan):
+	@$(MAKE) --no-print-directory CONFIG=asan $(@:%-asan=%)
+$(LAB_NAMES:%=%-reset): lab%-reset: $(LABTOOL)
+	@$(LABTOOL) reset $* --mine "$(MINE)"
+hint: $(LABTOOL)
+	@$(LABTOOL) hint $(EX)
+reveal: $(LABTOOL)
+	@$(LABTOOL) reveal $(EX)
+labs: $(LABTOOL)
+	@$(LABTOOL) status
+
+# For those who write labs: LABS=1,3 only these; EX=1.3 only this exercise; labs-record writes what the reference and the known mistakes make.
+lab_numbers = $(LABS)
+PROVE_TESTS := $(patsubst labs/%/tests.cpp,$(LABB)/%/tests.o,$(wildcard labs/lab*/tests.cpp))
+labs-prove: $(PROVE_TESTS) $(LAB_READY)
+	@$(LABTOOL) prove --jobs $(shell nproc) $(if $(lab_numbers),--labs $(lab_numbers)) $(if $(EX),--ex $(EX)) $(ARGS)
+labs-record: $(PROVE_TESTS) $(LAB_READY)
+	@$(LABTOOL) prove --record --jobs $(shell nproc) $(if $(lab_numbers),--labs $(lab_numbers)) $(ARGS)

@@ -1,0 +1,41 @@
+// From regions to a program: compiles what differs from the framework, and links it before the library.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "labs/tool/catalog.h"
+#include "labs/tool/splice.h"
+
+namespace vitrail::labs {
+
+// How make compiles and links (labs/labs.mk): commands with {in}, {out} and {objects}.
+struct Toolchain {
+  std::string folder;   // LAB_BUILD: for objects and programs
+  std::string compile;  // LAB_COMPILE
+  std::string link;     // LAB_LINK
+  std::string library;  // LAB_LIBRARY
+  std::string config;   // "release", "asan"
+};
+// From the environment. Error(kValue) if a variable is missing: the tool is started by make.
+Toolchain toolchain();
+
+struct Built {
+  std::string program;                        // "" if there is none
+  std::string failure;                        // why not
+  std::map<std::string, std::string> broken;  // exercise -> what the compiler says of it
+};
+
+// The tests of a lab (or another object with main(), `with`) with `bodies` in its files. A region that does not compile is
+// replaced by its message, and the rest is built.
+Built build(const Toolchain& tools, const Lab& lab, const std::vector<SourceFile>& files, FileBodies bodies,
+            const std::vector<std::string>& with);
+
+// The objects of the lab's tests and of the main program that runs them.
+std::vector<std::string> test_objects(const Toolchain& tools, const Lab& lab);
+
+uint64_t hash_of(const std::string& text);
+std::string hex_of(uint64_t number);
+
+}  // namespace vitrail::labs

@@ -1,0 +1,129 @@
+// labtool: the program behind make lab1, make hint, make grade ... (labs/labs.mk starts it).
+#include <cstdlib>
+#include <exception>
+#include <functional>
+#include <iostream>
+
+#include "base/error.h"
+#include "base/exit_code.h"
+#include "base/number.h"
+#include "base/text.h"
+#include "labs/tool/process.h"
+#include "labs/tool/progress.h"
+#include "labs/tool/prove.h"
+#include "labs/tool/run_lab.h"
+
+namespace vitrail::labs {
+namespace {
+
+// --name value pairs behind the command's word and its first argument.
+class Arguments {
+ public:
+  Arguments(int argc, char** argv) : words_(argv + 1, argv + argc) {}
+  std::string command() const { return words_.empty() ? "" : words_[0]; }
+  std::string first() const { return words_.size() > 1 && words_[1].rfind("--", 0) != 0 ? words_[1] : ""; }
+  std::string get(const std::string& name, const std::string& otherwise = "") const {
+    for (size_t i = 1; i + 1 < words_.size(); ++i) {
+      if (words_[i] == "--" + name) return words_[i + 1];
+    }
+    return otherwise;
+  }
+  bool has(const std::string& name) const {
+    for (const std::string& word : words_) {
+      if (word == "--" + name) return true;
+    }
+    return false;
+  }
+
+ private:
+  std::vector<std::string> words_;
+};
+
+int lab_number(const std::string& text) { return static_cast<int>(parse_integer("labs", "lab", text, 0, 99)); }
+
+int run_command(const Arguments& a) {
+  const std::vector<Lab> labs = load_labs("labs");
+  const Lab& lab = lab_of_number(labs, lab_number(a.first()));
+  RunLabOptions options;
+  options.mine = a.get("mine", "mine");
+  options.exercise = a.get("ex");
+  if (!options.exercise.empty()) {
+    const Lab& owner = lab_of_exercise(labs, options.exercise);
+    check(&owner == &lab, ErrorKind::kValue, "labs", "exercise ", options.exercise, " belongs to lab ", owner.number,
+          ". Hint: make lab", owner.number, " EX=", options.exercise);
+  }
+  for (const std::string& word : chosen_of(labs, a.get("lend"))) {
+    for (const Exercise& e : lab.exercises) {
+      if (chosen({word}, e.id)) options.lent.insert(e.id);
+    }
+  }
+  options.run.seed = static_cast<uint64_t>(parse_integer("labs", "SEED", a.get("seed", "1"), 0, int64_t{1} << 40));
+  start(lab, options.mine);
+  const Score score = run_lab(toolchain(), lab, options);
+  return a.has("strict") && score.points < score.all ? 1 : 0;
+}
+
+int prove_command(const Arguments& a) {
+  ProveOptions options;
+  options.jobs = static_cast<unsigned>(parse_integer("labs", "jobs", a.get("jobs", "2"), 1, 64));
+  options.record = a.has("record");
+  options.verbose = a.has("verbose");
+  options.exercise = a.get("ex");
+  const std::vector<Lab> labs = load_labs("labs");
+  const std::set<std::string> which = chosen_of(labs, a.get("labs"));
+  int failed = 0;
+  for (const Lab& lab : labs) {
+    if (which.empty() || which.count(std::to_string(lab.number))) failed += prove(toolchain(), lab, options);
+  }
+  return failed > 0 ? 1 : 0;
+}
+
+int hint_command(const Arguments& a) {
+  const std::vector<Lab> labs = load_labs("labs");
+  show_hint(lab_of_exercise(labs, a.first()), a.first());
+  return 0;
+}
+int reveal_command(const Arguments& a) {
+  const std::vector<Lab> labs = load_labs("labs");
+  reveal(lab_of_exercise(labs, a.first()), a.first());
+  return 0;
+}
+int status_command(const Arguments&) {
+  show_status(load_labs("labs"));
+  return 0;
+}
+int reset_command(const Arguments& a) {
+  const std::vector<Lab> labs = load_labs("labs");
+  reset(lab_of_number(labs, lab_number(a.first())), a.get("mine", "mine"));
+  return 0;
+}
+
+int dispatch(const Arguments& a) {
+  const std::map<std::string, std::function<int(const Arguments&)>> commands{
+      {"run", run_command},       {"prove", prove_command},   {"hint", hint_command},
+      {"reveal", reveal_command}, {"status", status_command}, {"reset", reset_command}};
+  const auto command = commands.find(a.command());
+  std::string names;
+  for (const auto& [name, function] : commands) names += " " + name;
+  check(command != commands.end(), ErrorKind::kValue, "labs", "there is no command ", quote(a.command()),
+        ". The commands are:", names);
+  return command->second(a);
+}
+
+}  // namespace
+}  // namespace vitrail::labs
+
+int main(int argc, char** argv) {
+  try {
+    vitrail::labs::adopt_orphans();
+    return vitrail::labs::dispatch({argc, argv});
+  } catch (const vitrail::Error& error) {
+    std::cout.flush();
+    vitrail::complain(error.what());
+    return vitrail::exit_code(error.kind());
+  } catch (const std::exception& error) {
+    std::cout.flush();
+    vitrail::complain(error.what());
+    return 4;
+  }
+}

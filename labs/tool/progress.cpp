@@ -1,0 +1,105 @@
+#include "labs/tool/progress.h"
+
+#include <cstdio>
+#include <ctime>
+#include <filesystem>
+#include <iostream>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/json_writer.h"
+
+namespace vitrail::labs {
+namespace {
+
+const char* const kFolder = ".labs";
+const char* const kPath = ".labs/progress.json";
+
+}  // namespace
+
+Progress::Progress() {
+  if (!std::filesystem::exists(kPath)) return;
+  try {
+    const JsonDocument document(read_text_file(kPath), kPath);
+    JsonObject json(document.root(), kPath, "", ErrorKind::kData);
+    for (JsonObject& entry : json.objects("exercises")) {
+      ExerciseProgress& p = of_[entry.text("id")];
+      p.hints = static_cast<int>(entry.integer_or("hints", 0, 3, 0));
+      p.revealed = entry.boolean_or("revealed", false);
+      p.opened = entry.integer_or("opened", 0, int64_t{1} << 40, 0);
+      p.passed = entry.integer_or("passed", 0, int64_t{1} << 40, 0);
+    }
+  } catch (const Error& error) {
+    std::filesystem::rename(kPath, std::string(kPath) + ".damaged");
+    std::cout << "  note: " << error.what() << " It is kept as " << kPath << ".damaged.\n";
+    of_.clear();
+  }
+}
+
+void Progress::save() const {
+  JsonWriter w(1);
+  w.begin_object().key("exercises").begin_array();
+  for (const auto& [id, p] : of_) {
+    w.begin_object()
+        .field("id", id)
+        .field("hints", p.hints)
+        .field("revealed", p.revealed)
+        .field("opened", p.opened)
+        .field("passed", p.passed)
+        .end_object();
+  }
+  w.end_array().end_object();
+  std::filesystem::create_directories(kFolder);
+  write_file_atomically(kPath, w.text() + "\n");
+}
+
+void show_hint(const Lab& lab, const std::string& exercise) {
+  const Exercise& e = *lab.find(exercise);
+  Progress progress;
+  ExerciseProgress& p = progress[exercise];
+  const int count = static_cast<int>(e.hints.size());
+  const bool more = p.hints < count;
+  if (more) ++p.hints;
+  progress.save();
+  for (int i = 0; i < p.hints; ++i)
+    std::cout << "  hint " << i + 1 << " of " << count << ": " << e.hints[static_cast<size_t>(i)] << "\n";
+  if (!more) std::cout << "  That was the last. The reference: make reveal EX=" << exercise << "\n";
+}
+
+void reveal(const Lab& lab, const std::string& exercise) {
+  const Exercise& e = *lab.find(exercise);
+  Progress progress;
+  ExerciseProgress& p = progress[exercise];
+  const int left = static_cast<int>(e.hints.size()) - p.hints;
+  check(p.passed > 0 || left <= 0, ErrorKind::kValue, "labs", "the reference of ", exercise,
+        " is shown after you pass, or after all hints: ", left, " left. Hint: make hint EX=", exercise);
+  if (p.passed == 0) p.revealed = true;
+  progress.save();
+  const std::vector<SourceFile> files = sources_of(lab);
+  for (const auto& [file, region] : places_of(files, exercise)) {
+    const std::string text = joined(file->lines, region->begin + 1, region->end);
+    check(text.find("lab::todo(") == std::string::npos, ErrorKind::kValue, "labs", "this tree does not hold the reference of ",
+          exercise, ". Hint: ask your teacher.");
+    std::cout << file->path << ":" << region->begin + 2 << "\n" << text;
+  }
+  if (p.revealed) std::cout << "  It is noted that you have seen it.\n";
+}
+
+void show_status(const std::vector<Lab>& labs) {
+  Progress progress;
+  std::printf("  %-44s %10s %10s %9s\n", "lab", "exercises", "points", "minutes");
+  for (const Lab& lab : labs) {
+    int passed = 0, points = 0;
+    int64_t seconds = 0;
+    for (const Exercise& e : lab.exercises) {
+      const auto at = progress.all().find(e.id);
+      if (at == progress.all().end() || at->second.passed == 0) continue;
+      ++passed, points += e.points, seconds += at->second.passed - at->second.opened;
+    }
+    std::printf("  %2d  %-40s %4d of %2zu %4d of %3d %9lld\n", lab.number, lab.title.c_str(), passed, lab.exercises.size(),
+                points, lab.points(), static_cast<long long>((seconds + 59) / 60));
+  }
+}
+
+}  // namespace vitrail::labs

@@ -1,0 +1,206 @@
+#include "labs/tool/prove.h"
+
+#include <cstdio>
+#include <iostream>
+#include <mutex>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json_writer.h"
+#include "labs/tool/mistakes.h"
+#include "labs/tool/process.h"
+#include "labs/tool/student.h"
+
+namespace vitrail::labs {
+namespace {
+
+constexpr int kMistakes = 3;  // known mistakes that an exercise has at least
+
+std::string shortened(const std::string& text) {
+  std::string line = text.substr(0, text.find('\n'));
+  return line.size() <= 160 ? line : line.substr(0, 157) + "...";
+}
+
+class Prover {
+ public:
+  Prover(const Toolchain& tools, const Lab& lab, const ProveOptions& options)
+      : tools_(tools), lab_(lab), options_(options), files_(sources_of(lab)) {}
+
+  int run() {
+    const double start = seconds_now();
+    std::cout << "lab " << lab_.number << "  " << lab_.title << "\n" << std::flush;
+    reference();
+    all_blank();
+    one_blank();
+    mistakes();
+    settings();
+    std::printf("lab %d: %d proven, %d failed (%.1f s)\n", lab_.number, proven_, failed_, seconds_now() - start);
+    std::fflush(stdout);
+    return failed_;
+  }
+
+ private:
+  void verdict(const std::string& what, bool good, const std::string& why = "") {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    ++(good ? proven_ : failed_);
+    if (good && !options_.verbose) return;
+    std::printf("  %-7s %s%s\n", good ? "proven" : "FAILED", what.c_str(), why.empty() ? "" : (": " + shortened(why)).c_str());
+    std::fflush(stdout);
+  }
+
+  bool is_wanted(const std::string& exercise) const { return options_.exercise.empty() || options_.exercise == exercise; }
+
+  FileBodies blank(const std::set<std::string>& which) const {
+    FileBodies bodies;
+    for (const SourceFile& file : files_) {
+      for (const Region& r : file.regions) {
+        if (which.count(r.exercise)) bodies[file.path][r.key()] = todo_body(file.path, r);
+      }
+    }
+    return bodies;
+  }
+
+  Built program_of(const FileBodies& bodies) const { return build(tools_, lab_, files_, bodies, test_objects(tools_, lab_)); }
+
+  void reference() {
+    FileBodies same;
+    for (const SourceFile& file : files_) {
+      for (const Region& r : file.regions) {
+        if (r.lab() == lab_.number) same[file.path][r.key()] = body_of(file.path, file.lines, r);
+      }
+    }
+    reference_ = program_of(same);
+    std::map<std::string, Expected> made;
+    const std::map<std::string, Expected> recorded = recorded_checks(lab_);
+    for (const Exercise& e : lab_.exercises) {
+      const Outcome o = reference_.program.empty() ? Outcome{} : run_suite(tools_, lab_, reference_.program, e.id, {}, {});
+      made[e.id] = {o.cases, o.checks};
+      if (!is_wanted(e.id)) continue;
+      verdict("the reference passes " + e.id, o.passed, o.message + reference_.failure);
+      reference_probes_[e.id] = reference_.program.empty() ? "" : run_probes(tools_, lab_, reference_.program, e.id);
+      if (options_.record) continue;
+      const auto at = recorded.find(e.id);
+      const bool same_count = at != recorded.end() && at->second.cases == o.cases && at->second.checks == o.checks;
+      verdict("checks.json tells the checks of " + e.id, same_count, "make labs-record LABS=" + std::to_string(lab_.number));
+    }
+    if (options_.record) write_checks(made);
+  }
+
+  void write_checks(const std::map<std::string, Expected>& made) const {
+    JsonWriter w(1);
+    w.begin_object();
+    for (const auto& [id, e] : made) w.field(id, std::vector<int64_t>{e.cases, e.checks});
+    w.end_object();
+    write_file_atomically(lab_.folder + "/checks.json", w.text() + "\n");
+  }
+
+  // Every test case of every exercise fails, and says which exercise is missing: the one it belongs to or one that it needs.
+  void all_blank() {
+    std::set<std::string> all;
+    for (const Exercise& e : lab_.exercises) all.insert(e.id);
+    const Built built = program_of(blank(all));
+    if (built.program.empty()) return verdict("the blanks compile", false, built.failure);
+    for (const Exercise& e : lab_.exercises) {
+      if (!is_wanted(e.id)) continue;
+      const Outcome o = run_suite(tools_, lab_, built.program, e.id, {}, {});
+      verdict("blank, every test of " + e.id + " fails", o.cases > 0 && o.cases_passed == 0,
+              std::to_string(o.cases_passed) + " of " + std::to_string(o.cases) + " pass");
+      verdict("blank, " + e.id + " says what is missing", o.message.find("is not written yet") != std::string::npos, o.message);
+    }
+  }
+
+  // With one exercise blank, it fails and names itself; others fail exactly if they say that they need it.
+  void one_blank() {
+    in_parallel(lab_.exercises.size(), options_.jobs, [&](size_t i) {
+      const std::string id = lab_.exercises[i].id;
+      const Built built = program_of(blank({id}));
+      for (const Exercise& e : lab_.exercises) {
+        if (!is_wanted(e.id) && !is_wanted(id)) continue;
+        const Outcome o = run_suite(tools_, lab_, built.program, e.id, {}, {});
+        if (e.id == id) {
+          verdict("without " + id + " it fails and is named",
+                  !o.passed && o.message.find("exercise " + id + " is not written") != std::string::npos, o.message);
+        } else {
+          const bool declared = std::count(e.needs.begin(), e.needs.end(), id) > 0;
+          verdict(e.id + (declared ? " needs " : " does not need ") + id, o.passed != declared,
+                  o.passed ? "it passes without" : o.message);
+        }
+      }
+    });
+  }
+
+  void mistakes() {
+    const std::vector<Mistake> all = read_mistakes(lab_, files_);
+    std::map<std::string, int> count;
+    std::vector<std::string> keys(all.size());
+    for (const Mistake& m : all) ++count[m.exercise];
+    in_parallel(all.size(), options_.jobs, [&](size_t i) { keys[i] = is_wanted(all[i].exercise) ? try_mistake(all[i]) : ""; });
+    std::map<std::string, std::string> why;
+    std::map<std::string, std::string> owner;
+    for (size_t i = 0; i < all.size(); ++i) {
+      if (keys[i].empty()) continue;
+      const std::string name = all[i].exercise + " " + all[i].name;
+      const bool own = owner.emplace(keys[i], name).second;
+      verdict("the probes tell " + name, own, "they cannot tell it from " + owner[keys[i]]);
+      why[keys[i]] = all[i].why;
+    }
+    for (const Exercise& e : lab_.exercises) {
+      if (is_wanted(e.id)) verdict(e.id + " has three known mistakes", count[e.id] >= kMistakes, std::to_string(count[e.id]));
+    }
+    if (!options_.exercise.empty()) return;
+    if (options_.record) {
+      JsonWriter w(1);
+      w.begin_object();
+      for (const auto& [key, text] : why) w.field(key, text);
+      write_file_atomically(lab_.folder + "/fingerprints.json", w.end_object().text() + "\n");
+    } else {
+      verdict("fingerprints.json is what the mistakes give", recorded_fingerprints(lab_) == why,
+              "make labs-record LABS=" + std::to_string(lab_.number));
+    }
+  }
+
+  // The fingerprint of a mistake, "" if something is wrong with it.
+  std::string try_mistake(const Mistake& m) {
+    const std::string name = m.exercise + " " + m.name + " (mistakes.txt:" + std::to_string(m.line) + ")";
+    const Built built = program_of(m.bodies);
+    if (built.program.empty() || !built.broken.empty()) {
+      verdict("mistake " + name + " compiles", false, built.program.empty() ? built.failure : built.broken.begin()->second);
+      return "";
+    }
+    const Outcome o = run_suite(tools_, lab_, built.program, m.exercise, {}, {});
+    verdict("mistake " + name + " is rejected", !o.passed && !o.not_written, o.passed ? "it PASSES: " + m.why : o.message);
+    const std::string probes = run_probes(tools_, lab_, built.program, m.exercise);
+    verdict("a probe sees mistake " + name, probes != reference_probes_[m.exercise]);
+    return fingerprint(m.exercise, probes);
+  }
+
+  // The verdict does not depend on the order of the tests, on threads, or on the seed.
+  void settings() {
+    if (reference_.program.empty()) return;
+    std::vector<std::pair<std::string, RunOptions>> kinds;
+    for (const int threads : {1, 2, 4}) kinds.push_back({std::to_string(threads) + " threads", {1, threads, "rand"}});
+    for (const uint64_t seed : {7u, 2026u, 99u}) kinds.push_back({"seed " + std::to_string(seed), {seed, 0, "file"}});
+    in_parallel(kinds.size(), options_.jobs, [&](size_t i) {
+      for (const Exercise& e : lab_.exercises) {
+        if (!is_wanted(e.id)) continue;
+        const Outcome o = run_suite(tools_, lab_, reference_.program, e.id, kinds[i].second, {});
+        verdict("the reference passes " + e.id + " with " + kinds[i].first, o.passed, o.message);
+      }
+    });
+  }
+
+  const Toolchain& tools_;
+  const Lab& lab_;
+  const ProveOptions& options_;
+  std::vector<SourceFile> files_;
+  Built reference_;
+  std::map<std::string, std::string> reference_probes_;
+  std::mutex mutex_;
+  int proven_ = 0, failed_ = 0;
+};
+
+}  // namespace
+
+int prove(const Toolchain& tools, const Lab& lab, const ProveOptions& options) { return Prover(tools, lab, options).run(); }
+
+}  // namespace vitrail::labs

@@ -1,0 +1,137 @@
+#include "labs/tool/run_lab.h"
+
+#include <cstdio>
+#include <ctime>
+#include <iostream>
+#include <sstream>
+
+#include "labs/tool/process.h"
+#include "labs/tool/progress.h"
+
+namespace vitrail::labs {
+namespace {
+
+constexpr size_t kMaxMessage = 400;
+
+std::string shortened(const std::string& text) {
+  return text.size() <= kMaxMessage ? text : text.substr(0, kMaxMessage - 3) + "...";
+}
+
+std::string next_step(const Lab& lab, const Exercise& e, const Verdict& v, const std::string& config) {
+  const std::string make = "make lab" + std::to_string(lab.number);
+  if (v.outcome.ending.rfind("crashed", 0) == 0 && config != "asan") return make + "-asan EX=" + e.id;
+  return "make hint EX=" + e.id;
+}
+
+void print_row(const Exercise& e, const Verdict& v, bool lent) {
+  const Outcome& o = v.outcome;
+  std::printf("  %-4s %-42s %3d / %-3d %2d of %2d tests %6.2f s%s\n", e.id.c_str(), e.title.c_str(),
+              o.passed && !lent ? e.points : 0, e.points, o.cases_passed, o.cases, o.seconds, lent ? "  lent" : "");
+}
+
+void print_indented(const std::string& text) {
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) std::cout << "       " << line << "\n";
+}
+
+// Which failing exercises this one needs.
+std::string failing_needs(const Exercise& e, const std::set<std::string>& failed) {
+  std::string names;
+  for (const std::string& need : e.needs) {
+    if (failed.count(need)) names += (names.empty() ? "" : ",") + need;
+  }
+  return names;
+}
+
+class LabRun {
+ public:
+  LabRun(const Toolchain& tools, const Lab& lab, const RunLabOptions& options)
+      : tools_(tools), lab_(lab), options_(options), checks_(recorded_checks(lab)) {}
+
+  Score run() {
+    const double start = seconds_now();
+    const std::vector<SourceFile> files = sources_of(lab_);
+    answers_ = read_answers(lab_, files, options_.mine, {{}, options_.lent});
+    built_ = build(tools_, lab_, files, answers_.bodies, test_objects(tools_, lab_));
+    std::cout << "Lab " << lab_.number << "  " << lab_.title << "\n" << std::flush;
+    for (const Exercise& e : lab_.exercises) {
+      if (!options_.exercise.empty() && e.id != options_.exercise) continue;
+      row(e);
+    }
+    std::printf("  %-47s %3d / %-3d%38.1f s\n", "total", score_.points, score_.all, seconds_now() - start);
+    if (built_.broken.count("HELPERS"))
+      answers_.notes.push_back("LAB HELPERS does not compile and is left out:\n" + built_.broken["HELPERS"]);
+    for (const std::string& note : answers_.notes) std::cout << "  note: " << note << "\n";
+    if (options_.keep_progress) progress_.save();
+    return score_;
+  }
+
+ private:
+  void row(const Exercise& e) {
+    std::optional<Expected> expected;
+    if (options_.run.seed == 1 && checks_.count(e.id)) expected = checks_[e.id];
+    const Verdict v = judge(tools_, lab_, e, built_, answers_, options_.run, expected);
+    const bool lent = options_.lent.count(e.id) > 0;
+    const bool passed = v.outcome.passed && !lent;
+    score_.all += e.points;
+    score_.points += passed ? e.points : 0;
+    print_row(e, v, lent);
+    note_progress(e, passed);
+    if (v.outcome.passed) return;
+    if (!lent) failed_.insert(e.id);
+    if (!v.likely.empty()) print_indented("Likely: " + v.likely + ".");
+    print_indented(shortened(v.message));
+    const std::string needs = failing_needs(e, failed_);
+    if (!needs.empty())
+      print_indented("It needs " + needs + ", which fails too. To go on without: make lab" + std::to_string(lab_.number) +
+                     " LEND=" + needs);
+    if (!v.outcome.not_written) print_indented("Next: " + next_step(lab_, e, v, tools_.config));
+    std::cout << std::flush;
+  }
+
+  void note_progress(const Exercise& e, bool passed) {
+    ExerciseProgress& p = progress_[e.id];
+    const auto now = static_cast<int64_t>(std::time(nullptr));
+    if (p.opened == 0) p.opened = now;
+    if (passed && p.passed == 0) p.passed = now;
+  }
+
+  const Toolchain& tools_;
+  const Lab& lab_;
+  const RunLabOptions& options_;
+  std::map<std::string, Expected> checks_;
+  Answers answers_;
+  Built built_;
+  Score score_;
+  std::set<std::string> failed_;
+  Progress progress_;
+};
+
+}  // namespace
+
+Verdict judge(const Toolchain& tools, const Lab& lab, const Exercise& exercise, const Built& built, const Answers& answers,
+              const RunOptions& options, const std::optional<Expected>& expected) {
+  Verdict v;
+  if (expected) v.outcome.cases = expected->cases;
+  if (const auto refused = answers.refused.find(exercise.id); refused != answers.refused.end()) {
+    v.message = refused->second;
+  } else if (const auto broken = built.broken.find(exercise.id); broken != built.broken.end()) {
+    v.message = "does not compile:\n" + broken->second;
+  } else if (built.program.empty()) {
+    v.message = built.failure;
+  } else {
+    v.outcome = run_suite(tools, lab, built.program, exercise.id, options, expected);
+    v.message = v.outcome.message;
+    if (v.outcome.passed || v.outcome.not_written) return v;
+    const std::map<std::string, std::string> known = recorded_fingerprints(lab);
+    const auto at = known.find(fingerprint(exercise.id, run_probes(tools, lab, built.program, exercise.id)));
+    if (at != known.end()) v.likely = at->second;
+  }
+  return v;
+}
+
+Score run_lab(const Toolchain& tools, const Lab& lab, const RunLabOptions& options) {
+  return LabRun(tools, lab, options).run();
+}
+
+}  // namespace vitrail::labs

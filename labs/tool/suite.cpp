@@ -1,0 +1,180 @@
+#include "labs/tool/suite.h"
+
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <random>
+#include <sstream>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "labs/tool/process.h"
+
+namespace vitrail::labs {
+namespace {
+
+constexpr int64_t kMemory = int64_t{2} << 30;
+constexpr int kAsanFactor = 6;  // a program under the sanitizers is slower
+
+std::string new_ticket() {
+  std::random_device random;
+  std::ostringstream out;
+  out << std::hex;
+  for (int i = 0; i < 4; ++i) {
+    std::string part = hex_of((uint64_t{random()} << 32) | random());
+    part.insert(0, 16 - part.size(), '0');
+    out << part.substr(8);
+  }
+  return out.str();
+}
+
+Ran run_program(const Toolchain& tools, const Lab& lab, const std::string& program, const std::vector<std::string>& arguments,
+                const RunOptions& options, const std::string& ticket) {
+  const bool asan = tools.config == "asan";
+  Limits limits;
+  limits.cpu_seconds = lab.seconds * (asan ? kAsanFactor : 1);
+  limits.wall_seconds = limits.cpu_seconds * 4 + 6;
+  limits.data_bytes = asan ? 0 : kMemory;
+  limits.confined = true;
+  std::vector<std::string> command{"env", "LAB_SEED=" + std::to_string(options.seed), "OMP_WAIT_POLICY=passive",
+                                   "ASAN_OPTIONS=detect_leaks=0"};
+  if (options.threads > 0) command.push_back("OMP_NUM_THREADS=" + std::to_string(options.threads));
+  command.push_back(std::filesystem::absolute(program).string());
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  return run(command, limits, ticket);
+}
+
+// The lines that carry the ticket, as objects. What else stands on the descriptor is not ours.
+std::vector<std::string> ticketed(const std::string& text, const std::string& ticket) {
+  std::vector<std::string> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) {
+    if (line.rfind(ticket, 0) == 0) lines.push_back(line.substr(ticket.size()));
+  }
+  return lines;
+}
+
+// The library's assertion or the sanitizer's verdict in what a crashed program printed.
+std::string last_words(const std::string& output) {
+  std::istringstream in(output);
+  for (std::string line; std::getline(in, line);) {
+    for (const char* word : {"Assertion '", "runtime error:", "ERROR: AddressSanitizer:"}) {
+      const size_t at = line.find(word);
+      if (at != std::string::npos) return ": " + line.substr(at, 160);
+    }
+  }
+  return "";
+}
+
+struct Reading {
+  Outcome outcome;
+  std::string running;  // the case that has begun and not ended
+  bool ended = false;
+};
+
+Reading read_results(const Ran& ran, const std::string& ticket) {
+  Reading r;
+  Outcome& o = r.outcome;
+  for (const std::string& line : ticketed(ran.results, ticket)) {
+    const JsonDocument document(line, "result");
+    JsonObject json(document.root(), "result");
+    if (json.has("start")) r.running = json.text("start");
+    if (json.has("case")) {
+      r.running.clear();
+      ++o.cases;
+      const bool passed = json.boolean_or("passed", false);
+      o.cases_passed += passed;
+      const std::string message = json.text_or("message", "");
+      if (!passed && o.message.empty()) {
+        o.message = json.text("case") + ": " + message;
+        o.not_written =
+            message.find("is not written yet") != std::string::npos || message.find("cannot be built") != std::string::npos;
+      }
+    }
+    if (json.has("end")) {
+      r.ended = true;
+      o.checks = json.integer_or("checks", 0, int64_t{1} << 60, 0);
+    }
+  }
+  return r;
+}
+
+}  // namespace
+
+Outcome run_suite(const Toolchain& tools, const Lab& lab, const std::string& program, const std::string& exercise,
+                  const RunOptions& options, const std::optional<Expected>& expected) {
+  const std::string ticket = new_ticket();
+  const Ran ran = run_program(tools, lab, program,
+                              {"--reporters=lab", "--test-suite=" + exercise, "--order-by=" + options.order}, options, ticket);
+  Reading r = read_results(ran, ticket);
+  Outcome o = r.outcome;
+  o.seconds = ran.seconds;
+  const std::string where = r.running.empty() ? "the tests" : r.running;
+  if (ran.out_of_time) {
+    o.ending = "ran past " + std::to_string(lab.seconds) + " s of processor time";
+  } else if (ran.status >= 128) {
+    o.ending = std::string("crashed (") + strsignal(ran.status - 128) + ")" + last_words(ran.output);
+  } else if (!r.ended) {
+    o.ending =
+        "ended itself with status " + std::to_string(ran.status) + " before the tests were over" + last_words(ran.output);
+  }
+  if (!o.ending.empty()) {
+    o.cases += !r.running.empty();
+    if (o.message.empty()) o.message = where + ": your code " + o.ending;
+  }
+  if (o.cases == 0 && o.message.empty()) o.message = "no test ran";
+  o.passed = r.ended && o.ending.empty() && o.cases > 0 && o.cases == o.cases_passed && ran.status == 0;
+  if (o.passed && expected && (o.cases != expected->cases || o.checks != expected->checks)) {
+    o.passed = false;
+    o.message = "only " + std::to_string(o.checks) + " of " + std::to_string(expected->checks) + " checks were made";
+  }
+  if (expected && expected->cases > o.cases) o.cases = expected->cases;
+  return o;
+}
+
+std::string run_probes(const Toolchain& tools, const Lab& lab, const std::string& program, const std::string& exercise) {
+  const std::string ticket = new_ticket();
+  const Ran ran = run_program(tools, lab, program, {"--probe", exercise}, {}, ticket);
+  std::string text;
+  bool probing = false;
+  for (const std::string& line : ticketed(ran.results, ticket)) {
+    const JsonDocument document(line, "probe");
+    JsonObject json(document.root(), "probe");
+    if (json.has("probing")) probing = true;
+    if (json.has("probe")) text += json.text("probe") + "\n", probing = false;
+  }
+  if (probing) text += ran.out_of_time ? "out of time\n" : ran.status >= 128 ? "crashed\n" : "ended\n";
+  return text;
+}
+
+std::map<std::string, Expected> recorded_checks(const Lab& lab) {
+  std::map<std::string, Expected> recorded;
+  const std::string path = lab.folder + "/checks.json";
+  if (!std::filesystem::exists(path)) return recorded;
+  const JsonDocument document(read_text_file(path), path);
+  JsonObject json(document.root(), path, "", ErrorKind::kData);
+  for (const std::string& exercise : json.keys()) {
+    const std::vector<int64_t> numbers = json.integers_or(exercise, 0, int64_t{1} << 60, {});
+    if (numbers.size() != 2) json.refuse(exercise, "two numbers, cases and checks");
+    recorded[exercise] = {static_cast<int>(numbers[0]), numbers[1]};
+  }
+  return recorded;
+}
+
+std::map<std::string, std::string> recorded_fingerprints(const Lab& lab) {
+  std::map<std::string, std::string> recorded;
+  const std::string path = lab.folder + "/fingerprints.json";
+  if (!std::filesystem::exists(path)) return recorded;
+  const JsonDocument document(read_text_file(path), path);
+  JsonObject json(document.root(), path, "", ErrorKind::kData);
+  for (const std::string& key : json.keys()) recorded[key] = json.text(key);
+  return recorded;
+}
+
+std::string fingerprint(const std::string& exercise, const std::string& probes) {
+  return exercise + ":" + hex_of(hash_of(probes));
+}
+
+}  // namespace vitrail::labs
