@@ -62,8 +62,22 @@ reveal: $(LABTOOL)
 labs: $(LABTOOL)
 	@$(LABTOOL) status
 
-# For those who write labs: LABS=1,3 only these; EX=1.3 only this exercise; labs-record writes what the reference and the known mistakes make.
 lab_numbers = $(LABS)
+# The pictures. A student's lie in mine/pictures; labs-pictures draws those of the handouts, with the reference.
+MILESTONES := $(patsubst labs/lab%/milestone.cpp,%,$(wildcard labs/lab*/milestone.cpp))
+$(LABB)/lab%/milestone.o: labs/lab%/milestone.cpp $(call precompiled,lab)
+	@mkdir -p $(@D)
+	@echo "  compile $<"
+	@$(CXX) $(LAB_FLAGS) $(call include,lab) -c $< -o $@
+.PHONY: $(MILESTONES:%=milestone%) labs-pictures labs-handouts
+$(MILESTONES:%=milestone%): milestone%: $(LABB)/lab%/milestone.o $(LAB_READY)
+	@$(LABTOOL) milestone $* --mine "$(MINE)" $(if $(LEND),--lend $(LEND))
+labs-pictures: $(MILESTONES:%=$(LABB)/lab%/milestone.o) $(LAB_READY)
+	@for n in $(or $(lab_numbers),$(MILESTONES)); do $(LABTOOL) milestone $$n --reference --out labs/lab$$n || exit 1; done
+labs-handouts: $(LABTOOL)
+	@$(LABTOOL) handouts
+
+# For those who write labs: LABS=1,3 only these; EX=1.3 only this exercise; labs-record writes what the reference and the known mistakes make.
 PROVE_TESTS := $(patsubst labs/%/tests.cpp,$(LABB)/%/tests.o,$(wildcard labs/lab*/tests.cpp))
 labs-prove: $(PROVE_TESTS) $(LAB_READY)
 	@$(LABTOOL) prove --jobs $(shell nproc) $(if $(lab_numbers),--labs $(lab_numbers)) $(if $(EX),--ex $(EX)) $(ARGS)

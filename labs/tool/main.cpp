@@ -1,13 +1,17 @@
 // labtool: the program behind make lab1, make hint, make grade ... (labs/labs.mk starts it).
 #include <cstdlib>
 #include <exception>
+#include <filesystem>
 #include <functional>
 #include <iostream>
 
 #include "base/error.h"
 #include "base/exit_code.h"
+#include "base/file.h"
 #include "base/number.h"
 #include "base/text.h"
+#include "labs/tool/handout.h"
+#include "labs/tool/milestone.h"
 #include "labs/tool/process.h"
 #include "labs/tool/progress.h"
 #include "labs/tool/prove.h"
@@ -98,10 +102,37 @@ int reset_command(const Arguments& a) {
   return 0;
 }
 
+int milestone_command(const Arguments& a) {
+  const std::vector<Lab> labs = load_labs("labs");
+  const Lab& lab = lab_of_number(labs, lab_number(a.first()));
+  MilestoneOptions options;
+  options.mine = a.has("reference") ? "" : a.get("mine", "mine");
+  options.out = a.get("out", options.mine + "/pictures");
+  for (const std::string& word : chosen_of(labs, a.get("lend"))) {
+    for (const Exercise& e : lab.exercises) {
+      if (chosen({word}, e.id)) options.lent.insert(e.id);
+    }
+  }
+  if (!options.mine.empty()) start(lab, options.mine);
+  return milestone(toolchain(), lab, options);
+}
+
+int handouts_command(const Arguments&) {
+  for (const Lab& lab : load_labs("labs")) {
+    const std::string path = lab.folder + "/README.md";
+    if (!std::filesystem::exists(path)) continue;
+    const std::string text = refreshed_handout(lab);
+    if (text == read_text_file(path)) continue;
+    write_file_atomically(path, text);
+    std::cout << "  refreshed: " << path << "\n";
+  }
+  return 0;
+}
+
 int dispatch(const Arguments& a) {
   const std::map<std::string, std::function<int(const Arguments&)>> commands{
-      {"run", run_command},       {"prove", prove_command},   {"hint", hint_command},
-      {"reveal", reveal_command}, {"status", status_command}, {"reset", reset_command}};
+      {"run", run_command},       {"prove", prove_command}, {"hint", hint_command},           {"reveal", reveal_command},
+      {"status", status_command}, {"reset", reset_command}, {"milestone", milestone_command}, {"handouts", handouts_command}};
   const auto command = commands.find(a.command());
   std::string names;
   for (const auto& [name, function] : commands) names += " " + name;

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json_writer.h"
+#include "labs/tool/handout.h"
 #include "labs/tool/mistakes.h"
 #include "labs/tool/process.h"
 #include "labs/tool/student.h"
@@ -34,6 +35,7 @@ class Prover {
     one_blank();
     mistakes();
     settings();
+    if (options_.exercise.empty()) handout();
     std::printf("lab %d: %d proven, %d failed (%.1f s)\n", lab_.number, proven_, failed_, seconds_now() - start);
     std::fflush(stdout);
     return failed_;
@@ -187,6 +189,12 @@ class Prover {
         verdict("the reference passes " + e.id + " with " + kinds[i].first, o.passed, o.message);
       }
     });
+  }
+
+  void handout() {
+    const std::vector<std::string> problems = handout_problems(lab_);
+    for (const std::string& problem : problems) verdict("the handout is whole and current", false, problem);
+    if (problems.empty()) verdict("the handout is whole and current", true);
   }
 
   const Toolchain& tools_;
