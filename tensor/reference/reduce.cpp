@@ -33,6 +33,21 @@ bool better(T a, T b, bool largest) {
   return largest ? a > b : a < b;
 }
 
+// log(e^x_first + ... + e^x_(first + n - 1))
+template <class T>
+double log_sum_exp(const Elements<const T>& x, int64_t first, int64_t n) {
+  // LAB 0.3 BEGIN  the logarithm of the sum of e^x[i] for i = first ... first + n - 1, in double, for x[i] of any size
+  double largest = -std::numeric_limits<double>::infinity(), total = 0;
+  for (int64_t i = first; i < first + n; ++i) largest = std::fmax(largest, static_cast<double>(x[i]));
+  if (std::isinf(largest)) largest = largest > 0 ? largest : 0;
+  for (int64_t i = first; i < first + n; ++i) {
+    const auto value = static_cast<double>(x[i]);
+    total += value == largest ? 1 : std::exp(value - largest);
+  }
+  return largest + std::log(total);
+  // LAB 0.3 END
+}
+
 }  // namespace
 
 // y = sum_i x_i
@@ -86,20 +101,11 @@ void var(const Tensor& x, int64_t n, double correction, Tensor y) {
   });
 }
 
-// y = max x + log sum_i e^(x_i - max x)
+// y = log sum_i e^x_i = max x + log sum_i e^(x_i - max x): no exponential is larger than 1
 void logsumexp(const Tensor& x, int64_t n, Tensor y) {
   dispatch_float("logsumexp", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    by_rows<T, T>(x, n, y, [n](const auto& in, int64_t first) {
-      double largest = -std::numeric_limits<double>::infinity(), total = 0;
-      for (int64_t i = first; i < first + n; ++i) largest = std::fmax(largest, static_cast<double>(in[i]));
-      if (std::isinf(largest)) largest = largest > 0 ? largest : 0;
-      for (int64_t i = first; i < first + n; ++i) {
-        const auto value = static_cast<double>(in[i]);
-        total += value == largest ? 1 : std::exp(value - largest);
-      }
-      return largest + std::log(total);
-    });
+    by_rows<T, T>(x, n, y, [n](const auto& in, int64_t first) { return log_sum_exp(in, first, n); });
   });
 }
 
