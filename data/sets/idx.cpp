@@ -49,7 +49,6 @@ IdxHeader read_header(const ByteSource& source, UnpackedStream& stream) {
   const int64_t more = stream.read(extents, 4 * int64_t{rank});
   require(source, more == 4 * rank, "the header is cut off: it has ", 4 + more, " of ", h.header_bytes, " bytes");
   // LAB 0.2 BEGIN  h.shape from `extents`: `rank` numbers of 4 bytes, most significant first, at least 1; then h.data_bytes
-  // h.data_bytes
   for (int i = 0; i < rank; ++i) {
     const uint8_t* b = extents + 4 * i;
     const int64_t extent = int64_t{b[0]} << 24 | b[1] << 16 | b[2] << 8 | b[3];
