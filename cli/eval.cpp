@@ -84,13 +84,13 @@ int run(const Options& o) {
   if (o.json) {
     JsonWriter json;
     json.begin_object();
-    for (const Score& entry : e.scores) json.field(entry.name, entry.value);
+    for (const Score& entry : e.all()) json.field(entry.name, entry.value);
     json.field("images", e.images);
     if (!bad.empty()) json.field("left_out", bad.size());
     std::printf("%s\n", json.end_object().text().c_str());
   } else {
     std::printf("%s %s, %lld images\n", o.split == name_of(Split::kTrain) ? "training" : e.part.c_str(),
-                task->summary(e.scores).c_str(), static_cast<long long>(e.images));
+                task->summary(e.all()).c_str(), static_cast<long long>(e.images));
     if (!bad.empty()) std::printf("%s\n", left_out(bad).c_str());
   }
   return 0;
@@ -113,7 +113,8 @@ void add_eval(CLI::App& app, Action& action) {
                  "f32, or bf16: operands of the products of linear layers and attention rounded (f32)");
   command.option("--limit", o->limit, "Only N images: the first, of folders and lists evenly spread", 0, kMaxImages);
   command.option("--threads", o->threads, "Processors to use (all)", 0, kMaxThreads);
-  command.flag("--json", o->json, "{\"top1\":..,\"top5\":..,\"loss\":..,\"images\":..}");
+  command.flag("--json", o->json,
+               "{\"top1\":..,\"top5\":..,\"loss\":..,\"macro_f1\":..,\"balanced_accuracy\":..,\"images\":..}");
   command.footer("Example: vitrail eval --data photos --model runs/photos --json");
   command.runs(action, [o] { return run(*o); });
 }

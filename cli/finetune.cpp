@@ -65,6 +65,8 @@ void add_finetune(CLI::App& app, Action& action) {
   command.option("--in-chans", o->in_chans, "Channels of the input, 1 or 3 (the model's)", 1, 3);
   command.option("--limit", o->train.settings.limit, "Only N training images: the first, of folders and lists evenly spread", 0,
                  kMaxImages);
+  command.option("--max-train-samples", o->train.settings.max_train_samples,
+                 "Only N training images, drawn by --seed from each class in proportion to its size", 0, kMaxImages);
   command.option("--bad-image", o->train.settings.files.bad_image,
                  "Pictures that cannot be read: stop, or skip: leave them out, named and counted (stop)");
   command.option("--cache", o->train.cache_mb, "MiB of decoded pictures kept in memory (what the run leaves)", 0,

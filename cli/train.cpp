@@ -55,6 +55,8 @@ void add_options(Command& command, TrainOptions& o) {
   add_data_flags(command, o.settings.files);
   command.option("--limit", o.settings.limit, "Only N training images: the first, of folders and lists evenly spread", 0,
                  kMaxImages);
+  command.option("--max-train-samples", o.settings.max_train_samples,
+                 "Only N training images, drawn by --seed from each class in proportion to its size", 0, kMaxImages);
   add_drawn_sizes(command, o);
   add_model(command.group("Model"), o);
   command.option("--init", o.settings.init,

@@ -18,6 +18,7 @@ void write(JsonWriter& json, const TrainSettings& s) {
   json.field("model_name", s.model_name);
   json.field("recipe", s.recipe).field("init", s.init);
   json.field("baseline", s.baseline).field("limit", s.limit).field("train_size", s.train_size).field("test_size", s.test_size);
+  json.field("max_train_samples", s.max_train_samples);
   json.field("image_size", s.files.image_size).field("bad_image", s.files.bad_image).field("mean_std", s.files.mean_std);
 }
 
@@ -49,6 +50,7 @@ void read_settings(const std::string& text, const std::string& where, TrainSetti
   s.limit = json.integer_or("limit", 0, kMaxImages, s.limit);
   s.train_size = json.integer_or("train_size", 0, kMaxImages, s.train_size);
   s.test_size = json.integer_or("test_size", 0, kMaxImages, s.test_size);
+  s.max_train_samples = json.integer_or("max_train_samples", 0, kMaxImages, s.max_train_samples);
   s.files.image_size = json.integer_or("image_size", 0, 16384, s.files.image_size);
   s.files.bad_image = json.text_or("bad_image", s.files.bad_image);
   s.files.mean_std = json.text_or("mean_std", s.files.mean_std);
@@ -73,6 +75,7 @@ std::vector<std::string> differences(const TrainSettings& own, const TrainSettin
   compare("limit", own.limit, other.limit);
   compare("train_size", own.train_size, other.train_size);
   compare("test_size", own.test_size, other.test_size);
+  compare("max_train_samples", own.max_train_samples, other.max_train_samples);
   compare("image_size", own.files.image_size, other.files.image_size);
   compare("bad_image", own.files.bad_image, other.files.bad_image);
   compare("mean_std", own.files.mean_std, other.files.mean_std);

@@ -92,8 +92,10 @@ void overlay(const TrainOptions& o, TrainSettings& s, TrainConfig& c) {
                                      {&o.settings.recipe, &s.recipe},
                                      {&o.settings.init, &s.init}})
     if (!given->empty()) *field = *given;
-  for (const auto& [given, field] :
-       {std::pair(&o.settings.limit, &s.limit), {&o.settings.train_size, &s.train_size}, {&o.settings.test_size, &s.test_size}})
+  for (const auto& [given, field] : {std::pair(&o.settings.limit, &s.limit),
+                                     {&o.settings.train_size, &s.train_size},
+                                     {&o.settings.test_size, &s.test_size},
+                                     {&o.settings.max_train_samples, &s.max_train_samples}})
     if (*given != 0) *field = *given;
   const DataFlags usual, &files = o.settings.files;
   if (files.image_size != usual.image_size) s.files.image_size = files.image_size;
@@ -110,7 +112,7 @@ int64_t count_elements(const nn::StateDict& state) {
   return elements;
 }
 
-void open_data(TrainJob& job) {
+void open_data(TrainJob& job, uint64_t seed) {
   const TrainSettings& s = job.settings;
   check(!s.data.empty(), ErrorKind::kValue, "train", kNoData);
   DatasetOptions options = dataset_options(s.files, job.quiet);
@@ -120,6 +122,16 @@ void open_data(TrainJob& job) {
   if (!job.quiet) print_notes(source);
   job.bad = source.bad;
   job.train = source.open(Split::kTrain);
+  check(s.limit == 0 || s.max_train_samples == 0, ErrorKind::kValue, "train",
+        "--limit and --max-train-samples both say how many images to train on: they are ", s.limit, " and ",
+        s.max_train_samples, ". Hint: one of them.");
+  if (s.max_train_samples > 0) {
+    const int64_t all = job.train->size();
+    job.train = stratified_n(job.train, s.max_train_samples, seed);
+    if (!job.quiet && job.train->size() < all)
+      complain(cat("note: ", job.train->size(), " of ", all, " training images, drawn by seed ", seed,
+                   " from each class in proportion"));
+  }
   // Files stand class by class: the first would be of one class.
   if (s.limit > 0) job.train = job.train->reads_files() ? spread_n(job.train, s.limit) : first_n(job.train, s.limit);
   job.test = source.open(Split::kValidation);
@@ -142,7 +154,7 @@ TrainJob resumed_job(const TrainOptions& o, TrainJob job) {
   std::vector<std::string> different = recipe_differences(config, job.config);
   if (!different.empty()) contradiction(o, different);
   try {
-    open_data(job);
+    open_data(job, job.config.seed);
   } catch (const Error& e) {
     // The path was recorded as it was given, and the program may stand in another folder now.
     if (!o.settings.data.empty() || e.kind() == ErrorKind::kData) throw;
@@ -212,11 +224,11 @@ TrainJob new_job(const TrainOptions& o, TrainJob job) {
     auto init = std::make_shared<SavedModel>(read_saved_model(job.settings.init, o.open));
     if (init->origin && !job.quiet) print_origin_notes(*init->origin);
     if (o.adapt) use_model_size(job, *init, *o.adapt);
-    open_data(job);
+    open_data(job, scratch.seed);
     if (o.adapt) adapt_to_data(job, *init, *o.adapt);
     job.init = std::move(init);
   } else {
-    open_data(job);
+    open_data(job, scratch.seed);
   }
   job.config = base_config(job);
   const int64_t usual = TrainConfig().batch_size, chosen = job.config.batch_size;

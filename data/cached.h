@@ -20,6 +20,7 @@ class CachedDataset : public Dataset {
   int64_t size() const override { return whole_->size(); }
   Sample sample(int64_t index) const override;
   int64_t label(int64_t index) const override { return whole_->label(index); }
+  std::vector<int64_t> labels(int64_t index) const override { return whole_->labels(index); }
   std::string sample_name(int64_t index) const override { return whole_->sample_name(index); }
   bool reads_files() const override { return whole_->reads_files(); }
 

@@ -30,6 +30,7 @@ struct DatasetInfo {
   // A mirrored image still belongs to its class (clothes do, digits do not).
   bool mirror_keeps_class = false;
   std::optional<Split> part{};  // which part of a set these pictures are, where that is told apart
+  bool multi_label = false;     // a picture has any number of the classes: Target::classes, not Target::label
 };
 
 // What a result on these pictures is called: "validation" on a validation part, and on what was held out of a training part;
@@ -54,6 +55,9 @@ class Dataset {
   virtual Sample sample(int64_t index) const = 0;
   // sample(index).target.label, without the image where that is cheaper.
   virtual int64_t label(int64_t index) const { return sample(index).target.label; }
+  // All classes of the sample, ascending: {label(index)}, or of a multi-label set (DatasetInfo::multi_label) those that are on
+  // the picture, perhaps none; label() is -1 there.
+  virtual std::vector<int64_t> labels(int64_t index) const;
   // What a person finds the sample by: the path of its file, else "NAME 17".
   virtual std::string sample_name(int64_t index) const;
   // Whether sample() reads and decodes a file: worth keeping in memory (data/cached.h).
@@ -75,6 +79,12 @@ class Dataset {
 };
 
 using DatasetPtr = std::shared_ptr<const Dataset>;
+
+// The samples of each class, ascending. Of a multi-label set each sample stands once, under the rarest of its classes (of
+// equally rare ones the lowest), and one group more holds those without a class.
+std::vector<std::vector<int64_t>> strata(const Dataset& data);
+// Error(kValue) naming op if the set is multi-label: for what one answer a picture is needed for.
+void require_one_label(const Dataset& data, const char* op);
 
 // *dataset. Error(kValue) naming op if the pointer is null.
 const Dataset& given(const DatasetPtr& dataset, const char* op);
@@ -105,6 +115,7 @@ class SubsetDataset : public Dataset {
   int64_t size() const override { return static_cast<int64_t>(indices_.size()); }
   Sample sample(int64_t index) const override;
   int64_t label(int64_t index) const override;
+  std::vector<int64_t> labels(int64_t index) const override;
   std::string sample_name(int64_t index) const override;
   bool reads_files() const override { return whole_->reads_files(); }
 
@@ -119,6 +130,12 @@ DatasetPtr first_n(DatasetPtr whole, int64_t n);
 // min(n, size) samples at even distances: of a data set that is sorted by class, some of each. n >= 1 and a data set, else
 // Error(kValue).
 DatasetPtr spread_n(DatasetPtr whole, int64_t n);
+
+// min(n, size) samples drawn by seed, from each class in proportion to its size: the parts are rounded so that together they
+// are n (largest remainders first, of equal ones the lower class), and with n >= the number of classes none is left out. They
+// keep the order of the whole. A multi-label sample counts as of its rarest class (strata()). n >= 1 and a data set, else
+// Error(kValue).
+DatasetPtr stratified_n(DatasetPtr whole, int64_t n, uint64_t seed);
 
 // Two disjoint parts that together are the whole. From each class, round(fraction * its size) samples drawn by seed go to
 // the second part; both parts keep the order of the whole. fraction in [0, 1], else Error(kValue).

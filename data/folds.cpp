@@ -8,8 +8,7 @@ namespace {
 
 // The part of each sample.
 std::vector<int64_t> deal(const Dataset& whole, int64_t k, uint64_t seed) {
-  std::vector<std::vector<int64_t>> by_class(static_cast<size_t>(whole.num_classes()));
-  for (int64_t i = 0; i < whole.size(); ++i) by_class[static_cast<size_t>(whole.label(i))].push_back(i);
+  const std::vector<std::vector<int64_t>> by_class = strata(whole);
   std::vector<int64_t> part(static_cast<size_t>(whole.size()));
   const Rng rng(seed);
   int64_t next = 0;

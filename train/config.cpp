@@ -8,6 +8,7 @@
 #include "data/augment/policy.h"
 #include "models/classifier.h"
 #include "tensor/precision.h"
+#include "train/class_balance.h"
 #include "train/config_fields.h"
 #include "train/finetune/trained_part.h"
 #include "train/optim/layer_decay.h"
@@ -68,7 +69,7 @@ void validate(const TrainConfig& c) {
   check(!c.nesterov || c.momentum > 0 || c.optimizer != "sgd", ErrorKind::kValue, "train config",
         "nesterov needs momentum > 0: momentum is 0.");
   keep_one_of("sampling", c.sampling, {"shuffled", "balanced"});
-  keep_one_of("class_weights", c.class_weights, {"none", "balanced"});
+  named_class_weights(c.class_weights);
   validate_trained_part(c);
   validate(make_schedule(c, 1, 1));  // the kind, gamma, power, the order of the milestones
 }

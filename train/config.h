@@ -62,8 +62,9 @@ struct TrainConfig {
 
   // Of sets whose classes differ in size.
   std::string sampling = "shuffled";  // balanced: each class equally often (data/sampling.h)
-  std::string class_weights =
-      "none";  // balanced: the loss of an image of class c counts N / (K n_c) times (train/class_balance.h)
+  // The loss of an image of class c counts so many times (train/class_balance.h): balanced or auto: N / (K n_c); or by name,
+  // cat=2,dog=0.5.
+  std::string class_weights = "none";
   // Of trained models (train/optim/layer_decay.h).
   // What is trained (train/finetune/trained_part.h): all, head, lora, partial, bitfit, pattern. The rest keeps its values.
   std::string trainable = "all";
@@ -83,10 +84,13 @@ struct TrainConfig {
   double drop_path = 0;           // stochastic depth of the deepest block; 0: as the model says
 
   int64_t eval_every = 1;  // epochs between two tests; the last epoch is always tested
+  // The score of the tests that says which epoch's model is best, and stands first in every list: the task's first, or its
+  // name, as macro-f1 (train/task/scores.h).
+  std::string eval_metric = "first";
   // The run ends after so many epochs without a test that is better by more than min_delta (train/early_stop.h); 0: never.
   int64_t patience = 0;
   double min_delta = 0;
-  std::string stop_metric = "first";  // the score that is watched: the task's first, or its name, as loss
+  std::string stop_metric = "first";  // the score that is watched: eval_metric, or its name, as loss
   // Each batch is cut into so many groups of consecutive images (fewer if it has fewer images); each is a forward and backward
   // pass of its own, and the gradients are added (train/group_gradients.h): the memory of a small batch, the update of a large
   // one.

@@ -92,15 +92,18 @@ void for_each_recipe_field(Config& c, Fn&& fn) {
   fn("ema_decay", c.ema_decay, Fraction{}, "Decay of the average of the weights, as 0.999; 0: none", "--ema");
   for_each_augmentation_field(c, fn);
   fn("sampling", c.sampling, Choice{}, "shuffled, or balanced: each class equally often", usual);
-  fn("class_weights", c.class_weights, Choice{}, "none, or balanced: an image of a rare class counts more in the loss", usual);
+  fn("class_weights", c.class_weights, Choice{},
+     "none; balanced or auto: images of rare classes count more in the loss; or by name, as cat=2,dog=0.5", usual);
   for_each_trained_part_field(c, fn);
   fn("layer_decay", c.layer_decay, Share{}, "Factor between the rates of two blocks, deeper ones higher, as 0.75", usual);
   fn("head_lr", c.head_lr, Amount{}, "Factor of the rate of the head", usual);
   fn("drop_path", c.drop_path, Fraction{}, "Stochastic depth of the deepest block; 0: as the model says", usual);
   fn("eval_every", c.eval_every, Count{1, kMostEpochs}, "Epochs between two tests", usual);
+  fn("eval_metric", c.eval_metric, Choice{},
+     "Test score that chooses the best model: first (top1), top5, loss, macro-f1, balanced-accuracy", usual);
   fn("patience", c.patience, Count{0, kMostEpochs}, "Stop after so many epochs without a better test; 0: never", usual);
   fn("min_delta", c.min_delta, Amount{}, "By how much a test must be better to count, as 0.001", usual);
-  fn("stop_metric", c.stop_metric, Choice{}, "Score that patience watches: first (top1), top5, loss", usual);
+  fn("stop_metric", c.stop_metric, Choice{}, "Score that patience watches: first (that of --eval-metric), or another", usual);
   fn("groups", c.groups, Count{1, int64_t{1} << 20}, "Groups of a batch, one forward and backward pass each", usual);
 }
 

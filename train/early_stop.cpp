@@ -9,10 +9,7 @@ EarlyStop::EarlyStop(const TrainConfig& config)
 
 bool EarlyStop::add(const Scores& scores, int64_t epoch) {
   if (!on() || scores.empty()) return false;
-  if (metric_ != "first") score(scores, metric_);  // or the error that lists what there is
-  watched_ = scores.front();
-  for (const Score& entry : scores)
-    if (entry.name == metric_) watched_ = entry;
+  watched_ = metric_ == "first" ? scores.front() : find_score(scores, metric_);
   const double sign = watched_.larger_is_better ? 1 : -1;
   if (!state_.best || sign * (watched_.value - *state_.best) > min_delta_)
     state_.best = watched_.value, state_.epoch = epoch;

@@ -10,8 +10,9 @@
 
 namespace vitrail {
 
-// Watches one score of the tests of a run: TrainConfig::stop_metric, or the task's first. A score counts as better if it beats the
-// best that counted by more than min_delta. After `patience` epochs without such a test the run is over (Prechelt, "Early stopping
+// Watches one score of the tests of a run: TrainConfig::stop_metric, or the first (eval_metric). A score counts as better if it
+// beats the best that counted by more than min_delta. After `patience` epochs without such a test the run is over (Prechelt,
+// "Early stopping
 // - but when?", 1998, the criterion UP in its simplest form).
 class EarlyStop {
  public:

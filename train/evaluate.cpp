@@ -1,5 +1,6 @@
 #include "train/evaluate.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "autograd/modes.h"
@@ -21,6 +22,14 @@ Preprocessing preprocessing_for(const models::Classifier& model, const DatasetIn
   return result;
 }
 
+Scores Evaluation::all() const {
+  Scores result = scores;
+  for (const Score& entry : more)
+    if (std::none_of(scores.begin(), scores.end(), [&](const Score& s) { return s.name == entry.name; }))
+      result.push_back(entry);
+  return result;
+}
+
 Evaluation evaluate(Task& task, DatasetPtr dataset, int64_t batch_size) {
   task.check_data(*dataset);
   const NoGradGuard no_grad;
@@ -32,7 +41,8 @@ Evaluation evaluate(Task& task, DatasetPtr dataset, int64_t batch_size) {
     metric->add(batch, task.predict(batch));
     if (interrupt_signal() != 0) throw Interrupted();
   }
-  Evaluation result{metric->result(), loader.samples(), metric->notes(), metric->details(), result_name(dataset->info())};
+  Evaluation result{metric->result(), loader.samples(), metric->notes(), metric->details(), result_name(dataset->info()),
+                    metric->more()};
   for (const Score& entry : result.scores)
     check(std::isfinite(entry.value), ErrorKind::kNumeric, "evaluate", "the ", entry.label, " is not finite: it is ",
           printable(entry.value), " over ", loader.samples(), " images of ", dataset->name(),

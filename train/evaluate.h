@@ -18,9 +18,12 @@ struct Evaluation {
   std::vector<std::string> notes{};                    // Metric::notes()
   std::shared_ptr<const EvaluationDetails> details{};  // Metric::details()
   std::string part = "test";                           // result_name() of the data set: "validation"
+  Scores more{};                                       // Metric::more()
 
-  // scores by name: at("top1"). Error(kValue) if there is none.
-  double at(const std::string& name) const { return score(scores, name); }
+  // scores, then more.
+  Scores all() const;
+  // A score by name: at("top1"). Error(kValue) if there is none.
+  double at(const std::string& name) const { return score(all(), name); }
 };
 
 // Runs every image of the data set through the task's model once, in evaluation mode and without gradients; the mode is set

@@ -122,6 +122,20 @@ double ConfusionMatrix::f1(int64_t cls) const {
   return r + p > 0 ? 2 * r * p / (r + p) : 0;
 }
 
+double ConfusionMatrix::macro_f1() const {
+  RunningMean mean;
+  for (int64_t c = 0; c < classes_; ++c)
+    if (truths_[c] + predictions_[c] > 0) mean.add(f1(c));
+  return mean.mean();
+}
+
+double ConfusionMatrix::balanced_accuracy() const {
+  RunningMean mean;
+  for (int64_t c = 0; c < classes_; ++c)
+    if (truths_[c] > 0) mean.add(recall(c));
+  return mean.mean();
+}
+
 std::string ConfusionMatrix::to_string(const std::vector<std::string>& names) const {
   const auto label = [&](int64_t c) { return c < static_cast<int64_t>(names.size()) ? names[c] : std::to_string(c); };
   int width = 6, left = 5;

@@ -57,6 +57,10 @@ class ConfusionMatrix {
   double recall(int64_t truth) const;         // of the images of this class, the part that was found; 0 if there are none
   double precision(int64_t predicted) const;  // of the images called this class, the part that is; 0 if there are none
   double f1(int64_t cls) const;               // harmonic mean of the two
+  // The mean of f1() over the classes that occur as truth or as answer; of recall() over those that occur as truth. As
+  // scikit-learn's f1_score(average="macro") and balanced_accuracy_score; 0 when empty.
+  double macro_f1() const;
+  double balanced_accuracy() const;
   // A table with class names (or numbers, if names is empty), rows are the truth.
   std::string to_string(const std::vector<std::string>& names = {}) const;
 

@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "base/text.h"
+#include "train/class_balance.h"
 
 namespace vitrail {
 
@@ -83,8 +84,9 @@ std::vector<std::string> preflight(const TrainConfig& config, const models::Mode
   const int64_t classes = classes_of(model);
   warn(!from_model && classes > 0 && images / classes < 50 && images >= classes, "there are about ", images / std::max<int64_t>(1, classes),
        " images a class; from scratch, fewer than 50 are learned by heart. More pictures, or a trained model to start from (--init).");
-  warn(config.sampling == "balanced" && config.class_weights == "balanced",
-       "balanced sampling and balanced class weights each make up for classes that differ in size: with both, rare ones count too much. One of "
+  warn(config.sampling == "balanced" && is_balanced(config.class_weights),
+       "balanced sampling and balanced class weights each make up for classes that differ in size: with both, rare ones count "
+       "too much. One of "
        "them.");
   return notes;
 }

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "base/text.h"
 #include "data/loader.h"
 #include "nn/norm.h"
 #include "tensor/precision.h"
@@ -249,9 +250,10 @@ class Trainer::Run {
   void test() {
     try {
       report_.test = evaluate(task_, test_);
+      report_.test->scores = with_first(report_.test->scores, report_.test->more, config_.eval_metric);
       test_due_ = false;
       note_best(report_.test->scores);
-      early_.add(report_.test->scores, report_.epoch);
+      early_.add(report_.test->all(), report_.epoch);
       if (clean_) report_.clean = evaluate(task_, clean_);
     } catch (const Interrupted&) {
       result_.signal = interrupt_signal();
@@ -304,11 +306,13 @@ Trainer::Trainer(Task& task, DatasetPtr train, DatasetPtr test, const TrainConfi
   check(train != nullptr, ErrorKind::kValue, "train", "there is no training data.");
   task.check_data(*train);
   task.see(*train);
-  if (config.patience > 0) {
-    check(test != nullptr, ErrorKind::kValue, "train", "patience needs images to test on: it is ", config.patience, ".");
-    // A name that no score has is told now, not after the first epoch.
-    if (config.stop_metric != "first") score(evaluate(task, first_n(test, 1)).scores, config.stop_metric);
-  }
+  check(config.patience == 0 || test != nullptr, ErrorKind::kValue, "train", "patience needs images to test on: it is ",
+        config.patience, ".");
+  check(config.eval_metric == "first" || test != nullptr, ErrorKind::kValue, "train",
+        "eval_metric needs images to test on: it is ", quote(config.eval_metric), ".");
+  // A name that no score has is told now, not after the first epoch.
+  for (const std::string& name : {config.eval_metric, config.patience > 0 ? config.stop_metric : "first"})
+    if (name != "first") find_score(evaluate(task, first_n(test, 1)).all(), name);
   if (test) task.check_data(*test);
   run_ = std::make_unique<Run>(task, train, std::move(test), config, callbacks);
 }

@@ -37,6 +37,7 @@ TEST_CASE("train, eval, info and predict work together") {
   CHECK(json.integer("images", 10, 10) == 10);
   CHECK(json.number("top5", json.number("top1", 0, 1), 1) <= 1);
   CHECK(json.number("loss", 1e-9, 1e9) > 0);
+  for (const char* beside : {"macro_f1", "balanced_accuracy"}) CHECK(json.number(beside, 0, 1) >= 0);
   json.finish();
   CHECK(run("info " + trained()).says("head"));
   const std::string picture = scratch() + "/glyph.png";

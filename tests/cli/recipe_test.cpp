@@ -81,7 +81,8 @@ TEST_CASE("recipes and what goes with them are refused with the way out") {
   refused("--minutes 3 --epochs 2 --data glyphs --dry-run", "leave out --epochs and --max-steps");
   refused("--overfit-one-batch --dry-run --data glyphs", "do not go together");
   refused("--sampling even --data glyphs --train-size 10 --dry-run", "sampling must be shuffled or balanced: it is \"even\"");
-  refused("--class-weights yes --data glyphs --train-size 10 --dry-run", "class_weights must be none or balanced");
+  refused("--class-weights yes --data glyphs --train-size 10 --dry-run",
+          "class_weights must be none, balanced, auto, or NAME=WEIGHT");
   refused("--trainable tail --data glyphs --train-size 10 --dry-run", "trainable must be all or head or lora or partial or bitfit or pattern: it is \"tail\"");
   refused("--layer-decay 0 --data glyphs --train-size 10 --dry-run", "layer_decay must be in (0, 1]: it is 0");
   const std::string file = scratch() + "/wrong.json";
@@ -158,4 +159,36 @@ TEST_CASE("info says what a recipe is") {
     CHECK(outcome.says("\"label_smoothing\""));
   }
   CHECK(run("train --help").says("scratch-small, scratch-cct, finetune, partial, lora, bitfit, probe, deit"));
+}
+
+TEST_CASE("a run says by which score its best model is chosen, and refuses one that does not exist with the nearest") {
+  const std::string out = scratch() + "/by_f1";
+  const Outcome trained =
+      run("train --eval-metric macro-f1 --data glyphs --train-size 40 --test-size 20 --batch-size 20 --epochs 2 --out " + out);
+  REQUIRE_MESSAGE(trained.code == 0, trained.text);
+  CHECK(trained.says("test macro-F1 "));
+  CHECK(recorded(out, "eval_metric") == "\"macro-f1\"");
+  CHECK(read_text_file(out + "/metrics.csv").find("test_macro_f1,test_top1") != std::string::npos);
+  const Outcome eval = run("eval --json --data glyphs --limit 20 --model " + out, "2>/dev/null");
+  CHECK(eval.says("\"macro_f1\":"));
+  CHECK(eval.says("\"balanced_accuracy\":"));
+  refused("--eval-metric macr-f1" + kFew + "--out " + scratch() + "/wrong_metric", "did you mean macro-f1?");
+  refused("--class-weights cat=2" + kFew + "--out " + scratch() + "/wrong_weights", "no class has the name \"cat\"");
+  refused("--class-weights balance" + kFew + "--out " + scratch() + "/wrong_weights",
+          "must be none, balanced, auto, or NAME=WEIGHT");
+}
+
+TEST_CASE("--max-train-samples draws by the seed, is said and written down, and excludes --limit") {
+  const std::string out = scratch() + "/few_samples";
+  const Outcome trained = run(
+      "train --max-train-samples 30 --seed 5 --data glyphs --train-size 60 --test-size 20 --batch-size 10 --epochs 1 --out " +
+      out);
+  REQUIRE_MESSAGE(trained.code == 0, trained.text);
+  CHECK(trained.says("note: 30 of 60 training images, drawn by seed 5 from each class in proportion"));
+  CHECK(trained.says("30 training and 20 test images"));
+  CHECK(recorded(out, "max_train_samples") == "30");
+  check_rerun(out);
+  CHECK(run("train --resume --quiet --max-train-samples 20 --out " + out).says("max_train_samples is 30, not 20"));
+  refused("--max-train-samples 30 --limit 20" + kFew + "--out " + scratch() + "/both",
+          "--limit and --max-train-samples both say how many");
 }

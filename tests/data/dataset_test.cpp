@@ -1,5 +1,6 @@
 #include "data/dataset.h"
 
+#include <algorithm>
 #include <set>
 
 #include "tests/support/data_test.h"
@@ -110,4 +111,36 @@ TEST_CASE("spread_n takes samples at even distances, all of them at most, and re
   CHECK(spread_n(toy(10), 11)->size() == 10);
   CHECK_SAYS(refusal(ErrorKind::kValue, [] { spread_n(toy(8), 0); }), "n must be at least 1: it is 0");
   CHECK_SAYS(refusal(ErrorKind::kValue, [] { spread_n(nullptr, 3); }), "there is no data set");
+}
+
+TEST_CASE("a sample of a size: each class in proportion, exactly n, a function of the seed, in the order of the whole") {
+  const DatasetPtr whole = toy(80);  // 50 of class a, 30 of class b
+  const auto indices = [&](int64_t n, uint64_t seed) {
+    std::vector<int64_t> pixels;
+    const DatasetPtr part = stratified_n(whole, n, seed);
+    for (int64_t i = 0; i < part->size(); ++i) pixels.push_back(static_cast<int64_t>(part->sample(i).image.at({0, 0, 0})));
+    return pixels;
+  };
+  for (const int64_t n : {1, 2, 3, 10, 16, 33, 79}) {
+    CAPTURE(n);
+    const DatasetPtr part = stratified_n(whole, n, 3);
+    REQUIRE(part->size() == n);
+    int64_t b = 0;
+    for (int64_t i = 0; i < n; ++i) b += part->label(i);
+    CHECK(std::abs(static_cast<double>(b) - 30.0 / 80 * static_cast<double>(n)) <= 1);
+    if (n >= 2) CHECK(b >= 1);
+    const std::vector<int64_t> order = indices(n, 3);
+    CHECK(std::is_sorted(order.begin(), order.end()));
+    CHECK(std::set<int64_t>(order.begin(), order.end()).size() == order.size());
+  }
+  CHECK(indices(16, 3) == indices(16, 3));
+  CHECK(indices(16, 3) != indices(16, 4));
+  CHECK(stratified_n(whole, 80, 1) == whole);
+  CHECK_SAYS(refusal(ErrorKind::kValue, [&] { stratified_n(whole, 0, 1); }), "n must be at least 1: it is 0");
+  // A class of one sample beside a class of 99 keeps it in a sample of two.
+  std::vector<int64_t> labels(100, 0);
+  labels[42] = 1;
+  const DatasetPtr rare = std::make_shared<MemoryDataset>(info(), zeros({100, 1, 1, 2}, Dtype::u8), from_vector(labels, {100}));
+  const DatasetPtr two = stratified_n(rare, 2, 9);
+  CHECK(two->label(0) + two->label(1) == 1);
 }

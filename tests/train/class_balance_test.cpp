@@ -117,3 +117,56 @@ TEST_CASE("the task knows what guessing gives once it has seen the training set"
   balanced.see(*data);
   CHECK(*balanced.guess_loss() == doctest::Approx(std::log(2)));
 }
+
+TEST_CASE("class weights by name: the rest weigh 1, slips are told with the nearest name") {
+  using Named = std::vector<std::pair<std::string, double>>;
+  CHECK(named_class_weights("none").empty());
+  CHECK(named_class_weights("auto").empty());
+  CHECK(named_class_weights("cat=2,dog=0.5") == Named{{"cat", 2}, {"dog", 0.5}});
+  CHECK(named_class_weights("a=b=3,x\\,y=1") == Named{{"a=b", 3}, {"x,y", 1}});
+  const std::vector<std::string> names{"cat", "dog", "owl"};
+  CHECK(class_weights_of("owl=4", names, {1, 1, 1}) == std::vector<double>{1, 1, 4});
+  CHECK(class_weights_of("none", names, {1, 5, 1}) == std::vector<double>{1, 1, 1});
+  CHECK(class_weights_of("auto", names, {6, 0, 2}) == balanced_class_weights({6, 0, 2}));
+  const auto refused = [&](const std::string& text, const char* part) {
+    CAPTURE(text);
+    CHECK_THROWS_WITH_AS(class_weights_of(text, names, {1, 1, 0}), doctest::Contains(part), Error);
+  };
+  refused("dgo=2", "no class has the name \"dgo\". Hint: did you mean \"dog\"? The classes are cat, dog, owl");
+  refused("balancd", "must be none, balanced, auto, or NAME=WEIGHT,...: it is \"balancd\"");
+  refused("cat=2,", "must be none, balanced, auto, or NAME=WEIGHT");
+  refused("=2", "must be none, balanced, auto, or NAME=WEIGHT");
+  refused("cat=-1", "that of \"cat\" is -1");
+  refused("cat=x", "class weight of \"cat\"");
+  refused("cat=1,cat=2", "names a class twice: it is \"cat\"");
+  refused("cat=0,dog=0", "leaves no class of the training images a weight");
+  TrainConfig config;
+  config.class_weights = "cat:2";
+  CHECK_THROWS_WITH_AS(validate(config), doctest::Contains("it is \"cat:2\""), Error);
+}
+
+TEST_CASE("class weights by name weigh the loss of each image, and auto is balanced under its other name") {
+  const DatasetPtr data = eight_and_two();
+  const auto model = tiny_vit(data->info());
+  TrainConfig config;
+  config.label_smoothing = 0, config.class_weights = data->class_names()[1] + "=3";
+  ClassificationTask task = task_for(*model, data, config);
+  task.see(*data);
+  const Batch batch = batch_of(task, data);
+  CrossEntropyOptions options;
+  options.reduction = Reduction::kNone;
+  const Tensor each = cross_entropy(Variable((*model)(batch.images).value()), batch.labels, options).value();
+  double expected = 0;
+  for (int64_t i = 0; i < 10; ++i) expected += (batch.labels.at({i}) == 1 ? 3 : 1) * each.at({i}) / 10;
+  CHECK(task.loss(batch).total.item() == doctest::Approx(expected).epsilon(1e-5));
+  config.class_weights = "nobody=3";
+  CHECK_THROWS_WITH_AS(task_for(*model, data, config), doctest::Contains("no class has the name \"nobody\""), Error);
+  double losses[2];
+  for (int i = 0; i < 2; ++i) {
+    config.class_weights = i == 0 ? "balanced" : "auto";
+    ClassificationTask balanced = task_for(*model, data, config);
+    balanced.see(*data);
+    losses[i] = balanced.loss(batch).total.item();
+  }
+  CHECK(losses[0] == losses[1]);
+}

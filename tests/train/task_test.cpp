@@ -239,5 +239,5 @@ TEST_CASE("scores are found by name and printed in their unit") {
   CHECK(score(scores, "loss") == 0.41237);
   CHECK(format_scores(scores) == "top-1 85.1 %, loss 0.412");
   CHECK(format_scores(scores, 4) == "top-1 85.13 %, loss 0.4124");
-  CHECK(refuses([&] { score(scores, "top5"); }, ErrorKind::kValue, "Hint: one of top1, loss"));
+  CHECK(refuses([&] { score(scores, "top5"); }, ErrorKind::kValue, "did you mean top1? It is one of top1, loss"));
 }

@@ -160,7 +160,9 @@ std::string trust_in_scores(const Ledger& ledger, int64_t pictures) {
   const std::vector<Standing> standings = ranking(ledger);
   if (pictures < 1 || standings.empty() || !standings.front().score || !standings.front().failure.empty()) return "";
   const std::string source = cat("each score comes from ", pictures, pictures == 1 ? " picture" : " pictures");
-  if (ledger.metric.unit != ScoreUnit::kPart) return source + ".";
+  // The formula is that of a part of the pictures that are right; a mean over classes has another.
+  const bool of_pictures = ledger.metric.name.starts_with("top") || ledger.metric.name == "exact_match";
+  if (ledger.metric.unit != ScoreUnit::kPart || !of_pictures) return source + ".";
   const double best = *standings.front().score, n = static_cast<double>(pictures);
   // Of a share near 0 or 1 the plain formula gives next to nothing; one picture more or less is always in doubt.
   const double error = std::max(std::sqrt(best * (1 - best) / n), 1 / n);

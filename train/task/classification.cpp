@@ -41,6 +41,11 @@ class ClassificationMetric final : public Metric {
             {"loss", "loss", loss_.mean(), ScoreUnit::kNumber, false}};
   }
 
+  Scores more() const override {
+    return {{"macro_f1", "macro-F1", details_.confusion->macro_f1(), ScoreUnit::kPart},
+            {"balanced_accuracy", "balanced accuracy", details_.confusion->balanced_accuracy(), ScoreUnit::kPart}};
+  }
+
   // Within two standard deviations of what the most frequent class alone would give.
   std::vector<std::string> notes() const override {
     const double images = loss_.samples();
@@ -112,12 +117,8 @@ void fill_rectangle(Tensor& picture, int64_t top, int64_t bottom, int64_t right,
 
 ClassificationOptions classification_options(const TrainConfig& config, const Preprocessing& preprocessing,
                                              std::vector<std::string> class_names) {
-  return {preprocessing,
-          std::move(class_names),
-          augmentation_of(config),
-          config.label_smoothing,
-          config.class_weights == "balanced",
-          config.sampling == "balanced"};
+  return {preprocessing,          std::move(class_names), augmentation_of(config),
+          config.label_smoothing, config.class_weights,   config.sampling == "balanced"};
 }
 
 ClassificationTask::ClassificationTask(models::Classifier& model, ClassificationOptions options)
@@ -127,6 +128,8 @@ ClassificationTask::ClassificationTask(models::Classifier& model, Classification
   const auto names = static_cast<int64_t>(options_.class_names.size());
   check(names == model.num_classes(), ErrorKind::kValue, kClassification, "class names and model differ: ", names,
         " names, the model has ", model.num_classes(), " classes.");
+  // A name that no class has is told before anything is opened for the run.
+  class_weights_of(options_.class_weights, options_.class_names, std::vector<int64_t>(options_.class_names.size(), 1));
 }
 
 ClassificationTask::ClassificationTask(std::unique_ptr<models::Classifier> model, ClassificationOptions options)
@@ -159,8 +162,8 @@ void ClassificationTask::see(const Dataset& train) {
     const double part = static_cast<double>(n) / static_cast<double>(train.size());
     parts.push_back(balanced ? (n > 0) / occurring : part);
   }
-  if (options_.balanced_weights) {
-    weights = balanced_class_weights(counts);
+  if (options_.class_weights != "none") {
+    weights = class_weights_of(options_.class_weights, options_.class_names, counts);
     class_weights_ = empty({static_cast<int64_t>(weights.size())}, Dtype::f32, kClassification);
     std::copy(weights.begin(), weights.end(), class_weights_.mutable_data<float>());
   }

@@ -19,10 +19,9 @@ struct ClassificationOptions {
   std::vector<std::string> class_names;
   Augmentation augmentation{};
   double label_smoothing = 0;  // of the training loss; the metric's loss is without
-  // Of the training loss: an image counts as balanced_class_weights() of its class says (a mixed image as the mean of its
-  // classes, by their parts), and the sum is divided by the number of images. As if images of rare classes were there several
-  // times.
-  bool balanced_weights = false;
+  // Of the training loss: an image counts as class_weights_of() of its class says (a mixed image as the mean of its classes, by
+  // their parts), and the sum is divided by the number of images. As if images of rare classes were there several times.
+  std::string class_weights = "none";
   bool balanced_sampling = false;  // how the images are drawn (data/sampling.h); for guess_loss() alone
 };
 
@@ -31,7 +30,7 @@ ClassificationOptions classification_options(const TrainConfig& config, const Pr
                                              std::vector<std::string> class_names);
 
 // A mixed batch is trained with its soft labels; its training accuracy counts the class that has the larger part of the
-// picture. Scores: top1, top5, loss (cross-entropy without label smoothing).
+// picture. Scores: top1, top5, loss (cross-entropy without label smoothing); beside them macro_f1 and balanced_accuracy.
 class ClassificationTask final : public Task {
  public:
   // The model must outlive the task. Error(kValue) if the model's size, channels or classes differ from the options'.

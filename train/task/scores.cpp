@@ -4,17 +4,53 @@
 #include <cstdio>
 
 #include "base/error.h"
+#include "base/json.h"
+#include "base/text.h"
 #include "train/printable.h"
 
 namespace vitrail {
 
-double score(const Scores& scores, const std::string& name) {
-  std::string names;
+namespace {
+
+// A key as flags spell it.
+std::string spelled(std::string key) {
+  std::replace(key.begin(), key.end(), '_', '-');
+  return key;
+}
+
+}  // namespace
+
+std::string score_key(const std::string& name) {
+  std::string key = name;
+  std::replace(key.begin(), key.end(), '-', '_');
+  return key;
+}
+
+const Score& find_score(const Scores& scores, const std::string& name) {
+  const std::string key = score_key(name);
+  std::vector<std::string> names;
+  std::string list;
   for (const Score& entry : scores) {
-    if (entry.name == name) return entry.value;
-    names += (names.empty() ? "" : ", ") + entry.name;
+    if (entry.name == key) return entry;
+    names.push_back(spelled(entry.name));
+    list += (list.empty() ? "" : ", ") + names.back();
   }
-  fail(ErrorKind::kValue, "score", "there is no score ", name, ". Hint: one of ", names, ".");
+  const std::string near = nearest(name, names);
+  fail(ErrorKind::kValue, "score", "there is no score ", escaped(name),
+       ". Hint: ", near.empty() ? "" : cat("did you mean ", near, "? It is "), "one of ", list, ".");
+}
+
+double score(const Scores& scores, const std::string& name) { return find_score(scores, name).value; }
+
+Scores with_first(const Scores& scores, const Scores& more, const std::string& name) {
+  if (name == "first") return scores;
+  Scores all = scores;
+  all.insert(all.end(), more.begin(), more.end());
+  const Score chosen = find_score(all, name);
+  Scores result{chosen};
+  for (const Score& entry : scores)
+    if (entry.name != chosen.name) result.push_back(entry);
+  return result;
 }
 
 std::string format_scores(const Scores& scores, int digits) {

@@ -38,6 +38,8 @@ class Metric {
   virtual ~Metric() = default;
   virtual void add(const Batch& batch, const std::vector<Prediction>& predictions) = 0;
   virtual Scores result() const = 0;
+  // What is measured beside: shown where it is asked for, as TrainConfig::eval_metric and `vitrail eval` do.
+  virtual Scores more() const { return {}; }
   // Sentences for the user about the result: an accuracy that is no better than guessing, say.
   virtual std::vector<std::string> notes() const { return {}; }
   // Material for the report: confusions, calibration, pictures worth a look. Null if the task has none.
