@@ -17,7 +17,7 @@ constexpr int64_t kEntryBytes = 30, kDirectoryBytes = 46, kEndBytes = 22, kEnd64
 constexpr int64_t kMaxComment = 65535, kMaxEntries = 100'000, kMaxDirectory = int64_t{24} << 20;
 constexpr size_t kMaxName = 1024;
 constexpr int64_t kMaxTotalFactor = 8, kMaxTotalExtra = int64_t{32} << 20;
-constexpr uint16_t kEncrypted = 1, kSizesBehind = 8, kStored = 0, kDeflate = 8, kZip64Field = 1;
+constexpr uint16_t kEncrypted = 1, kSizesBehind = 8, kStored = 0, kDeflate = 8, kZip64Field = 1, kUnix = 3;
 constexpr uint32_t kIn64 = 0xffffffff;  // a size or offset that stands in the ZIP64 field
 
 template <class... Parts>
@@ -158,14 +158,17 @@ void ZipArchive::read_directory(int64_t begin, int64_t bytes, int64_t count) {
   for (int64_t i = 0; i < count; ++i) {
     require(fields.left() >= kDirectoryBytes && fields.u32() == kDirectorySignature, source_, "entry ", i,
             " of the central directory is damaged");
-    fields.skip(4);  // versions
+    const uint16_t made_by = fields.u16();
+    fields.skip(2);  // version needed
     ZipEntry entry;
     const uint16_t flags = fields.u16(), method = fields.u16();
     fields.skip(4);  // time and date
     entry.crc = fields.u32();
     const uint32_t packed_bytes = fields.u32(), content_bytes = fields.u32();
     const uint16_t name_bytes = fields.u16(), extra_bytes = fields.u16(), comment_bytes = fields.u16(), disk = fields.u16();
-    fields.skip(6);  // attributes
+    fields.skip(2);  // text or binary
+    const uint32_t attributes = fields.u32();
+    if (made_by >> 8 == kUnix) entry.unix_mode = attributes >> 16;
     uint64_t numbers[3] = {content_bytes, packed_bytes, fields.u32()};
     require(fields.left() >= int64_t{name_bytes} + extra_bytes + comment_bytes && disk == 0, source_, "entry ", i,
             " of the central directory is damaged");

@@ -17,6 +17,7 @@ struct ZipEntry {
   int64_t bytes = 0;         // of its content
   int64_t packed_bytes = 0;  // in the archive; equal to `bytes` if the entry is stored as it is
   bool packed = false;       // by deflate
+  uint32_t unix_mode = 0;    // file type and permissions where a Unix program wrote the archive; 0 elsewhere
   uint32_t crc = 0;          // CRC-32 of the content
   int64_t header = 0;        // the byte of the archive at which the entry's own header begins
   int64_t data = 0;          // ... and its data

@@ -17,7 +17,7 @@ $(eval $(call PRECOMPILED_RULE,labtest,LAB_TEST_FLAGS))
 export LAB_BUILD   := $(LABB)
 export LAB_CONFIG  := $(CONFIG)
 export LAB_LIBRARY := $(LIB)
-export LAB_COMPILE = $(CXX) $(filter-out -MMD -MP,$(LAB_FLAGS)) -w -Werror=return-type -fdiagnostics-color=never -fmax-errors=20 $(call include,lab) -include labs/common/todo.h -c {in} -o {out}
+export LAB_COMPILE = $(CXX) $(filter-out -MMD -MP,$(LAB_FLAGS)) -fdiagnostics-color=never -fmax-errors=20 $(call include,lab) -include labs/common/todo.h -c {in} -o {out}
 export LAB_LINK    = $(CXX) $(LINK_FLAGS) {objects} $(LIB) $(LIBS) -o {out}
 
 # The tool uses base/ alone, so that it can be built where the rest of the framework is still to be written.
@@ -76,6 +76,35 @@ labs-pictures: $(MILESTONES:%=$(LABB)/lab%/milestone.o) $(LAB_READY)
 	@for n in $(or $(lab_numbers),$(MILESTONES)); do $(LABTOOL) milestone $$n --reference --out labs/lab$$n || exit 1; done
 labs-handouts: $(LABTOOL)
 	@$(LABTOOL) handouts
+
+# Handing in, grading, handing out (labs/TEACHING.md).
+.PHONY: submit grade labs-export
+submit: $(LABTOOL)
+	@$(LABTOOL) submit --labs "$(LABS)" --mine "$(MINE)" --out "$(or $(OUT),submission.zip)"
+grade: $(patsubst labs/%/tests.cpp,$(LABB)/%/tests.o,$(wildcard labs/lab*/tests.cpp)) $(LAB_READY)
+	@$(LABTOOL) grade --submission "$(SUBMISSION)" --labs "$(LABS)" $(if $(SEED),--seed $(SEED)) --format $(or $(FORMAT),gradescope) --out "$(OUT)" --jobs $(shell nproc)
+labs-export: $(LABTOOL)
+	@$(LABTOOL) export --out "$(OUT)" $(if $(SOLVED),--solved $(SOLVED))
+
+# The tool itself: hostile answers, broken proofs, exported trees (labs/tests/).
+$(BUILD)/labs/tests/%.o: labs/tests/%.cpp $(call precompiled,light) | deps
+	@mkdir -p $(@D)
+	@echo "  compile $<"
+	@$(CXX) $(LIGHT_FLAGS) $(call include,light) -c $< -o $@
+$(LABB)/hostile: $(BUILD)/labs/tests/hostile.o $(filter-out %/main.o,$(LABTOOL_OBJ))
+	@echo "  link    $@"
+	@$(CXX) $(LINK_FLAGS) $^ -lz -lpthread $(GOMP_LIB) -ldl $(LDFLAGS) -o $@
+.PHONY: labs-hostile
+labs-hostile: $(LABB)/hostile $(LABB)/lab1/tests.o $(LAB_READY)
+	@$(LABB)/hostile $(ARGS)
+
+# In an exported tree, labs/blank.txt lists the files with blank regions: there every program takes these regions from mine/.
+BLANK_OBJ := $(if $(wildcard labs/blank.txt),$(patsubst %.cpp,$(BUILD)/%.o,$(shell cat labs/blank.txt)))
+ifneq ($(BLANK_OBJ),)
+.PHONY: FORCE
+$(BLANK_OBJ): $(BUILD)/%.o: %.cpp $(LABTOOL) $(call precompiled,lab) FORCE
+	@$(LABTOOL) object $< --mine "$(MINE)" --out $@
+endif
 
 # For those who write labs: LABS=1,3 only these; EX=1.3 only this exercise; labs-record writes what the reference and the known mistakes make.
 PROVE_TESTS := $(patsubst labs/%/tests.cpp,$(LABB)/%/tests.o,$(wildcard labs/lab*/tests.cpp))

@@ -60,7 +60,7 @@ room 'mpi\.h' 'comm/mpi\.cpp'
 room 'jpeglib\.h' 'data/image/jpeg\.cpp'
 room 'png\.h' 'data/image/png\.cpp'
 room 'webp/' 'data/image/webp\.cpp'
-room 'zlib\.h' 'base/(gzip|zip_stream)\.cpp'
+room 'zlib\.h' 'base/(gzip|zip_stream|zip_writer)\.cpp'
 room 'CLI/' '(cli/command\.cpp|bench/conv2d\.cpp)'
 # JSON of files goes through base/json.h; the header of a safetensors file is read without building a tree.
 room 'nlohmann/' '(base/json\.(h|cpp)|tensor/safetensors_header\.cpp|bench/conv2d\.cpp)'

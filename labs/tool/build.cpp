@@ -189,6 +189,10 @@ Toolchain toolchain() {
           environment("LAB_CONFIG")};
 }
 
+std::string build_object(const Toolchain& tools, const SourceFile& file, const Bodies& bodies, Built& built) {
+  return FileBuilder(tools, file, bodies).run(built);
+}
+
 std::vector<std::string> test_objects(const Toolchain& tools, const Lab& lab) {
   return {tools.folder + "/common/main.o", tools.folder + "/common/lab.o",
           tools.folder + "/" + fs::path(lab.folder).filename().string() + "/tests.o"};
@@ -202,7 +206,7 @@ Built build(const Toolchain& tools, const Lab& lab, const std::vector<SourceFile
   for (const SourceFile& file : files) {
     const bool own = file.path.rfind("labs/", 0) == 0;  // not in the library
     if (!own && bodies[file.path].empty()) continue;
-    const std::string object = FileBuilder(tools, file, bodies[file.path]).run(built);
+    const std::string object = build_object(tools, file, bodies[file.path], built);
     if (object.empty()) return built;
     objects.push_back(object);
   }

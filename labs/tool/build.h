@@ -32,6 +32,10 @@ struct Built {
 Built build(const Toolchain& tools, const Lab& lab, const std::vector<SourceFile>& files, FileBodies bodies,
             const std::vector<std::string>& with);
 
+// The object of one file with `bodies`, in which regions that do not compile are replaced by their message. "" if nothing
+// helps.
+std::string build_object(const Toolchain& tools, const SourceFile& file, const Bodies& bodies, Built& built);
+
 // The objects of the lab's tests and of the main program that runs them.
 std::vector<std::string> test_objects(const Toolchain& tools, const Lab& lab);
 

@@ -1,4 +1,5 @@
 // labtool: the program behind make lab1, make hint, make grade ... (labs/labs.mk starts it).
+#include <algorithm>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
@@ -10,6 +11,8 @@
 #include "base/file.h"
 #include "base/number.h"
 #include "base/text.h"
+#include "labs/tool/export.h"
+#include "labs/tool/grade.h"
 #include "labs/tool/handout.h"
 #include "labs/tool/milestone.h"
 #include "labs/tool/process.h"
@@ -42,6 +45,11 @@ class Arguments {
  private:
   std::vector<std::string> words_;
 };
+
+std::string read_bytes_as_text(const std::string& path) {
+  const std::vector<uint8_t> bytes = read_file(path);
+  return {bytes.begin(), bytes.end()};
+}
 
 int lab_number(const std::string& text) { return static_cast<int>(parse_integer("labs", "lab", text, 0, 99)); }
 
@@ -129,10 +137,77 @@ int handouts_command(const Arguments&) {
   return 0;
 }
 
+// "1,3" -> the labs; all of them if it is empty.
+std::vector<const Lab*> named_labs(const std::vector<Lab>& labs, const std::string& words) {
+  const std::set<std::string> which = chosen_of(labs, words);
+  std::vector<const Lab*> named;
+  for (const Lab& lab : labs) {
+    if (which.empty() || which.count(std::to_string(lab.number))) named.push_back(&lab);
+  }
+  check(!named.empty(), ErrorKind::kValue, "labs", "LABS=", words, " names no lab. Hint: LABS=3 or LABS=1,3.");
+  return named;
+}
+
+int submit_command(const Arguments& a) {
+  const std::vector<Lab> labs = load_labs("labs");
+  write_submission(named_labs(labs, a.get("labs")), a.get("mine", "mine"), a.get("out", "submission.zip"));
+  return 0;
+}
+
+int grade_command(const Arguments& a) {
+  const std::vector<Lab> labs = load_labs("labs");
+  const std::vector<const Lab*> which = named_labs(labs, a.get("labs"));
+  const std::string format = a.get("format", "gradescope"), path = a.get("submission"), out = a.get("out");
+  const auto seed = static_cast<uint64_t>(parse_integer("labs", "SEED", a.get("seed", "7"), 0, int64_t{1} << 40));
+  const auto jobs = static_cast<unsigned>(parse_integer("labs", "jobs", a.get("jobs", "2"), 1, 64));
+  check(!path.empty(), ErrorKind::kValue, "labs", "which submission? Hint: make grade SUBMISSION=FILE.zip LABS=3");
+  check(format == "gradescope" || format == "classroom50" || format == "csv", ErrorKind::kValue, "labs",
+        "FORMAT=", quote(format), " is none of gradescope, classroom50, csv");
+  const Toolchain tools = toolchain();
+  std::string text;
+  if (format == "csv") {
+    std::vector<std::string> names;
+    check(std::filesystem::is_directory(path), ErrorKind::kValue, "labs", escaped_path(path), " is no folder of submissions");
+    for (const auto& entry : std::filesystem::directory_iterator(path)) names.push_back(entry.path().string());
+    std::sort(names.begin(), names.end());
+    std::vector<Report> reports;
+    for (const std::string& name : names) reports.push_back(grade(tools, which, name, seed, jobs));
+    text = csv_table(reports);
+  } else {
+    const Report report = grade(tools, which, path, seed, jobs);
+    std::cout << "  " << report.points() << " of " << report.all() << " points\n";
+    text = format == "gradescope" ? gradescope_json(report) : classroom50_json(report);
+  }
+  if (out.empty()) std::cout << text;
+  if (!out.empty()) write_file_atomically(out, text);
+  return 0;
+}
+
+int export_command(const Arguments& a) {
+  const std::string out = a.get("out");
+  check(!out.empty(), ErrorKind::kValue, "labs", "where to? Hint: make labs-export OUT=../vit-labs SOLVED=2");
+  export_tree(out, static_cast<int>(parse_integer("labs", "SOLVED", a.get("solved", "-1"), -1, 99)));
+  return 0;
+}
+
+// One file of an exported tree for the library: what is blank comes from mine/.
+int object_command(const Arguments& a) {
+  const SourceFile file = read_source(a.first());
+  Built built;
+  const std::string object = build_object(toolchain(), file, answers_of_file(file, a.get("mine", "mine")), built);
+  check(!object.empty(), ErrorKind::kData, "labs", built.failure);
+  const std::string out = a.get("out"), bytes = read_bytes_as_text(object);
+  std::filesystem::create_directories(std::filesystem::path(out).parent_path());
+  if (!std::filesystem::exists(out) || read_bytes_as_text(out) != bytes)
+    std::filesystem::copy_file(object, out, std::filesystem::copy_options::overwrite_existing);
+  return 0;
+}
+
 int dispatch(const Arguments& a) {
   const std::map<std::string, std::function<int(const Arguments&)>> commands{
       {"run", run_command},       {"prove", prove_command}, {"hint", hint_command},           {"reveal", reveal_command},
-      {"status", status_command}, {"reset", reset_command}, {"milestone", milestone_command}, {"handouts", handouts_command}};
+      {"status", status_command}, {"reset", reset_command}, {"milestone", milestone_command}, {"handouts", handouts_command},
+      {"submit", submit_command}, {"grade", grade_command}, {"export", export_command},       {"object", object_command}};
   const auto command = commands.find(a.command());
   std::string names;
   for (const auto& [name, function] : commands) names += " " + name;

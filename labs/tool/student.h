@@ -21,8 +21,12 @@ struct Taken {
   std::set<std::string> lent;  // exercises for which the framework's text stays
 };
 
-// The regions of `lab` from the files in `mine`. A missing file counts as not written.
+// The regions of `lab` from the files in `mine`. A missing file counts as not written. Regions of other labs that are blank in
+// this tree, because it was exported so, are taken, too.
 Answers read_answers(const Lab& lab, const std::vector<SourceFile>& files, const std::string& mine, const Taken& taken);
+
+// All regions of one framework file that are blank in this tree, from `mine`.
+Bodies answers_of_file(const SourceFile& file, const std::string& mine);
 
 // Copies the blanks of a lab to `mine` where they are not there yet. Says which on standard output.
 void start(const Lab& lab, const std::string& mine);

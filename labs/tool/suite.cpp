@@ -15,7 +15,7 @@
 namespace vitrail::labs {
 namespace {
 
-constexpr int64_t kMemory = int64_t{2} << 30;
+constexpr int64_t kMemory = int64_t{1} << 30;
 constexpr int kAsanFactor = 6;  // a program under the sanitizers is slower
 
 std::string new_ticket() {
