@@ -20,11 +20,28 @@ int64_t head_width(int64_t dim, int64_t heads, int64_t head_dim) {
 // scores + mask; -infinity where a u8 mask is 0.
 Variable masked(const Variable& scores, const Variable& mask) {
   if (!mask.defined()) return scores;
+  // LAB 6.5 BEGIN  A float mask is added to the scores. A u8 mask keeps them where it is 1 and puts -INFINITY where it is 0.
   if (mask.dtype() != Dtype::u8) return scores + mask;
   return where(mask.value(), scores, full({}, -INFINITY, scores.dtype()));
+  // LAB 6.5 END
 }
 
 }  // namespace
+
+Variable split_heads(const Variable& x, int64_t heads) {
+  check(x.dim() == 3 && heads >= 1 && x.size(2) % heads == 0, ErrorKind::kShape, "split_heads", "x is [B, N, H K]: x is ",
+        x.shape(), ", heads is ", heads);
+  // LAB 6.3 BEGIN  [B, N, H K] -> [B, H, N, K], a view.
+  return transpose(reshape(x, {x.size(0), x.size(1), heads, x.size(2) / heads}), 1, 2);
+  // LAB 6.3 END
+}
+
+Variable merge_heads(const Variable& x) {
+  check(x.dim() == 4, ErrorKind::kShape, "merge_heads", "x is [B, H, N, K]: x is ", x.shape());
+  // LAB 6.3 BEGIN  [B, H, N, K] -> [B, N, H K], the inverse.
+  return flatten(transpose(x, 1, 2), 2);
+  // LAB 6.3 END
+}
 
 MultiHeadAttention::MultiHeadAttention(int64_t dim, int64_t count, Rng& rng, const AttentionOptions& options)
     : num_heads(count),
@@ -45,28 +62,24 @@ MultiHeadAttention::MultiHeadAttention(int64_t dim, int64_t count, Rng& rng, con
   register_module("proj_drop", proj_drop);
 }
 
-// [B, N, H K] -> [B, H, N, K], a view
-Variable MultiHeadAttention::split_heads(const Variable& x) const {
-  return transpose(reshape(x, {x.size(0), x.size(1), num_heads, head_dim}), 1, 2);
-}
-
 // softmax(q k^T / sqrt(K) + mask) v of all heads: q [B, H, N, K], k and v [B, H, M, K] -> [B, N, H K]
 Variable MultiHeadAttention::attend(Variable q, Variable k, const Variable& v, const Variable& mask) {
   if (q_norm) q = (*q_norm)(q), k = (*k_norm)(k);
-  Variable result;
-  if (attn_drop.active() || keep_attention_gradient) {
-    const Variable scores = matmul(q, transpose(k)) * (1 / std::sqrt(static_cast<double>(head_dim)));  // [B, H, N, M]
-    Variable probabilities = softmax(masked(scores, mask));
-    if (keep_attention_map) attention_map = probabilities.value();
-    if (keep_attention_gradient) {
-      attention_offset = Variable(zeros_like(probabilities.value()), true);
-      probabilities = probabilities + attention_offset;
-    }
-    result = matmul(attn_drop(probabilities), v);
-  } else {
-    result = attention(q, k, v, mask, 0, keep_attention_map ? &attention_map : nullptr);  // the same in one op
+  if (!attn_drop.active() && !keep_attention_gradient)  // the same in one op
+    return merge_heads(attention(q, k, v, mask, 0, keep_attention_map ? &attention_map : nullptr));
+  Variable probabilities;  // [B, H, N, M]
+  // LAB 6.4 BEGIN  probabilities = softmax over the keys of q k^T / sqrt(head_dim) + mask; masked(scores, mask) adds the mask.
+  const Variable scores = matmul(q, transpose(k)) * (1 / std::sqrt(static_cast<double>(head_dim)));
+  probabilities = softmax(masked(scores, mask));
+  // LAB 6.4 END
+  if (keep_attention_map) attention_map = probabilities.value();
+  if (keep_attention_gradient) {
+    attention_offset = Variable(zeros_like(probabilities.value()), true);
+    probabilities = probabilities + attention_offset;
   }
-  return flatten(transpose(result, 1, 2), 2);
+  // LAB 6.4 BEGIN  The probabilities pass attn_drop and weigh the values; the heads are merged: [B, N, H K].
+  return merge_heads(matmul(attn_drop(probabilities), v));
+  // LAB 6.4 END
 }
 
 Variable MultiHeadAttention::heads(const Variable& x, const Variable& mask) {
@@ -76,17 +89,21 @@ Variable MultiHeadAttention::heads(const Variable& x, const Variable& mask) {
   // buffer.
   if (!q_norm && !attn_drop.active() && !keep_attention_gradient)
     return qkv_attention(all, num_heads, mask, 0, keep_attention_map ? &attention_map : nullptr);
+  // LAB 6.4 BEGIN  Cut `all` into q, k and v, each into heads, and attend().
   const std::vector<Variable> parts = chunk(all, 3, 2);
-  return attend(split_heads(parts[0]), split_heads(parts[1]), split_heads(parts[2]), mask);
+  return attend(split_heads(parts[0], num_heads), split_heads(parts[1], num_heads), split_heads(parts[2], num_heads), mask);
+  // LAB 6.4 END
 }
 
 Variable MultiHeadAttention::self(const Variable& x, const Variable& mask) { return proj_drop(proj(heads(x, mask))); }
 
 Variable MultiHeadAttention::cross(const Variable& x, const Variable& context, const Variable& mask) {
   const int64_t width = num_heads * head_dim;
+  // LAB 6.5 BEGIN  q from x, k and v from context (qkv.outputs: a third of the projection each), then as in self-attention.
   const Variable q = qkv.outputs(x, 0, width), k = qkv.outputs(context, width, 2 * width),
                  v = qkv.outputs(context, 2 * width, 3 * width);
-  return proj_drop(proj(attend(split_heads(q), split_heads(k), split_heads(v), mask)));
+  return proj_drop(proj(attend(split_heads(q, num_heads), split_heads(k, num_heads), split_heads(v, num_heads), mask)));
+  // LAB 6.5 END
 }
 
 // q k^T and the product with v: B N N H K each.

@@ -8,6 +8,13 @@
 
 namespace vitrail::nn {
 
+// The last axis cut into heads, [B, N, H K] -> [B, H, N, K]: head h is the h-th run of K columns. A view of x, if x's last axis
+// has no gaps. Error(kShape) unless heads divides H K.
+Variable split_heads(const Variable& x, int64_t heads);
+// The heads side by side again, [B, H, N, K] -> [B, N, H K]. A view if the memory is laid out [B, N, H, K], as that of the
+// result of attention() is.
+Variable merge_heads(const Variable& x);
+
 struct AttentionOptions {
   int64_t head_dim = 0;  // K, the width of a head; 0: dim / num_heads
   bool qkv_bias = true;
@@ -54,7 +61,6 @@ class MultiHeadAttention : public Layer {
   Dropout attn_drop, proj_drop;
 
  private:
-  Variable split_heads(const Variable& x) const;
   Variable attend(Variable q, Variable k, const Variable& v, const Variable& mask);
 };
 

@@ -3,6 +3,7 @@
 #include "autograd/ops/layers.h"
 #include "autograd/ops/math.h"
 #include "autograd/ops/shape.h"
+#include "nn/attention.h"
 #include "nn/init.h"
 
 namespace vitrail::nn {
@@ -27,14 +28,11 @@ AttentionPool::AttentionPool(int64_t dim, int64_t heads, int64_t hidden, Rng& rn
 
 Variable AttentionPool::forward(const Variable& x) {
   check(x.dim() == 3, ErrorKind::kShape, "AttentionPool", "x is [B, N, D]: x is ", x.shape());
-  const int64_t batch = x.size(0), dim = latent.size(2);
-  const auto split = [&](const Variable& t) {  // [B, N, D] -> [B, H, N, K]
-    return transpose(reshape(t, {batch, t.size(1), num_heads, dim / num_heads}), 1, 2);
-  };
   const std::vector<Variable> keys_values = chunk(kv(x), 2, 2);
-  const Variable query = expand(q(latent), {batch, 1, dim});
-  const Variable heads = attention(split(query), split(keys_values[0]), split(keys_values[1]), {}, 0, nullptr);
-  const Variable y = proj(flatten(transpose(heads, 1, 2), 2));
+  const Variable query = expand(q(latent), {x.size(0), 1, latent.size(2)});
+  const Variable heads = attention(split_heads(query, num_heads), split_heads(keys_values[0], num_heads),
+                                   split_heads(keys_values[1], num_heads), {}, 0, nullptr);
+  const Variable y = proj(merge_heads(heads));
   return squeeze(y + mlp(norm(y)), 1);
 }
 

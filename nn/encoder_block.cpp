@@ -39,6 +39,7 @@ EncoderBlock::EncoderBlock(int64_t dim, int64_t num_heads, Rng& rng, const Block
 
 Variable EncoderBlock::forward(const Variable& input) {
   if (fused::applies(*this)) return fused::forward(*this, input);
+  // LAB 6.6 BEGIN  The two equations of nn/encoder_block.h; each branch ends with its ls and drop_path.
   Variable x = input;
   if (post_norm) {
     x = norm1(x + drop_path1(ls1(attn(x))));
@@ -48,6 +49,7 @@ Variable EncoderBlock::forward(const Variable& input) {
     x = x + drop_path2(ls2(mlp(norm2(x))));
   }
   return x;
+  // LAB 6.6 END
 }
 
 Variable run_block(EncoderBlock& block, const Variable& x, bool recompute) {

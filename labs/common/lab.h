@@ -66,10 +66,12 @@ struct ProbeRegistration {
 
 #define LAB_JOIN_(a, b) a##b
 #define LAB_JOIN(a, b) LAB_JOIN_(a, b)
-#define LAB_PROBE(exercise)                                                                                        \
-  static std::string LAB_JOIN(lab_probe_, __LINE__)();                                                             \
-  static const lab::ProbeRegistration LAB_JOIN(lab_probe_at_, __LINE__)(exercise, LAB_JOIN(lab_probe_, __LINE__)); \
-  static std::string LAB_JOIN(lab_probe_, __LINE__)()
+// Numbered by __COUNTER__, since the tests of a lab may stand in several files that share line numbers.
+#define LAB_PROBE(exercise) LAB_PROBE_AS(exercise, __COUNTER__)
+#define LAB_PROBE_AS(exercise, number)                                                                         \
+  static std::string LAB_JOIN(lab_probe_, number)();                                                           \
+  static const lab::ProbeRegistration LAB_JOIN(lab_probe_at_, number)(exercise, LAB_JOIN(lab_probe_, number)); \
+  static std::string LAB_JOIN(lab_probe_, number)()
 
 // How doctest shows lists; without it they would be {?}.
 namespace doctest {
