@@ -179,18 +179,19 @@ std::string picture(MirrorReader& model, const Curve& with, const Curve& without
   const Tensor signs = rand_int({1, kTokens}, 0, kSigns, Rng(9));
   model.block.attn.keep_attention_map = true;
   model.whole(to(drawn(signs), Dtype::f64));
-  Svg svg(760, 290, "text{font:13px sans-serif}.small{font-size:9px;fill:#666}");
+  Svg svg(760, 290,
+          "text{font:13px sans-serif}.small{font-size:9px;fill:#555;stroke:#fff;stroke-width:2px;paint-order:stroke}");
   svg.text(20, 24, "a picture: 16 signs");
   draw_signs(svg, signs, 20, 40, 6);
   svg.text(240, 24, "where token i (row) looks");
   draw_map(svg, mean(select(model.block.attn.attention_map, 0, 0), {0}), 240, 40, 13);
-  svg.text(480, 24, "right, of the signs of patch 15 - i");
-  svg.path("M480 40V240H740", "fill=\"none\" stroke=\"#999\"");
-  for (const int share : {0, 50, 100}) svg.text(474, 244 - 2 * share, cat(share, " %"), "text-anchor=\"end\" class=\"small\"");
-  svg.path("M480 215H740", "stroke=\"#999\" stroke-dasharray=\"2 3\"");
-  draw_curve(svg, with.right, 480, 240, 260, 200, "stroke-width=\"2\"");
-  draw_curve(svg, without.right, 480, 240, 260, 200, "stroke-dasharray=\"5 3\"");
-  svg.text(490, 258, cat("solid: with attention; dashed: without; 0 to ", with.right.size(), " steps"), "class=\"small\"");
+  svg.text(500, 24, "right, of the signs of patch 15 - i");
+  svg.path("M500 40V240H750", "fill=\"none\" stroke=\"#999\"");
+  for (const int share : {0, 50, 100}) svg.text(494, 244 - 2 * share, cat(share, " %"), "text-anchor=\"end\" class=\"small\"");
+  svg.path("M500 215H750", "stroke=\"#999\" stroke-dasharray=\"2 3\"");
+  draw_curve(svg, with.right, 500, 240, 250, 200, "stroke-width=\"2\"");
+  draw_curve(svg, without.right, 500, 240, 250, 200, "stroke-dasharray=\"5 3\"");
+  svg.text(510, 258, cat("solid: with attention; dashed: without; 0 to ", with.right.size(), " steps"), "class=\"small\"");
   return svg.str();
 }
 

@@ -33,7 +33,8 @@ std::vector<std::string> declarations(const std::string& header, const std::stri
         before.find("return") != std::string::npos || before.find('(') != std::string::npos ||
         before.find('=') != std::string::npos)
       continue;
-    const size_t end = text.find_first_of(";{", at);
+    size_t end = text.find_first_of(";{", at);
+    while (end != std::string::npos && text.compare(end, 2, "{}") == 0) end = text.find_first_of(";{", end + 1);  // = {}
     std::string declaration = text.substr(line + first, end - line - first);
     for (size_t gap; (gap = declaration.find('\n')) != std::string::npos;) {
       const size_t next = declaration.find_first_not_of(" \n", gap);
