@@ -94,7 +94,9 @@ $(BUILD)/labs/tests/%.o: labs/tests/%.cpp $(call precompiled,light) | deps
 $(LABB)/hostile: $(BUILD)/labs/tests/hostile.o $(filter-out %/main.o,$(LABTOOL_OBJ))
 	@echo "  link    $@"
 	@$(CXX) $(LINK_FLAGS) $^ -lz -lpthread $(GOMP_LIB) -ldl $(LDFLAGS) -o $@
-.PHONY: labs-hostile
+.PHONY: labs-hostile labs-proofs
+labs-proofs: $(LAB_READY)
+	@LABTOOL=$(LABTOOL) LAB_COMMON=$(LABB)/common LAB_TEST_COMPILE='$(CXX) $(filter-out -MMD -MP,$(LAB_TEST_FLAGS)) $(call include,labtest)' labs/tests/proofs.sh
 labs-hostile: $(LABB)/hostile $(LABB)/lab1/tests.o $(LAB_READY)
 	@$(LABB)/hostile $(ARGS)
 

@@ -48,11 +48,14 @@ int64_t place(const Index& index, const Shape& strides) {
 // The element, without Tensor::at.
 int64_t element(const Tensor& x, const Index& index) { return x.data<int64_t>()[place(index, x.strides())]; }
 
-Shape row_major(const Shape& shape) {
-  Shape strides = shape;
-  int64_t stride = 1;
-  for (int i = shape.size() - 1; i >= 0; --i) strides[i] = stride, stride *= shape[i] > 0 ? shape[i] : 1;
-  return strides;
+// Each stride on its own, as the number of elements behind its axis.
+Shape row_major(const Shape& extents) {
+  Shape result = extents;
+  for (int axis = 0; axis < extents.size(); ++axis) {
+    result[axis] = 1;
+    for (int behind = axis + 1; behind < extents.size(); ++behind) result[axis] *= extents[behind] > 0 ? extents[behind] : 1;
+  }
+  return result;
 }
 
 // 0, 1, 2, ... laid out by hand, so that this file needs nothing that is still to be written.
@@ -64,7 +67,7 @@ Tensor counted(const Shape& shape) {
 
 // A view into a larger memory: axes in a random order in memory, with gaps, beginning behind the first element.
 Tensor scattered(lab::Dice& dice, const Shape& shape) {
-  Shape strides = shape;
+  Shape strides(shape);
   std::vector<int> order;
   for (int i = 0; i < shape.size(); ++i) order.insert(order.begin() + dice.roll(0, i), i);
   int64_t stride = dice.roll(1, 2);
@@ -337,7 +340,7 @@ TEST_SUITE("1.5") {
     lab::Dice dice(17);
     for (int round = 0; round < 400; ++round) {
       const Shape shape = random_shape(dice, static_cast<int>(dice.roll(0, 4)), 1, 4);
-      Shape strides = shape;
+      Shape strides(shape);
       int64_t stride = dice.roll(1, 2);
       std::vector<int> order;
       for (int i = 0; i < shape.size(); ++i) order.insert(order.begin() + dice.roll(0, i), i);

@@ -19,6 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kTellingBytes = 12;  // a shorter line tells nothing: }, else {
+constexpr size_t kQuotedBytes = 24;   // of a line that is searched in the middle of others
 
 std::vector<std::string> tracked_files() {
   const Ran ran = run({"git", "ls-files"});
@@ -52,6 +53,11 @@ bool is_source(const std::string& path) {
          path.ends_with(".txt") || path.ends_with(".sh") || path.ends_with(".py");
 }
 
+// Code of the framework and its tests. What a lab or a document says is no excuse for a line of a solution.
+bool is_framework(const std::string& path) {
+  return (path.ends_with(".cpp") || path.ends_with(".h")) && path.rfind("labs/", 0) != 0 && path.rfind("docs/", 0) != 0;
+}
+
 // Blank regions of one file.
 std::vector<const Region*> blanks_of(const SourceFile& file, int solved) {
   std::vector<const Region*> regions;
@@ -65,7 +71,7 @@ struct Secrets {
   std::map<std::string, std::string> lines, pairs;  // squeezed text -> the exercise it is of
 };
 
-// The lines of blank regions, less all that the framework says elsewhere, too.
+// The lines of blank regions, less all that the framework's code says elsewhere, too.
 Secrets secrets_of(const std::vector<std::string>& files, int solved) {
   Secrets secrets;
   std::set<std::string> elsewhere, elsewhere_pairs;
@@ -80,7 +86,7 @@ Secrets secrets_of(const std::vector<std::string>& files, int solved) {
     }
   };
   for (const std::string& path : files) {
-    if (!is_source(path) || !is_kept(path)) continue;
+    if (!is_kept(path) || (!is_framework(path) && !path.ends_with(".cpp"))) continue;
     const Lines lines = read_lines(path);
     std::vector<Region> blank;
     if (path.ends_with(".cpp")) {
@@ -90,6 +96,7 @@ Secrets secrets_of(const std::vector<std::string>& files, int solved) {
     }
     size_t next = 0;
     const auto tell_elsewhere = [&](size_t end) {
+      if (!is_framework(path)) return;
       walk(
           lines, next, end, [&](const std::string& t) { elsewhere.insert(t); },
           [&](const std::string& t) { elsewhere_pairs.insert(t); });
@@ -112,6 +119,19 @@ Secrets secrets_of(const std::vector<std::string>& files, int solved) {
   return secrets;
 }
 
+// A document may quote code in the middle of a line: "" or the place of a secret line in it.
+std::string quoted_line(const Lines& lines, const std::string& path, const Secrets& secrets) {
+  if (path.ends_with(".cpp") || path.ends_with(".h")) return "";
+  for (size_t i = 0; i < lines.size(); ++i) {
+    const std::string text = squeezed(lines[i]);
+    for (const auto& [secret, where] : secrets.lines) {
+      if (secret.size() >= kQuotedBytes && text.size() > secret.size() && text.find(secret) != std::string::npos)
+        return path + ":" + std::to_string(i + 1) + " quotes a line of " + where;
+    }
+  }
+  return "";
+}
+
 }  // namespace
 
 std::vector<std::string> leaks(const std::string& tree, int solved) {
@@ -120,6 +140,7 @@ std::vector<std::string> leaks(const std::string& tree, int solved) {
   for (const auto& entry : fs::recursive_directory_iterator(tree)) {
     if (!entry.is_regular_file() || !is_source(entry.path().string())) continue;
     const Lines lines = read_lines(entry.path().string());
+    if (const std::string hidden = quoted_line(lines, entry.path().string(), secrets); !hidden.empty()) found.push_back(hidden);
     std::string before;
     for (size_t i = 0; i < lines.size(); ++i) {
       const std::string text = squeezed(lines[i]);
