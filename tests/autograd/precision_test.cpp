@@ -40,9 +40,11 @@ double relative_l2(const Tensor& a, const Tensor& b) {
 
 TEST_CASE("bf16 products are off by a quarter of a percent, forward and backward") {
   const Step exact = run(Precision::kF32), half = run(Precision::kBf16);
+  // Where no kernel rounds (64-bit ARM), kBf16 is a wish that f32 products fulfil exactly.
+  const bool rounds = rounds_operands(zeros({2, 65, 192}), 384, Precision::kBf16);
   for (const auto& [a, b] : {std::pair{half.y, exact.y}, {half.dx, exact.dx}, {half.dw, exact.dw}}) {
     CHECK(relative_l2(a, b) < 4e-3);
-    CHECK(relative_l2(a, b) > 1e-4);  // each of the three products was rounded
+    CHECK((relative_l2(a, b) > 1e-4) == rounds);  // each of the three products was rounded
   }
   CHECK(relative_l2(half.db, exact.db) < 1e-6);  // a sum, not a product
 }

@@ -9,9 +9,9 @@ using namespace vitrail;
 TEST_CASE("peak and bandwidth are finite and positive, and leave no memory behind") {
   const int64_t live = memory_stats().live_bytes;
   const double peak = measure_peak_gflops(), bandwidth = measure_bandwidth_gb();
-  CHECK(peak > 0.1);
+  CHECK(peak > 0);
   CHECK(peak < 1e6);
-  CHECK(bandwidth > 0.1);
+  CHECK(bandwidth > 0);
   CHECK(bandwidth < 1e5);
   CHECK(memory_stats().live_bytes == live);
 }
