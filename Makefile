@@ -227,6 +227,8 @@ versus: $(BUILD)/vitrail $(BUILD)/bench/conv2d
 scaling: $(BUILD)/vitrail
 	@python3 bench/scaling.py --vitrail $(BUILD)/vitrail $(ARGS)
 
+include labs/labs.mk
+
 # ---- tests ------------------------------------------------------------------------------------------------------------
 
 # One program a folder; its subfolders belong to it.
@@ -255,7 +257,7 @@ endef
 $(foreach d,$(TEST_DIRS),$(eval $(call TEST_RULE,$(d))))
 
 .PHONY: test test-long test-asan test-tsan check-ops layers
-test: $(TEST_BINS) $(BENCHES:%=$(BUILD)/bench/%) $(BUILD)/vitrail $(BUILD)/runop $(EXAMPLES:%=$(BUILD)/examples/%) $(EXTEND) $(FUZZERS:%=$(BUILD)/fuzz/%) $(BUILD)/fuzz/random_ops
+test: $(TEST_BINS) $(BENCHES:%=$(BUILD)/bench/%) $(BUILD)/vitrail $(BUILD)/runop $(EXAMPLES:%=$(BUILD)/examples/%) $(EXTEND) $(FUZZERS:%=$(BUILD)/fuzz/%) $(BUILD)/fuzz/random_ops $(if $(filter build/release,$(BUILD)),labs-grader $(LABB)/hostile)
 	@VITRAIL_BIN=$(BUILD)/vitrail VITRAIL_RUNOP=$(BUILD)/runop tools/run_tests.sh $(BUILD) $(ARGS)
 
 # Hours of proof in minutes: the demo's promise, the real data sets, the sanitizers, the second compiler, the portable builds.
@@ -284,8 +286,6 @@ $(LIB): $(BUILD)/structure.ok
 $(BUILD)/structure.ok: $(wildcard autograd/ops/*.h) $(wildcard tests/op_cases*.cpp) tools/check_ops.sh tools/check_layers.sh $(LIB_SRC)
 	@mkdir -p $(@D)
 	@tools/check_ops.sh && tools/check_layers.sh && touch $@
-
-include labs/labs.mk
 
 # ---- setting up, installing, tidying ------------------------------------------------------------------------------------
 
@@ -334,6 +334,7 @@ help:
 	@echo "make all                library, program, examples   make install      PREFIX=/usr/local (make uninstall)"
 	@echo "make layers check-ops   structure checks             make format lint  clang-format, clang-tidy"
 	@echo "make fuzz-minute        each fuzz target a minute    make fuzz-NAME    one: make fuzz-png"
+	@echo "make lab1               the course: labs/README.md   make labs-prove   the labs' own proofs"
 	@echo "make docs               where to read                make clean        remove build/"
 	@echo "Settings: CONFIG=release|debug|asan|tsan  ARCH=native|x86-64-v3|x86-64-v2  CXX=g++|clang++-14  ARGS=..."
 

@@ -18,6 +18,9 @@ export LAB_BUILD   := $(LABB)
 export LAB_CONFIG  := $(CONFIG)
 export LAB_LIBRARY := $(LIB)
 export LAB_COMPILE = $(CXX) $(filter-out -MMD -MP,$(LAB_FLAGS)) -fdiagnostics-color=never -fmax-errors=20 $(call include,lab) -include labs/common/todo.h -c {in} -o {out}
+export LABTOOL
+export LAB_COMMON       := $(LABB)/common
+export LAB_TEST_COMPILE  = $(CXX) $(filter-out -MMD -MP,$(LAB_TEST_FLAGS)) $(call include,labtest)
 export LAB_LINK    = $(CXX) $(LINK_FLAGS) {objects} $(LIB) $(LIBS) -o {out}
 
 # The tool uses base/ alone, so that it can be built where the rest of the framework is still to be written.
@@ -78,10 +81,12 @@ labs-handouts: $(LABTOOL)
 	@$(LABTOOL) handouts
 
 # Handing in, grading, handing out (labs/TEACHING.md).
-.PHONY: submit grade labs-export
+.PHONY: submit grade labs-grader labs-export
+# All that grading needs, so that it compiles nothing but the submission.
+labs-grader: $(patsubst labs/%/tests.cpp,$(LABB)/%/tests.o,$(wildcard labs/lab*/tests.cpp)) $(LAB_READY)
 submit: $(LABTOOL)
 	@$(LABTOOL) submit --labs "$(LABS)" --mine "$(MINE)" --out "$(or $(OUT),submission.zip)"
-grade: $(patsubst labs/%/tests.cpp,$(LABB)/%/tests.o,$(wildcard labs/lab*/tests.cpp)) $(LAB_READY)
+grade: labs-grader
 	@$(LABTOOL) grade --submission "$(SUBMISSION)" --labs "$(LABS)" $(if $(SEED),--seed $(SEED)) --format $(or $(FORMAT),gradescope) --out "$(OUT)" --jobs $(shell nproc)
 labs-export: $(LABTOOL)
 	@$(LABTOOL) export --out "$(OUT)" $(if $(SOLVED),--solved $(SOLVED))
@@ -96,7 +101,7 @@ $(LABB)/hostile: $(BUILD)/labs/tests/hostile.o $(filter-out %/main.o,$(LABTOOL_O
 	@$(CXX) $(LINK_FLAGS) $^ -lz -lpthread $(GOMP_LIB) -ldl $(LDFLAGS) -o $@
 .PHONY: labs-hostile labs-proofs
 labs-proofs: $(LAB_READY)
-	@LABTOOL=$(LABTOOL) LAB_COMMON=$(LABB)/common LAB_TEST_COMPILE='$(CXX) $(filter-out -MMD -MP,$(LAB_TEST_FLAGS)) $(call include,labtest)' labs/tests/proofs.sh
+	@labs/tests/proofs.sh
 labs-hostile: $(LABB)/hostile $(LABB)/lab1/tests.o $(LAB_READY)
 	@$(LABB)/hostile $(ARGS)
 

@@ -86,6 +86,12 @@ case "$build" in
 build/release)
   check "installed: pkg-config, CMake, shared library, uninstall" tools/test_install.sh "$build"
   check "programs that once failed" tests/fault/case_programs.sh "$build" "${CXX:-g++}"
+  for lab in labs/lab*/lab.json; do  # the variables LAB_* come from make
+    number=${lab#labs/lab}
+    check "lab ${number%/lab.json} is proven" "$build/labs/labtool" prove --jobs "$(nproc)" --labs "${number%/lab.json}"
+  done
+  check "hostile answers to labs" "$build/labs/hostile"
+  check "the proofs of the labs are proven" labs/tests/proofs.sh
   ;;
 esac
 case "$build" in

@@ -53,6 +53,18 @@ std::string read_bytes_as_text(const std::string& path) {
 
 int lab_number(const std::string& text) { return static_cast<int>(parse_integer("labs", "lab", text, 0, 99)); }
 
+// Lending takes the framework's text, which an exported tree does not have.
+void check_lendable(const Lab& lab, const std::set<std::string>& lent) {
+  const std::vector<SourceFile> files = sources_of(lab);
+  for (const std::string& id : lent) {
+    for (const auto& [file, region] : places_of(files, id)) {
+      const bool blank = joined(file->lines, region->begin + 1, region->end).find("lab::todo(") != std::string::npos;
+      check(!blank, ErrorKind::kValue, "labs", "this tree does not hold the reference of ", id,
+            ", so it cannot be lent. Hint: ask your teacher for a tree with it solved.");
+    }
+  }
+}
+
 int run_command(const Arguments& a) {
   const std::vector<Lab> labs = load_labs("labs");
   const Lab& lab = lab_of_number(labs, lab_number(a.first()));
@@ -69,6 +81,7 @@ int run_command(const Arguments& a) {
       if (chosen({word}, e.id)) options.lent.insert(e.id);
     }
   }
+  check_lendable(lab, options.lent);
   options.run.seed = static_cast<uint64_t>(parse_integer("labs", "SEED", a.get("seed", "1"), 0, int64_t{1} << 40));
   start(lab, options.mine);
   const Score score = run_lab(toolchain(), lab, options);
