@@ -165,7 +165,7 @@ TEST_CASE("convolutions count their floating-point operations, whichever kernel 
     const int64_t forward = counted_flops() - before;
     conv2d_backward_weight(y, x, w.shape(), options);
     CHECK(forward >= expected);  // the kernel for any processor counts the rows that it multiplies in vain
-    CHECK(forward <= 12 * expected);
+    CHECK(forward <= 32 * expected);
     CHECK(counted_flops() - before >= 2 * forward - expected);
   }
 }
