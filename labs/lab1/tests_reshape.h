@@ -121,7 +121,8 @@ std::string copied(const Tensor& from, const Tensor& to) {
 }  // namespace
 
 LAB_PROBE("1.6") {
-  const Tensor x(counted({40}).storage(), {2, 3, 2}, {1, 4, 13}, 3, Dtype::i64);
+  // Inside a large memory, so that a walk that goes astray reads what is known.
+  const Tensor x(counted({4000}).storage(), {2, 3, 2}, {1, 4, 13}, 2000, Dtype::i64);
   const Tensor y = counted({2, 3, 2});
   reference::copy(y, x);
   std::string text;
@@ -130,7 +131,7 @@ LAB_PROBE("1.6") {
 }
 LAB_PROBE("1.6") {
   const Tensor y(counted({30}).storage(), {2, 3}, {3, 9}, 1, Dtype::i64);
-  reference::copy(y, counted({2, 3}));
+  reference::copy(y, Tensor(counted({400}).storage(), {2, 3}, {3, 1}, 200, Dtype::i64));
   std::string text;
   for (int64_t i = 0; i < 30; ++i) text += cat(static_cast<const int64_t*>(y.storage()->data())[i], " ");
   return text;
