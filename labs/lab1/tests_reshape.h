@@ -178,18 +178,20 @@ Tensor noise(lab::Dice& dice, const Shape& shape) {
 
 }  // namespace
 
-LAB_PROBE("1.7") {
-  const Tensor y = sum_to(counted({2, 3, 4}), {3, 1});
-  return cat(y.shape(), y.numel() == 3 ? element(contiguous(y), {1, 0}) : 0);
+namespace {
+
+// Shape and elements in row-major order.
+std::string shown(const Tensor& x) {
+  std::string text = cat(x.shape());
+  for (const Index& index : indices_of(x.shape())) text += cat(" ", element(x, index));
+  return text;
 }
-LAB_PROBE("1.7") {
-  const Tensor y = sum_to(counted({2, 3}), {3});
-  return cat(y.shape(), element(y, {2}));
-}
-LAB_PROBE("1.7") {
-  const Tensor y = sum_to(counted({2, 3}), {});
-  return cat(y.shape(), y.numel());
-}
+
+}  // namespace
+
+LAB_PROBE("1.7") { return shown(sum_to(counted({2, 3, 4}), {3, 1})); }
+LAB_PROBE("1.7") { return shown(sum_to(counted({2, 3}), {3})); }
+LAB_PROBE("1.7") { return shown(sum_to(counted({2, 3}), {})); }
 
 TEST_SUITE("1.7") {
   TEST_CASE("added axes and repeated axes are summed") {
