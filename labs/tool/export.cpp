@@ -180,6 +180,7 @@ void export_tree(const std::string& out, int solved) {
   if (fs::exists("labs/AGENTS.md")) fs::copy_file("labs/AGENTS.md", fs::path(out) / "AGENTS.md");
   const std::vector<std::string> found = leaks(out, solved);
   for (const std::string& leak : found) std::cout << "  " << leak << "\n";
+  if (!found.empty()) fs::remove_all(out);
   check(found.empty(), ErrorKind::kData, "labs", "the exported tree still holds ", found.size(), " lines of solutions");
   std::cout << "  " << out << ": " << copied << " files, " << regions << " regions blank\n";
 }
