@@ -10,6 +10,12 @@
 
 namespace vitrail::models {
 
+// Logits [B, K] of a model's heads, each for itself. `teacher`: of the head on the distillation token, which learns from a
+// teacher (Touvron et al., arXiv:2012.12877); undefined in a model with one head.
+struct HeadLogits {
+  Variable label, teacher;
+};
+
 // Images [B, C, H, W] -> logits [B, K] (or features, where num_classes is 0).
 class Classifier : public nn::Layer {
  public:
@@ -26,6 +32,17 @@ class Classifier : public nn::Layer {
   virtual Variable pooled_features(const Variable& images);
   // The layer whose rows are classes, weight [K, D]; null where the model has none.
   virtual nn::Linear* last_linear() { return nullptr; }
+  // Of two heads the answers are not averaged, as forward() does.
+  virtual HeadLogits head_logits(const Variable& images) { return {(*this)(images), {}}; }
+
+  // The forward pass as stages one after another: finish(run_stages(images, n), n) is forward(images). The results of the first
+  // fixed_stages() stages may be kept: no parameter there is trained, and nothing is random. Most models have one stage, all
+  // but last_linear(); a ViT has one for each block and one more for what is between the blocks and the head.
+  virtual int64_t fixed_stages();
+  virtual Variable run_stages(const Variable& images, int64_t stages);
+  virtual Variable finish(const Variable& x, int64_t stages);
+  // "the embedding and 2 of 12 blocks", "all but the head"
+  virtual std::string describe_stages(int64_t stages) const;
 
   // On: keep only the input of each Transformer block for the backward pass and compute the rest again there: less memory, a
   // third more time, the same bits. False from a model that has no such blocks.

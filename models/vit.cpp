@@ -134,11 +134,13 @@ Variable ViT::embed(const Variable& images) {
   return norm_pre ? (*norm_pre)(x) : x;
 }
 
-Variable ViT::forward_features(const Variable& images) {
-  Variable x = embed(images);
-  for (const auto& block : blocks) x = nn::run_block(*block, x, grad_checkpointing_);
-  return norm ? (*norm)(x) : x;
+// Blocks [first, last), and the norm behind the last of all.
+Variable ViT::run_blocks(Variable x, int64_t first, int64_t last) {
+  for (int64_t i = first; i < last; ++i) x = nn::run_block(blocks[static_cast<size_t>(i)], x, grad_checkpointing_);
+  return norm && last == config_.depth ? (*norm)(x) : x;
 }
+
+Variable ViT::forward_features(const Variable& images) { return run_blocks(embed(images), 0, config_.depth); }
 
 // [B, T, D] -> [B, D], for token_avg [B, 2 D]
 Variable ViT::pool(const Variable& tokens) {

@@ -95,6 +95,14 @@ class ViT : public ConfiguredClassifier<ViTConfig> {
   Variable pooled_features(const Variable& images) override;
   // Null too for a distilled model, whose logits are the mean of two heads.
   nn::Linear* last_linear() override { return head_dist ? nullptr : head.get(); }
+  HeadLogits head_logits(const Variable& images) override;
+
+  // Stage i of 1 to depth ends behind block i, stage depth + 1 with the pooled features.
+  int64_t fixed_stages() override;
+  Variable run_stages(const Variable& images, int64_t stages) override;
+  Variable finish(const Variable& x, int64_t stages) override;
+  std::string describe_stages(int64_t stages) const override;
+
   // Patches, prefix tokens and positions: the input of the first block. [B, C, H, W] -> [B, T, D].
   Variable embed(const Variable& images);
   // All tokens after the last block and the final norm (unless fc_norm moves it after the pooling): [B, T, D].
@@ -128,6 +136,8 @@ class ViT : public ConfiguredClassifier<ViTConfig> {
   Variable positions_for(Size2d grid_now);
   Variable drop_patches(const Variable& tokens);
   Variable pool(const Variable& tokens);
+  bool embedding_fixed();
+  Variable run_blocks(Variable x, int64_t first, int64_t last);
 
   bool grad_checkpointing_ = false;
 

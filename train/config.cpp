@@ -70,6 +70,9 @@ void validate(const TrainConfig& c) {
         "nesterov needs momentum > 0: momentum is 0.");
   keep_one_of("sampling", c.sampling, {"shuffled", "balanced"});
   named_class_weights(c.class_weights);
+  keep_one_of("distillation", c.distillation, {"none", "soft", "hard"});
+  check(c.distillation_temperature > 0, ErrorKind::kValue, "train config",
+        "distillation_temperature must be in (0, 1000]: it is ", c.distillation_temperature, ".");
   validate_trained_part(c);
   validate(make_schedule(c, 1, 1));  // the kind, gamma, power, the order of the milestones
 }

@@ -42,6 +42,10 @@ struct TrainConfig {
 
   double label_smoothing = 0.1;
   double clip_norm = 1;  // 0: no clipping
+  // What a teacher's answers count (train/task/distillation.h); which teacher is said beside the recipe.
+  std::string distillation = "none";  // soft, hard
+  double distillation_alpha = 0.5;
+  double distillation_temperature = 3;  // soft
   double ema_decay = 0;  // 0: no averaging of the weights
 
   // Augmentation of each picture (data/transforms.h), in this order.

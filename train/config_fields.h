@@ -89,6 +89,10 @@ void for_each_recipe_field(Config& c, Fn&& fn) {
   fn("power", c.power, Amount{}, "polynomial: its exponent", usual);
   fn("label_smoothing", c.label_smoothing, Fraction{}, "Target mass spread over all classes", usual);
   fn("clip_norm", c.clip_norm, Amount{}, "Largest gradient norm; 0: no clipping", usual);
+  fn("distillation", c.distillation, Choice{}, "soft or hard: learn from --teacher, its probabilities or its answers", usual);
+  fn("distillation_alpha", c.distillation_alpha, Part{}, "Part of the loss that is the teacher's", usual);
+  fn("distillation_temperature", c.distillation_temperature, UpTo{1000}, "soft: what both models' logits are divided by",
+     usual);
   fn("ema_decay", c.ema_decay, Fraction{}, "Decay of the average of the weights, as 0.999; 0: none", "--ema");
   for_each_augmentation_field(c, fn);
   fn("sampling", c.sampling, Choice{}, "shuffled, or balanced: each class equally often", usual);

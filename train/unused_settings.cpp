@@ -37,6 +37,8 @@ constexpr Rule kRules[] = {
     {"crop_padding", "--crop-scale 0", [](const TrainConfig& c) { return c.crop_scale == 0; }},
     {"magnitude", "--augment randaugment", rand_augment},
     {"magnitude_std", "--augment randaugment", rand_augment},
+    {"distillation_alpha", "--distillation soft or hard", [](const TrainConfig& c) { return c.distillation != "none"; }},
+    {"distillation_temperature", "--distillation soft", [](const TrainConfig& c) { return c.distillation == "soft"; }},
     {"mix_switch", "--mixup and --cutmix together", [](const TrainConfig& c) { return c.mixup > 0 && c.cutmix > 0; }},
     {"mixup_off_epoch", "--mixup or --cutmix", [](const TrainConfig& c) { return c.mixup > 0 || c.cutmix > 0; }},
     {"trainable_blocks", "--trainable partial", [](const TrainConfig& c) { return c.trainable == "partial"; }},

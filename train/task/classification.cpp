@@ -117,8 +117,14 @@ void fill_rectangle(Tensor& picture, int64_t top, int64_t bottom, int64_t right,
 
 ClassificationOptions classification_options(const TrainConfig& config, const Preprocessing& preprocessing,
                                              std::vector<std::string> class_names) {
-  return {preprocessing,          std::move(class_names), augmentation_of(config),
-          config.label_smoothing, config.class_weights,   config.sampling == "balanced"};
+  return {preprocessing,
+          std::move(class_names),
+          augmentation_of(config),
+          config.label_smoothing,
+          config.class_weights,
+          config.sampling == "balanced",
+          distillation_options(config),
+          nullptr};
 }
 
 ClassificationTask::ClassificationTask(models::Classifier& model, ClassificationOptions options)
@@ -130,6 +136,8 @@ ClassificationTask::ClassificationTask(models::Classifier& model, Classification
         " names, the model has ", model.num_classes(), " classes.");
   // A name that no class has is told before anything is opened for the run.
   class_weights_of(options_.class_weights, options_.class_names, std::vector<int64_t>(options_.class_names.size(), 1));
+  check((options_.distillation.kind == DistillationKind::kNone) == !options_.teacher, ErrorKind::kValue, kClassification,
+        "distillation and a teacher go together: there is ", options_.teacher ? "a teacher" : "no teacher", ".");
 }
 
 ClassificationTask::ClassificationTask(std::unique_ptr<models::Classifier> model, ClassificationOptions options)
@@ -167,22 +175,43 @@ void ClassificationTask::see(const Dataset& train) {
     class_weights_ = empty({static_cast<int64_t>(weights.size())}, Dtype::f32, kClassification);
     std::copy(weights.begin(), weights.end(), class_weights_.mutable_data<float>());
   }
-  guess_loss_ = constant_loss(parts, weights, options_.label_smoothing);
+  // Of a loss that a teacher has a part in, nobody knows it.
+  if (!options_.teacher) guess_loss_ = constant_loss(parts, weights, options_.label_smoothing);
+}
+
+// What each image counts in the loss, [B]; undefined where all count alike. Of the images, not of the classes as
+// CrossEntropyOptions has it: there the mass that smoothing gives to a rare class would count by its weight in every image.
+Tensor ClassificationTask::image_weights(const Batch& batch) const {
+  if (!class_weights_.defined()) return {};
+  if (batch.soft_labels.defined()) return sum(batch.soft_labels * class_weights_, {1});
+  return index_select(class_weights_, 0, batch.labels);
+}
+
+Variable ClassificationTask::label_loss(const Variable& logits, const Batch& batch, const Tensor& weights) const {
+  CrossEntropyOptions options;
+  options.label_smoothing = options_.label_smoothing;
+  if (weights.defined()) options.reduction = Reduction::kNone;
+  const Variable loss = cross_entropy(logits, batch.soft_labels.defined() ? batch.soft_labels : batch.labels, options);
+  return weights.defined() ? mean(loss * weights) : loss;
+}
+
+// With a teacher. The score beside the accuracy: the part of the images on which both give the same answer.
+Loss ClassificationTask::imitate(const Batch& batch) {
+  const Tensor teacher = options_.teacher->logits(batch.images), weights = image_weights(batch);
+  const models::HeadLogits heads = model_->head_logits(batch.images);
+  const bool two = heads.teacher.defined();
+  const Variable label = label_loss(heads.label, batch, weights);
+  const Variable imitation = imitation_loss(two ? heads.teacher : heads.label, teacher, options_.distillation, weights);
+  const Tensor answer = two ? (heads.label.value() + heads.teacher.value()) * 0.5 : heads.label.value();
+  return {distilled_loss(label, imitation, options_.distillation),
+          {{"top1", "top-1", top_k_accuracy(answer, batch.labels), ScoreUnit::kPart},
+           {"agreement", "as the teacher", top_k_accuracy(answer, argmax(teacher, 1)), ScoreUnit::kPart}}};
 }
 
 Loss ClassificationTask::loss(const Batch& batch) {
+  if (options_.teacher) return imitate(batch);
   const Variable logits = (*model_)(batch.images);
-  const bool mixed = batch.soft_labels.defined(), weighted = class_weights_.defined();
-  CrossEntropyOptions options;
-  options.label_smoothing = options_.label_smoothing;
-  if (weighted) options.reduction = Reduction::kNone;
-  Variable loss = cross_entropy(logits, mixed ? batch.soft_labels : batch.labels, options);
-  if (weighted) {
-    // Of the images, not of the classes as CrossEntropyOptions has it: there the mass that smoothing gives to a rare class
-    // would count by its weight in every image.
-    const Tensor weights = mixed ? sum(batch.soft_labels * class_weights_, {1}) : index_select(class_weights_, 0, batch.labels);
-    loss = mean(loss * weights);
-  }
+  const Variable loss = label_loss(logits, batch, image_weights(batch));
   return {loss, {{"top1", "top-1", top_k_accuracy(logits.value(), batch.labels), ScoreUnit::kPart}}};
 }
 

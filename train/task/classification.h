@@ -8,6 +8,7 @@
 
 #include "models/classifier.h"
 #include "train/config.h"
+#include "train/task/distillation.h"
 #include "train/task/task.h"
 
 namespace vitrail {
@@ -23,6 +24,10 @@ struct ClassificationOptions {
   // their parts), and the sum is divided by the number of images. As if images of rare classes were there several times.
   std::string class_weights = "none";
   bool balanced_sampling = false;  // how the images are drawn (data/sampling.h); for guess_loss() alone
+  // The training loss learns from this teacher, too: of a model with two heads the one on the distillation token, else the one
+  // head from both. Images count in it as they do by balanced_weights.
+  DistillationOptions distillation{};
+  std::shared_ptr<Teacher> teacher{};
 };
 
 // With the augmentation and the label smoothing of a run's configuration.
@@ -33,7 +38,8 @@ ClassificationOptions classification_options(const TrainConfig& config, const Pr
 // picture. Scores: top1, top5, loss (cross-entropy without label smoothing); beside them macro_f1 and balanced_accuracy.
 class ClassificationTask final : public Task {
  public:
-  // The model must outlive the task. Error(kValue) if the model's size, channels or classes differ from the options'.
+  // The model must outlive the task. Error(kValue) if the model's size, channels or classes differ from the options', or if
+  // distillation and a teacher do not come together.
   ClassificationTask(models::Classifier& model, ClassificationOptions options);
   ClassificationTask(std::unique_ptr<models::Classifier> model, ClassificationOptions options);
 
@@ -68,6 +74,10 @@ class ClassificationTask final : public Task {
   Tensor draw(const Sample& sample, const Prediction& prediction) const override;
 
  private:
+  Tensor image_weights(const Batch& batch) const;
+  Variable label_loss(const Variable& logits, const Batch& batch, const Tensor& weights) const;
+  Loss imitate(const Batch& batch);
+
   std::shared_ptr<models::Classifier> model_;
   ClassificationOptions options_;
   Prepare prepare_;
