@@ -57,6 +57,7 @@ void add_finetune(CLI::App& app, Action& action) {
   command.option("--from", o->train.settings.init, kModelHelp);
   command.option("--data", o->train.settings.data, kDataHelp);
   command.option("--out", o->train.out, "Folder for model.safetensors, report.html, metrics.jsonl and metrics.csv");
+  command.option("--teacher", o->train.settings.teacher, kTeacherHelp);
   command.option("--mode", o->mode, modes() + " (full)");
   command.option("--image-size", o->image_size, "Side of the input (the model's): positions are resampled", 1,
                  models::kMaxSide);

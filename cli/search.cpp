@@ -158,8 +158,10 @@ void add_options(Command& command, Options& o) {
   command.option("--train-size", o.train_size, "Training images of a drawn set (20000)", 0, kMaxImages);
   command.option("--config", o.config, "Recipe as JSON: what does not vary; options given here win");
   command.flag("--quiet", o.quiet, "No progress on standard error, only errors");
-  const std::set<std::string> own{"max_steps", "eval_every", "patience", "min_delta",
-                                  "stop_metric"};  // of how long a trial runs
+  const std::set<std::string> own{"max_steps",    "eval_every",         "patience",
+                                  "min_delta",
+                                  "stop_metric",  // of how long a trial runs
+                                  "distillation", "distillation_alpha", "distillation_temperature"};  // without a teacher
   for (const auto& [title, group] : {std::pair("Recipe: what does not vary", FieldGroup::kRecipe),
                                      {"Augmentation", FieldGroup::kAugmentation},
                                      {"What is trained", FieldGroup::kTrainedPart},

@@ -61,6 +61,7 @@ void add_options(Command& command, TrainOptions& o) {
   add_model(command.group("Model"), o);
   command.option("--init", o.settings.init,
                  "A trained model to start from: a folder that train wrote, or its model.safetensors");
+  command.option("--teacher", o.settings.teacher, kTeacherHelp);
   command.option("--baseline", o.settings.baseline, "linear: train a softmax regression first, to compare with");
   command.group("Recipe").option("--recipe", o.settings.recipe,
                                  cat("A named recipe: ", recipe_names(), " (that of the data set)"));

@@ -38,6 +38,13 @@ models::DataShape shape_of(const DatasetInfo& info) {
   return {info.channels, info.height, info.width, static_cast<int64_t>(info.class_names.size())};
 }
 
+// What a saved file calls a model that it has to do with: its folder's name, since paths describe the machine.
+std::string base_name(const std::string& model) {
+  std::filesystem::path path(model);
+  if (path.filename() == kModelFile || path.filename().empty()) path = path.parent_path();
+  return path.filename().string();
+}
+
 // The task's card and what the model was trained with. Nothing of the machine: the same file for any number of threads.
 ModelCard card_for(const TrainJob& job, const Task& task, const EpochReport& report) {
   JsonWriter training;
@@ -47,6 +54,7 @@ ModelCard card_for(const TrainJob& job, const Task& task, const EpochReport& rep
     for (const Score& entry : report.test->scores) training.field(entry.name, entry.value);
     training.end_object();
   }
+  if (job.teacher) training.field("teacher", base_name(job.settings.teacher)).field("teacher_hash", job.teacher->hash);
   training.key("recipe").raw(recipe_json(job.config)).end_object();
   ModelCard card = task.card();
   card.training = training.text();
@@ -70,6 +78,7 @@ std::string run_json(const TrainJob& job, models::Classifier& model) {
       .field("tested_on", result_name(job.test->info()))
       .field("classes", job.train->num_classes());
   json.field("model", job.settings.model_name).field("parameters", model.num_parameters());
+  if (job.teacher) json.field("teacher", job.settings.teacher).field("teacher_hash", job.teacher->hash);
   if (job.from) json.field("resumed_at_step", job.from->checkpoint.state.step);
   return json.key("config").raw(to_json(job.config)).end_object().text();
 }
@@ -158,17 +167,12 @@ ClassificationTask make_task(const TrainJob& job, models::Classifier& model) {
   check(!job.from || job.from->checkpoint.card.class_names == job.train->class_names(), ErrorKind::kData, "train",
         "the classes of the data are not those of the run: ", listed(job.train->class_names()), "; the run has ",
         job.from ? listed(job.from->checkpoint.card.class_names) : "", ".");
-  return ClassificationTask(model, classification_options(job.config, preprocessing, job.train->class_names()));
+  ClassificationOptions options = classification_options(job.config, preprocessing, job.train->class_names());
+  if (job.teacher) options.teacher = teacher_for(*job.teacher, preprocessing, job.train->class_names());
+  return ClassificationTask(model, std::move(options));
 }
 
 namespace {
-
-// What the adapter file calls the model that training started from: its folder's name, since paths describe the machine.
-std::string base_name(const TrainJob& job) {
-  std::filesystem::path path(job.settings.init);
-  if (path.filename() == kModelFile || path.filename().empty()) path = path.parent_path();
-  return path.filename().string();
-}
 
 // What the run writes into its folder as it goes.
 TrainCallbacks callbacks_for(const TrainJob& job, ClassificationTask& task, const RunFolder& folder, report::RunReport& page) {
@@ -180,7 +184,7 @@ TrainCallbacks callbacks_for(const TrainJob& job, ClassificationTask& task, cons
     if (report.best) save_model(job.out, task.model(), task.architecture(), card, kBestFile);
     save_model(job.out, task.model(), task.architecture(), card);
     if (nn::lora_of(task.model()))
-      save_adapter(job.out + "/" + kAdapterFile, make_adapter(task.model(), card, is_head, base_name(job)));
+      save_adapter(job.out + "/" + kAdapterFile, make_adapter(task.model(), card, is_head, base_name(job.settings.init)));
     page.add(report);
   };
   callbacks.on_checkpoint = [&job, &task, data = data_identity(*job.train, job.test.get())](const RunState& state) {
@@ -202,11 +206,14 @@ bool finished(const TrainJob& job, models::Classifier& model) {
   return true;
 }
 
-void print_start(const TrainJob& job, models::Classifier& model) {
+void print_start(const TrainJob& job, models::Classifier& model, const ClassificationTask& task) {
   if (job.quiet) return;
   std::fprintf(stderr, "%s: %lld parameters, %lld training and %lld %s images\n", escaped(job.settings.data, kMaxPath).c_str(),
                static_cast<long long>(model.num_parameters()), static_cast<long long>(job.train->size()),
                static_cast<long long>(job.test->size()), result_name(job.test->info()));
+  if (!job.teacher) return;
+  const std::string note = task.options().teacher->note();
+  complain(cat("note: learns from ", escaped_path(job.settings.teacher), note.empty() ? "" : ": ", note));
 }
 
 // A path as a shell takes it: quoted where it has to be.
@@ -259,7 +266,7 @@ int run_training(TrainJob job) {
   }
   callbacks.quiet = job.quiet;
   callbacks.clean_images = clean_images(job);
-  print_start(job, *model);
+  print_start(job, *model, task);
   print_preflight(job);
   const bool baseline = !job.settings.baseline.empty() && !job.from;
   const double linear = baseline ? linear_baseline(job) : 0;

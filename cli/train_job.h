@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/teacher.h"
 #include "cli/train_settings.h"
 #include "data/sets/registry.h"
 #include "models/presets.h"
@@ -29,6 +30,7 @@ struct TrainJob {
   int64_t cache_mb = -1;      // decoded pictures kept in memory, in MiB; -1: half of what training leaves, at most 4096
   std::shared_ptr<const SavedModel> init;  // of a new run: the model that it starts from
   bool adapted = false;                    // to this data, its head included
+  std::shared_ptr<const OpenedTeacher> teacher;  // null: there is none
   // Of a run that is resumed: its checkpoint, and its folder, locked since before that was read.
   std::shared_ptr<FoundCheckpoint> from;
   std::shared_ptr<RunFolder> folder;

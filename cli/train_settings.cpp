@@ -17,6 +17,7 @@ void write(JsonWriter& json, const TrainSettings& s) {
     json.field("model", s.model);
   json.field("model_name", s.model_name);
   json.field("recipe", s.recipe).field("init", s.init);
+  if (!s.teacher.empty()) json.field("teacher", s.teacher).field("teacher_hash", s.teacher_hash);
   json.field("baseline", s.baseline).field("limit", s.limit).field("train_size", s.train_size).field("test_size", s.test_size);
   json.field("max_train_samples", s.max_train_samples);
   json.field("image_size", s.files.image_size).field("bad_image", s.files.bad_image).field("mean_std", s.files.mean_std);
@@ -47,6 +48,8 @@ void read_settings(const std::string& text, const std::string& where, TrainSetti
   s.baseline = json.text_or("baseline", s.baseline);
   s.recipe = json.text_or("recipe", s.recipe);
   s.init = json.text_or("init", s.init);
+  s.teacher = json.text_or("teacher", s.teacher);
+  s.teacher_hash = json.text_or("teacher_hash", s.teacher_hash);
   s.limit = json.integer_or("limit", 0, kMaxImages, s.limit);
   s.train_size = json.integer_or("train_size", 0, kMaxImages, s.train_size);
   s.test_size = json.integer_or("test_size", 0, kMaxImages, s.test_size);
@@ -63,6 +66,12 @@ void read_settings(const std::string& text, const std::string& where, TrainSetti
   validate(config);
 }
 
+namespace {
+
+std::string named(const std::string& text) { return text.empty() ? "none" : text; }
+
+}  // namespace
+
 std::vector<std::string> differences(const TrainSettings& own, const TrainSettings& other) {
   std::vector<std::string> result;
   const auto compare = [&](const char* name, const auto& mine, const auto& theirs) {
@@ -72,6 +81,7 @@ std::vector<std::string> differences(const TrainSettings& own, const TrainSettin
   if (!paths) compare("data", own.data, other.data);
   compare("recipe", own.recipe, other.recipe);
   compare("init", own.init, other.init);
+  if (own.teacher.empty() || other.teacher.empty()) compare("teacher", named(own.teacher), named(other.teacher));
   compare("limit", own.limit, other.limit);
   compare("train_size", own.train_size, other.train_size);
   compare("test_size", own.test_size, other.test_size);

@@ -20,6 +20,8 @@ struct TrainSettings {
   std::string baseline;  // "linear" or nothing
   std::string recipe;    // a name of train/recipes.h; empty: that of the data set
   std::string init;      // a saved model whose weights training starts from; empty: new weights
+  std::string teacher;   // a saved model to learn from (train/task/distillation.h); empty: none
+  std::string teacher_hash;                          // of its weights, preprocessing and classes
   int64_t limit = 0, train_size = 0, test_size = 0;  // 0: all, or the drawn set's own
   int64_t max_train_samples = 0;  // so many training images, drawn by the seed from each class in proportion; 0: all
   DataFlags files;  // of folders and lists

@@ -46,6 +46,8 @@ void check_options(const TrainOptions& o) {
   check(nothing_is_saved(o) || !o.out.empty(), ErrorKind::kValue, "train", "--out is needed. Hint: --out DIR, or --dry-run.");
   check(o.settings.init.empty() || (!o.find_lr && o.kfold == 0), ErrorKind::kValue, "train",
         "--init goes with neither --find-lr nor --kfold: they train new models.");
+  check(o.settings.teacher.empty() || o.kfold == 0, ErrorKind::kValue, "train",
+        "--teacher does not go with --kfold: its folds are trained on their labels alone.");
   check_length(o);
   check(o.config.empty() || o.settings.recipe.empty(), ErrorKind::kValue, "train",
         "--recipe and --config are both whole recipes. Hint: one of them; single fields by their flags.");
@@ -90,7 +92,8 @@ void overlay(const TrainOptions& o, TrainSettings& s, TrainConfig& c) {
                                      {&o.settings.model, &s.model},
                                      {&o.settings.baseline, &s.baseline},
                                      {&o.settings.recipe, &s.recipe},
-                                     {&o.settings.init, &s.init}})
+                                     {&o.settings.init, &s.init},
+                                     {&o.settings.teacher, &s.teacher}})
     if (!given->empty()) *field = *given;
   for (const auto& [given, field] : {std::pair(&o.settings.limit, &s.limit),
                                      {&o.settings.train_size, &s.train_size},
@@ -241,6 +244,30 @@ TrainJob new_job(const TrainOptions& o, TrainJob job) {
   return job;
 }
 
+// Opens the teacher, if there is one. `recorded`: its hash in the checkpoint, or in the file of --config; "": none yet.
+void find_teacher(const TrainOptions& o, TrainJob& job, const std::string& recorded) {
+  TrainSettings& s = job.settings;
+  check(s.teacher.empty() || job.config.distillation != "none", ErrorKind::kValue, "train",
+        "--teacher needs to know what is learnt from it. Hint: --distillation hard (its answers) or soft (its probabilities).");
+  check(!s.teacher.empty() || job.config.distillation == "none", ErrorKind::kValue, "train", "distillation ",
+        job.config.distillation, " needs a teacher. Hint: --teacher FILE or DIR, a trained model.");
+  if (s.teacher.empty()) return;
+  try {
+    job.teacher = open_teacher(s.teacher);
+  } catch (const Error& e) {
+    if (!job.from || !o.settings.teacher.empty() || e.kind() != ErrorKind::kIo) throw;
+    throw Error(e.kind(),
+                cat("[train] the run recorded its teacher as ", quote(s.teacher, kMaxPath),
+                    ", which cannot be opened from here. Hint: --teacher PATH says where it lies now. (", e.what(), ")"));
+  }
+  const bool chosen_anew = !job.from && !o.settings.teacher.empty();
+  check(recorded.empty() || chosen_anew || recorded == job.teacher->hash, ErrorKind::kValue, "train", escaped_path(s.teacher),
+        " is not the teacher that was recorded: its hash is ", job.teacher->hash, ", not ", escaped(recorded),
+        ". Hint: the recorded one, or a new run with another --out.");
+  s.teacher_hash = job.teacher->hash;
+  if (!job.quiet && job.teacher->origin) print_origin_notes(*job.teacher->origin);
+}
+
 void warn_of_unused(const TrainOptions& o, const TrainConfig& config) {
   std::set<std::string> given;
   for (const auto& [key, text] : o.fields)
@@ -261,6 +288,7 @@ TrainJob make_job(const TrainOptions& o) {
   // Said before anything is loaded.
   if (!job.from && !nothing_is_saved(o)) RunFolder::check_free(o.out, o.force);
   job = job.from ? resumed_job(o, std::move(job)) : new_job(o, std::move(job));
+  find_teacher(o, job, job.settings.teacher_hash);
   if (job.config.mirror && job.train->reads_files() && !o.quiet && !job.from)
     complain(
         "note: half of the training pictures are mirrored. Hint: --mirror false where that changes the class, as for letters.");

@@ -45,6 +45,10 @@ int print_estimates(const TrainJob& job) {
               static_cast<long long>(summary.parameters), static_cast<double>(summary.macs) / 1e6,
               static_cast<long long>(steps), static_cast<long long>(job.config.batch_size));
   std::printf("%s", describe(make_optimizer(job.config, *model)->groups()).c_str());
+  if (job.teacher)
+    std::printf("teacher     %s\n", teacher_cost(*job.teacher, task.options().preprocessing, job.train->class_names(),
+                                                 std::min(job.config.batch_size, job.train->size()))
+                                        .c_str());
   // Steps of the whole batch tell the memory exactly, but are not to be tried where they do not fit.
   const MemoryEstimate memory = estimate_memory(task, job.train, job.config);
   if (trains_part(job.config)) std::printf("trained     %s\n", trained_summary(*model).c_str());
@@ -80,6 +84,7 @@ void fit_minutes(TrainJob& job, int64_t minutes) {
 int overfit_batch(const TrainJob& job) {
   TrainJob plain = job;
   plain.config = overfit_config(job.config);
+  plain.config.distillation = "none", plain.teacher = nullptr;  // its answers may contradict the labels
   plain.settings.model = models::to_json(without_dropout(model_config(job.settings.model, job.train->info())));
   const auto model = build_model(plain);
   ClassificationTask task = make_task(plain, *model);
