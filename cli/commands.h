@@ -24,6 +24,7 @@ void add_demo(CLI::App& app, Action& action);
 void add_search(CLI::App& app, Action& action);
 void add_probe(CLI::App& app, Action& action);
 void add_transfer(CLI::App& app, Action& action);
+void add_average(CLI::App& app, Action& action);
 void add_eval(CLI::App& app, Action& action);
 void add_predict(CLI::App& app, Action& action);
 void add_features(CLI::App& app, Action& action);
@@ -38,10 +39,10 @@ void add_data_check(CLI::App& app, Action& action);
 void add_opcheck(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
 // In the order of `vitrail --help`. A new command: a file of its own, its declaration above and its place here.
-inline const std::vector<AddCommand> kCommands = {add_train,    add_finetune,   add_demo,    add_search,   add_probe,
-                                                  add_transfer, add_eval,       add_predict, add_features, add_similar,
-                                                  add_explain,  add_convert,    add_adapter, add_report,   add_info,
-                                                  add_verify,   add_data_check, add_opcheck, add_bench};
+inline const std::vector<AddCommand> kCommands = {add_train,    add_finetune, add_demo,       add_search,  add_probe,
+                                                  add_transfer, add_average,  add_eval,       add_predict, add_features,
+                                                  add_similar,  add_explain,  add_convert,    add_adapter, add_report,
+                                                  add_info,     add_verify,   add_data_check, add_opcheck, add_bench};
 
 // On standard error: the limits of the container that this process is in, if they are below the machine's, and what BLIS says
 // of the processor. For the commands that compute for longer than a moment.
