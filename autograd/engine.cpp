@@ -1,8 +1,6 @@
 #include "autograd/engine.h"
 
-#include <algorithm>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 
 #include "autograd/node.h"
@@ -28,6 +26,7 @@ bool sole_owner(const Tensor& x) { return x.storage().use_count() == 1 && x.is_c
 // Adds a gradient to a slot. The first is held by reference and never written to while anyone else holds it: in (a + b) + a,
 // a and b receive the very same dy, and adding into it would give b a gradient of two.
 void accumulate(Tensor& slot, Tensor&& gradient) {
+  // LAB 3.3 BEGIN  The first gradient becomes the slot. A further one is added, but never into memory that others share.
   if (!slot.defined()) {
     slot = std::move(gradient);
   } else if (sole_owner(slot)) {
@@ -35,6 +34,7 @@ void accumulate(Tensor& slot, Tensor&& gradient) {
   } else {
     slot = add(slot, gradient);
   }
+  // LAB 3.3 END
 }
 
 // The grad of a leaf outlives the pass, so it never shares memory with another tensor.
@@ -51,19 +51,6 @@ void accumulate_leaf(Meta& leaf, Tensor&& gradient) {
   } else {
     leaf.grad = sole_owner(gradient) ? std::move(gradient) : clone(gradient);
   }
-}
-
-// All nodes below root, the latest first: an op's id is above its inputs', so this order is topological.
-std::vector<Node*> nodes_below(Node* root) {
-  std::vector<Node*> found{root};
-  std::unordered_set<Node*> seen{root};
-  for (size_t i = 0; i < found.size(); ++i) {
-    for (const Edge& edge : found[i]->inputs) {
-      if (edge.node && seen.insert(edge.node.get()).second) found.push_back(edge.node.get());
-    }
-  }
-  std::sort(found.begin(), found.end(), [](const Node* a, const Node* b) { return a->id > b->id; });
-  return found;
 }
 
 // The gradient of a value stored in bf16 may be bf16 or f32.
@@ -166,10 +153,11 @@ void run_backward(const Variable& root, const Tensor& dy, bool retain_graph) {
     if (observer && passes_running == 1) tell_observer({root.meta()});
     return;
   }
-  std::unordered_map<Node*, Tensor> slots;
-  slots[root.node().get()] = dy;
   const std::vector<Node*> order = nodes_below(root.node().get());
   Readiness readiness(order);
+  // LAB 3.3 BEGIN  dy is the root's gradient. Run each node of `order` that has one; tell_observer() after each node.
+  std::unordered_map<Node*, Tensor> slots;  // the gradients of results whose ops are still to run
+  slots[root.node().get()] = dy;
   for (Node* node : order) {
     const std::vector<std::shared_ptr<Meta>> ready = readiness.ready_after(*node);
     const auto slot = slots.find(node);
@@ -180,6 +168,7 @@ void run_backward(const Variable& root, const Tensor& dy, bool retain_graph) {
     }
     tell_observer(ready);
   }
+  // LAB 3.3 END
 }
 
 }  // namespace vitrail

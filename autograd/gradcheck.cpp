@@ -81,6 +81,7 @@ struct Point {
 
   // The derivative of the dot product <cotangent, fn(inputs)> with respect to *x, as a central difference.
   double derivative(double* x, double eps) const {
+    // LAB 3.7 BEGIN  (f(x + eps) - f(x - eps)) / step, f = <cotangent, evaluate()>; then *x is to the bit what it was.
     const double before = *x;
     *x = before + eps;
     const double high = *x;
@@ -92,11 +93,13 @@ struct Point {
     double sum = 0;
     for (size_t i = 0; i < cotangent.size(); ++i) sum += cotangent[i] * (y_high[i] - y_low[i]);
     return sum / (high - low);  // the step after rounding, which differs from 2 eps
+    // LAB 3.7 END
   }
 };
 
 void compare(double analytic, double numeric, const std::string& where, const GradcheckOptions& options,
              GradcheckResult* result) {
+  // LAB 3.7 BEGIN  Enter one element into max_error and max_ratio; the first ratio above 1 (or NaN) sets ok and message.
   double error = std::abs(analytic - numeric);
   if (!std::isfinite(error)) error = INFINITY;  // std::max() would ignore a NaN
   const double ratio = error / (options.atol + options.rtol * std::abs(std::isfinite(numeric) ? numeric : 0));
@@ -105,6 +108,7 @@ void compare(double analytic, double numeric, const std::string& where, const Gr
   if (ratio <= 1 || !result->ok) return;
   result->ok = false;
   result->message = cat(where, ": backward gives ", analytic, ", the central difference ", numeric);
+  // LAB 3.7 END
 }
 
 }  // namespace
@@ -116,6 +120,7 @@ GradcheckResult gradcheck(const Function& fn, const std::vector<Variable>& input
   const EnableGradGuard enable_grad;
   const Variable y = fn(leaves);
   check(y.dtype() == Dtype::f64, ErrorKind::kValue, "gradcheck", "the output must be f64: it is ", name_of(y.dtype()));
+  // LAB 3.7 BEGIN  Backward with a random cotangent, then every chosen element of every input that requires a gradient.
   const Tensor dy = rand_normal(y.shape(), 0, 1, Rng(options.seed), Dtype::f64);
   if (y.requires_grad()) y.backward(dy);  // else fn cut the graph: all gradients count as 0, and the comparison fails
 
@@ -135,6 +140,7 @@ GradcheckResult gradcheck(const Function& fn, const std::vector<Variable>& input
     }
   }
   return result;
+  // LAB 3.7 END
 }
 
 }  // namespace vitrail

@@ -20,17 +20,12 @@ struct Box {
   std::vector<size_t> inputs;
 };
 
-std::vector<const Node*> nodes_in_order(const Variable& root) {
-  std::vector<const Node*> found;
-  std::unordered_map<const Node*, bool> seen;
-  if (root.node()) found.push_back(root.node().get()), seen[found[0]] = true;
-  for (size_t i = 0; i < found.size(); ++i) {
-    for (const Edge& edge : found[i]->inputs) {
-      if (edge.node && seen.try_emplace(edge.node.get(), true).second) found.push_back(edge.node.get());
-    }
-  }
-  std::sort(found.begin(), found.end(), [](const Node* a, const Node* b) { return a->id < b->id; });
-  return found;
+// The ops below root, inputs first.
+std::vector<Node*> nodes_in_order(const Variable& root) {
+  if (!root.node()) return {};
+  std::vector<Node*> nodes = nodes_below(root.node().get());
+  std::reverse(nodes.begin(), nodes.end());
+  return nodes;
 }
 
 std::vector<Box> boxes_of(const Variable& root, const LeafNames& names) {

@@ -1,5 +1,8 @@
 #include "autograd/node.h"
 
+#include <algorithm>
+#include <unordered_set>
+
 namespace vitrail {
 
 Node::~Node() {
@@ -23,6 +26,21 @@ Node::~Node() {
     pending = std::move(node->next_to_free_);
     release_inputs(*node);
   }
+}
+
+// An op's id is above its inputs' ids, so that falling ids are a topological order.
+std::vector<Node*> nodes_below(Node* root) {
+  // LAB 3.2 BEGIN  root and every node that its edges lead to, each once, each before its inputs' nodes; no recursion.
+  std::vector<Node*> found{root};
+  std::unordered_set<Node*> seen{root};
+  for (size_t i = 0; i < found.size(); ++i) {
+    for (const Edge& edge : found[i]->inputs) {
+      if (edge.node && seen.insert(edge.node.get()).second) found.push_back(edge.node.get());
+    }
+  }
+  std::sort(found.begin(), found.end(), [](const Node* a, const Node* b) { return a->id > b->id; });
+  return found;
+  // LAB 3.2 END
 }
 
 }  // namespace vitrail

@@ -41,4 +41,8 @@ struct Node {
   std::shared_ptr<Node> next_to_free_;  // links the nodes that a destructor still has to free
 };
 
+// root and all nodes below it, each once, the latest first: each node stands before the nodes that its inputs came from, so
+// this is an order in which they can run backward. Not recursive. root must not be null.
+std::vector<Node*> nodes_below(Node* root);
+
 }  // namespace vitrail

@@ -14,6 +14,7 @@ std::atomic<uint64_t> next_id{1};
 thread_local detail::Witnesses* active_witnesses = nullptr;
 
 Edge edge_to(const Variable& x) {
+  // LAB 3.1 BEGIN  What Edge says of an input (node.h): its op, or itself if it is a leaf, or neither if it needs no gradient.
   Edge edge;
   edge.defined = x.defined();
   if (x.defined()) edge.shape = x.shape(), edge.dtype = x.dtype();
@@ -24,6 +25,7 @@ Edge edge_to(const Variable& x) {
     edge.leaf = x.meta();
   }
   return edge;
+  // LAB 3.1 END
 }
 
 template <class Inputs>
@@ -33,12 +35,12 @@ Variable record_inputs(const char* name, Tensor value, const Inputs& inputs, Bac
   check_finite(name, "value", value);
   if (Profile* profile = active_profile())
     profile->lap(name, Pass::kForward, detail::bytes_forward(value, std::data(inputs), inputs.size()));
-  bool needed = false;
   for (const Variable& x : inputs) {
-    needed = needed || x.requires_grad();
     if (active_witnesses) active_witnesses->see(x);
   }
-  if (!grad_enabled() || !needed) return Variable(std::move(value));
+  // LAB 3.1 BEGIN  A constant, unless gradients are enabled and an input requires one: then a node with its edges.
+  const auto required = [](const Variable& x) { return x.requires_grad(); };
+  if (!grad_enabled() || std::none_of(inputs.begin(), inputs.end(), required)) return Variable(std::move(value));
   auto node = std::make_shared<Node>();
   node->name = name;
   node->id = next_id++;
@@ -47,6 +49,7 @@ Variable record_inputs(const char* name, Tensor value, const Inputs& inputs, Bac
   node->inputs.reserve(inputs.size());
   for (const Variable& x : inputs) node->inputs.push_back(edge_to(x));
   return Variable(std::move(value), std::move(node));
+  // LAB 3.1 END
 }
 
 }  // namespace
@@ -56,10 +59,12 @@ Saved::Saved(Tensor x) : tensor_(std::move(x)), version_(tensor_.version()) {
 }
 
 const Tensor& Saved::operator*() const {
+  // LAB 3.1 BEGIN  The tensor, or an Error(kValue) if it was written to since it was saved: its version tells.
   check(tensor_.version() == version_, ErrorKind::kValue, current_op(),
         "a tensor that this op saved for its gradient was changed in place: shape is ", tensor_.shape(), ", version ",
         tensor_.version(), " instead of ", version_, ". Hint: change a clone(), or after backward().");
   return tensor_;
+  // LAB 3.1 END
 }
 
 Grads::Grads(const Node& node) : node_(node), slots_(node.inputs.size()) {}

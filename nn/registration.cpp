@@ -9,18 +9,12 @@ namespace vitrail::nn {
 void check_registered(const Variable& loss, Module& model) {
   std::unordered_set<const Meta*> registered;
   for (const NamedParameter& p : model.named_parameters()) registered.insert(p.parameter->meta().get());
-  std::vector<const Node*> found;
-  std::unordered_set<const Node*> seen;
-  const auto visit = [&](const Node* node) {
-    if (node != nullptr && seen.insert(node).second) found.push_back(node);
-  };
-  visit(loss.node().get());
-  for (size_t i = 0; i < found.size(); ++i) {
-    for (const Edge& edge : found[i]->inputs) {
-      visit(edge.node.get());
+  if (!loss.node()) return;
+  for (const Node* node : nodes_below(loss.node().get())) {
+    for (const Edge& edge : node->inputs) {
       check(!edge.leaf || registered.count(edge.leaf.get()) > 0, ErrorKind::kValue, "check_registered",
-            "a parameter took part in the loss that is not in the model: its shape is ", edge.shape, ", its op is ",
-            found[i]->name, ". Hint: call register_module or register_parameter for every member in the constructor of its owner.");
+            "a parameter took part in the loss that is not in the model: its shape is ", edge.shape, ", its op is ", node->name,
+            ". Hint: call register_module or register_parameter for every member in the constructor of its owner.");
     }
   }
 }

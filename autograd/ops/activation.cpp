@@ -25,11 +25,13 @@ double logistic_slope(double x) {
 // y = max(x, 0); dx = 0 where y <= 0, else dy (also at NaN).
 // Keeps y instead of x: the next layer keeps y as its input anyway, so this takes no memory.
 Variable relu(const Variable& x) {
+  // LAB 3.4 BEGIN  max(x, 0), with the gradient 0 at x = 0. The result tells the gradient.
   Tensor y = relu(x.value());
   return record("relu", y, {x}, [yv = Saved(y)](const Tensor& dy, Grads& d) {
     const Tensor zero = scalar(0, dy.dtype());
     d[0] = where(less_equal(*yv, zero), zero, dy);
   });
+  // LAB 3.4 END
 }
 
 // y = x > 0 ? x : slope x; dx = dy or slope dy

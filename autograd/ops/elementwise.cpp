@@ -66,11 +66,13 @@ Variable rsub(double a, const Variable& b) {
 // y = a b; da = dy b, db = dy a. A factor is kept only if the other one requires a gradient.
 Variable mul(const Variable& a, const Variable& b) {
   const auto [x, y] = broadcast_both("mul", a, b);
+  // LAB 3.4 BEGIN  The product of x and y, which have one shape. Keep a factor only if the other requires a gradient.
   return record("mul", mul(x.value(), y.value()), {x, y},
                 [xv = save_if(y.requires_grad(), x), yv = save_if(x.requires_grad(), y)](const Tensor& dy, Grads& d) {
                   if (d.needs(0)) d[0] = mul(dy, *yv);
                   if (d.needs(1)) d[1] = mul(dy, *xv);
                 });
+  // LAB 3.4 END
 }
 
 Variable mul(const Variable& a, double b) {
@@ -80,12 +82,14 @@ Variable mul(const Variable& a, double b) {
 // y = a / b; da = dy / b, db = -dy a / b^2
 Variable div(const Variable& a, const Variable& b) {
   const auto [x, y] = broadcast_both("div", a, b);
+  // LAB 3.4 BEGIN  The quotient of x and y, which have one shape. What does each gradient read?
   return record("div", div(x.value(), y.value()), {x, y},
                 [av = save_if(y.requires_grad(), x), bv = Saved(y)](const Tensor& dy, Grads& d) {
                   if (d.needs(0)) d[0] = div(dy, *bv);
                   if (d.needs(1))
                     d[1] = each_element("div", [](double g, double p, double q) { return -(g / q) * (p / q); }, dy, *av, *bv);
                 });
+  // LAB 3.4 END
 }
 
 Variable div(const Variable& a, double b) {
@@ -119,7 +123,9 @@ Variable pow(const Variable& a, const Variable& b) {
 }
 
 Variable pow(const Variable& a, double b) {
+  // LAB 3.4 BEGIN  a^b for a number b. Also right at a = 0 and for b = 0; pow_by_base() above is given.
   return record_unary("pow", pow(a.value(), b), a, [b](double dy, double x) { return dy * pow_by_base(x, b); });
+  // LAB 3.4 END
 }
 
 // y = max(a, b): the larger one gets dy; where they are equal, half each; where one is NaN (and so is y), both get dy.
@@ -172,8 +178,10 @@ Variable square(const Variable& x) {
 
 // y = sqrt(x); dx = dy / (2 y)
 Variable sqrt(const Variable& x) {
+  // LAB 3.4 BEGIN  The root of x. The result tells the gradient, so that x need not be kept.
   Tensor y = sqrt(x.value());
   return record("sqrt", y, {x}, [yv = Saved(y)](const Tensor& dy, Grads& d) { d[0] = dy / (*yv * 2); });
+  // LAB 3.4 END
 }
 
 // y = x^(-1/2); dx = -dy / (2 x sqrt(x))
@@ -188,13 +196,17 @@ Variable reciprocal(const Variable& x) {
 
 // y = e^x; dx = dy y
 Variable exp(const Variable& x) {
+  // LAB 3.4 BEGIN  e^x. The result tells the gradient, so that x need not be kept.
   Tensor y = exp(x.value());
   return record("exp", y, {x}, [yv = Saved(y)](const Tensor& dy, Grads& d) { d[0] = dy * *yv; });
+  // LAB 3.4 END
 }
 
 // y = log x; dx = dy / x
 Variable log(const Variable& x) {
+  // LAB 3.4 BEGIN  The natural logarithm of x.
   return record("log", log(x.value()), {x}, [xv = Saved(x)](const Tensor& dy, Grads& d) { d[0] = dy / *xv; });
+  // LAB 3.4 END
 }
 
 // y = sin x; dx = dy cos x
@@ -209,10 +221,12 @@ Variable cos(const Variable& x) {
 
 // y = tanh x; dx = dy / cosh^2 x = dy 4 e / (1 + e)^2 with e = e^(-2 |x|). 1 - y^2 would cancel where y is near 1.
 Variable tanh(const Variable& x) {
+  // LAB 3.4 BEGIN  tanh x. Near 1, 1 - y^2 cancels: at x = 15 the relative error of the gradient must stay below 1e-10.
   return record_unary("tanh", tanh(x.value()), x, [](double dy, double v) {
     const double e = std::exp(-2 * std::abs(v));
     return dy * 4 * e / ((1 + e) * (1 + e));
   });
+  // LAB 3.4 END
 }
 
 // y = erf x; dx = dy 2 / sqrt(pi) e^(-x^2)

@@ -12,6 +12,7 @@ namespace vitrail {
 Variable matmul(const Variable& a, const Variable& b) {
   if (a.dim() == 1 && b.dim() >= 1) return squeeze(matmul(unsqueeze(a, 0), b), b.dim() == 1 ? 0 : -2);
   if (b.dim() == 1 && a.dim() >= 1) return squeeze(matmul(a, unsqueeze(b, 1)), -1);
+  // LAB 3.5 BEGIN  a is [..., M, K], b is [..., K, N]; batch axes broadcast. Keep a factor only if the other needs a gradient.
   return record("matmul", matmul(a.value(), b.value()), {a, b},
                 [av = Saved(b.requires_grad() ? a : Variable()), bv = Saved(a.requires_grad() ? b : Variable()),
                  a_shape = a.shape(), b_shape = b.shape()](const Tensor& dy, Grads& d) {
@@ -19,6 +20,7 @@ Variable matmul(const Variable& a, const Variable& b) {
                   if (d.needs(0)) d[0] = sum_to(matmul(dy, transpose(*bv)), a_shape);  // [M, N] x [N, K]
                   if (d.needs(1)) d[1] = sum_to(matmul(transpose(*av), dy), b_shape);  // [K, M] x [M, N]
                 });
+  // LAB 3.5 END
 }
 
 // dW = dy^T x and db, the gradients of inputs `weight` and `weight` + 1, where they are wanted. If the weight has a gradient

@@ -41,8 +41,10 @@ std::vector<int> reduced_last(const Axes& axes, int rank) {
 
 // y = sum x; dx = dy, repeated as a view
 Variable sum(const Variable& x, const Axes& axes, bool keepdim) {
+  // LAB 3.6 BEGIN  The sum over `axes`; spread() above is given. Nothing of x but its shape is needed.
   return record("sum", sum(x.value(), axes, keepdim), {x},
                 [axes, from = x.shape()](const Tensor& dy, Grads& d) { d[0] = spread(dy, axes, from); });
+  // LAB 3.6 END
 }
 
 // y = sum x / n; dx = dy / n
@@ -107,10 +109,12 @@ namespace {
 // The rule of max and min: the elements that equal y share dy equally, so the gradient does not depend on their order. If x
 // holds NaN, y is NaN, and the NaN elements share dy.
 Tensor share_among_chosen(const Tensor& dy, const Tensor& x, const Tensor& y, const Axes& axes) {
+  // LAB 3.6 BEGIN  dx of y = max x or min x: elements equal to y share its dy equally; where y is NaN, the NaNs of x do.
   const Tensor extremum = keep_axes(y, axes, x.shape());
   const Tensor chosen = logical_or(equal(x, extremum), logical_and(isnan(x), isnan(extremum)));
   const Tensor share = keep_axes(dy, axes, x.shape()) / sum(to(chosen, dy.dtype()), axes, true);
   return where(chosen, share, scalar(0, dy.dtype()));
+  // LAB 3.6 END
 }
 
 }  // namespace

@@ -9,8 +9,10 @@ namespace vitrail {
 // with this one, so no other op needs to sum a gradient over copies.
 Variable broadcast_to(const Variable& x, const Shape& shape) {
   if (x.shape() == shape) return x;
+  // LAB 3.6 BEGIN  x repeated, a view (expand). What does an element that was read many times receive?
   return record("broadcast_to", expand(x.value(), shape), {x},
                 [from = x.shape()](const Tensor& dy, Grads& d) { d[0] = sum_to(dy, from); });
+  // LAB 3.6 END
 }
 
 // broadcast_to, where -1 keeps the extent of an axis
@@ -20,8 +22,10 @@ Variable expand(const Variable& x, const Shape& shape) {
 
 // y = the same elements in the same order; dx = dy in the shape of x
 Variable reshape(const Variable& x, const Shape& shape) {
+  // LAB 3.6 BEGIN  The same elements in another shape.
   return record("reshape", reshape(x.value(), shape), {x},
                 [from = x.shape()](const Tensor& dy, Grads& d) { d[0] = reshape(dy, from); });
+  // LAB 3.6 END
 }
 
 // y = x with the axes start .. end as one; dx = dy in the shape of x
@@ -50,19 +54,23 @@ Variable transpose(const Variable& x, int a, int b) {
 
 // y = x with axis axes[i] at place i; dx = dy under the inverse permutation
 Variable permute(const Variable& x, const std::vector<int>& axes) {
+  // LAB 3.6 BEGIN  x with axis axes[i] at place i. Axes may count from the end: normalize_axis(axis, rank, "permute").
   Tensor y = permute(x.value(), axes);  // checks axes
   std::vector<int> inverse(axes.size());
   for (size_t i = 0; i < axes.size(); ++i) inverse[normalize_axis(axes[i], x.dim(), "permute")] = static_cast<int>(i);
   return record("permute", y, {x}, [inverse](const Tensor& dy, Grads& d) { d[0] = permute(dy, inverse); });
+  // LAB 3.6 END
 }
 
 // y = x[start : end : step] along an axis; dx = dy there, 0 elsewhere
 Variable slice(const Variable& x, int axis, int64_t start, int64_t end, int64_t step) {
+  // LAB 3.6 BEGIN  x[start : end : step] along an axis. The elements that were left out receive 0.
   return record("slice", slice(x.value(), axis, start, end, step), {x},
                 [from = x.shape(), axis, start, end, step](const Tensor& dy, Grads& d) {
                   d[0] = zeros(from, dy.dtype());
                   copy_(slice(d[0], axis, start, end, step), dy);
                 });
+  // LAB 3.6 END
 }
 
 // y = a row-major copy of x (x itself, without a node, if it is row-major already); dx = dy
