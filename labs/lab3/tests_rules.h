@@ -3,8 +3,6 @@
 
 namespace {
 
-using Function = std::function<Variable(const std::vector<Variable>&)>;
-
 // The gradients of all inputs of the op that made y, by its rule alone.
 std::vector<Tensor> gradients(const Variable& y, const Tensor& dy) {
   if (!y.node()) throw std::runtime_error("the result was not recorded: it is a constant");
@@ -71,8 +69,6 @@ std::string rule_text(const Variable& y, const Tensor& dy) {
 Function unary(Variable (*fn)(const Variable&)) {
   return [fn](const std::vector<Variable>& in) { return fn(in[0]); };
 }
-
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 // What the rule of y gives for dy after `changed` was overwritten: "refused" if it had kept it.
 std::string after_writing(const Variable& y, const Tensor& dy, const Variable& changed) {
