@@ -65,8 +65,7 @@ double accuracy(SmallViT& model, Loader& loader) {
 // The first sixteen test images as one picture, and the model's prediction for each on the terminal.
 void show_some(SmallViT& model, const Dataset& data, Loader& loader) {
   const NoGradGuard no_grad;
-  const Tensor scores = model(loader.batch(0, 0).images).value();
-  const Tensor best = argmax(scores, 1);
+  const Tensor best = argmax(model(loader.batch(0, 0).images).value(), 1);
   std::vector<Tensor> images;
   for (int64_t i = 0; i < 16; ++i) {
     images.push_back(data.sample(i).image);

@@ -2,7 +2,6 @@
 
 #include <cmath>
 #include <limits>
-#include <vector>
 
 #include "tensor/reference/elements.h"
 #include "tensor/reference/rounding.h"
@@ -11,17 +10,6 @@ namespace vitrail::reference {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-// A row of numbers, one for each key; zeros at first.
-class Row {
- public:
-  explicit Row(int64_t n) : numbers_(static_cast<size_t>(n)) {}
-  double& operator[](int64_t j) { return numbers_[static_cast<size_t>(j)]; }
-  double operator[](int64_t j) const { return numbers_[static_cast<size_t>(j)]; }
-
- private:
-  std::vector<double> numbers_;
-};
 
 // A factor of a product, x(b, h, i, d); rounded to bf16 or not.
 template <class T>

@@ -4,6 +4,8 @@
 //   const auto y = write<float>(b);  y[i] = 1  element i in row-major order: element j of row r is y[r * n + j]
 #pragma once
 
+#include <vector>
+
 #include "tensor/tensor.h"
 
 namespace vitrail::reference {
@@ -46,6 +48,17 @@ template <class T>
 Elements<T> write(Tensor x) {
   return {x.mutable_data<T>(), x.shape(), x.strides()};
 }
+
+// A row of numbers that is computed on the way; zeros at first.
+class Row {
+ public:
+  explicit Row(int64_t n) : numbers_(static_cast<size_t>(n)) {}
+  double& operator[](int64_t i) { return numbers_[static_cast<size_t>(i)]; }
+  double operator[](int64_t i) const { return numbers_[static_cast<size_t>(i)]; }
+
+ private:
+  std::vector<double> numbers_;
+};
 
 // The number of rows of x, where a row is a range along the last axis. A scalar is one row of one element; rows without
 // elements are not counted.
