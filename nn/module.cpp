@@ -47,8 +47,10 @@ void Module::register_module(const std::string& name, Module& module) {
 }
 
 void Module::walk(const std::string& path, const std::function<void(const std::string&, Module&)>& visit) {
+  // LAB 4.1 BEGIN  This module, then each of modules_ with all below it, in the order of registration.
   visit(path, *this);
   for (const auto& [name, child] : modules_) child->walk(join_path(path, name), visit);
+  // LAB 4.1 END
 }
 
 std::vector<std::pair<std::string, Module*>> Module::named_modules() {
@@ -61,6 +63,7 @@ std::vector<std::pair<std::string, Module*>> Module::named_modules() {
 }
 
 std::vector<NamedParameter> Module::named_parameters() {
+  // LAB 4.1 BEGIN  Every parameter of named_modules(), with its path. Copies of one Variable (tied weights) count once.
   std::vector<NamedParameter> result;
   std::unordered_set<const Meta*> seen;  // copies of one Variable share it
   for (const auto& [path, module] : named_modules()) {
@@ -70,6 +73,7 @@ std::vector<NamedParameter> Module::named_parameters() {
     }
   }
   return result;
+  // LAB 4.1 END
 }
 
 std::vector<NamedBuffer> Module::named_buffers() {

@@ -62,6 +62,7 @@ std::optional<std::string> misfit(const Tensor& own, const Tensor& given) {
 
 // Enters every key into the report; returns the copies to make, as pairs of target and value.
 std::vector<std::pair<Tensor, Tensor>> compare(const std::vector<Entry>& own, const Given& given, LoadReport& report) {
+  // LAB 4.1 BEGIN  Fill all four lists of the report, whatever is found first; misfit() is given. Return what to copy.
   std::vector<std::pair<Tensor, Tensor>> copies;
   std::unordered_map<const void*, const Entry*> filled;  // by identity: the first name that took a value
   for (const Entry& entry : own) {
@@ -89,6 +90,7 @@ std::vector<std::pair<Tensor, Tensor>> compare(const std::vector<Entry>& own, co
     if (!known) report.unexpected.push_back(name);
   }
   return copies;
+  // LAB 4.1 END
 }
 
 }  // namespace
@@ -141,12 +143,14 @@ LoadReport Module::load_state_dict(const StateDict& state, const LoadOptions& op
   LoadReport report;
   const Given given = renamed(state, options, report);
   const auto copies = compare(own, given, report);
+  // LAB 4.1 BEGIN  Copy; or throw LoadError(report), before anything is copied, for a difference that is not allowed.
   const bool accepted = (options.allow_missing || report.missing.empty()) &&
                         (options.allow_unexpected || report.unexpected.empty()) &&
                         (options.allow_mismatching || report.mismatching.empty());
   if (!accepted) throw LoadError(std::move(report));
   for (const auto& [target, value] : copies) copy_(target, value);
   return report;
+  // LAB 4.1 END
 }
 
 }  // namespace vitrail::nn

@@ -103,10 +103,12 @@ Variable batch_norm(const Variable& x, const Variable& weight, const Variable& b
 // y = x m / (1 - p), m = 1 with probability 1 - p, else 0, drawn for each element; dx = dy m / (1 - p)
 Variable dropout(const Variable& x, double p, bool training, const Rng& rng) {
   check_drop_probability("dropout", p);
+  // LAB 4.6 BEGIN  x itself outside of training; else an op whose rule uses the very mask of the forward pass.
   if (!training || p == 0) return x;
   const DropoutResult result = dropout_forward(x.value(), p, rng);
   return record("dropout", result.output, {x},
                 [mask = Saved(result.mask), p](const Tensor& dy, Grads& d) { d[0] = dropout_backward(dy, *mask, p); });
+  // LAB 4.6 END
 }
 
 // The same with one m for each sample (index of axis 0)

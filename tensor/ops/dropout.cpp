@@ -14,6 +14,7 @@ uint64_t drop_threshold(double p) { return static_cast<uint64_t>(std::llround(st
 // mask[0, n): 1 with probability 1 - p; each Philox block gives four elements.
 void fill_mask(uint8_t* mask, int64_t n, double p, const Rng& rng) {
   const uint64_t threshold = drop_threshold(p);
+  // LAB 4.6 BEGIN  mask[i] = 1 if word i % 4 of rng.block(i / 4) is at least threshold, else 0. A plain loop will do.
   parallel_for((n + 3) / 4, kElementwiseGrain / 8, [&](int64_t begin, int64_t end) {
     for (int64_t block = begin; block < end; ++block) {
       const auto words = rng.block(static_cast<uint64_t>(block));
@@ -21,14 +22,18 @@ void fill_mask(uint8_t* mask, int64_t n, double p, const Rng& rng) {
       for (int64_t k = 0; k < count; ++k) mask[block * 4 + k] = words[k] >= threshold;
     }
   });
+  // LAB 4.6 END
 }
 
-// out_i = mask_i ? x_i * scale : 0
+// out_i = mask_i ? x_i / (1 - p) : 0
 template <class T>
-void apply_mask(const T* x, const uint8_t* mask, T scale, int64_t n, T* out) {
+void apply_mask(const T* x, const uint8_t* mask, double p, int64_t n, T* out) {
+  // LAB 4.6 BEGIN  x_i / (1 - p) where the mask is 1, else 0, also if x_i is NaN. A plain loop will do.
+  const auto scale = static_cast<T>(1 / (1 - p));
   parallel_for(n, kElementwiseGrain, [=](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) out[i] = mask[i] ? x[i] * scale : T{0};
   });
+  // LAB 4.6 END
 }
 
 Tensor masked(const Tensor& x, const Tensor& mask, double p) {
@@ -36,7 +41,7 @@ Tensor masked(const Tensor& x, const Tensor& mask, double p) {
   Tensor out = empty(x.shape(), x.dtype(), "dropout");
   dispatch_float("dropout", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    apply_mask(source.data<T>(), mask.data<uint8_t>(), static_cast<T>(1 / (1 - p)), x.numel(), out.mutable_data<T>());
+    apply_mask(source.data<T>(), mask.data<uint8_t>(), p, x.numel(), out.mutable_data<T>());
   });
   return out;
 }

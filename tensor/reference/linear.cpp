@@ -17,6 +17,7 @@ void forward(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& 
   const int64_t outputs = weight.size(0), inputs = weight.size(1);
   const auto in = read<T>(x), w = read<T>(weight);
   const auto out = write<T>(y);
+  // LAB 4.2 BEGIN  y = x W^T + b, summed in double. factor() makes a number a double, rounded if asked.
   for (int64_t i = 0; i < row_count(y); ++i) {
     for (int64_t j = 0; j < outputs; ++j) {
       double sum = bias.defined() ? static_cast<double>(read<T>(bias)(j)) : 0;
@@ -24,6 +25,7 @@ void forward(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& 
       out[i * outputs + j] = static_cast<T>(sum);
     }
   }
+  // LAB 4.2 END
 }
 
 // dx_ik = sum_j dy_ij w_jk
@@ -32,6 +34,7 @@ void backward_input(const Tensor& dy, const Tensor& weight, Tensor& dx, bool rou
   const int64_t outputs = weight.size(0), inputs = weight.size(1);
   const auto g = read<T>(dy), w = read<T>(weight);
   const auto out = write<T>(dx);
+  // LAB 4.2 BEGIN  dx = dy W
   for (int64_t i = 0; i < row_count(dx); ++i) {
     for (int64_t k = 0; k < inputs; ++k) {
       double sum = 0;
@@ -39,6 +42,7 @@ void backward_input(const Tensor& dy, const Tensor& weight, Tensor& dx, bool rou
       out[i * inputs + k] = static_cast<T>(sum);
     }
   }
+  // LAB 4.2 END
 }
 
 // dw_jk = sum_i dy_ij x_ik
@@ -47,6 +51,7 @@ void backward_weight(const Tensor& dy, const Tensor& x, Tensor& dw, bool accumul
   const int64_t outputs = dw.size(0), inputs = dw.size(1);
   const auto g = read<T>(dy), in = read<T>(x);
   const auto out = write<T>(dw);
+  // LAB 4.2 BEGIN  dw = dy^T x, or, with accumulate, dw += dy^T x
   for (int64_t j = 0; j < outputs; ++j) {
     for (int64_t k = 0; k < inputs; ++k) {
       double sum = accumulate ? static_cast<double>(out(j, k)) : 0;
@@ -55,6 +60,7 @@ void backward_weight(const Tensor& dy, const Tensor& x, Tensor& dw, bool accumul
       out(j, k) = static_cast<T>(sum);
     }
   }
+  // LAB 4.2 END
 }
 
 }  // namespace
@@ -79,11 +85,13 @@ void linear_backward_bias(const Tensor& dy, Tensor db) {
     using T = decltype(zero);
     const auto g = read<T>(numbers);
     const auto out = write<T>(db);
+    // LAB 4.2 BEGIN  db = the sum of dy over its rows
     for (int64_t j = 0; j < db.numel(); ++j) {
       double sum = 0;
       for (int64_t i = 0; i < row_count(dy); ++i) sum += static_cast<double>(g[i * db.numel() + j]);
       out[j] = static_cast<T>(sum);
     }
+    // LAB 4.2 END
   });
 }
 

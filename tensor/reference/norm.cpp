@@ -32,6 +32,7 @@ void layer_norm_rows(const Tensor& x, const Tensor& weight, const Tensor& bias, 
   const auto in = read<T>(x);
   const auto out = write<T>(y);
   for (int64_t r = 0; r < row_count(x); ++r) {
+    // LAB 4.5 BEGIN  Row r: its mean, 1 / sqrt(var + eps) (reciprocal_deviation()), and y. parameter() is given.
     const auto first = static_cast<double>(in[r * n]);  // subtracted from all, so that the mean of a constant row is exact
     double sum = 0, squares = 0;
     for (int64_t i = r * n; i < (r + 1) * n; ++i) sum += static_cast<double>(in[i]) - first;
@@ -44,6 +45,7 @@ void layer_norm_rows(const Tensor& x, const Tensor& weight, const Tensor& bias, 
     }
     write<double>(means)[r] = mean;
     write<double>(rstds)[r] = rstd;
+    // LAB 4.5 END
   }
 }
 
@@ -60,6 +62,7 @@ void backward_rows(const Tensor& dy, const Tensor& x, const Tensor& weight, cons
     const double center = mean.defined() ? read<double>(mean)[r] : 0, scale = read<double>(rstd)[r];
     const auto h = [&](int64_t j) { return (static_cast<double>(in[r * n + j]) - center) * scale; };
     const auto g = [&](int64_t j) { return static_cast<double>(grad[r * n + j]) * parameter<T>(weight, j, 1); };
+    // LAB 4.5 BEGIN  Row r of dx, and what it adds to dw and db; h(j), g(j), scale are given. RMS norm has no mean.
     double sum_g = 0, sum_gh = 0;
     for (int64_t j = 0; j < n; ++j) sum_g += g(j), sum_gh += g(j) * h(j);
     const double mean_g = mean.defined() ? sum_g / static_cast<double>(n) : 0, mean_gh = sum_gh / static_cast<double>(n);
@@ -68,6 +71,7 @@ void backward_rows(const Tensor& dy, const Tensor& x, const Tensor& weight, cons
       dw[static_cast<size_t>(j)] += static_cast<double>(grad[r * n + j]) * h(j);
       db[static_cast<size_t>(j)] += static_cast<double>(grad[r * n + j]);
     }
+    // LAB 4.5 END
   }
   store<T>(dw, dweight);
   store<T>(db, dbias);
