@@ -22,9 +22,11 @@ nn::BlockOptions block_options(const CctConfig& c, int64_t i) {
 }  // namespace
 
 Size2d cct_grid(const CctConfig& config) {
+  // LAB 7.7 BEGIN  The size of the image behind all stages: each halves height and width, and rounds up.
   Size2d size = config.img_size;
   for (int64_t i = 0; i < config.conv_layers; ++i) size = {(size.h - 1) / 2 + 1, (size.w - 1) / 2 + 1};
   return size;
+  // LAB 7.7 END
 }
 
 void visit_fields(CctConfig& c, FieldVisitor& v) {
@@ -72,11 +74,13 @@ Cct::Cct(const CctConfig& config, Rng& rng)
   const int64_t padding = config_.conv_kernel / 2;
   for (int64_t i = 0; i < config_.conv_layers; ++i) {
     const int64_t width = i + 1 == config_.conv_layers ? config_.embed_dim : config_.conv_width;
+    // LAB 7.7 BEGIN  A stage: convolution (no bias, same size, kaiming_normal weights), ReLU, max pooling 3 x 3, stride 2.
     auto& conv = tokenizer.add<nn::Conv2d>(channels, width, config_.conv_kernel, config_.conv_kernel, rng,
                                            Conv2dOptions{.padding_h = padding, .padding_w = padding}, false);
     conv.weight.set_value(nn::kaiming_normal(conv.weight.shape(), rng));
     tokenizer.add<nn::Activation>(nn::ActivationKind::kRelu);
     tokenizer.add<nn::MaxPool2d>(Pool2dOptions{.kernel_h = 3, .kernel_w = 3, .padding_h = 1, .padding_w = 1});
+    // LAB 7.7 END
     channels = width;
   }
   register_module("tokenizer", tokenizer);
@@ -97,16 +101,21 @@ Cct::Cct(const CctConfig& config, Rng& rng)
 
 Variable Cct::forward_features(const Variable& images) {
   check_images("Cct", images);
-  Variable x = transpose(flatten(tokenizer(images), 2), 1, 2);  // [B, D, H', W'] -> [B, N, D]
+  Variable x;
+  // LAB 7.7 BEGIN  The tokenizer's output [B, D, H', W'] as tokens [B, N, D], row by row, plus positions if defined.
+  x = transpose(flatten(tokenizer(images), 2), 1, 2);
   if (pos_embed.defined()) x = x + pos_embed;
+  // LAB 7.7 END
   x = pos_drop(x);
   for (const auto& block : blocks) x = nn::run_block(*block, x, grad_checkpointing_);
   return norm(x);
 }
 
 Variable Cct::pool(const Variable& tokens) {
+  // LAB 7.7 BEGIN  A score for each token, softmax over the tokens, the tokens' mean with these weights: [B, D].
   const Variable share = softmax(attention_pool(tokens), 1);  // [B, N, 1]
   return squeeze(matmul(transpose(share, 1, 2), tokens), 1);  // [B, 1, N] x [B, N, D] -> [B, D]
+  // LAB 7.7 END
 }
 
 Variable Cct::pooled_features(const Variable& images) { return pool(forward_features(images)); }

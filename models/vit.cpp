@@ -119,6 +119,7 @@ Variable ViT::embed(const Variable& images) {
   if (pos_embed.defined() || pos_embed_fixed.defined()) {
     positions = positions_for({images.size(2) / config_.patch_size.h, images.size(3) / config_.patch_size.w});
   }
+  // LAB 7.4 BEGIN  Tokens that are defined (cls, dist, reg) in front; positions for all, with no_embed_class for patches.
   if (positions.defined() && config_.no_embed_class) x = x + positions;
   std::vector<Variable> parts;
   if (cls_token.defined()) parts.push_back(expand(cls_token, {batch, 1, d}));
@@ -129,6 +130,7 @@ Variable ViT::embed(const Variable& images) {
     x = concat(parts, 1);
   }
   if (positions.defined() && !config_.no_embed_class) x = x + positions;
+  // LAB 7.4 END
   if (positions.defined()) x = pos_drop(x);
   x = drop_patches(x);
   return norm_pre ? (*norm_pre)(x) : x;
@@ -136,14 +138,17 @@ Variable ViT::embed(const Variable& images) {
 
 // Blocks [first, last), and the norm behind the last of all.
 Variable ViT::run_blocks(Variable x, int64_t first, int64_t last) {
+  // LAB 7.5 BEGIN  Blocks [first, last), each by nn::run_block(block, x, grad_checkpointing_); behind the last of all the norm.
   for (int64_t i = first; i < last; ++i) x = nn::run_block(blocks[static_cast<size_t>(i)], x, grad_checkpointing_);
   return norm && last == config_.depth ? (*norm)(x) : x;
+  // LAB 7.5 END
 }
 
 Variable ViT::forward_features(const Variable& images) { return run_blocks(embed(images), 0, config_.depth); }
 
 // [B, T, D] -> [B, D], for token_avg [B, 2 D]
 Variable ViT::pool(const Variable& tokens) {
+  // LAB 7.5 BEGIN  As config_.global_pool says (models/vit.h); of the patches alone, unless pool_include_prefix.
   if (config_.global_pool == "token") return select(tokens, 1, 0);
   const Variable rows = config_.pool_include_prefix ? tokens : slice(tokens, 1, num_prefix_tokens(), tokens.size(1));
   if (attn_pool) return (*attn_pool)(rows);
@@ -151,18 +156,21 @@ Variable ViT::pool(const Variable& tokens) {
   if (config_.global_pool == "token_avg") return concat({select(tokens, 1, 0), mean(rows, {1})}, 1);
   if (config_.global_pool == "max") return max(rows, {1});
   return mul(add(max(rows, {1}), mean(rows, {1})), 0.5);
+  // LAB 7.5 END
 }
 
 Variable ViT::forward_head(const Variable& tokens, bool pre_logits) {
   check(tokens.dim() == 3 && tokens.size(1) > num_prefix_tokens() && tokens.size(2) == config_.embed_dim, ErrorKind::kShape,
         "ViT", "tokens must be [B, T, ", config_.embed_dim, "] with T above the ", num_prefix_tokens(),
         " prefix tokens: tokens is ", tokens.shape());
+  // LAB 7.5 BEGIN  pool(), fc_norm if defined, head_drop, and unless pre_logits the head (or the mean of both heads).
   Variable x = pool(tokens);
   if (fc_norm) x = (*fc_norm)(x);
   x = head_drop(x);
   if (!head || pre_logits) return x;
   if (!head_dist) return (*head)(x);
   return mul(add((*head)(x), (*head_dist)(select(tokens, 1, 1))), 0.5);  // Touvron et al., section 4
+  // LAB 7.5 END
 }
 
 Variable ViT::forward(const Variable& images) { return forward_head(forward_features(images)); }

@@ -62,6 +62,7 @@ void check_fields(const ViTConfig& c) {
 }
 
 int64_t count_parameters(const ViTConfig& c) {
+  // LAB 7.1 BEGIN  The elements of all parameters: patch_embed, tokens, positions, blocks, norms, pooling, heads.
   const int64_t d = c.embed_dim;
   const int64_t prefix = prefix_tokens(c), hidden = mlp_width(c), width = pooled_width(c);
   const int64_t patches = (c.img_size.h / c.patch_size.h) * (c.img_size.w / c.patch_size.w);
@@ -79,6 +80,7 @@ int64_t count_parameters(const ViTConfig& c) {
              linear_count(hidden, d);
   if (c.num_classes == 0) return total;
   return total + linear_count(width, c.num_classes) + (c.dist_head ? linear_count(d, c.num_classes) : 0);
+  // LAB 7.1 END
 }
 
 }  // namespace vitrail::models

@@ -86,6 +86,7 @@ Tensor sincos2d(Size2d grid, int64_t dim) {
   const int64_t quarter = dim / 4;
   Tensor table = empty({1, checked_numel({grid.h, grid.w}, "sincos2d"), dim}, Dtype::f32, "sincos2d");
   float* row = table.mutable_data<float>();
+  // LAB 7.6 BEGIN  Fill the rows of the table, row by row of the grid, as models/vit.h says; compute in double.
   for (int64_t y = 0; y < grid.h; ++y) {
     for (int64_t x = 0; x < grid.w; ++x, row += dim) {
       for (int64_t i = 0; i < quarter; ++i) {
@@ -97,6 +98,7 @@ Tensor sincos2d(Size2d grid, int64_t dim) {
       }
     }
   }
+  // LAB 7.6 END
   return table;
 }
 

@@ -28,10 +28,12 @@ LinearValues projection(const Shape& shape, Rng& rng, bool with_bias) {
 
 Variable patchify(const Variable& x, int64_t patch_h, int64_t patch_w) {
   check_images(x, patch_h, patch_w);
+  // LAB 7.2 BEGIN  [B, C, H, W] -> [B, (H / P)(W / P), C P P]: patches row by row, each in the order (channel, row, column).
   const int64_t b = x.size(0), c = x.size(1), rows = x.size(2) / patch_h, cols = x.size(3) / patch_w;
   const Variable cut =
       permute(reshape(x, {b, c, rows, patch_h, cols, patch_w}), {0, 2, 4, 1, 3, 5});  // [B, rows, cols, C, P, P]
   return reshape(cut, {b, rows * cols, c * patch_h * patch_w});
+  // LAB 7.2 END
 }
 
 PatchEmbed::PatchEmbed(int64_t ph, int64_t pw, int64_t in_chans, int64_t embed_dim, Rng& rng, bool with_bias)
@@ -43,8 +45,10 @@ Variable PatchEmbed::forward(const Variable& images) {
   check(images.dim() == 4 && images.size(1) == proj.weight.size(1), ErrorKind::kShape, "PatchEmbed",
         "images are [B, C, H, W] with the channels of the weight: images are ", images.shape(), ", weight is ",
         proj.weight.shape());
+  // LAB 7.3 BEGIN  The patches and their projection; with add_norms() (norm_in is defined) a norm before and one behind it.
   const Variable patches = patchify(images, patch_h, patch_w);
   return norm_in ? (*norm_out)(proj((*norm_in)(patches))) : proj(patches);
+  // LAB 7.3 END
 }
 
 void PatchEmbed::add_norms(double eps) {
