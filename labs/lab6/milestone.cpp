@@ -2,6 +2,8 @@
 //
 // Theorem: what cannot see patch 15 - i is right once in eight. The test proves it by number: each picture stands in the test
 // eight times, with all eight signs in patch 15 - i and everything else the same, and only output i counts.
+#include <cmath>
+#include <cstdio>
 #include <cstdlib>
 #include <functional>
 #include <iostream>
@@ -197,7 +199,7 @@ std::string picture(MirrorReader& model, const Curve& with, const Curve& without
 
 }  // namespace
 
-int main(int, char** argv) {
+int main(int, char** argv) try {
   const char* words = std::getenv("HEADS");
   const int64_t heads = words ? std::atoll(words) : 1;
   const PlainGuard plain("attention");
@@ -223,4 +225,7 @@ int main(int, char** argv) {
   const bool holds = alone.right * kSigns == alone.asked && covered.right * kSigns == covered.asked;
   if (!holds) std::printf("  The theorem does not hold: something lets a token see what it cannot see.\n");
   return holds && seeing.right == seeing.asked ? 0 : 1;
+} catch (const Error& error) {
+  std::cerr << error.what() << "\n";
+  return 2;
 }

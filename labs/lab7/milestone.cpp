@@ -3,6 +3,8 @@
 // Theorem: a ViT without positions is right in exactly half of the cases. If disc and square change places, the picture is the
 // same set of patches, so it gives the same answer to both; but the right answers differ. Each test picture comes with its
 // twin.
+#include <cstdio>
+#include <cstdlib>
 #include <iostream>
 
 #include "autograd/modes.h"
@@ -74,8 +76,10 @@ ViTConfig vit(const char* positions) {
   return c;
 }
 
+// KERNEL=1, 3, 5, ...: the side of its convolutions.
 CctConfig cct() {
   CctConfig c;
+  if (const char* kernel = std::getenv("KERNEL")) c.conv_kernel = std::atoll(kernel);
   c.img_size = kPixels, c.in_chans = 1, c.num_classes = 2, c.embed_dim = 32, c.conv_width = 16, c.pos_embed = "none";
   return c;
 }
@@ -168,7 +172,7 @@ Result run(const std::string& name, const Config& config, int64_t steps) {
 
 }  // namespace
 
-int main(int, char** argv) {
+int main(int, char** argv) try {
   const std::vector<Result> results = {
       run("ViT without positions", vit("none"), 400), run("ViT, learned positions", vit("learn"), 400),
       run("ViT, sin-cos positions", vit("sincos2d"), 400), run("CCT without positions", cct(), 400)};
@@ -179,4 +183,7 @@ int main(int, char** argv) {
   if (!counted)
     std::printf("  count_parameters() says %lld.\n", static_cast<long long>(models::count_parameters(vit("learn"))));
   return holds && counted && results[1].percent() >= 99 ? 0 : 1;
+} catch (const Error& error) {
+  std::cerr << error.what() << "\n";
+  return 2;
 }

@@ -39,6 +39,17 @@ TEST_CASE("self-attention equals attention written out with matrix products") {
   CHECK(largest_difference(attn.attention_map, stack(maps, 1)) < 1e-5);
 }
 
+TEST_CASE("heads are cut off and merged as views, and wrong shapes are named") {
+  const Tensor x = random_images({2, 4, 6});
+  const Variable heads = nn::split_heads(x, 3);
+  CHECK(heads.shape() == Shape{2, 3, 4, 2});
+  CHECK(heads.value().at({1, 2, 3, 0}) == x.at({1, 3, 4}));
+  CHECK(nn::merge_heads(heads).value().storage() == x.storage());
+  CHECK(bit_equal(nn::merge_heads(heads).value(), x));
+  CHECK(contains(message_of([&] { nn::split_heads(x, 4); }), "x is [2, 4, 6], heads is 4"));
+  CHECK(contains(message_of([&] { nn::merge_heads(x); }), "x is [B, H, N, K]: x is [2, 4, 6]"));
+}
+
 TEST_CASE("cross-attention to itself is self-attention") {
   Rng rng(1);
   nn::MultiHeadAttention attn(6, 2, rng, {.qk_norm = true});
