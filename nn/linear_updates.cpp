@@ -9,11 +9,13 @@ void Linear::add_update(const std::string& name, std::unique_ptr<LowRank> update
   check(!merged(), ErrorKind::kValue, "lora", "a merged layer takes no further update. Hint: unmerge_lora() first.");
   register_module(name, *update);
   updates_.push_back(std::move(update));
+  // LAB 8.5 BEGIN  From now on the layer's own weight and bias (if it has one) are not trained, and have no gradient.
   for (Variable* own : {&weight, &bias}) {
     if (!own->defined()) continue;
     own->zero_grad();
     own->set_requires_grad(false);
   }
+  // LAB 8.5 END
 }
 
 bool Linear::stretched() const { return updated() && updates_.front()->options.dora; }
@@ -23,9 +25,11 @@ Variable Linear::add_updates(const Variable& y, const Variable& x, const Branch&
 }
 
 void Linear::merge() {
+  // LAB 8.5 BEGIN  Put merged_weight() in the place of the weight, in its shape; keep the old tensor in before_merge_.
   const Tensor own = weight.value();
   weight.set_value(reshape(merged_weight(own_matrix().value(), updates_), own.shape()));
   before_merge_ = own;
+  // LAB 8.5 END
   merged_version_ = weight.value().version();
 }
 
@@ -38,8 +42,10 @@ void Linear::check_unmerge() const {
 
 void Linear::unmerge() {
   check_unmerge();
+  // LAB 8.5 BEGIN  The kept weight comes back, to the bit, and the layer is not merged any more.
   weight.set_value(before_merge_);
   before_merge_ = {};
+  // LAB 8.5 END
 }
 
 }  // namespace vitrail::nn

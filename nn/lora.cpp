@@ -21,8 +21,10 @@ constexpr int64_t kMostRank = 4096;
 
 // The rows [first, last) of a weight with s B A added, and their lengths, [last - first, 1].
 Tensor updated_rows(const Tensor& weight, const LowRank& u, Dtype dtype) {
+  // LAB 8.5 BEGIN  W[first:last] + s B A, in this dtype.
   const Tensor rows = to(slice(weight, 0, u.first, u.last), dtype);
   return add(rows, mul(matmul(to(u.b.value(), dtype), to(u.a.value(), dtype)), lora_scale(u.options)));
+  // LAB 8.5 END
 }
 Tensor lengths(const Tensor& rows) { return sqrt(sum(square(rows), {1}, /*keepdim=*/true)); }
 
@@ -48,8 +50,10 @@ Variable total(const std::vector<Variable>& terms) {
 }  // namespace
 
 double lora_scale(const LoraOptions& o) {
+  // LAB 8.5 BEGIN  alpha / r, or alpha / sqrt(r) where rank_stabilized.
   const auto rank = static_cast<double>(o.rank);
   return o.alpha / (o.rank_stabilized ? std::sqrt(rank) : rank);
+  // LAB 8.5 END
 }
 
 void validate(const LoraOptions& o) {
@@ -65,8 +69,10 @@ void validate(const LoraOptions& o) {
 LowRank::LowRank(const Tensor& weight, int64_t from, int64_t to_row, const LoraOptions& o, Rng& rng)
     : options(o), first(from), last(to_row), drop(o.dropout) {
   const Dtype dtype = weight.dtype();
+  // LAB 8.5 BEGIN  Trained factors A [r, K], by fan_in_uniform, and B [last - first, r]: s B A changes nothing at first.
   a = Variable(vitrail::to(fan_in_uniform({o.rank, weight.size(1)}, weight.size(1), rng), dtype), true);
   b = Variable(zeros({last - first, o.rank}, dtype), true);
+  // LAB 8.5 END
   register_parameter("A", a);
   register_parameter("B", b);
   register_module("drop", drop);
@@ -76,18 +82,22 @@ LowRank::LowRank(const Tensor& weight, int64_t from, int64_t to_row, const LoraO
 }
 
 Variable lora_inner(const Variable& x, const LowRankList& updates) {
+  // LAB 8.5 BEGIN  drop(x) A^T of every update, side by side: [..., K] -> [..., R]. Without active dropout: one product.
   const bool dropped = updates.front()->drop.active();
   std::vector<Variable> parts;
   for (const auto& u : updates) parts.push_back(dropped ? linear(u->drop(x), u->a) : u->a);
   if (dropped) return parts.size() == 1 ? parts.front() : concat(parts, -1);
   return linear(x, parts.size() == 1 ? parts.front() : concat(parts, 0));
+  // LAB 8.5 END
 }
 
 Variable lora_outer(int64_t rows, const LowRankList& updates) {
+  // LAB 8.5 BEGIN  s B of every update in its own rows (in_rows), side by side: [N, R].
   const double scale = lora_scale(updates.front()->options);
   std::vector<Variable> columns;
   for (const auto& u : updates) columns.push_back(in_rows(u->b * scale, *u, rows));
   return columns.size() == 1 ? columns.front() : concat(columns, 1);
+  // LAB 8.5 END
 }
 
 Variable lora_output(const Variable& y, const Variable& x, const Variable& weight, const Variable& bias,

@@ -37,6 +37,7 @@ std::vector<int64_t> find_rows(const std::vector<std::string>& old_names, const 
   check(!new_names.empty(), ErrorKind::kValue, kOp, "a head needs at least one class: new_names is empty.");
   const auto new_rows = rows_by_name(new_names), old_rows = rows_by_name(old_names);
   std::vector<int64_t> from;
+  // LAB 8.2 BEGIN  from[i]: the row of new_names[i] in the old head, or -1. A name with two rows, new or old, is refused.
   for (const std::string& name : new_names) {
     const Rows own = new_rows.at(name);
     check(own.second < 0, ErrorKind::kValue, kOp, "the names of the new classes must differ: ", quote(name), " is the name of ",
@@ -47,17 +48,20 @@ std::vector<int64_t> find_rows(const std::vector<std::string>& old_names, const 
             found->second.first, " and ", found->second.second, ". Hint: give the new class another name.");
     from.push_back(found == old_rows.end() ? -1 : found->second.first);
   }
+  // LAB 8.2 END
   return from;
 }
 
 // Row i of the result is row from[i] of x, or zeros.
 Tensor copied_rows(const Tensor& x, const std::vector<int64_t>& from) {
+  // LAB 8.2 BEGIN  A new tensor: row i is row from[i] of x, zeros where from[i] is -1. x is [C, D] or [C], of any float dtype.
   Shape shape = x.shape();
   shape[0] = static_cast<int64_t>(from.size());
   Tensor result = zeros(shape, x.dtype());
   for (size_t i = 0; i < from.size(); ++i)
     if (from[i] >= 0) copy_(select(result, 0, static_cast<int64_t>(i)), select(x, 0, from[i]));
   return result;
+  // LAB 8.2 END
 }
 
 }  // namespace

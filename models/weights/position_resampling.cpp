@@ -77,6 +77,7 @@ PositionRule position_rule(const std::string& name) {
 Tensor resample_positions(const Tensor& pos_embed, Size2d from, Size2d to, int64_t prefix, PositionRule rule) {
   const char* op = "resample_positions";
   check_positions(op, pos_embed, from, to, prefix);
+  // LAB 8.4 BEGIN  The same grid: pos_embed itself. Else resize() the rows after the prefix as pictures [d, h, w], in f64.
   if (from == to) return pos_embed;
   const int64_t d = pos_embed.size(2), end = pos_embed.size(1);
   const Tensor grid = reshape(vitrail::to(slice(pos_embed, 1, prefix, end), Dtype::f64), {from.h, from.w, d});
@@ -85,6 +86,7 @@ Tensor resample_positions(const Tensor& pos_embed, Size2d from, Size2d to, int64
   copy_(slice(result, 1, 0, prefix), slice(pos_embed, 1, 0, prefix));
   copy_(slice(result, 1, prefix, result.size(1)), reshape(permute(resized, {1, 2, 0}), {1, to.h * to.w, d}));
   return result;
+  // LAB 8.4 END
 }
 
 }  // namespace vitrail

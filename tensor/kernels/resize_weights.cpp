@@ -21,6 +21,7 @@ double filter(Interpolation mode, double x, double a) {
 
 // Two (bilinear) or four (bicubic) neighbours of the source position; those beyond the border are replaced by the border pixel.
 void append_interpolated(AxisWeights& w, int64_t i, const ResizeOptions& o, double scale) {
+  // LAB 8.4 BEGIN  Where output i lies among the inputs, and the weights of its neighbours; beyond the border: the border.
   const double in = static_cast<double>(w.in), out = static_cast<double>(w.out);
   const double corner = w.out > 1 ? static_cast<double>(i) * (in - 1) / (out - 1) : 0.0;
   const double edge = static_cast<double>(i) + 0.5, centre = (scale > 0 ? edge / scale : edge * in / out) - 0.5;
@@ -34,6 +35,7 @@ void append_interpolated(AxisWeights& w, int64_t i, const ResizeOptions& o, doub
     taps[clamped(j) - first] += filter(o.mode, source - static_cast<double>(j), -0.75);
   }
   w.append(first, taps);
+  // LAB 8.4 END
 }
 
 // The filter widened by the down-scaling factor, over the pixels inside the image, scaled to sum to one.

@@ -40,10 +40,12 @@ bool is_head(const std::string& path) {
 }
 
 int64_t layer_of(const std::string& path, int64_t blocks) {
+  // LAB 8.3 BEGIN  0 before the blocks, i + 1 for block i, `blocks` for norm, blocks + 1 for fc_norm, attention_pool and heads.
   if (begins(path, kBlocks)) return block_of(path) + 1;
   if (begins(path, "norm.")) return blocks;
   if (is_head(path) || begins(path, "fc_norm.") || begins(path, "attention_pool.")) return blocks + 1;
   return 0;
+  // LAB 8.3 END
 }
 
 std::vector<ParamGroup> scaled_by_layer(std::vector<ParamGroup> groups, double layer_decay, double head_lr) {
@@ -55,8 +57,10 @@ std::vector<ParamGroup> scaled_by_layer(std::vector<ParamGroup> groups, double l
   for (const ParamGroup& group : groups) {
     const size_t first = split.size();
     for (const auto& entry : group.parameters) {
+      // LAB 8.3 BEGIN  Into the part of this group (split[first], ...) whose lr_scale is the parameter's, or a new part.
       const int64_t depth = blocks + 1 - layer_of(entry.first, blocks);
-      const double scale = group.lr_scale * std::pow(layer_decay, static_cast<double>(depth)) * (is_head(entry.first) ? head_lr : 1);
+      const double scale =
+          group.lr_scale * std::pow(layer_decay, static_cast<double>(depth)) * (is_head(entry.first) ? head_lr : 1);
       const auto same = std::find_if(split.begin() + static_cast<std::ptrdiff_t>(first), split.end(),
                                      [&](const ParamGroup& known) { return known.lr_scale == scale; });
       if (same != split.end()) {
@@ -67,6 +71,7 @@ std::vector<ParamGroup> scaled_by_layer(std::vector<ParamGroup> groups, double l
       part.parameters = {entry};
       part.lr_scale = scale;
       split.push_back(std::move(part));
+      // LAB 8.3 END
     }
   }
   return split;

@@ -79,10 +79,12 @@ StandardFeatures standardised(const Tensor& features) {
 }
 
 nn::LinearValues on_raw_features(const Tensor& weight, const Tensor& bias, const StandardFeatures& standard) {
+  // LAB 8.6 BEGIN  The layer W, b on (x - mean) / deviation as one layer on x itself.
   const int64_t d = weight.size(1);
   const Tensor deviation = from_vector(standard.deviation, {1, d}), mean = from_vector(standard.mean, {d, 1});
   const Tensor raw = weight / deviation;  // W (x - m) / s + b = (W / s) x + b - (W / s) m
   return {to(raw, Dtype::f32), to(bias - squeeze(matmul(raw, mean), 1), Dtype::f32)};
+  // LAB 8.6 END
 }
 
 Tensor apply_head(const nn::LinearValues& head, const Tensor& features) {

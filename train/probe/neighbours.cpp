@@ -16,6 +16,7 @@ constexpr double kTemperature = 0.07;
 
 // The k best of one row of cosines.
 void select(const float* cosines, int64_t n, int64_t skip, int64_t k, std::vector<int64_t>& order, int64_t* rows, float* best) {
+  // LAB 8.6 BEGIN  The k rows with the largest cosines, best first, of equal ones the lower; never row skip (-1: none).
   order.resize(static_cast<size_t>(n));
   std::iota(order.begin(), order.end(), int64_t{0});
   if (skip >= 0) order.erase(order.begin() + skip);
@@ -23,6 +24,7 @@ void select(const float* cosines, int64_t n, int64_t skip, int64_t k, std::vecto
   if (k < static_cast<int64_t>(order.size())) std::nth_element(order.begin(), order.begin() + k, order.end(), better);
   std::sort(order.begin(), order.begin() + k, better);
   for (int64_t i = 0; i < k; ++i) rows[i] = order[static_cast<size_t>(i)], best[i] = cosines[rows[i]];
+  // LAB 8.6 END
 }
 
 }  // namespace
@@ -76,6 +78,7 @@ Tensor neighbour_votes(const Neighbours& neighbours, const std::vector<int64_t>&
   Tensor votes = zeros({q, classes}, Dtype::f64);
   double* row = votes.mutable_data<double>();
   for (int64_t i = 0; i < q; ++i, row += classes) {
+    // LAB 8.6 BEGIN  row[class] += e^(cosine / T) for the first k neighbours of query i; then the row is divided by its sum.
     const int64_t place = i * neighbours.k;
     const double best = neighbours.cosines[static_cast<size_t>(place)];  // subtracted: the parts stay, and nothing overflows
     double total = 0;
@@ -86,6 +89,7 @@ Tensor neighbour_votes(const Neighbours& neighbours, const std::vector<int64_t>&
       total += weight;
     }
     for (int64_t c = 0; c < classes; ++c) row[c] /= total;
+    // LAB 8.6 END
   }
   return votes;
 }

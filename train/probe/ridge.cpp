@@ -88,12 +88,14 @@ Tensor left_out_scores(const Problem& p, const Tensor& z, int64_t begin, int64_t
   const int64_t rows = end - begin;
   double* y = scores.mutable_data<double>();
   for (int64_t i = 0; i < rows; ++i) {
+    // LAB 8.6 BEGIN  Row i of y holds y_i - mean. Make it the scores of picture i by a fit to all the others.
     // The intercept is a feature without penalty: 1 / N of the hat matrix. Of one picture alone nothing is left.
     const double rest = std::max(1e-12, 1 - 1 / static_cast<double>(p.size()) - hats.data<double>()[i]);
     for (int64_t k = 0; k < p.classes; ++k) {
       double& value = y[i * p.classes + k];
       value += p.targets.means[static_cast<size_t>(k)] - (value - fitted.data<double>()[i * p.classes + k]) / rest;
     }
+    // LAB 8.6 END
   }
   return scores;
 }
