@@ -78,7 +78,9 @@ void add_finetune(CLI::App& app, Action& action) {
   command.option_or_word("--resume", o->train.resume, kResumeAlways,
                          "Go on with the run that --out holds; \"--resume auto\": or start one there if it holds none");
   command.flag("--force", o->train.force, "Replace the run that the folder holds");
+  command.flag("--no-feature-cache", o->train.no_feature_cache, "Compute frozen parts anew in every epoch");
   command.flag("--quiet", o->train.quiet, "No progress on standard error, only errors");
+  command.flag("--verbose", o->train.verbose, "Also why features of frozen parts are computed anew in every epoch");
   command.flag("--dry-run", o->train.dry_run, "Print parameters, memory and time, and leave");
   add_recipe_flags(command, o->train, {});  // last: the headings of help stand in the order in which they come
   command.footer(mode_lines() +

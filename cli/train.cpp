@@ -79,7 +79,9 @@ void add_options(Command& command, TrainOptions& o) {
   command.group("Machine");
   add_fields(command, o, FieldGroup::kMachine);
   command.option("--cache", o.cache_mb, "MiB of decoded pictures kept in memory (what the run leaves)", 0, int64_t{1} << 20);
+  command.flag("--no-feature-cache", o.no_feature_cache, "Compute frozen parts anew in every epoch");
   command.flag("--quiet", o.quiet, "No progress on standard error, only errors");
+  command.flag("--verbose", o.verbose, "Also why features of frozen parts are computed anew in every epoch");
   command.group("Instead of training");
   command.flag("--dry-run", o.dry_run, "Print parameters, memory and time, and leave");
   command.option("--kfold", o.kfold, "Train so often, each time without a part of the training images, to test on it", 2, 1000);

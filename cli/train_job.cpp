@@ -19,6 +19,7 @@
 #include "models/weights/save.h"
 #include "tensor/machine/parallel.h"
 #include "tensor/machine/probe.h"
+#include "train/feature_cache.h"
 #include "train/interrupt.h"
 #include "train/memory.h"
 #include "train/metrics_log.h"
@@ -109,19 +110,33 @@ void deepen_stem(models::ModelConfig& config) {
   for (int64_t side = std::max(cct->img_size.h, cct->img_size.w) >> cct->conv_layers; side > 16; side /= 2) ++cct->conv_layers;
 }
 
-// Keeps decoded pictures in memory that the run does not need.
-void add_cache(TrainJob& job, const MemoryEstimate& run) {
+// Memory that the run does not need: of --cache, else half of what is left, at most 4 GiB.
+int64_t spare_memory(const TrainJob& job, const MemoryEstimate& run) {
   constexpr int64_t kMebibyte = int64_t{1} << 20, kMost = 4096 * kMebibyte, kWithoutLimit = 1024 * kMebibyte;
-  const int64_t limit = memory_limit(),
-                rest = limit > 0 ? std::clamp<int64_t>((limit - run.total()) / 2, 0, kMost) : kWithoutLimit;
-  const int64_t bytes = job.cache_mb >= 0 ? job.cache_mb * kMebibyte : rest;
+  if (job.cache_mb >= 0) return job.cache_mb * kMebibyte;
+  const int64_t limit = memory_limit();
+  return limit > 0 ? std::clamp<int64_t>((limit - run.total()) / 2, 0, kMost) : kWithoutLimit;
+}
+
+// Divides it: half for the features of frozen parts, where they can be kept, the rest for decoded pictures. Returns what the
+// features get.
+int64_t add_cache(TrainJob& job, Task& task, const MemoryEstimate& run) {
+  const int64_t spare = spare_memory(job, run);
+  const std::string obstacle = features_not_kept(job, task);
+  if (job.verbose && !obstacle.empty()) complain(cat("note: every epoch computes the whole model: ", obstacle, "."));
+  const int64_t for_features = obstacle.empty() ? spare / 2 : 0, bytes = spare - for_features;
   const double part = static_cast<double>(job.train->size()) / static_cast<double>(job.train->size() + job.test->size());
   const auto of_train = static_cast<int64_t>(part * static_cast<double>(bytes));
   job.train = cached(job.train, of_train);
   job.test = cached(job.test, bytes - of_train);
+  return for_features;
 }
 
 }  // namespace
+
+std::string features_not_kept(const TrainJob& job, Task& task) {
+  return job.feature_cache ? feature_cache_obstacle(task, job.config, job.train->size()) : "--no-feature-cache";
+}
 
 std::string default_preset(const DatasetInfo& info) { return info.channels == 1 ? "cct_2_3x2_d64" : "cct_2_3x2"; }
 
@@ -252,7 +267,7 @@ int run_training(TrainJob job) {
   if (finished(job, *model)) return 0;
   const int64_t set_apart = std::max<int64_t>(0, job.cache_mb) << 20;  // a cache that was asked for
   const int64_t limit = memory_limit() > 0 ? std::max<int64_t>(1, memory_limit() - set_apart) : 0;
-  add_cache(job, check_memory(task, job.train, job.config, limit));
+  const int64_t for_features = add_cache(job, task, check_memory(task, job.train, job.config, limit));
   std::shared_ptr<RunFolder> folder = job.folder;
   std::optional<report::RunReport> page;
   TrainCallbacks callbacks;
@@ -266,6 +281,7 @@ int run_training(TrainJob job) {
   }
   callbacks.quiet = job.quiet;
   callbacks.clean_images = clean_images(job);
+  callbacks.feature_cache_bytes = for_features;
   print_start(job, *model, task);
   print_preflight(job);
   const bool baseline = !job.settings.baseline.empty() && !job.from;

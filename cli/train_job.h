@@ -25,6 +25,8 @@ struct TrainJob {
   bool replace = false;   // the folder may hold a model already
   bool quiet = false;     // nothing on standard error but errors
   bool silent = false;    // nor the result on standard output
+  bool verbose = false;   // also why the features of frozen parts are not kept
+  bool feature_cache = true;  // they are, where that changes nothing (train/feature_cache.h)
   DatasetPtr train, test;
   std::vector<BadImage> bad;  // left out of them
   int64_t cache_mb = -1;      // decoded pictures kept in memory, in MiB; -1: half of what training leaves, at most 4096
@@ -48,6 +50,8 @@ std::unique_ptr<models::Classifier> build_model(const TrainJob& job);
 ClassificationTask make_task(const TrainJob& job, models::Classifier& model);
 // Training images that are tested after each epoch beside the test set.
 int64_t clean_images(const TrainJob& job);
+// Why the features of frozen parts are not kept over the epochs, in words; "" if they are.
+std::string features_not_kept(const TrainJob& job, Task& task);
 // What is known to fail with these settings, on standard error: a warning, not a refusal.
 void print_preflight(const TrainJob& job);
 

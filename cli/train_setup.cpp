@@ -284,6 +284,7 @@ TrainJob make_job(const TrainOptions& o) {
   job.quiet = o.quiet;
   job.out = o.out;
   job.cache_mb = o.cache_mb;
+  job.verbose = o.verbose && !o.quiet, job.feature_cache = !o.no_feature_cache;
   job.from = checkpoint_of(o, job);
   // Said before anything is loaded.
   if (!job.from && !nothing_is_saved(o)) RunFolder::check_free(o.out, o.force);

@@ -19,7 +19,7 @@ struct TrainOptions {
   std::map<std::string, std::optional<std::string>> fields;  // of TrainConfig, by key
   std::string out, config, resume;
   int64_t cache_mb = -1;
-  bool dry_run = false, force = false, quiet = false;
+  bool dry_run = false, force = false, quiet = false, verbose = false, no_feature_cache = false;
   int64_t kfold = 0;     // 0: one run
   bool find_lr = false;  // no run at all
   bool overfit = false;  // of one batch, and no run

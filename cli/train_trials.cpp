@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "cli/memory_limit.h"
 #include "nn/summary.h"
+#include "train/feature_cache.h"
 #include "train/finetune/trained_part.h"
 #include "train/interrupt.h"
 #include "train/memory.h"
@@ -49,6 +50,16 @@ int print_estimates(const TrainJob& job) {
     std::printf("teacher     %s\n", teacher_cost(*job.teacher, task.options().preprocessing, job.train->class_names(),
                                                  std::min(job.config.batch_size, job.train->size()))
                                         .c_str());
+  // Measured below without it.
+  if (trains_part(job.config) && job.feature_cache) {
+    const std::string obstacle = features_not_kept(job, task);
+    const double megabytes = obstacle.empty() ? 1e-6 * static_cast<double>(feature_bytes(task, *job.train) * job.train->size()) : 0;
+    if (obstacle.empty())
+      std::printf("kept        %s, computed once: %.1f MB (memory and time below are without it)\n",
+                  model->describe_stages(model->fixed_stages()).c_str(), megabytes);
+    else
+      std::printf("kept        nothing, every epoch computes the whole model: %s\n", obstacle.c_str());
+  }
   // Steps of the whole batch tell the memory exactly, but are not to be tried where they do not fit.
   const MemoryEstimate memory = estimate_memory(task, job.train, job.config);
   if (trains_part(job.config)) std::printf("trained     %s\n", trained_summary(*model).c_str());

@@ -24,6 +24,8 @@ struct Batch {
   std::vector<int64_t> indices;  // B, in the data set
   // Of a mixed batch (data/augment/mixing.h): f32 [B, classes], rows that sum to 1. Undefined otherwise.
   Tensor soft_labels{};
+  // Above 0: images holds what the first so many stages of the model make of the pictures (train/feature_cache.h).
+  int64_t stages = 0;
 
   int64_t size() const { return static_cast<int64_t>(targets.size()); }
 };

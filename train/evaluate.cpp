@@ -32,9 +32,14 @@ Scores Evaluation::all() const {
 
 Evaluation evaluate(Task& task, DatasetPtr dataset, int64_t batch_size) {
   task.check_data(*dataset);
+  Loader loader = make_loader(task, dataset, {.batch_size = batch_size, .train = false});
+  return evaluate(task, loader);
+}
+
+Evaluation evaluate(Task& task, Loader& loader) {
   const NoGradGuard no_grad;
   const nn::EvalGuard evaluation(task.model());
-  Loader loader = make_loader(task, dataset, {.batch_size = batch_size, .train = false});
+  const Dataset* const dataset = &loader.dataset();
   const std::unique_ptr<Metric> metric = task.metric();
   for (int64_t i = 0; i < loader.batches(); ++i) {
     const Batch batch = loader.batch(0, i);

@@ -30,6 +30,8 @@ struct Evaluation {
 // back afterwards. The result does not depend on the number of threads. Error(kValue) if the data does not fit the model,
 // Error(kNumeric) if a score is not finite. Inside an InterruptScope a signal ends it by throwing Interrupted.
 Evaluation evaluate(Task& task, DatasetPtr dataset, int64_t batch_size = 256);
+// The same from the batches of a loader, whose data has been checked.
+Evaluation evaluate(Task& task, Loader& loader);
 // Of a classifier: scores top1, top5, loss (cross-entropy without label smoothing).
 Evaluation evaluate(models::Classifier& model, DatasetPtr dataset, const Preprocessing& preprocessing,
                     int64_t batch_size = 256);

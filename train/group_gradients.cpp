@@ -102,7 +102,8 @@ Batch part_of(const Batch& batch, int64_t begin, int64_t end) {
           slice(batch.labels, 0, begin, end),
           {batch.targets.begin() + begin, batch.targets.begin() + end},
           {batch.indices.begin() + begin, batch.indices.begin() + end},
-          batch.soft_labels.defined() ? slice(batch.soft_labels, 0, begin, end) : Tensor()};
+          batch.soft_labels.defined() ? slice(batch.soft_labels, 0, begin, end) : Tensor(),
+          batch.stages};
 }
 
 Batch group_of(const Batch& batch, int64_t group, int64_t groups) {

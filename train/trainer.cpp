@@ -11,6 +11,7 @@
 #include "train/augmentation.h"
 #include "train/early_stop.h"
 #include "train/epoch_means.h"
+#include "train/feature_cache.h"
 #include "train/finetune/trained_part.h"
 #include "train/group_gradients.h"
 #include "train/interrupt.h"
@@ -52,6 +53,7 @@ class Trainer::Run {
         callbacks_(callbacks),
         trained_(task.model(), config),
         loader_(make_loader(task, train, loader_options(config, task.model()))),
+        features_(task, config, loader_.options(), callbacks.feature_cache_bytes),
         optimizer_(make_optimizer(config, task.model())),
         steps_(total_steps(config, train->size(), task.model())),
         epochs_((steps_ + loader_.batches() - 1) / loader_.batches()),
@@ -88,6 +90,7 @@ class Trainer::Run {
     // (a loaded one, or one after run()) is switched.
     if (!task_.model().training()) task_.model().train();
     const PrecisionGuard precision(precision_from_name(config_.precision));
+    start_features();
     if (test_due_) {  // of an epoch that a signal ended
       start_epoch((step_ - 1) / loader_.batches(), 1);
     } else {
@@ -95,7 +98,8 @@ class Trainer::Run {
       if (const std::string note = trained_.start_epoch(epoch); !note.empty()) progress_.line(note);
       if (batch == 0 || !epoch_started_) start_epoch(epoch, batch);
       const Clock::time_point start = Clock::now();
-      update(loader_.batch(epoch, batch));
+      Loader* const kept = features_.training(batch);
+      update((kept ? *kept : loader_).batch(epoch, batch));
       set_interrupt_step(seconds_since(start));
       report_.images_per_second = images_here_ / seconds_since(epoch_start_);
       show_progress();
@@ -161,6 +165,13 @@ class Trainer::Run {
             s.batch, " of epoch ", s.epoch, ": an epoch has ", loader_.batches(), " batches.");
     require(!s.test_due || (s.step > 0 && (s.batch == 0 || s.step == steps_)),
             "no test is due in the middle of an epoch: step is ", s.step, ", an epoch has ", loader_.batches(), " batches.");
+  }
+
+  // With the weights of the run, which restore() may have brought.
+  void start_features() {
+    if (features_started_) return;
+    features_started_ = true;
+    if (const std::string note = features_.start(loader_, test_, clean_); !note.empty()) progress_.line(note);
   }
 
   void start_epoch(int64_t epoch, int64_t batch) {
@@ -249,12 +260,12 @@ class Trainer::Run {
 
   void test() {
     try {
-      report_.test = evaluate(task_, test_);
+      report_.test = features_.test() ? evaluate(task_, *features_.test()) : evaluate(task_, test_);
       report_.test->scores = with_first(report_.test->scores, report_.test->more, config_.eval_metric);
       test_due_ = false;
       note_best(report_.test->scores);
       early_.add(report_.test->all(), report_.epoch);
-      if (clean_) report_.clean = evaluate(task_, clean_);
+      if (clean_) report_.clean = features_.clean() ? evaluate(task_, *features_.clean()) : evaluate(task_, clean_);
     } catch (const Interrupted&) {
       result_.signal = interrupt_signal();
       interrupt_heard();
@@ -275,6 +286,8 @@ class Trainer::Run {
   const TrainCallbacks callbacks_;
   TrainedPart trained_;  // before the optimiser, which is made for its parameters
   Loader loader_;
+  FeatureCache features_;  // after what is trained has been chosen
+  bool features_started_ = false;
   std::unique_ptr<Optimizer> optimizer_;
   int64_t steps_, epochs_;
   Schedule schedule_;

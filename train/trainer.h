@@ -50,6 +50,8 @@ struct TrainCallbacks {
   bool quiet = false;        // no progress on standard error
   std::string log_path{};    // metrics.jsonl: a line of JSON per epoch, and the same as a table beside it (.csv); empty: no log
   int64_t clean_images = 0;  // so many training images are tested after each epoch, beside the test set; 0: none
+  // Memory for what the frozen start of the model makes of the pictures, in bytes (train/feature_cache.h); 0: nothing is kept.
+  int64_t feature_cache_bytes = 0;
   std::function<void(int64_t step, double loss)> on_step{};
   std::function<void(const StepReport&)> on_update{};
   // With EMA the model holds the averaged weights while this runs: save it here.

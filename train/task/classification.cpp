@@ -208,15 +208,19 @@ Loss ClassificationTask::imitate(const Batch& batch) {
            {"agreement", "as the teacher", top_k_accuracy(answer, argmax(teacher, 1)), ScoreUnit::kPart}}};
 }
 
+Variable ClassificationTask::logits_of(const Batch& batch) {
+  return batch.stages > 0 ? model_->finish(batch.images, batch.stages) : (*model_)(batch.images);
+}
+
 Loss ClassificationTask::loss(const Batch& batch) {
   if (options_.teacher) return imitate(batch);
-  const Variable logits = (*model_)(batch.images);
+  const Variable logits = logits_of(batch);
   const Variable loss = label_loss(logits, batch, image_weights(batch));
   return {loss, {{"top1", "top-1", top_k_accuracy(logits.value(), batch.labels), ScoreUnit::kPart}}};
 }
 
 std::vector<Prediction> ClassificationTask::predict(const Batch& batch) {
-  const Tensor logits = (*model_)(batch.images).value();
+  const Tensor logits = logits_of(batch).value();
   std::vector<Prediction> predictions(static_cast<size_t>(batch.size()));
   for (int64_t i = 0; i < batch.size(); ++i) predictions[i].logits = select(logits, 0, i);
   return predictions;

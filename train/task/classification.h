@@ -54,6 +54,8 @@ class ClassificationTask final : public Task {
   void see(const Dataset& train) override;
   std::optional<double> guess_loss() const override { return guess_loss_; }
   Example prepare(const Sample& sample, const Rng* rng) const override { return prepare_(sample, rng); }
+  // A teacher must see the pictures.
+  models::Classifier* staged_model() override { return options_.teacher ? nullptr : model_.get(); }
   Loss loss(const Batch& batch) override;
   std::vector<Prediction> predict(const Batch& batch) override;
   std::unique_ptr<Metric> metric() const override;
@@ -77,6 +79,7 @@ class ClassificationTask final : public Task {
   Tensor image_weights(const Batch& batch) const;
   Variable label_loss(const Variable& logits, const Batch& batch, const Tensor& weights) const;
   Loss imitate(const Batch& batch);
+  Variable logits_of(const Batch& batch);
 
   std::shared_ptr<models::Classifier> model_;
   ClassificationOptions options_;

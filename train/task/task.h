@@ -11,6 +11,7 @@
 #include "autograd/variable.h"
 #include "base/json_writer.h"
 #include "data/loader.h"
+#include "models/classifier.h"
 #include "models/weights/save.h"
 #include "nn/module.h"
 #include "train/task/details.h"
@@ -70,6 +71,8 @@ class Task {
   virtual Example prepare(const Sample& sample, const Rng* rng) const = 0;
   virtual Batch collate(std::vector<Example> examples) const;
 
+  // The classifier whose stages this task lets a run keep (Batch::stages, models/classifier.h); null: it needs pictures.
+  virtual models::Classifier* staged_model() { return nullptr; }
   virtual Loss loss(const Batch& batch) = 0;
   // In evaluation mode, without gradients: both are the caller's business. One prediction per image of the batch.
   virtual std::vector<Prediction> predict(const Batch& batch) = 0;
