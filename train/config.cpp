@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "data/augment/policy.h"
+#include "data/sets/registry.h"
 #include "models/classifier.h"
 #include "tensor/precision.h"
 #include "train/class_balance.h"
@@ -80,7 +81,7 @@ void validate(const TrainConfig& c) {
 TrainConfig recipe_for(const DatasetInfo& info) {
   TrainConfig config;
   // What the program draws itself is shifted and turned already, and endless.
-  const bool drawn = info.name == "glyphs" || info.name == "scenes";
+  const bool drawn = is_drawn(info.name);
   config.crop_padding = drawn ? 0 : info.width <= 28 ? 2 : info.width / 8;
   config.mirror = info.mirror_keeps_class && !drawn;
   // Small grey images, small models: they bear a higher rate and need fewer epochs (docs/results.md).

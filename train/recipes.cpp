@@ -6,12 +6,13 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "data/sets/registry.h"
 
 namespace vitrail {
 
 namespace {
 
-bool drawn(const DatasetInfo& data) { return data.name == "glyphs" || data.name == "scenes"; }
+bool drawn(const DatasetInfo& data) { return is_drawn(data.name); }
 
 // Photographs have room for a crop of any size; small pictures are shifted instead.
 void crop(TrainConfig& c, const DatasetInfo& data, double scale) {

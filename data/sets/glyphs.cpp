@@ -154,12 +154,19 @@ void develop(const Plane& ink, const Rng& noise, Dice& dice, std::span<uint8_t> 
   }
 }
 
-DatasetInfo glyph_info() {
-  return {.name = "glyphs",
+constexpr int64_t kDigits = 10;  // of glyph_names(), in front
+
+// Mean and deviation are those of all twenty classes.
+DatasetInfo glyph_info(GlyphPart part) {
+  const std::vector<std::string>& all = glyph_names();
+  const bool digits = part != GlyphPart::kLetters, letters = part != GlyphPart::kDigits;
+  return {.name = digits && letters ? "glyphs"
+                  : digits          ? "drawn-digits"
+                                    : "drawn-letters",
           .channels = 1,
           .height = kGlyphSize,
           .width = kGlyphSize,
-          .class_names = glyph_names(),
+          .class_names = {all.begin() + (digits ? 0 : kDigits), letters ? all.end() : all.begin() + kDigits},
           .mean = {0.194},
           .std = {0.224},
           .mirror_keeps_class = false};
@@ -180,8 +187,8 @@ void draw_glyph(int64_t label, const Rng& rng, std::span<uint8_t> pixels) {
   develop(ink, rng.at(2), dice, pixels);
 }
 
-GlyphDataset::GlyphDataset(uint64_t seed, bool train, int64_t size)
-    : Dataset(glyph_info()), seed_(seed), train_(train), size_(size) {
+GlyphDataset::GlyphDataset(uint64_t seed, bool train, int64_t size, GlyphPart part)
+    : Dataset(glyph_info(part)), seed_(seed), train_(train), size_(size), first_(part == GlyphPart::kLetters ? kDigits : 0) {
   check(size >= 1, ErrorKind::kValue, "glyphs", "size must be at least 1: it is ", size);
 }
 
@@ -192,7 +199,7 @@ int64_t GlyphDataset::label(int64_t index) const {
 
 Sample GlyphDataset::sample(int64_t index) const {
   Sample result{empty({1, kGlyphSize, kGlyphSize}, Dtype::u8, "glyphs"), label(index)};
-  draw_glyph(result.target.label, drawn_rng(seed_, train_).at(static_cast<uint64_t>(index)),
+  draw_glyph(first_ + result.target.label, drawn_rng(seed_, train_).at(static_cast<uint64_t>(index)),
              {result.image.mutable_data<uint8_t>(), kPixels});
   return result;
 }

@@ -19,11 +19,14 @@ constexpr int64_t kGlyphSize = 28;
 // The twenty classes: the digits 0 to 9 and the letters A C E F H K R T X Y.
 const std::vector<std::string>& glyph_names();
 
+// Which of the classes a set has; its name is "glyphs", "drawn-digits" or "drawn-letters".
+enum class GlyphPart { kAll, kDigits, kLetters };
+
 class GlyphDataset : public Dataset {
  public:
   // The first `size` samples of the stream (seed, train or test): the two streams have nothing in common. Labels come in
-  // shuffled blocks of twenty, one of each class, so that any prefix is balanced. size >= 1, else Error(kValue).
-  GlyphDataset(uint64_t seed, bool train, int64_t size);
+  // shuffled blocks, one of each class, so that any prefix is balanced. size >= 1, else Error(kValue).
+  GlyphDataset(uint64_t seed, bool train, int64_t size, GlyphPart part = GlyphPart::kAll);
 
   int64_t size() const override { return size_; }
   Sample sample(int64_t index) const override;
@@ -32,7 +35,7 @@ class GlyphDataset : public Dataset {
  private:
   uint64_t seed_;
   bool train_;
-  int64_t size_;
+  int64_t size_, first_;  // glyph_names()[first_] is class 0
 };
 
 // Draws class `label` with the randomness of `rng` into `pixels` (kGlyphSize * kGlyphSize, row-major).

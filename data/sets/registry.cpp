@@ -93,9 +93,11 @@ std::vector<Entry> make_table() {
                      const bool folder = std::filesystem::is_directory(place);
                      return open_pictures(read_list(folder ? only_list_in(place) : place, options.collect_problems), options);
                    }});
-  table.push_back(drawn_entry("glyphs", [](bool train, int64_t size, const DatasetOptions& o) {
-    return std::make_shared<GlyphDataset>(o.seed, train, size);
-  }));
+  for (const auto& [name, part] :
+       {std::pair("glyphs", GlyphPart::kAll), {"drawn-digits", GlyphPart::kDigits}, {"drawn-letters", GlyphPart::kLetters}})
+    table.push_back(drawn_entry(name, [part = part](bool train, int64_t size, const DatasetOptions& o) {
+      return std::make_shared<GlyphDataset>(o.seed, train, size, part);
+    }));
   table.push_back(drawn_entry("scenes", [](bool train, int64_t size, const DatasetOptions& o) {
     return std::make_shared<SceneDataset>(o.seed, train, size, o.image_size == 0 ? kDefaultSide : o.image_size);
   }));
@@ -119,10 +121,15 @@ bool is_there(const std::string& path) {
 }
 
 [[noreturn]] void unknown_name(const std::string& name) {
-  std::vector<std::string> known;
-  for (const Entry& entry : table()) known.push_back(entry.name);
+  std::vector<std::string> known, shown;  // a message has room for one of the parts of EMNIST
+  for (const Entry& entry : table()) {
+    known.push_back(entry.name);
+    const bool another = !shown.empty() && shown.back().starts_with("emnist-") && entry.name.starts_with("emnist-");
+    if (!another) shown.push_back(entry.name);
+  }
   const std::string near = nearest(name, known);
-  fail(ErrorKind::kValue, "data", "no such path or data set: ", quote(name), ". Hint: ", near.empty() ? "a folder, a list, or NAME:PATH with " + listed(known, known.size()) : "did you mean " + near,
+  fail(ErrorKind::kValue, "data", "no such path or data set: ", quote(name),
+       ". Hint: ", near.empty() ? "a folder, a list, or NAME:PATH with " + listed(shown, shown.size()) : "did you mean " + near,
        near.empty() ? "." : "?");
 }
 
@@ -144,6 +151,11 @@ const std::vector<std::string>& dataset_specs() {
   return specs;
 }
 
+bool is_drawn(const std::string& name) {
+  const Entry* entry = find_entry(name);
+  return entry != nullptr && entry->place.empty();
+}
+
 bool is_dataset_spec(const std::string& text) {
   std::error_code ignored;
   return find_entry(text.substr(0, text.find(':'))) != nullptr || std::filesystem::is_directory(text, ignored) ||
@@ -154,7 +166,7 @@ DatasetSource open_source(const std::string& spec, const DatasetOptions& options
   const size_t colon = spec.find(':');
   const std::string name = spec.substr(0, colon), place = colon == std::string::npos ? "" : spec.substr(colon + 1);
   const Entry* entry = find_entry(name);
-  const bool drawn = entry && entry->place.empty();
+  const bool drawn = is_drawn(name);
   if (is_there(spec) && !drawn && place.empty()) return open_recognised(spec, options);
   if (!entry && is_there(spec)) return open_recognised(spec, options);  // a path with a colon in it
   if (!entry) {

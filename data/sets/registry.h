@@ -20,6 +20,9 @@ DatasetPtr open_dataset(const std::string& spec, Split split, const DatasetOptio
 // The names that open_source knows, with how each is written: {"mnist:DIR", ...}.
 const std::vector<std::string>& dataset_specs();
 
+// Whether the program draws the set of this name itself.
+bool is_drawn(const std::string& name);
+
 // Whether `text` names a data set: a known name, a path that is a folder, or a list.
 bool is_dataset_spec(const std::string& text);
 

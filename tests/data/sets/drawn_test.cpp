@@ -1,6 +1,7 @@
 #include <cmath>
 #include <set>
 
+#include "data/sets/drawing.h"
 #include "data/sets/glyph_strokes.h"
 #include "data/sets/glyphs.h"
 #include "data/sets/scene_shapes.h"
@@ -33,6 +34,21 @@ TEST_CASE("every block of twenty glyphs, and of eight scenes, has each class onc
     }
     CHECK(std::set<int64_t>(orders.begin(), orders.end()).size() > 1);
   }
+}
+
+TEST_CASE("drawn digits and drawn letters are glyphs of their classes, ten each") {
+  const GlyphDataset digits(1, true, 40, GlyphPart::kDigits), letters(1, true, 40, GlyphPart::kLetters);
+  CHECK(digits.class_names() == std::vector<std::string>{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"});
+  CHECK(letters.class_names() == std::vector<std::string>{"A", "C", "E", "F", "H", "K", "R", "T", "X", "Y"});
+  CHECK(digits.name() == "drawn-digits");
+  std::set<int64_t> seen;
+  for (int64_t i = 0; i < 10; ++i) seen.insert(letters.label(i));
+  CHECK(seen.size() == 10);
+  // Letter 0 is glyph 10.
+  const Sample sample = letters.sample(7);
+  std::vector<uint8_t> pixels(28 * 28);
+  draw_glyph(10 + sample.target.label, drawn_rng(1, true).at(7), pixels);
+  CHECK(to_vector<uint8_t>(sample.image) == pixels);
 }
 
 TEST_CASE("glyphs have twenty classes and the mean and deviation that are written down for them") {

@@ -17,7 +17,7 @@ TEST_CASE("an unknown data set is answered with the nearest known one, or else w
   CHECK_SAYS(spec_refusal("fashon-mnist:x"), "no such path or data set: \"fashon-mnist\". Hint: did you mean fashion-mnist?");
   const std::string message = spec_refusal("photographs");
   CHECK_SAYS(message, "Hint: a folder, a list, or NAME:PATH with mnist, fashion-mnist, kmnist, qmnist, emnist-balanced");
-  CHECK_SAYS(message, "cifar10, cifar100, folder, list, glyphs, scenes.");
+  CHECK_SAYS(message, "cifar10, cifar100, folder, list, glyphs, drawn-digits, drawn-letters, scenes.");
   CHECK_SAYS(spec_refusal(""), "no such path or data set: \"\"");
 }
 
@@ -33,6 +33,8 @@ TEST_CASE("options reach the drawn sets") {
   CHECK(open_dataset("glyphs", Split::kTest, {.test_size = 50})->size() == 50);
   CHECK(open_dataset("scenes", Split::kTrain, {.image_size = 96})->height() == 96);
   CHECK(open_dataset("glyphs", Split::kTrain, {.limit = 7})->size() == 7);
+  CHECK(open_dataset("drawn-letters", Split::kTest, {.test_size = 50})->size() == 50);
+  CHECK((is_drawn("drawn-digits") && is_drawn("scenes") && !is_drawn("mnist") && !is_drawn("photographs")));
   CHECK_SAYS(spec_refusal("scenes", ErrorKind::kValue, {.image_size = 16}), "image_size must be in [32, 224]: it is 16");
   CHECK_SAYS(spec_refusal("glyphs", ErrorKind::kValue, {.train_size = -1}), "must be in [0, 1000000000]");
   CHECK_SAYS(spec_refusal("glyphs", ErrorKind::kValue, {.test_size = int64_t{1} << 60}), "must be in [0, 1000000000]");
