@@ -40,12 +40,19 @@ constexpr int64_t kTestBatch = 256;  // of evaluate()
 
 // The settings that change a picture at random, by name.
 std::vector<std::string> random_settings(const TrainConfig& c) {
-  const std::pair<const char*, bool> all[] = {
-      {"crop_scale", c.crop_scale > 0},  {"crop_padding", c.crop_padding > 0}, {"mirror", c.mirror},
-      {"flip_vertical", c.flip_vertical}, {"rotate", c.rotate > 0},            {"augment", c.augment != "none"},
-      {"jitter", c.jitter > 0},          {"hue", c.hue > 0},                   {"grayscale", c.grayscale > 0},
-      {"blur", c.blur > 0},              {"erase", c.erase > 0},               {"mixup", c.mixup > 0},
-      {"cutmix", c.cutmix > 0}};
+  const std::pair<const char*, bool> all[] = {{"crop_scale", c.crop_scale > 0},
+                                              {"crop_padding", c.crop_padding > 0},
+                                              {"mirror", c.mirror},
+                                              {"flip_vertical", c.flip_vertical},
+                                              {"rotate", c.rotate > 0},
+                                              {"augment", c.augment != "none"},
+                                              {"jitter", c.jitter > 0},
+                                              {"hue", c.hue > 0},
+                                              {"grayscale", c.grayscale > 0},
+                                              {"blur", c.blur > 0},
+                                              {"erase", c.erase > 0},
+                                              {"mixup", c.mixup > 0},
+                                              {"cutmix", c.cutmix > 0}};
   std::vector<std::string> names;
   for (const auto& [name, on] : all)
     if (on) names.emplace_back(name);

@@ -33,8 +33,8 @@ class FeatureCache {
   // Computes everything, once the weights are those of the run: in the groups of images in which training and tests compute it,
   // since the last bits of a product may depend on its size. Training batches of another size (the last one of an epoch) are
   // computed from their pictures. The activations of the first batch are compared, bit by bit, with those that training would
-  // compute; if they differ, nothing is kept. `pictures` gives that batch. Returns a sentence for the user, "" if nothing is kept.
-  // Inside an InterruptScope a signal ends it; then nothing is kept.
+  // compute; if they differ, nothing is kept. `pictures` gives that batch. Returns a sentence for the user, "" if nothing is
+  // kept. Inside an InterruptScope a signal ends it; then nothing is kept.
   std::string start(Loader& pictures, const DatasetPtr& test, const DatasetPtr& clean);
 
   // The loader of activations to take batch `index` of an epoch from; null: the pictures'.
