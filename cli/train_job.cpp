@@ -217,6 +217,7 @@ bool finished(const TrainJob& job, models::Classifier& model) {
   const RunState& state = job.from->checkpoint.state;
   const bool over = state.early.stopped || state.step >= total_steps(job.config, job.train->size(), model);
   if (state.test_due || !over) return false;
+  if (job.silent) return true;
   std::printf("the run in %s is finished: %lld updates\n", escaped_path(job.out).c_str(), static_cast<long long>(state.step));
   return true;
 }

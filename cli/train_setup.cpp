@@ -208,7 +208,7 @@ void choose_model(TrainJob& job) {
 
 // Pictures from files are read at the size that the model will have.
 void use_model_size(TrainJob& job, const SavedModel& init, const AdaptTo& to) {
-  if (job.settings.data == "glyphs" || job.settings.data == "scenes") return;
+  if (is_drawn(job.settings.data)) return;
   job.settings.files.image_size = to.img_size.h > 0 ? to.img_size.h : init.card.preprocessing.height;
 }
 

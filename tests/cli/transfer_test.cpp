@@ -40,7 +40,68 @@ TEST_CASE("transfer climbs the ladder at 10, 50 and 100 % and writes a table and
   }
   const Outcome again = run("transfer --from " + base + " --data glyphs --limit 40 --out " + out);
   CHECK(again.code == 2);
-  CHECK(again.says("holds results already"));
+  CHECK(again.says("holds results already. Hint: --resume goes on"));
+}
+
+TEST_CASE("a ladder that was stopped goes on: finished rungs are kept, and the result is that of the undisturbed one") {
+  const std::string base = scratch() + "/ladder_base", out = scratch() + "/ladder", part = scratch() + "/ladder_part";
+  REQUIRE(run("train --data glyphs --train-size 40 --test-size 10 --batch-size 20 --epochs 1 --quiet --model vit_fashion_p7 "
+              "--out " +
+              base)
+              .code == 0);
+  const std::string ladder = "transfer --from " + base + " --data glyphs --limit 40 --epochs 1 ";
+  REQUIRE(run(ladder + "--out " + out).code == 0);
+  // As if it had been stopped: two rungs of the file are gone, one with its run, the other in the middle of it.
+  std::filesystem::copy(out, part, std::filesystem::copy_options::recursive);
+  std::vector<report::TransferRow> rows = report::transfer_rows(read_text_file(out + "/transfer.json"), "transfer.json");
+  const std::vector<report::TransferRow> whole = rows;
+  std::erase_if(rows,
+                [](const auto& row) { return row.folder == "full-50" || row.folder == "lora-10" || row.method == "knn"; });
+  write_file_atomically(part + "/transfer.json", report::transfer_json(rows));
+  std::filesystem::remove_all(part + "/full-50");
+  const auto before = std::filesystem::last_write_time(part + "/partial-100/model.safetensors");
+  const Outcome resumed = run(ladder + "--resume --out " + part);
+  REQUIRE_MESSAGE(resumed.code == 0, resumed.text);
+  CHECK(resumed.says("going on: 13 rungs are there"));
+  CHECK(!resumed.says("partial, 100 %"));
+  CHECK(std::filesystem::last_write_time(part + "/partial-100/model.safetensors") == before);
+  const auto now = report::transfer_rows(read_text_file(part + "/transfer.json"), "transfer.json");
+  REQUIRE(now.size() == whole.size());
+  for (const report::TransferRow& row : whole)
+    CHECK(std::any_of(now.begin(), now.end(), [&](const auto& other) {
+      return other.method == row.method && other.share == row.share && other.accuracy == row.accuracy &&
+             other.trained == row.trained && other.images == row.images;
+    }));
+  const Outcome other = run(ladder + "--seed 3 --precision bf16 --resume --out " + part);
+  CHECK(other.code == 2);
+  CHECK_MESSAGE(other.says("seed is 0, not 3, precision is f32, not bf16. Hint: the same settings"), other.text);
+  const Outcome model = run("transfer --from " + out + "/full-100 --data glyphs --limit 40 --epochs 1 --resume --out " + part);
+  CHECK(model.code == 2);
+  CHECK_MESSAGE(model.says("the model is another one"), model.text);
+  const Outcome nothing = run(ladder + "--resume --out " + scratch() + "/no_ladder");
+  CHECK(nothing.code == 4);
+  CHECK(nothing.says("holds no ladder to go on with"));
+  CHECK(run(ladder + "--resume --force --out " + part).says("--resume does not go with --force"));
+}
+
+TEST_CASE("transfer ends with 128 + signal and says how to go on") {
+  const std::string base = scratch() + "/ladder_base2", out = scratch() + "/stopped_ladder";
+  REQUIRE(run("train --data glyphs --train-size 40 --test-size 10 --batch-size 20 --epochs 1 --quiet --model vit_fashion_p7 "
+              "--out " +
+              base)
+              .code == 0);
+  const std::string ladder = " transfer --from " + base + " --data glyphs --limit 40 --epochs 3000 --out " + out;
+  // Once the first training runs. (A shell starts its background jobs deaf to SIGINT.)
+  const Outcome stopped =
+      run_command("{ " + program() + ladder + " 2>&1 & p=$!; until test -e " + out +
+                  "/lora-100/train-config.json; do sleep 0.1; done; sleep 0.5; kill -TERM $p; wait $p; echo "
+                  "code $?; }");
+  CHECK_MESSAGE(stopped.says("the same command with --resume goes on from here"), stopped.text);
+  CHECK(stopped.says("code 143"));
+  CHECK(std::filesystem::exists(out + "/lora-100/rung.json"));
+  CHECK(std::filesystem::exists(out + "/lora-100/checkpoint.safetensors"));
+  const Outcome again = run_command("timeout -s TERM 8 " + program() + ladder + " --resume");
+  CHECK_MESSAGE(again.says("going on: 6 rungs are there"), again.text);
 }
 
 TEST_CASE("the table of a transfer has a line for each rung, and the page says what was left out") {

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/html.h"
+#include "base/json.h"
 #include "base/json_writer.h"
 #include "base/text.h"
 #include "train/report/chart.h"
@@ -79,13 +80,25 @@ std::string transfer_json(const std::vector<TransferRow>& rows) {
   return json.end_array().text();
 }
 
-std::string transfer_page(const std::string& title, const std::vector<TransferRow>& rows,
-                          const std::vector<std::string>& left_out) {
-  std::string body = cat("<h1>", html_escaped(title), "</h1>\n");
-  body += chart_html(chart_of(rows, "Accuracy against training pictures", "training pictures",
-                              [](const TransferRow& row) { return static_cast<double>(row.images); }));
-  body += chart_html(chart_of(rows, "Accuracy against seconds", "seconds", [](const TransferRow& row) { return row.seconds; }));
-  body +=
+std::vector<TransferRow> transfer_rows(const std::string& text, const std::string& where) {
+  constexpr double kAny = 1e15;
+  constexpr int64_t kMost = int64_t{1} << 53;
+  const JsonDocument document(cat("{\"rows\": ", text, "}"), where);
+  JsonObject root(document.root(), where, "rows", ErrorKind::kData);
+  std::vector<TransferRow> result;
+  for (JsonObject& json : root.objects("rows")) {
+    TransferRow row;
+    row.method = json.text("method"), row.share = json.number("share", 0, 1), row.images = json.integer("images", 0, kMost);
+    row.accuracy = json.number("top1", 0, 1), row.seconds = json.number("seconds", 0, kAny);
+    row.trained = json.integer("trained_parameters", 0, kMost), row.megabytes = json.number("megabytes", 0, kAny);
+    row.folder = json.text_or("folder", "");
+    result.push_back(std::move(row));
+  }
+  return result;
+}
+
+std::string transfer_rows_html(const std::vector<TransferRow>& rows) {
+  std::string body =
       "<div class=\"wide\"><table class=\"sortable\"><thead><tr><th>method</th><th></th><th class=\"n\">share</th>"
       "<th class=\"n\">pictures</th><th class=\"n\">accuracy</th><th class=\"n\">seconds</th><th class=\"n\">trained</th>"
       "<th class=\"n\">MB</th></tr></thead><tbody>\n";
@@ -94,7 +107,16 @@ std::string transfer_page(const std::string& title, const std::vector<TransferRo
                 rounded(100 * row.share, 0), " %</td><td class=\"n\">", row.images, "</td><td class=\"n\">",
                 rounded(100 * row.accuracy, 2), " %</td><td class=\"n\">", rounded(row.seconds, 1), "</td><td class=\"n\">",
                 row.trained, "</td><td class=\"n\">", rounded(row.megabytes, 3), "</td></tr>\n");
-  body += "</tbody></table></div>\n";
+  return body + "</tbody></table></div>\n";
+}
+
+std::string transfer_page(const std::string& title, const std::vector<TransferRow>& rows,
+                          const std::vector<std::string>& left_out) {
+  std::string body = cat("<h1>", html_escaped(title), "</h1>\n");
+  body += chart_html(chart_of(rows, "Accuracy against training pictures", "training pictures",
+                              [](const TransferRow& row) { return static_cast<double>(row.images); }));
+  body += chart_html(chart_of(rows, "Accuracy against seconds", "seconds", [](const TransferRow& row) { return row.seconds; }));
+  body += transfer_rows_html(rows);
   if (!left_out.empty()) body += cat("<p>Left out for want of time: ", html_escaped(listed(left_out, 20)), ".</p>\n");
   return html_page(title, body, kStyle, kScript);
 }

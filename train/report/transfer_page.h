@@ -20,6 +20,10 @@ struct TransferRow {
 
 std::string transfer_table(const std::vector<TransferRow>& rows);
 std::string transfer_json(const std::vector<TransferRow>& rows);
+// Back from that text. Error(kData) naming `where`.
+std::vector<TransferRow> transfer_rows(const std::string& text, const std::string& where);
+// The rows as a table of a page.
+std::string transfer_rows_html(const std::vector<TransferRow>& rows);
 // `left_out`: rungs for which there was no time.
 std::string transfer_page(const std::string& title, const std::vector<TransferRow>& rows,
                           const std::vector<std::string>& left_out);
