@@ -1,4 +1,4 @@
-// vitrail train, vitrail demo.
+// vitrail train.
 #include <cstdio>
 #include <memory>
 
@@ -8,7 +8,6 @@
 #include "cli/train_flags.h"
 #include "cli/train_setup.h"
 #include "cli/train_trials.h"
-#include "data/image/image.h"
 #include "train/recipes.h"
 
 namespace vitrail::cli {
@@ -34,19 +33,6 @@ std::string recipe_names() {
   std::string names;
   for (const Recipe& recipe : recipes()) names += (names.empty() ? "" : ", ") + recipe.name;
   return names;
-}
-
-// A picture to try the model on, and the commands for it.
-void print_next_steps(const TrainJob& job) {
-  const std::string picture = job.out + "/picture.png";
-  const Sample sample = job.test->sample(0);
-  write_png(picture, sample.image);
-  const std::string out = escaped_path(job.out);
-  std::printf("\nLook at the report in a browser:\n  xdg-open %s/report.html\n", escaped_path(job.out).c_str());
-  std::printf("\nWhat next? %s/picture.png shows %s, which the model has not been trained on:\n", out.c_str(),
-              escaped(job.test->class_names()[sample.target.label]).c_str());
-  std::printf("  vitrail predict --model %s %s/picture.png\n  vitrail info %s\n  vitrail train --help\n", out.c_str(),
-              out.c_str(), out.c_str());
 }
 
 // Under the headings in which help shows them.
@@ -120,34 +106,6 @@ void add_train(CLI::App& app, Action& action) {
     if (o->overfit) return overfit_batch(job);
     if (o->minutes > 0) fit_minutes(job, o->minutes);
     return o->dry_run ? print_estimates(job) : run_training(job);
-  });
-}
-
-void add_demo(CLI::App& app, Action& action) {
-  auto o = std::make_shared<TrainOptions>();
-  o->settings.data = "glyphs";
-  o->settings.baseline = "linear";
-  o->out = "demo";
-  o->fields["epochs"] = "3";
-  o->fields["batch_size"] = "64";
-  Command command(app, "demo", "Train a small ViT on pictures that the program draws itself");
-  command.option("--out", o->out, "Folder for the model (demo)");
-  command.flag("--force", o->force, "Replace the model that the folder holds");
-  command.flag("--quiet", o->quiet, "No progress on standard error, only errors");
-  add_model(command, *o);
-  add_drawn_sizes(command, *o);
-  TrainConfig defaults;
-  defaults.epochs = 3, defaults.batch_size = 64, defaults.lr = 2e-3;  // of recipe_for() grey images, but these
-  add_recipe_flags(command, *o, defaults, {"epochs", "max_steps", "batch_size", "lr", "seed", "threads"});
-  command.footer(
-      "As train --data glyphs --baseline linear, with 3 epochs in batches of 64 unless told otherwise.\nExample: vitrail demo "
-      "--out demo");
-  command.runs(action, [o] {
-    if (!o->quiet) print_machine_notice();
-    const TrainJob job = make_job(*o);
-    const int code = run_training(job);
-    if (code == 0) print_next_steps(job);
-    return code;
   });
 }
 

@@ -53,7 +53,8 @@ int print_estimates(const TrainJob& job) {
   // Measured below without it.
   if (trains_part(job.config) && job.feature_cache) {
     const std::string obstacle = features_not_kept(job, task);
-    const double megabytes = obstacle.empty() ? 1e-6 * static_cast<double>(feature_bytes(task, *job.train) * job.train->size()) : 0;
+    const double megabytes =
+        obstacle.empty() ? 1e-6 * static_cast<double>(feature_bytes(task, *job.train) * job.train->size()) : 0;
     if (obstacle.empty())
       std::printf("kept        %s, computed once: %.1f MB (memory and time below are without it)\n",
                   model->describe_stages(model->fixed_stages()).c_str(), megabytes);

@@ -129,13 +129,34 @@ TEST_CASE("demo shows its own defaults, and ends with what to do next") {
   const Outcome help = run("demo --help");
   CHECK(help.says("Times that every image is seen (3)"));
   CHECK(help.says("Images per update (64)"));
+  CHECK(help.says("Drawn digits to learn (20000)"));
   const std::string out = scratch() + "/demo";
-  const Outcome demo = run("demo --out " + out + kQuick + "--epochs 1", "2>/dev/null");
+  const std::string quick = "demo --out " + out + kQuick + "--epochs 1 --letters 1 --letter-epochs 1";
+  const Outcome demo = run(quick, "2>/dev/null");
   CHECK_MESSAGE(demo.code == 0, demo.text);
-  CHECK(demo.says("vitrail predict --model " + out + " " + out + "/picture.png"));
+  for (const char* method : {"knn", "ridge", "lora", "full", "scratch"}) CHECK(demo.says(cat("\n", method, " ")));
   CHECK(demo.says("xdg-open " + out + "/report.html"));
-  CHECK(fs::exists(out + "/report.html"));
-  CHECK(run("predict --model " + out + " " + out + "/picture.png").code == 0);
+  // What it says to do next can be done.
+  const size_t at = demo.text.find("vitrail predict --model ");
+  REQUIRE(at != std::string::npos);
+  const std::string next = demo.text.substr(at + 8, demo.text.find('\n', at) - at - 8);
+  CHECK_MESSAGE(next.ends_with(out + "/picture.png"), next);
+  CHECK(run(next).code == 0);
+  const std::string page = read_text_file(out + "/report.html");
+  size_t pictures = 0;
+  for (size_t from = page.find("<img "); from != std::string::npos; from = page.find("<img ", from + 1)) ++pictures;
+  CHECK(pictures == 8);  // two letters, each with three maps
+  for (size_t from = page.find("<a href=\""); from != std::string::npos; from = page.find("<a href=\"", from + 1)) {
+    const std::string target = page.substr(from + 9, page.find('"', from + 9) - from - 9);
+    CHECK_MESSAGE(fs::exists(out + "/" + target), target);
+  }
+  const Outcome again = run(quick);
+  CHECK(again.code == 2);
+  CHECK(run(quick + " --force").code == 0);
+  const Outcome blind = run("demo --model linear --out " + scratch() + "/blind");
+  CHECK(blind.code == 2);
+  CHECK_MESSAGE(blind.says("attention"), blind.text);
+  CHECK(!fs::exists(scratch() + "/blind"));
 }
 
 TEST_CASE("info counts the parameters of a preset") {
