@@ -154,9 +154,9 @@ TEST_SUITE("8.6") {
       Tensor wanted = zeros({4, 4}, Dtype::f64);
       for (int64_t q = 0; q < 4; ++q) {
         double total = 0;
-        for (int64_t j = 0; j < k; ++j) total += std::exp(found.cosines[static_cast<size_t>(q * 5 + j)] / 0.07);
-        for (int64_t j = 0; j < k; ++j) {
-          const auto at = static_cast<size_t>(q * 5 + j);
+        for (int64_t near = 0; near < k; ++near) total += std::exp(found.cosines[static_cast<size_t>(q * 5 + near)] / 0.07);
+        for (int64_t near = 0; near < k; ++near) {
+          const auto at = static_cast<size_t>(q * 5 + near);
           wanted.mutable_data<double>()[q * 4 + labels[static_cast<size_t>(found.rows[at])]] +=
               std::exp(found.cosines[at] / 0.07) / total;
         }
