@@ -69,7 +69,7 @@ class Scanner {
       advance();
     const std::string name = text_.substr(start, at_ - start);
     if (peek() == '"' && !name.empty() && name.back() == 'R' && name.size() <= 3) return raw_text();
-    for (const char* forbidden : {"asm", "__asm", "__asm__", "_Pragma", "import", "module"}) {
+    for (const char* forbidden : {"asm", "__asm", "__asm__", "_Pragma", "import"}) {
       if (name == forbidden) complain(name + " is not allowed", line_);
     }
   }
