@@ -1,27 +1,29 @@
 # The labs. make lab1 copies the blanks of lab 1 to mine/ the first time, builds what is there, and prints the table (labs/README.md).
 
 LAB_NAMES := $(sort $(patsubst labs/%/lab.json,%,$(wildcard labs/lab*/lab.json)))
-LABB    := $(BUILD)/labs
+LABB    := $(BUILD)/labs$(if $(LAB_SANITIZE),-asan)
 MINE    ?= mine
-LABTOOL := $(LABB)/labtool
+LABTOOL := $(BUILD)/labs/labtool
+LAB_PCH := $(if $(LAB_SANITIZE),-asan)
 
 # A student's code may have warnings, but no function without its return. Checks of the standard library say where an index is wrong.
-LAB_FLAGS = $(filter-out -Werror,$(COMMON)) $(LAB_OPTIMISE_$(CONFIG)) -Wno-unused -Wno-unused-parameter -Werror=return-type -D_GLIBCXX_ASSERTIONS $(CXXFLAGS)
+LAB_FLAGS = $(filter-out -Werror,$(COMMON)) $(if $(LAB_SANITIZE),$(OPTIMISE_asan),$(LAB_OPTIMISE_$(CONFIG))) -Wno-unused -Wno-unused-parameter -Werror=return-type -D_GLIBCXX_ASSERTIONS $(CXXFLAGS)
 LAB_OPTIMISE_release := -O1
 LAB_OPTIMISE_debug   := $(OPTIMISE_debug)
 LAB_OPTIMISE_asan    := $(OPTIMISE_asan)
-$(eval $(call PRECOMPILED_RULE,lab,LAB_FLAGS))
+$(eval $(call PRECOMPILED_RULE,lab$(LAB_PCH),LAB_FLAGS))
 LAB_TEST_FLAGS = $(LAB_FLAGS) -DVITRAIL_PRECOMPILED_FOR_TESTS
-$(eval $(call PRECOMPILED_RULE,labtest,LAB_TEST_FLAGS))
+$(eval $(call PRECOMPILED_RULE,labtest$(LAB_PCH),LAB_TEST_FLAGS))
 
 export LAB_BUILD   := $(LABB)
-export LAB_CONFIG  := $(CONFIG)
+export LAB_CONFIG  := $(if $(LAB_SANITIZE),asan,$(CONFIG))
 export LAB_LIBRARY := $(LIB)
-export LAB_COMPILE = $(CXX) $(filter-out -MMD -MP,$(LAB_FLAGS)) -fdiagnostics-color=never -fmax-errors=20 $(call include,lab) -include labs/common/todo.h -c {in} -o {out}
+export LAB_COMPILE = $(CXX) $(filter-out -MMD -MP,$(LAB_FLAGS)) -fdiagnostics-color=never -fmax-errors=20 $(call include,lab$(LAB_PCH)) -include labs/common/todo.h -c {in} -o {out}
 export LABTOOL
 export LAB_COMMON       := $(LABB)/common
-export LAB_TEST_COMPILE  = $(CXX) $(filter-out -MMD -MP,$(LAB_TEST_FLAGS)) $(call include,labtest)
-export LAB_LINK    = $(CXX) $(LINK_FLAGS) {objects} $(LIB) $(LIBS) -o {out}
+export LAB_TEST_COMPILE  = $(CXX) $(filter-out -MMD -MP,$(LAB_TEST_FLAGS)) $(call include,labtest$(LAB_PCH))
+LAB_SANITIZERS := -fsanitize=address,undefined
+export LAB_LINK    = $(CXX) $(LINK_FLAGS) $(if $(LAB_SANITIZE),$(LAB_SANITIZERS)) {objects} $(LIB) $(LIBS) -o {out}
 
 # The tool uses base/ alone, so that it can be built where the rest of the framework is still to be written.
 LABTOOL_OBJ := $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard labs/tool/*.cpp)) $(filter base/%,$(LIB_SRC)))
@@ -37,16 +39,16 @@ $(LABB)/common/main.o: labs/common/main.cpp | deps
 	@mkdir -p $(@D)
 	@echo "  compile $<"
 	@$(CXX) $(LAB_FLAGS) -c $< -o $@
-$(LABB)/common/lab.o: labs/common/lab.cpp $(call precompiled,labtest)
+$(LABB)/common/lab.o: labs/common/lab.cpp $(call precompiled,labtest$(LAB_PCH))
 	@mkdir -p $(@D)
 	@echo "  compile $<"
-	@$(CXX) $(LAB_TEST_FLAGS) $(call include,labtest) -c $< -o $@
-$(LABB)/lab%/tests.o: labs/lab%/tests.cpp $(call precompiled,labtest)
+	@$(CXX) $(LAB_TEST_FLAGS) $(call include,labtest$(LAB_PCH)) -c $< -o $@
+$(LABB)/lab%/tests.o: labs/lab%/tests.cpp $(call precompiled,labtest$(LAB_PCH))
 	@mkdir -p $(@D)
 	@echo "  compile $<"
-	@$(CXX) $(LAB_TEST_FLAGS) $(call include,labtest) -c $< -o $@
+	@$(CXX) $(LAB_TEST_FLAGS) $(call include,labtest$(LAB_PCH)) -c $< -o $@
 
-LAB_READY = $(LABTOOL) $(LABB)/common/main.o $(LABB)/common/lab.o $(LIB) $(call precompiled,lab)
+LAB_READY = $(LABTOOL) $(LABB)/common/main.o $(LABB)/common/lab.o $(LIB) $(call precompiled,lab$(LAB_PCH))
 lab_options = --mine "$(MINE)" $(if $(EX),--ex $(EX)) $(if $(LEND),--lend $(LEND)) $(if $(SEED),--seed $(SEED))
 
 .PHONY: $(LAB_NAMES) $(LAB_NAMES:%=check-%) $(LAB_NAMES:%=%-asan) $(LAB_NAMES:%=%-reset) labs hint reveal labs-prove labs-record
@@ -54,8 +56,15 @@ $(LAB_NAMES): lab%: $(LABB)/lab%/tests.o $(LAB_READY)
 	@$(LABTOOL) run $* $(lab_options)
 $(LAB_NAMES:%=check-%): check-lab%: $(LABB)/lab%/tests.o $(LAB_READY)
 	@$(LABTOOL) run $* $(lab_options) --strict
+# A lab that is not in this tree, or not written yet.
+NO_LABS := $(filter-out $(LAB_NAMES),$(addprefix lab,0 1 2 3 4 5 6 7 8 9 10 11))
+.PHONY: $(NO_LABS)
+$(NO_LABS):
+	@echo "vitrail: there is no $@ in this tree. There are: $(LAB_NAMES)" >&2; exit 2
+
+# Only the student's files and the tests are built with the sanitizers: that takes seconds, the whole framework would take minutes.
 $(LAB_NAMES:%=%-asan):
-	@$(MAKE) --no-print-directory CONFIG=asan $(@:%-asan=%)
+	@$(MAKE) --no-print-directory LAB_SANITIZE=yes $(@:%-asan=%)
 $(LAB_NAMES:%=%-reset): lab%-reset: $(LABTOOL)
 	@$(LABTOOL) reset $* --mine "$(MINE)"
 hint: $(LABTOOL)
@@ -68,10 +77,10 @@ labs: $(LABTOOL)
 lab_numbers = $(LABS)
 # The pictures. A student's lie in mine/pictures; labs-pictures draws those of the handouts, with the reference.
 MILESTONES := $(patsubst labs/lab%/milestone.cpp,%,$(wildcard labs/lab*/milestone.cpp))
-$(LABB)/lab%/milestone.o: labs/lab%/milestone.cpp $(call precompiled,lab)
+$(LABB)/lab%/milestone.o: labs/lab%/milestone.cpp $(call precompiled,lab$(LAB_PCH))
 	@mkdir -p $(@D)
 	@echo "  compile $<"
-	@$(CXX) $(LAB_FLAGS) $(call include,lab) -c $< -o $@
+	@$(CXX) $(LAB_FLAGS) $(call include,lab$(LAB_PCH)) -c $< -o $@
 .PHONY: $(MILESTONES:%=milestone%) labs-pictures labs-handouts
 $(MILESTONES:%=milestone%): milestone%: $(LABB)/lab%/milestone.o $(LAB_READY)
 	@$(LABTOOL) milestone $* --mine "$(MINE)" $(if $(LEND),--lend $(LEND))
@@ -109,7 +118,7 @@ labs-hostile: $(LABB)/hostile $(LABB)/lab1/tests.o $(LAB_READY)
 BLANK_OBJ := $(if $(wildcard labs/blank.txt),$(patsubst %.cpp,$(BUILD)/%.o,$(shell cat labs/blank.txt)))
 ifneq ($(BLANK_OBJ),)
 .PHONY: FORCE
-$(BLANK_OBJ): $(BUILD)/%.o: %.cpp $(LABTOOL) $(call precompiled,lab) FORCE
+$(BLANK_OBJ): $(BUILD)/%.o: %.cpp $(LABTOOL) $(call precompiled,lab$(LAB_PCH)) FORCE
 	@$(LABTOOL) object $< --mine "$(MINE)" --out $@
 endif
 

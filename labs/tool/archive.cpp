@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "base/zip.h"
 #include "base/zip_writer.h"
+#include "labs/tool/student.h"
 
 namespace vitrail::labs {
 namespace {
@@ -64,6 +65,10 @@ std::vector<std::string> listed_files(const std::vector<const Lab*>& labs) {
 
 void write_submission(const std::vector<const Lab*>& labs, const std::string& mine, const std::string& path) {
   for (const Lab* lab : labs) {
+    const std::vector<SourceFile> files = sources_of(*lab);
+    for (const Exercise& e : lab->exercises) {
+      if (is_unfinished(*lab, files, mine, e.id)) std::cout << "  note: " << e.id << " is not written yet\n";
+    }
     const std::string answers = mine + "/" + answers_path(*lab);
     if (!lab->questions.empty() && (!fs::exists(answers) || !is_answered(read_lines(answers)))) {
       std::cout << "  note: a question in " << answers << " has no answer yet\n";

@@ -41,8 +41,8 @@ Compiled compile(const Toolchain& tools, const std::string& path, const std::str
   if (fs::exists(object)) return {object, ""};
   fs::create_directories(folder);
   write_file_atomically(stem + ".cpp", text);
-  const Ran ran =
-      run({"sh", "-c", replaced(replaced(tools.compile, "{in}", shell_word(stem + ".cpp")), "{out}", shell_word(part))});
+  const Ran ran = run({"env", "LC_ALL=C", "sh", "-c",
+                       replaced(replaced(tools.compile, "{in}", shell_word(stem + ".cpp")), "{out}", shell_word(part))});
   if (ran.status != 0) {
     fs::remove(part);
     return {"", ran.output};

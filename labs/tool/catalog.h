@@ -50,6 +50,9 @@ std::set<std::string> chosen_of(const std::vector<Lab>& labs, const std::string&
 // The framework files of a lab with all their regions. Error(kData) if an exercise has no region, or a region no exercise.
 std::vector<SourceFile> sources_of(const Lab& lab);
 
+// Whether the files hold the reference of an exercise; an exported tree holds lab::todo() instead.
+bool holds_reference(const std::vector<SourceFile>& files, const std::string& exercise);
+
 // The regions of one exercise: path and region.
 std::vector<std::pair<const SourceFile*, const Region*>> places_of(const std::vector<SourceFile>& files,
                                                                    const std::string& exercise);

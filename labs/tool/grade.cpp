@@ -12,13 +12,9 @@ namespace {
 namespace fs = std::filesystem;
 
 void check_references(const Lab& lab, const std::vector<SourceFile>& files) {
-  for (const SourceFile& file : files) {
-    for (const Region& r : file.regions) {
-      const std::string text = joined(file.lines, r.begin + 1, r.end);
-      check(r.lab() != lab.number || text.find("lab::todo(") == std::string::npos, ErrorKind::kValue, "labs",
-            "this tree does not hold the reference of ", r.exercise,
-            ". Hint: grade in the whole framework, not in an exported tree.");
-    }
+  for (const Exercise& e : lab.exercises) {
+    check(holds_reference(files, e.id), ErrorKind::kValue, "labs", "this tree does not hold the reference of ", e.id,
+          ". Hint: grade in the whole framework, not in an exported tree.");
   }
 }
 

@@ -57,11 +57,8 @@ int lab_number(const std::string& text) { return static_cast<int>(parse_integer(
 void check_lendable(const Lab& lab, const std::set<std::string>& lent) {
   const std::vector<SourceFile> files = sources_of(lab);
   for (const std::string& id : lent) {
-    for (const auto& [file, region] : places_of(files, id)) {
-      const bool blank = joined(file->lines, region->begin + 1, region->end).find("lab::todo(") != std::string::npos;
-      check(!blank, ErrorKind::kValue, "labs", "this tree does not hold the reference of ", id,
-            ", so it cannot be lent. Hint: ask your teacher for a tree with it solved.");
-    }
+    check(holds_reference(files, id), ErrorKind::kValue, "labs", "this tree does not hold the reference of ", id,
+          ", so it cannot be lent. Hint: ask your teacher for a tree with it solved.");
   }
 }
 
@@ -77,9 +74,12 @@ int run_command(const Arguments& a) {
           ". Hint: make lab", owner.number, " EX=", options.exercise);
   }
   for (const std::string& word : chosen_of(labs, a.get("lend"))) {
+    const size_t before = options.lent.size();
     for (const Exercise& e : lab.exercises) {
       if (chosen({word}, e.id)) options.lent.insert(e.id);
     }
+    check(options.lent.size() > before, ErrorKind::kValue, "labs", "LEND=", word, " is not of lab ", lab.number,
+          ": other labs are the framework's anyway");
   }
   check_lendable(lab, options.lent);
   options.run.seed = static_cast<uint64_t>(parse_integer("labs", "SEED", a.get("seed", "1"), 0, int64_t{1} << 40));
@@ -163,6 +163,7 @@ std::vector<const Lab*> named_labs(const std::vector<Lab>& labs, const std::stri
 
 int submit_command(const Arguments& a) {
   const std::vector<Lab> labs = load_labs("labs");
+  check(!a.get("labs").empty(), ErrorKind::kValue, "labs", "which labs? Hint: make submit LABS=1");
   write_submission(named_labs(labs, a.get("labs")), a.get("mine", "mine"), a.get("out", "submission.zip"));
   return 0;
 }

@@ -54,7 +54,11 @@ int milestone(const Toolchain& tools, const Lab& lab, const MilestoneOptions& op
   const std::vector<SourceFile> files = sources_of(lab);
   std::set<std::string> lent = options.lent;
   for (const Exercise& e : lab.exercises) {
-    if (options.mine.empty() || is_untouched(lab, files, options.mine, e.id)) lent.insert(e.id);
+    if (options.mine.empty() || is_unfinished(lab, files, options.mine, e.id)) lent.insert(e.id);
+  }
+  for (const std::string& id : lent) {
+    check(holds_reference(files, id), ErrorKind::kValue, "labs", "the milestone needs ", id,
+          ", which is not written yet. Hint: make lab", lab.number, " EX=", id);
   }
   const Answers answers = options.mine.empty() ? Answers{} : read_answers(lab, files, options.mine, {{}, lent});
   if (!answers.refused.empty())
@@ -78,6 +82,7 @@ int milestone(const Toolchain& tools, const Lab& lab, const MilestoneOptions& op
   std::cout << std::flush;
   fs::create_directories(options.out);
   const int status = run_in_front(built.program, options.out);
+  if (status >= 128) std::cout << "  The program crashed. make lab" << lab.number << " says which exercise is wrong.\n";
   if (status == 0) {
     std::vector<std::string> pictures;
     for (const auto& entry : fs::directory_iterator(options.out)) {

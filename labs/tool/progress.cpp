@@ -1,5 +1,6 @@
 #include "labs/tool/progress.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <ctime>
 #include <filesystem>
@@ -59,12 +60,17 @@ void show_hint(const Lab& lab, const std::string& exercise) {
   Progress progress;
   ExerciseProgress& p = progress[exercise];
   const int count = static_cast<int>(e.hints.size());
-  const bool more = p.hints < count;
-  if (more) ++p.hints;
-  progress.save();
-  for (int i = 0; i < p.hints; ++i)
+  const bool passed = p.passed > 0, more = p.hints < count;
+  if (more && !passed) ++p.hints, progress.save();
+  const int shown = passed ? count : p.hints;
+  for (int i = 0; i < shown; ++i)
     std::cout << "  hint " << i + 1 << " of " << count << ": " << e.hints[static_cast<size_t>(i)] << "\n";
-  if (!more) std::cout << "  That was the last. The reference: make reveal EX=" << exercise << "\n";
+  if (!more || passed) {
+    const bool held = holds_reference(sources_of(lab), exercise);
+    std::cout << "  That was the last. "
+              << (held ? "The reference: make reveal EX=" + exercise : "Next: ask somebody, with the failing check in hand.")
+              << "\n";
+  }
 }
 
 void reveal(const Lab& lab, const std::string& exercise) {
@@ -91,12 +97,16 @@ void show_status(const std::vector<Lab>& labs) {
   std::printf("  %-44s %10s %10s %9s\n", "lab", "exercises", "points", "minutes");
   for (const Lab& lab : labs) {
     int passed = 0, points = 0;
-    int64_t seconds = 0;
+    int64_t first = 0, last = 0;  // from the first run to the last pass
     for (const Exercise& e : lab.exercises) {
       const auto at = progress.all().find(e.id);
-      if (at == progress.all().end() || at->second.passed == 0) continue;
-      ++passed, points += e.points, seconds += at->second.passed - at->second.opened;
+      if (at == progress.all().end()) continue;
+      if (at->second.opened > 0 && (first == 0 || at->second.opened < first)) first = at->second.opened;
+      if (at->second.passed == 0) continue;
+      ++passed, points += e.points;
+      last = std::max(last, at->second.passed);
     }
+    const int64_t seconds = last > first ? last - first : 0;
     std::printf("  %2d  %-40s %4d of %2zu %4d of %3d %9lld\n", lab.number, lab.title.c_str(), passed, lab.exercises.size(),
                 points, lab.points(), static_cast<long long>((seconds + 59) / 60));
   }

@@ -31,7 +31,7 @@ class Progress {
 // The next hint of an exercise, or the last again. `mine`: to show the reference only when that is allowed.
 void show_hint(const Lab& lab, const std::string& exercise);
 void reveal(const Lab& lab, const std::string& exercise);
-// A line per lab: exercises passed, points, minutes from the first run to the pass.
+// A line per lab: exercises passed, points, minutes from the first run to the last pass.
 void show_status(const std::vector<Lab>& labs);
 
 }  // namespace vitrail::labs

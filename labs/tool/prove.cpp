@@ -173,7 +173,7 @@ class Prover {
     verdict("mistake " + name + " is rejected", !o.passed && !o.not_written, o.passed ? "it PASSES: " + m.why : o.message);
     const std::string probes = run_probes(tools_, lab_, built.program, m.exercise);
     verdict("a probe sees mistake " + name, probes != reference_probes_[m.exercise]);
-    return fingerprint(m.exercise, probes);
+    return fingerprint(m.exercise, o, probes);
   }
 
   // The verdict does not depend on the order of the tests, on threads, or on the seed.

@@ -50,9 +50,9 @@ class LabRun {
 
   Score run() {
     const double start = seconds_now();
-    const std::vector<SourceFile> files = sources_of(lab_);
-    answers_ = read_answers(lab_, files, options_.mine, {{}, options_.lent});
-    built_ = build(tools_, lab_, files, answers_.bodies, test_objects(tools_, lab_));
+    files_ = sources_of(lab_);
+    answers_ = read_answers(lab_, files_, options_.mine, {{}, options_.lent});
+    built_ = build(tools_, lab_, files_, answers_.bodies, test_objects(tools_, lab_));
     std::cout << "Lab " << lab_.number << "  " << lab_.title << "\n" << std::flush;
     for (const Exercise& e : lab_.exercises) {
       if (!options_.exercise.empty() && e.id != options_.exercise) continue;
@@ -82,7 +82,7 @@ class LabRun {
     if (!v.likely.empty()) print_indented("Likely: " + v.likely + ".");
     print_indented(shortened(v.message));
     const std::string needs = failing_needs(e, failed_);
-    if (!needs.empty())
+    if (!needs.empty() && holds_reference(files_, needs.substr(0, needs.find(','))))
       print_indented("It needs " + needs + ", which fails too. To go on without: make lab" + std::to_string(lab_.number) +
                      " LEND=" + needs);
     if (!v.outcome.not_written) print_indented("Next: " + next_step(lab_, e, v, tools_.config));
@@ -100,6 +100,7 @@ class LabRun {
   const Lab& lab_;
   const RunLabOptions& options_;
   std::map<std::string, Expected> checks_;
+  std::vector<SourceFile> files_;
   Answers answers_;
   Built built_;
   Score score_;
@@ -124,7 +125,7 @@ Verdict judge(const Toolchain& tools, const Lab& lab, const Exercise& exercise, 
     v.message = v.outcome.message;
     if (v.outcome.passed || v.outcome.not_written) return v;
     const std::map<std::string, std::string> known = recorded_fingerprints(lab);
-    const auto at = known.find(fingerprint(exercise.id, run_probes(tools, lab, built.program, exercise.id)));
+    const auto at = known.find(fingerprint(exercise.id, v.outcome, run_probes(tools, lab, built.program, exercise.id)));
     if (at != known.end()) v.likely = at->second;
   }
   return v;

@@ -84,7 +84,7 @@ class AnswerReader {
   }
 
   void take(const Region& ours, const Region* theirs, std::string& body) {
-    if (!theirs) return refuse(ours, body, "its lines LAB " + ours.exercise + " BEGIN and END are not in " + path_);
+    if (!theirs) return refuse(ours, body, "its lines LAB " + ours.exercise + " BEGIN and END are not both in " + path_);
     const std::string problem = refusal(lines_, theirs->begin + 1, theirs->end);
     if (!problem.empty()) return refuse(ours, body, path_ + ", " + problem);
     body = body_of(path_, lines_, *theirs);
@@ -161,14 +161,14 @@ void reset(const Lab& lab, const std::string& mine) {
   start(lab, mine);
 }
 
-bool is_untouched(const Lab& lab, const std::vector<SourceFile>& files, const std::string& mine, const std::string& exercise) {
+bool is_unfinished(const Lab& lab, const std::vector<SourceFile>& files, const std::string& mine, const std::string& exercise) {
   const Answers answers = read_answers(lab, files, mine, {{exercise}, {}});
   for (const auto& [path, bodies] : answers.bodies) {
     for (const auto& [key, body] : bodies) {
-      if (key.rfind(exercise + "#", 0) == 0 && body.find("lab::todo(\"" + exercise + "\")") == std::string::npos) return false;
+      if (key.rfind(exercise + "#", 0) == 0 && body.find("lab::todo(") != std::string::npos) return true;
     }
   }
-  return true;
+  return false;
 }
 
 }  // namespace vitrail::labs

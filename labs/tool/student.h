@@ -33,7 +33,7 @@ void start(const Lab& lab, const std::string& mine);
 // Moves the lab's files in `mine` aside (mine/backup/labN-1, -2, ...) and starts anew.
 void reset(const Lab& lab, const std::string& mine);
 
-// An exercise whose region is still lab::todo() in the student's files.
-bool is_untouched(const Lab& lab, const std::vector<SourceFile>& files, const std::string& mine, const std::string& exercise);
+// An exercise of which a region is still lab::todo() in the student's files.
+bool is_unfinished(const Lab& lab, const std::vector<SourceFile>& files, const std::string& mine, const std::string& exercise);
 
 }  // namespace vitrail::labs

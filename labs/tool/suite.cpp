@@ -1,5 +1,6 @@
 #include "labs/tool/suite.h"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -86,6 +87,7 @@ Reading read_results(const Ran& ran, const std::string& ticket) {
       ++o.cases;
       const bool passed = json.boolean_or("passed", false);
       o.cases_passed += passed;
+      if (!passed) o.failed.push_back(json.text("case"));
       const std::string message = json.text_or("message", "");
       if (!passed && o.message.empty()) {
         o.message = json.text("case") + ": " + message;
@@ -131,6 +133,8 @@ Outcome run_suite(const Toolchain& tools, const Lab& lab, const std::string& pro
     o.message = "only " + std::to_string(o.checks) + " of " + std::to_string(expected->checks) + " checks were made";
   }
   if (expected && expected->cases > o.cases) o.cases = expected->cases;
+  if (!r.running.empty()) o.failed.push_back(r.running + " (" + o.ending.substr(0, 7) + ")");
+  std::sort(o.failed.begin(), o.failed.end());
   return o;
 }
 
@@ -173,8 +177,10 @@ std::map<std::string, std::string> recorded_fingerprints(const Lab& lab) {
   return recorded;
 }
 
-std::string fingerprint(const std::string& exercise, const std::string& probes) {
-  return exercise + ":" + hex_of(hash_of(probes));
+std::string fingerprint(const std::string& exercise, const Outcome& outcome, const std::string& probes) {
+  std::string all = probes;
+  for (const std::string& name : outcome.failed) all += "\n" + name;
+  return exercise + ":" + hex_of(hash_of(all));
 }
 
 }  // namespace vitrail::labs

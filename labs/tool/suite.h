@@ -29,6 +29,7 @@ struct Outcome {
   std::string message;  // the first failure
   std::string ending;   // "", "crashed (Segmentation fault)", "ran past 3 s", "ended itself"
   bool not_written = false;
+  std::vector<std::string> failed;  // names of the cases that failed, sorted
 };
 
 Outcome run_suite(const Toolchain& tools, const Lab& lab, const std::string& program, const std::string& exercise,
@@ -41,6 +42,7 @@ std::string run_probes(const Toolchain& tools, const Lab& lab, const std::string
 // probes.
 std::map<std::string, Expected> recorded_checks(const Lab& lab);
 std::map<std::string, std::string> recorded_fingerprints(const Lab& lab);  // key -> why it is wrong
-std::string fingerprint(const std::string& exercise, const std::string& probes);
+// A mistake is recognised by what it makes of the probes and by which tests it fails.
+std::string fingerprint(const std::string& exercise, const Outcome& outcome, const std::string& probes);
 
 }  // namespace vitrail::labs
