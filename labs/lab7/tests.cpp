@@ -37,8 +37,8 @@ ViTConfig small() {
   return c;
 }
 
-std::vector<std::pair<const char*, ViTConfig>> varied() {
-  std::vector<std::pair<const char*, ViTConfig>> all;
+std::vector<std::pair<std::string, ViTConfig>> varied() {
+  std::vector<std::pair<std::string, ViTConfig>> all;
   const auto with = [&](const char* what, auto change) {
     ViTConfig c = small();
     change(c);

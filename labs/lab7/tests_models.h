@@ -65,7 +65,7 @@ TEST_SUITE("7.4") {
     }
   }
   TEST_CASE("without a class token, and without positions") {
-    for (const char* positions : {"learn", "none"}) {
+    for (const std::string positions : {"learn", "none"}) {
       ViTConfig c = small();
       c.class_token = false, c.global_pool = "avg", c.pos_embed = positions;
       RandomViT model(c, 781);
@@ -74,7 +74,7 @@ TEST_SUITE("7.4") {
     }
   }
   TEST_CASE("without positions, patches that change places are rows that change places: a set") {
-    for (const char* positions : {"learn", "none"}) {
+    for (const std::string positions : {"learn", "none"}) {
       CAPTURE(positions);
       ViTConfig c = small();
       c.pos_embed = positions;
@@ -83,7 +83,7 @@ TEST_SUITE("7.4") {
       const Tensor rows = model.embed(images).value(), turned = model.embed(roll(images, 3, 3)).value();
       const Tensor order = from_vector(std::vector<int64_t>{0, 2, 1, 4, 3}, {5});  // its two columns of patches exchanged
       const bool is_set = max(abs(sub(turned, index_select(rows, 1, order)))).item() < 1e-12;
-      CHECK(is_set == (std::string(positions) == "none"));
+      CHECK(is_set == (positions == "none"));
     }
   }
   TEST_CASE("the gradients of tokens and positions are sums over the batch") {
@@ -149,7 +149,7 @@ LAB_PROBE("7.5") {
 
 TEST_SUITE("7.5") {
   TEST_CASE("every pooling is its definition, over the patches or over all tokens") {
-    for (const char* pool : {"token", "avg", "max", "avgmax", "token_avg", "map"}) {
+    for (const std::string pool : {"token", "avg", "max", "avgmax", "token_avg", "map"}) {
       for (const bool include : {false, true}) {
         CAPTURE(pool);
         CAPTURE(include);
@@ -340,7 +340,7 @@ TEST_SUITE("7.7") {
     CHECK(wrong == 0);
   }
   TEST_CASE("tokens are the places of the last image, row by row, with their positions") {
-    for (const char* positions : {"learn", "none"}) {
+    for (const std::string positions : {"learn", "none"}) {
       CctConfig c = small_cct();
       c.depth = 0, c.pos_embed = positions;
       RandomCct model(c, 1261);
