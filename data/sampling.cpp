@@ -19,7 +19,9 @@ std::vector<int64_t> permutation(int64_t n, const Rng& rng) { return to_vector<i
 
 std::vector<int64_t> epoch_order(int64_t n, uint64_t seed, int64_t epoch) {
   check(n >= 0 && epoch >= 0, ErrorKind::kValue, "epoch_order", "n and epoch must not be negative: they are ", n, ", ", epoch);
+  // LAB 5.6 BEGIN  a permutation() of n that is a function of seed (stream kOrderStream) and epoch alone
   return permutation(n, Rng(seed, kOrderStream).at(static_cast<uint64_t>(epoch)));
+  // LAB 5.6 END
 }
 
 BalancedSampling::BalancedSampling(const std::vector<int64_t>& labels, uint64_t seed)
@@ -33,8 +35,8 @@ BalancedSampling::BalancedSampling(const std::vector<int64_t>& labels, uint64_t 
   for (auto& entry : by_label) classes_.push_back(std::move(entry.second));
 }
 
-// All positions of all epochs, one after another, are dealt to the classes in turn. So the t-th position belongs to class t mod K and
-// is that class's draw number t / K, whatever the epochs in between: nothing has to be remembered.
+// All positions of all epochs, one after another, are dealt to the classes in turn. So the t-th position belongs to class t mod
+// K and is that class's draw number t / K, whatever the epochs in between: nothing has to be remembered.
 SampleOrder BalancedSampling::order(int64_t epoch) const {
   const std::vector<int64_t> places = epoch_order(size_, seed_, epoch);
   const auto classes = static_cast<int64_t>(classes_.size());

@@ -81,12 +81,14 @@ class BufferMeans {
 };
 
 BatchLoss backward_whole(Task& task, const Batch& batch, const Rng& rng, bool check_parameters) {
+  // LAB 5.5 BEGIN  random numbers from rng, the loss, its gradient alone in the parameters; returns the loss
   default_rng() = rng;
   const Loss loss = task.loss(batch);
   if (check_parameters) nn::check_registered(loss.total, task.model());
   task.model().zero_grad();
   loss.total.backward();
   return {loss.total.item(), loss.parts};
+  // LAB 5.5 END
 }
 
 }  // namespace
@@ -120,16 +122,18 @@ BatchLoss backward_in_groups(Task& task, const Batch& batch, int64_t groups, con
   BatchLoss result;
   for (int64_t g = 0; g < groups; ++g) {
     const Batch part = group_of(batch, g, groups);
-    const double weight = static_cast<double>(part.size()) / static_cast<double>(batch.size());
     buffers.before_group();
     default_rng() = rng.at(static_cast<uint64_t>(g));
     const Loss loss = task.loss(part);
     if (check_parameters && g == 0) nn::check_registered(loss.total, model);
     model.zero_grad();
-    loss.total.backward(full(loss.total.shape(), weight, loss.total.dtype()));
     GroupSum sum;
+    // LAB 5.5 BEGIN  backward of this part's share of the batch's loss; sum.loss and sum.parts are its shares, too
+    const double weight = static_cast<double>(part.size()) / static_cast<double>(batch.size());
+    loss.total.backward(full(loss.total.shape(), weight, loss.total.dtype()));
     sum.loss = weight * loss.total.item();
     for (const Score& entry : loss.parts) sum.parts.push_back(weight * entry.value);
+    // LAB 5.5 END
     for (const nn::NamedParameter& entry : parameters) {
       sum.gradients.push_back(entry.parameter->grad());
       entry.parameter->zero_grad();

@@ -183,7 +183,8 @@ class Trainer::Run {
     epoch_start_ = Clock::now();
   }
 
-  void update(const Batch& batch) {
+  // The loss of the batch, its gradients in the parameters, and their norm.
+  BatchLoss differentiate(const Batch& batch) {
     // Dropout is a function of (seed, step), whatever was drawn before.
     const Rng rng = Rng(config_.seed).at(static_cast<uint64_t>(step_));
     KeepBuffers buffers(task_.model());  // a step that fails leaves the running statistics as they were, too
@@ -194,10 +195,17 @@ class Trainer::Run {
       stop_not_finite(batch, rng, loss.total);
     }
     buffers.release();
+    return loss;
+  }
+
+  void update(const Batch& batch) {
+    const BatchLoss loss = differentiate(batch);
+    // LAB 5.5 BEGIN  report_.lr; the update, its gradient clipped to config_.clip_norm; ema_, if any; the count
     report_.lr = learning_rate(schedule_, step_);
     optimizer_->step(report_.lr, clip_scale(grad_norm_, config_.clip_norm));
     if (ema_) ema_->update();
     ++step_;
+    // LAB 5.5 END
     const double images = static_cast<double>(batch.size());
     images_here_ += images;
     means_.add(loss.total, loss.parts, images);

@@ -30,27 +30,33 @@ double sum_of_squares(const Tensor& gradient) {
 }  // namespace
 
 double grad_norm(const std::vector<ParamGroup>& groups) {
+  // LAB 5.3 BEGIN  one norm over the gradients of all parameters that an update will move, by sum_of_squares()
   double sum = 0;
   for (const ParamGroup& group : groups)
     for (const auto& [path, parameter] : group.parameters)
       if (parameter.requires_grad() && parameter.grad().defined()) sum += sum_of_squares(parameter.grad());
   return std::sqrt(sum);
+  // LAB 5.3 END
 }
 
 double grad_norm(nn::Module& module) { return grad_norm(single_group(module)); }
 
 double clip_scale(double norm, double max_norm) {
+  // LAB 5.3 BEGIN  the factor that brings `norm` down to max_norm; 1 if it is not above, not finite, or max_norm is 0 (off)
   return max_norm > 0 && norm > max_norm && std::isfinite(norm) ? max_norm / norm : 1;
+  // LAB 5.3 END
 }
 
 double clip_grad_norm(nn::Module& module, double max_norm) {
   check(max_norm > 0, ErrorKind::kValue, "clip_grad_norm", "max_norm must be above 0: it is ", max_norm, ".");
+  // LAB 5.3 BEGIN  the gradients of all parameters times clip_scale(); returned is the norm before
   const double norm = grad_norm(module), scale = clip_scale(norm, max_norm);
   if (scale == 1) return norm;
   // New tensors: two parameters may share one gradient (the bias of a + b), which must not be scaled twice.
   for (auto& [path, parameter] : module.named_parameters())
     if (parameter->grad().defined()) parameter->set_grad(mul(parameter->grad(), scale));
   return norm;
+  // LAB 5.3 END
 }
 
 void clip_grad_value(nn::Module& module, double limit) {

@@ -9,6 +9,17 @@ namespace vitrail {
 
 namespace {
 
+// a = keep a + take w for n elements.
+template <class T>
+void blend_stretch(T* __restrict a, const T* __restrict w, int64_t n, T keep, T take) {
+  // LAB 5.6 BEGIN  the new averages a; where a is w already, it keeps its bits
+  for (int64_t i = 0; i < n; ++i) {
+    const T mixed = keep * a[i] + take * w[i];
+    a[i] = a[i] == w[i] ? a[i] : mixed;
+  }
+  // LAB 5.6 END
+}
+
 // a = d a + (1 - d) w for all pairs of one dtype, in one pass. A weight that does not move (a frozen one) keeps its bits,
 // which the sum of the two products would round.
 template <class T>
@@ -24,10 +35,7 @@ void blend(std::vector<Tensor>& averages, const std::vector<Tensor>& weights, do
   }
   const T keep = static_cast<T>(decay), take = static_cast<T>(1 - decay);
   for_each_stretch(lengths, [&](int64_t i, int64_t begin, int64_t end) {
-    T* a = pairs[i].first;
-    const T* from = pairs[i].second;  // no structured binding: clang 14 takes none into omp simd
-#pragma omp simd
-    for (int64_t k = begin; k < end; ++k) a[k] = a[k] == from[k] ? a[k] : keep * a[k] + take * from[k];
+    blend_stretch(pairs[i].first + begin, pairs[i].second + begin, end - begin, keep, take);
   });
 }
 
@@ -42,8 +50,10 @@ Ema::Ema(nn::Module& module, double decay) : parameters_(module.named_parameters
 }
 
 double Ema::decay_at(int64_t update) const {
+  // LAB 5.6 BEGIN  the decay of update number t = 0, 1, ...: decay_, but not above (1 + t) / (10 + t)
   const double t = static_cast<double>(update);
   return std::min(decay_, (1 + t) / (10 + t));
+  // LAB 5.6 END
 }
 
 void Ema::update() {

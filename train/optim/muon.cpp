@@ -47,8 +47,8 @@ Muon::Muon(std::vector<ParamGroup> groups, const MuonOptions& options)
   }
 }
 
-void Muon::update(const Chunk<float>& c) const { adam_update<float>(c, options_.adam, true); }
-void Muon::update(const Chunk<double>& c) const { adam_update<double>(c, options_.adam, true); }
+void Muon::update(const Chunk<float>& c) const { adam_update(adam_stretch<float>(c), options_.adam, true); }
+void Muon::update(const Chunk<double>& c) const { adam_update(adam_stretch<double>(c), options_.adam, true); }
 
 void Muon::update_whole(const Whole& w) const {
   const double mu = options_.momentum;

@@ -15,6 +15,7 @@ Tensor count(int64_t value) { return from_vector(std::vector<int64_t>{value}, Sh
 }  // namespace
 
 nn::StateDict Optimizer::state() const {
+  // LAB 5.7 BEGIN  "step" (steps_); of each slot that has moved "step.PATH" and its states, "NAME.PATH"
   nn::StateDict result{{"step", count(steps_)}};
   for (size_t i = 0; i < groups_.size(); ++i) {
     for (size_t j = 0; j < slots_[i].size(); ++j) {
@@ -22,10 +23,12 @@ nn::StateDict Optimizer::state() const {
       if (slot.steps == 0) continue;
       const std::string& path = groups_[i].parameters[j].first;
       result.emplace_back(kStepPrefix + path, count(slot.steps));
-      for (size_t k = 0; k < static_cast<size_t>(states_of(groups_[i])); ++k) result.emplace_back(state_names_[k] + "." + path, slot.state[k]);
+      for (size_t k = 0; k < static_cast<size_t>(states_of(groups_[i])); ++k)
+        result.emplace_back(state_names_[k] + "." + path, slot.state[k]);
     }
   }
   return result;
+  // LAB 5.7 END
 }
 
 Optimizer::Place Optimizer::find(const std::string& path) {
@@ -52,17 +55,19 @@ void Optimizer::load_state(const nn::StateDict& state) {
     size_t k = 0;
     while (k < states && state_names_[k] != kind) ++k;
     const bool is_step = kind == "step";
+    if (slot) expected[slot] = states;
+    // LAB 5.7 BEGIN  `tensor` as a number of steps or a copy into loaded[slot]; what is unknown or does not fit into problems
     if (!slot || (!is_step && k == states)) {
       problems.push_back(cat("unknown: ", key));
     } else if (is_step ? tensor.dtype() != Dtype::i64 || tensor.numel() != 1
                        : tensor.dtype() != parameter->dtype() || tensor.shape() != parameter->shape()) {
       problems.push_back(cat("differs: ", key, " is ", name_of(tensor.dtype()), " ", tensor.shape()));
     } else if (is_step) {
-      expected[slot] = states;
       loaded[slot].steps = static_cast<int64_t>(tensor.item());
     } else {
       loaded[slot].state[k] = clone(tensor);
     }
+    // LAB 5.7 END
   }
   if (steps < 0) problems.push_back("missing: step");
   for (const auto& [slot, values] : loaded) {
@@ -72,9 +77,11 @@ void Optimizer::load_state(const nn::StateDict& state) {
   }
   check(problems.empty(), ErrorKind::kValue, "optimizer", "state does not fit this ", name(), ": ", listed(problems, 3, 100),
         ". Hint: it must come from the same optimiser over the same model.");
+  // LAB 5.7 BEGIN  take over steps and what was loaded; parameters without a state begin anew
   steps_ = steps;
   for (auto& slots : slots_)
     for (Slot& slot : slots) slot = loaded.count(&slot) ? loaded[&slot] : Slot{};
+  // LAB 5.7 END
 }
 
 }  // namespace vitrail

@@ -54,8 +54,10 @@ std::vector<ParamGroup> make_param_groups(nn::Module& module, double weight_deca
   ParamGroup decay{"decay", {}, 1, weight_decay}, none{"no decay", {}, 1, 0};
   const std::set<std::string> spared = spared_paths(module);
   for (const auto& [path, parameter] : module.named_parameters()) {
+    // LAB 5.2 BEGIN  into `none`: rank 1 or 0, what is_token(), what stands in `spared`; all else into `decay`
     const bool exempt = parameter->dim() <= 1 || is_token(path) || spared.count(path) > 0;
     (exempt ? none : decay).parameters.emplace_back(path, *parameter);
+    // LAB 5.2 END
   }
   std::vector<ParamGroup> groups;
   for (ParamGroup* group : {&decay, &none})

@@ -27,15 +27,27 @@ void require(bool rule, const Parts&... parts) {
 
 bool is_rate(double value) { return std::isfinite(value) && value >= 0; }
 
+// How much of the way from the end of warm-up to the last step is done.
+double part_done(const Schedule& s, int64_t step) {
+  // LAB 5.4 BEGIN  t: 0 at step = warmup_steps, 1 at total_steps and behind it; 1 where there is nothing between them
+  const double span = static_cast<double>(s.total_steps - s.warmup_steps);
+  return span > 0 ? std::clamp(static_cast<double>(step - s.warmup_steps) / span, 0.0, 1.0) : 1.0;
+  // LAB 5.4 END
+}
+
+double cosine(const Schedule& s, double t) {
+  // LAB 5.4 BEGIN  from base_lr at t = 0 down to min_lr at t = 1, along half a cosine
+  return s.min_lr + (s.base_lr - s.min_lr) * 0.5 * (1 + std::cos(std::numbers::pi * t));
+  // LAB 5.4 END
+}
+
 // The curve after warm-up.
 double main_curve(const Schedule& s, int64_t step) {
-  const double span = static_cast<double>(s.total_steps - s.warmup_steps);
-  const double t = span > 0 ? std::clamp(static_cast<double>(step - s.warmup_steps) / span, 0.0, 1.0) : 1.0;
-  const double range = s.base_lr - s.min_lr;
+  const double t = part_done(s, step), range = s.base_lr - s.min_lr;
   switch (s.kind) {
     case ScheduleKind::kConstant: return s.base_lr;
     case ScheduleKind::kLinear: return s.min_lr + range * (1 - t);
-    case ScheduleKind::kCosine: return s.min_lr + range * 0.5 * (1 + std::cos(std::numbers::pi * t));
+    case ScheduleKind::kCosine: return cosine(s, t);
     case ScheduleKind::kPolynomial: return s.min_lr + range * std::pow(1 - t, s.power);
     case ScheduleKind::kStep:
       return std::max(s.min_lr, s.base_lr * std::pow(s.gamma, static_cast<double>((step - s.warmup_steps) / s.step_size)));
@@ -80,8 +92,10 @@ void validate(const Schedule& s) {
 
 double learning_rate(const Schedule& s, int64_t step) {
   require(step >= 0, "step must be at least 0: it is ", step, ".");
+  // LAB 5.4 BEGIN  in equal steps up to base_lr at step = warmup_steps, none of them 0; from there on main_curve(s, step)
   if (step < s.warmup_steps) return s.base_lr * static_cast<double>(step + 1) / static_cast<double>(s.warmup_steps + 1);
   return main_curve(s, step);
+  // LAB 5.4 END
 }
 
 double Plateau::update(double metric) {

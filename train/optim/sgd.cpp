@@ -19,21 +19,23 @@ void plain(const Chunk& c) {
 
 template <class T, class Chunk>
 void with_momentum(const Chunk& c, const SgdOptions& options) {
-  T *p = c.p, *b = c.s[0];
-  const T* g = c.g;
+  T* __restrict p = c.p, * __restrict b = c.s[0];
+  const T* __restrict g = c.g;
   const T lr = static_cast<T>(c.lr), decay = static_cast<T>(c.weight_decay), scale = static_cast<T>(c.grad_scale);
+  const T momentum = static_cast<T>(options.momentum), damped = static_cast<T>(1 - options.dampening);
+  // LAB 5.1 BEGIN  buffer b and weight p of all c.n elements: one step along b, or (options.nesterov) along g + momentum b
   // The first buffer is the gradient itself, undamped.
-  const T keep = c.step == 1 ? T(0) : static_cast<T>(options.momentum);
-  const T take = c.step == 1 ? T(1) : static_cast<T>(1 - options.dampening);
+  const T keep = c.step == 1 ? T(0) : momentum;
+  const T take = c.step == 1 ? T(1) : damped;
   // The step is along: b, or with Nesterov g + momentum b.
-  const T along_g = options.nesterov ? T(1) : T(0), along_b = options.nesterov ? static_cast<T>(options.momentum) : T(1);
-#pragma omp simd
+  const T along_g = options.nesterov ? T(1) : T(0), along_b = options.nesterov ? momentum : T(1);
   for (int64_t i = 0; i < c.n; ++i) {
     const T grad = scale * g[i] + decay * p[i];
     const T velocity = keep * b[i] + take * grad;
     b[i] = velocity;
     p[i] -= lr * (along_g * grad + along_b * velocity);
   }
+  // LAB 5.1 END
 }
 
 }  // namespace
