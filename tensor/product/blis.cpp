@@ -136,6 +136,7 @@ void blis_gemm(T alpha, MatrixView<const T> a, MatrixView<const T> b, T beta, Ma
   const detail::InsideOpenMp inside;
   T* pa = const_cast<T*>(a.data);
   T* pb = const_cast<T*>(b.data);
+  // LAB 2.5 BEGIN  bli_sgemm_ex() for float, bli_dgemm_ex() for double: M, N, K, and each matrix with its two strides
   if constexpr (std::is_same_v<T, float>) {
     bli_sgemm_ex(BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, c.rows, c.cols, a.cols, &alpha, pa, a.row_stride, a.col_stride, pb,
                  b.row_stride, b.col_stride, &beta, c.data, c.row_stride, c.col_stride, nullptr, &rntm);
@@ -143,6 +144,7 @@ void blis_gemm(T alpha, MatrixView<const T> a, MatrixView<const T> b, T beta, Ma
     bli_dgemm_ex(BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, c.rows, c.cols, a.cols, &alpha, pa, a.row_stride, a.col_stride, pb,
                  b.row_stride, b.col_stride, &beta, c.data, c.row_stride, c.col_stride, nullptr, &rntm);
   }
+  // LAB 2.5 END
   detail::check_blis_memory();
 }
 
@@ -190,6 +192,7 @@ void gemm_split_depth(int64_t depth, T alpha, MatrixView<const T> a, MatrixView<
   const int64_t size = c.rows * c.cols;
   const Storage scratch(depth * size * static_cast<int64_t>(sizeof(T)));
   T* partial = static_cast<T*>(scratch.data());
+  // LAB 2.4 BEGIN  piece d of K as the product number d of `partial`, in parallel; then C = their sum, in order, + beta C
   parallel_for(depth, 1, [&](int64_t begin, int64_t end) {
     for (int64_t d = begin; d < end; ++d) {
       const int64_t k0 = a.cols * d / depth, k1 = a.cols * (d + 1) / depth;
@@ -210,6 +213,7 @@ void gemm_split_depth(int64_t depth, T alpha, MatrixView<const T> a, MatrixView<
                      out[j * c.col_stride] = sum[j] + (beta == T{0} ? T{0} : beta * out[j * c.col_stride]);
                  }
                });
+  // LAB 2.4 END
 }
 
 constexpr double kParallelWork = 1 << 18;  // multiply-adds below which a parallel region costs more than it saves

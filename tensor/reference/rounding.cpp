@@ -9,13 +9,19 @@ namespace vitrail::reference {
 // A bf16 is the upper half of a float. Adding just under half of the last kept bit, and one more where that bit is set, carries
 // into the upper half exactly if the number must be rounded up (ties go to even).
 Bf16 round_to_bf16(float x) {
+  // LAB 2.6 BEGIN  the nearest bf16, of two equally near ones the even one; NaN stays NaN, too large a number becomes infinity
   const auto bits = std::bit_cast<uint32_t>(x);
   if (x != x) return Bf16{0x7fc0};
   const uint32_t last_kept = bits >> 16 & 1;
   return Bf16{static_cast<uint16_t>((bits + 0x7fff + last_kept) >> 16)};
+  // LAB 2.6 END
 }
 
-float widen_bf16(Bf16 x) { return std::bit_cast<float>(static_cast<uint32_t>(x.bits) << 16); }
+float widen_bf16(Bf16 x) {
+  // LAB 2.6 BEGIN  the float whose upper half x is
+  return std::bit_cast<float>(static_cast<uint32_t>(x.bits) << 16);
+  // LAB 2.6 END
+}
 
 void round_to_bf16(const Tensor& x, Tensor y) {
   const auto from = read<float>(x);
