@@ -1,8 +1,9 @@
-// Milestone of lab 2: the same product by five programs, in GFLOP/s over the size, below the peak of this machine.
+// Milestone of lab 2: the same product by five programs, in GFLOP/s over the size, below the peak of this machine. All run on
+// one thread, and the clock is that of the thread, so that other programs disturb little.
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <ctime>
 #include <functional>
 #include <vector>
 
@@ -50,17 +51,23 @@ std::vector<Kernel> kernels() {
           {"2.3 in blocks of 32", "10 3 2 3",
            [](Square& s) { lab::multiply_in_blocks(s.a.data(), s.b.data(), s.c.data(), s.n, s.n, s.n, kBlock); }},
           {"2.5 BLIS, one thread", "14 4", [](Square& s) { gemm_serial<float>(1, s.left(), s.right(), 0, s.result()); }},
-          {"the framework, all threads", "", [](Square& s) { gemm<float>(1, s.left(), s.right(), 0, s.result()); }}};
+          {"the framework's kernel", "", [](Square& s) { gemm<float>(1, s.left(), s.right(), 0, s.result()); }}};
+}
+
+// Of this thread: the time in which it ran.
+double thread_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
 // The best of at least three runs, more where they are short: other programs can only slow a run down.
 double gflops(const Kernel& kernel, Square& square) {
-  using Clock = std::chrono::steady_clock;
   double best = 1e30, spent = 0;
   for (int i = 0; i < 200 && (i < 3 || spent < 0.1); ++i) {
-    const Clock::time_point start = Clock::now();
+    const double start = thread_seconds();
     kernel.run(square);
-    const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    const double seconds = thread_seconds() - start;
     best = std::min(best, seconds), spent += seconds;
   }
   const auto n = static_cast<double>(square.n);
@@ -136,7 +143,7 @@ struct Chart {
     svg.path(cat("M ", svg_number(kLeft), " ", svg_number(y(rate)), " h ", svg_number(kWidth)),
              "stroke=\"#000\" stroke-width=\"4\" stroke-opacity=\"0.35\"");
     svg.path("M 510 270 h 44", "stroke=\"#000\" stroke-width=\"4\" stroke-opacity=\"0.35\"");
-    svg.text(562, 267, "measured peak, all threads");
+    svg.text(562, 267, "measured peak, one thread");
     svg.text(562, 283, cat(number_text(rate), " GFLOP/s"));
   }
   static std::string number_text(double rate) {
@@ -147,6 +154,8 @@ struct Chart {
 };
 
 int run(const std::string& folder) {
+  const int threads = num_threads();
+  set_num_threads(1);
   Chart chart;
   chart.frame();
   const std::vector<Kernel> all = kernels();
@@ -169,11 +178,14 @@ int run(const std::string& folder) {
     chart.line(all[i], rates, static_cast<int>(i));
     (i == 0 ? slowest : fastest) = rates.back();
   }
-  const double peak = measure_peak_gflops(), error = largest_bf16_error();
+  double peak = 0;  // by the clock on the wall: the best of many short runs, some of which nobody interrupted
+  for (int i = 0; i < 12; ++i) peak = std::max(peak, measure_peak_gflops());
+  const double error = largest_bf16_error();
   chart.peak(peak);
   const bool same = same_bits_for_all_threads();
-  std::printf("lab 2: from the plain loops to all threads x%.0f, %.0f %% of the peak of %.0f GFLOP/s\n", fastest / slowest,
-              100 * fastest / peak, peak);
+  set_num_threads(threads);
+  std::printf("lab 2: from the plain loops to the framework's kernel x%.0f, %.0f %% of the peak of %.0f GFLOP/s\n",
+              fastest / slowest, 100 * fastest / peak, peak);
   std::printf("  the same bits for 1 to 4 threads: %s; largest error of rounding to bf16: %.5f (at most 2^-8 = 0.00391)\n",
               same ? "yes" : "NO", error);
   write_file_atomically(folder + "/lab2.svg", chart.svg.str());

@@ -14,7 +14,8 @@ struct TracedProduct {
   static constexpr size_t kRoom = 600;
   int64_t m, n, k;
   std::vector<lab::Traced> a, b, c;
-  TracedProduct(int64_t m, int64_t n, int64_t k) : m(m), n(n), k(k), a(m * k + kRoom), b(k * n + kRoom), c(m * n + kRoom) {
+  TracedProduct(int64_t rows, int64_t cols, int64_t depth)
+      : m(rows), n(cols), k(depth), a(m * k + kRoom), b(k * n + kRoom), c(m * n + kRoom) {
     for (size_t i = 0; i < a.size(); ++i) a[i].value = static_cast<float>(i % 7);
     for (size_t i = 0; i < b.size(); ++i) b[i].value = static_cast<float>(i % 5);
     lab::Traced::places().clear();
