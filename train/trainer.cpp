@@ -20,6 +20,7 @@
 #include "train/not_finite.h"
 #include "train/optim/clip.h"
 #include "train/optim/ema.h"
+#include "train/optim/update.h"
 #include "train/progress.h"
 #include "train/stuck_notice.h"
 #include "train/task/classification.h"
@@ -200,12 +201,8 @@ class Trainer::Run {
 
   void update(const Batch& batch) {
     const BatchLoss loss = differentiate(batch);
-    // LAB 5.5 BEGIN  report_.lr; the update, its gradient clipped to config_.clip_norm; ema_, if any; the count
-    report_.lr = learning_rate(schedule_, step_);
-    optimizer_->step(report_.lr, clip_scale(grad_norm_, config_.clip_norm));
-    if (ema_) ema_->update();
+    report_.lr = update_weights(*optimizer_, ema_ ? &*ema_ : nullptr, schedule_, step_, grad_norm_, config_.clip_norm);
     ++step_;
-    // LAB 5.5 END
     const double images = static_cast<double>(batch.size());
     images_here_ += images;
     means_.add(loss.total, loss.parts, images);
