@@ -50,7 +50,7 @@ std::string hex(uint16_t bits) {
 LAB_PROBE("2.6") {
   std::string text;
   for (const uint32_t bits : {0x3f808000u, 0x3f818000u, 0x3f807fffu, 0x3f808001u, 0xbf80c000u, 0x7f7fffffu, 0x7f800000u,
-                              0x00018000u, 0x80000001u, 0x3fffffffu})
+                              0x00018000u, 0x80000001u, 0x3fffffffu, 0x3f828000u})
     text += hex(rounded_bits(bits));
   return text;
 }
