@@ -17,6 +17,12 @@ void add_data_flags(Command& command, DataFlags& flags) {
   command.option("--bad-image", flags.bad_image,
                  "Pictures that cannot be read: stop, or skip: leave them out, named and counted (stop)");
   command.option("--mean-std", flags.mean_std, "Of folders and lists: measured, or imagenet (measured)");
+  add_labels_flag(command, flags);
+}
+
+void add_labels_flag(Command& command, DataFlags& flags) {
+  command.option("--labels", flags.labels,
+                 "Of lists: auto, one or several per picture; auto: several where ; or | stands between them (auto)");
 }
 
 DatasetOptions dataset_options(const DataFlags& flags, bool quiet) {
@@ -24,7 +30,10 @@ DatasetOptions dataset_options(const DataFlags& flags, bool quiet) {
         "--bad-image must be stop or skip: it is ", quote(flags.bad_image), ".");
   check(flags.mean_std == "measured" || flags.mean_std == "imagenet", ErrorKind::kValue, "data",
         "--mean-std must be measured or imagenet: it is ", quote(flags.mean_std), ".");
+  check(flags.labels == "auto" || flags.labels == "one" || flags.labels == "several", ErrorKind::kValue, "data",
+        "--labels must be auto, one or several: it is ", quote(flags.labels), ".");
   DatasetOptions options;
+  if (flags.labels != "auto") options.labels = flags.labels == "one" ? LabelsPerPicture::kOne : LabelsPerPicture::kSeveral;
   options.image_size = flags.image_size;
   options.bad_images = flags.bad_image == "skip" ? BadImages::kSkip : BadImages::kStop;
   options.mean_std = flags.mean_std == "imagenet" ? MeanStd::kImagenet : MeanStd::kMeasured;

@@ -13,13 +13,16 @@ namespace vitrail::cli {
 struct DataFlags {
   int64_t image_size = 0;
   std::string bad_image = "stop", mean_std = "measured";
+  std::string labels = "auto";  // one, several: of lists
 };
 
 // "--data": what help says of it.
 extern const char* const kDataHelp;
 
-// --image-size, --bad-image, --mean-std.
+// --image-size, --bad-image, --mean-std, --labels.
 void add_data_flags(Command& command, DataFlags& flags);
+// --labels alone.
+void add_labels_flag(Command& command, DataFlags& flags);
 // Error(kValue) for another word than the options know. With progress on standard error unless quiet.
 DatasetOptions dataset_options(const DataFlags& flags, bool quiet = false);
 

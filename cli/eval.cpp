@@ -2,12 +2,14 @@
 #include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <optional>
 
 #include "base/json_writer.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/data_options.h"
 #include "cli/model_options.h"
+#include "cli/task_options.h"
 #include "data/relabelled.h"
 #include "tensor/machine/parallel.h"
 #include "tensor/precision.h"
@@ -21,6 +23,7 @@ struct Options {
   std::string data, model, split = "test", precision = "f32";
   DataFlags files;
   ModelFlags opening;
+  std::optional<double> threshold;
   int64_t threads = 0, limit = 0;
   bool json = false, by_index = false, ignore_missing = false;
 };
@@ -70,6 +73,32 @@ DatasetPtr data_for(const Options& o, const ModelCard& card, std::vector<BadImag
   return matched(o, data, card.class_names);
 }
 
+// Of a multi-label test: average precision and what the threshold gives, class by class.
+void print_labels(const EvaluationDetails& details) {
+  size_t longest = 5;
+  for (const std::string& name : details.class_names) longest = std::max(longest, escaped(name).size());
+  const int width = static_cast<int>(longest);
+  std::printf("%-*s  %7s  %8s  %9s  %8s  %8s\n", width, "class", "images", "AP", "precision", "recall", "F1");
+  for (size_t c = 0; c < details.labels.size(); ++c) {
+    const LabelResult& label = details.labels[c];
+    char ap[32] = "none";
+    if (label.average_precision) std::snprintf(ap, sizeof ap, "%.2f %%", 100 * *label.average_precision);
+    std::printf("%-*s  %7lld  %8s  %7.2f %%  %6.2f %%  %6.2f %%\n", width, escaped(details.class_names[c]).c_str(),
+                static_cast<long long>(label.images), ap, 100 * label.precision(), 100 * label.recall(), 100 * label.f1());
+  }
+}
+
+void write_labels(JsonWriter& json, const EvaluationDetails& details) {
+  json.key("classes").begin_array();
+  for (size_t c = 0; c < details.labels.size(); ++c) {
+    const LabelResult& label = details.labels[c];
+    json.begin_object().field("class", details.class_names[c]).field("images", label.images);
+    if (label.average_precision) json.field("average_precision", *label.average_precision);
+    json.field("precision", label.precision()).field("recall", label.recall()).field("f1", label.f1()).end_object();
+  }
+  json.end_array();
+}
+
 int run(const Options& o) {
   if (o.threads != 0) set_num_threads(static_cast<int>(o.threads));
   print_machine_notice();
@@ -79,6 +108,7 @@ int run(const Options& o) {
   if (origin) print_origin_notes(*origin);
   std::vector<BadImage> bad;
   const DatasetPtr dataset = data_for(o, card, bad);
+  set_threshold(*task, o.threshold, "eval");
   const PrecisionGuard precision(precision_from_name(o.precision));
   const Evaluation e = evaluate(*task, dataset);
   if (o.json) {
@@ -86,12 +116,17 @@ int run(const Options& o) {
     json.begin_object();
     for (const Score& entry : e.all()) json.field(entry.name, entry.value);
     json.field("images", e.images);
+    if (e.details && !e.details->labels.empty()) write_labels(json, *e.details);
     if (!bad.empty()) json.field("left_out", bad.size());
     std::printf("%s\n", json.end_object().text().c_str());
   } else {
     std::printf("%s %s, %lld images\n", o.split == name_of(Split::kTrain) ? "training" : e.part.c_str(),
                 task->summary(e.all()).c_str(), static_cast<long long>(e.images));
     if (!bad.empty()) std::printf("%s\n", left_out(bad).c_str());
+    if (e.details && !e.details->labels.empty()) {
+      for (const std::string& note : e.notes) complain("note: " + note);
+      print_labels(*e.details);
+    }
   }
   return 0;
 }
@@ -111,6 +146,7 @@ void add_eval(CLI::App& app, Action& action) {
                "Leave out the images of classes that the model does not know, and count them");
   command.option("--precision", o->precision,
                  "f32, or bf16: operands of the products of linear layers and attention rounded (f32)");
+  command.option("--threshold", o->threshold, kThresholdHelp);
   command.option("--limit", o->limit, "Only N images: the first, of folders and lists evenly spread", 0, kMaxImages);
   command.option("--threads", o->threads, "Processors to use (all)", 0, kMaxThreads);
   command.flag("--json", o->json,

@@ -71,7 +71,8 @@ int run_find_lr(const TrainJob& job) {
   std::optional<RunFolder> folder;
   if (!job.out.empty()) folder.emplace(job.out, /*replace=*/true);
   const auto model = build_model(job);
-  ClassificationTask task = make_task(job, *model);
+  const std::unique_ptr<Task> own_task = make_task(job, *model);
+  Task& task = *own_task;
   check_memory(task, job.train, job.config, memory_limit());
   LrFinderOptions options;
   options.stop = [] { return interrupt_signal() != 0; };

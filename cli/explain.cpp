@@ -206,7 +206,8 @@ int run(const Options& o) {
   if (loaded.origin) print_origin_notes(*loaded.origin);
   const ModelCard& card = loaded.card;
   const Preprocessing& p = card.preprocessing;
-  const Encoder encoder = encoder_of(*loaded.model, {p.height, p.width});
+  Encoder encoder = encoder_of(*loaded.model, {p.height, p.width});
+  encoder.multi_label = card.task == kMultiLabel;
   const ExplainOptions options = explain_options(o, card);
   const Pictures pictures = read_pictures(o, p);
   for (const std::string& warning : pictures.warnings) complain(cat("note: ", escaped_path(o.file), ": ", warning));

@@ -52,6 +52,10 @@ Rows of_data(const Options& o, const LoadedModel& loaded) {
   if (o.limit > 0) data = data->reads_files() ? spread_n(data, o.limit) : first_n(data, o.limit);
   FeatureSet set =
       extract_features(*loaded.model, data, loaded.card.preprocessing, {.workers = o.workers, .progress = progress_lines()});
+  if (data->info().multi_label) {
+    complain("note: the pictures have any number of labels: they are left out, and files names the rows");
+    set.labels.clear();
+  }
   Rows rows{std::move(set.features), {}, std::move(set.labels), data->class_names()};
   for (int64_t i = 0; i < data->size(); ++i) rows.names.push_back(data->sample_name(i));
   return rows;

@@ -70,6 +70,7 @@ void add_finetune(CLI::App& app, Action& action) {
                  "Only N training images, drawn by --seed from each class in proportion to its size", 0, kMaxImages);
   command.option("--bad-image", o->train.settings.files.bad_image,
                  "Pictures that cannot be read: stop, or skip: leave them out, named and counted (stop)");
+  add_labels_flag(command, o->train.settings.files);
   command.option("--cache", o->train.cache_mb, "MiB of decoded pictures kept in memory (what the run leaves)", 0,
                  int64_t{1} << 20);
   command.option("--minutes", o->train.minutes, "Choose the epochs so that training and tests take so long", 1, 1'000'000);

@@ -73,6 +73,8 @@ Report about_saved(const std::string& path, const OpenOptions& options) {
   }
   report.text += "preprocessing: " + preprocessing_text(loaded.card.preprocessing) + "\n";
   report.json.key("preprocessing").raw(preprocessing_to_json(loaded.card.preprocessing));
+  report.json.field("task", loaded.card.task);
+  if (loaded.card.task == kMultiLabel) report.text += "labels: any number per picture, each by its own probability\n";
   report.json.field("class_names", loaded.card.class_names).key("training").raw(loaded.card.training);
   report.text += "classes:";
   for (const std::string& name : loaded.card.class_names) report.text += " " + escaped(name) + ";";

@@ -115,6 +115,7 @@ class Ladder {
     first.dry_run = true, first.force = false;  // nothing is saved
     const TrainJob whole = make_job(first);
     if (whole.init->origin) print_origin_notes(*whole.init->origin);
+    require_one_label(*whole.train, "transfer");
     total_ = whole.train->size();
     const Settings settings = settings_of(o_, whole);
     if (o_.resume) {

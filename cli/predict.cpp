@@ -14,6 +14,7 @@
 #include "cli/picture_input.h"
 #include "cli/pictures.h"
 #include "cli/predict_output.h"
+#include "cli/task_options.h"
 #include "data/image/image.h"
 #include "data/test_views.h"
 #include "tensor/ops.h"
@@ -27,7 +28,8 @@ namespace {
 struct Options {
   std::vector<std::string> files;
   std::string model, precision = "f32", tensor, out;
-  std::optional<int64_t> index;
+  std::optional<int64_t> index, top;
+  std::optional<double> threshold;
   ModelFlags opening;
   std::optional<bool> tta_mirror;
   bool tta = false;
@@ -85,7 +87,7 @@ std::vector<Prediction> predict_group(Task& task, std::vector<ReadPicture>& pict
     std::vector<Prediction> own(std::make_move_iterator(next),
                                 std::make_move_iterator(next + static_cast<std::ptrdiff_t>(count)));
     next += static_cast<std::ptrdiff_t>(count);
-    means.push_back(count == 1 ? std::move(own.front()) : mean_prediction(own));
+    means.push_back(count == 1 ? std::move(own.front()) : task.mean_of_views(own));
   }
   return means;
 }
@@ -95,7 +97,10 @@ std::vector<Prediction> predict_group(Task& task, std::vector<ReadPicture>& pict
 int predict_files(Task& task, const ModelCard& saved, const Options& o) {
   const std::vector<std::string> files = o.index ? o.files : picture_paths("predict", o.files);
   const Plan plan = plan_for(task, saved, o);
-  const std::unique_ptr<AnswerWriter> writer = make_writer(task, o.format);
+  AnswerFormat format = o.format;
+  const std::vector<std::string> names = task.card().class_names;
+  format.top = o.top ? *o.top : task.name() == kMultiLabel ? static_cast<int64_t>(names.size()) : format.top;
+  const std::unique_ptr<AnswerWriter> writer = make_writer(task, format);
   const auto group = static_cast<size_t>(std::max<int64_t>(1, kTogether / plan.views));
   const Preprocessing preprocessing = task.card().preprocessing;
   int code = 0;
@@ -148,6 +153,7 @@ int run(const Options& o) {
   std::shared_ptr<Origin> origin;
   const std::unique_ptr<Task> task = load_task(o.model, &saved, open_options(o.opening), &origin);
   if (origin) print_origin_notes(*origin);
+  set_threshold(*task, o.threshold, "predict");
   return o.tensor.empty() ? predict_files(*task, saved, o) : predict_tensor(*task, o);
 }
 
@@ -166,7 +172,9 @@ void add_predict(CLI::App& app, Action& action) {
                  "The picture of this number: of an IDX file, or of the part to test on of a folder or list");
   command.option("--precision", o->precision,
                  "f32, or bf16: operands of the products of linear layers and attention rounded (f32)");
-  command.option("--top", o->format.top, "How many classes to print (3)", 1, 1000000);
+  command.option("--top", o->top, "How many classes to print at most (3; of a multi-label model all above the threshold)", 1,
+                 1000000);
+  command.option("--threshold", o->threshold, kThresholdHelp);
   command.flag("--tta", o->tta,
                "Mean of the probabilities of five views: the usual one, and the four corners of the picture 8/7 as large");
   command.option(

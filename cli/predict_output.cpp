@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "tensor/tensor.h"
 #include "train/task/classification.h"
+#include "train/task/multi_label.h"
 
 namespace vitrail::cli {
 namespace {
@@ -54,6 +55,13 @@ class JsonAnswers final : public AnswerWriter {
   JsonWriter json_;
 };
 
+// A number behind a comma.
+std::string csv_number(float x) {
+  char text[32];
+  std::snprintf(text, sizeof text, ",%.9g", static_cast<double>(x));  // reads back to the same bits
+  return text;
+}
+
 class CsvAnswers final : public AnswerWriter {
  public:
   CsvAnswers(ClassificationTask& task, const AnswerFormat& format)
@@ -71,25 +79,50 @@ class CsvAnswers final : public AnswerWriter {
     if (!prediction) {
       line.append(logits_ ? columns_ : 2 * columns_, ',');
     } else if (logits_) {
-      for (const float x : to_vector<float>(prediction->logits)) line += number(x);
+      for (const float x : to_vector<float>(prediction->logits)) line += csv_number(x);
     } else {
       for (const auto& [index, probability] : task_.answers(*prediction, static_cast<int64_t>(columns_)))
-        line += "," + csv_cell(names_[static_cast<size_t>(index)]) + number(static_cast<float>(probability));
+        line += "," + csv_cell(names_[static_cast<size_t>(index)]) + csv_number(static_cast<float>(probability));
     }
     std::printf("%s,%s\n", line.c_str(), picture.error ? csv_cell(picture.error->what()).c_str() : "");
   }
 
  private:
-  static std::string number(float x) {
-    char text[32];
-    std::snprintf(text, sizeof text, ",%.9g", static_cast<double>(x));  // reads back to the same bits
-    return text;
-  }
-
   ClassificationTask& task_;
   std::vector<std::string> names_;
   bool logits_;
   size_t columns_ = 0;
+};
+
+// Any number of labels: what is above the threshold in one cell, and the probability of each class.
+class CsvLabels final : public AnswerWriter {
+ public:
+  CsvLabels(MultiLabelTask& task, const AnswerFormat& format) : task_(task), names_(task.card().class_names), format_(format) {}
+  void begin() override {
+    std::string line = format_.logits ? "file" : "file,labels";
+    for (const std::string& name : names_) line += "," + csv_cell(name);
+    std::printf("%s,error\n", line.c_str());
+  }
+  void add(const ReadPicture& picture, const Prediction* prediction) override {
+    std::string line = csv_cell(picture.file);
+    if (!prediction) {
+      line.append(names_.size() + (format_.logits ? 0 : 1), ',');
+    } else if (format_.logits) {
+      for (const float x : to_vector<float>(prediction->logits)) line += csv_number(x);
+    } else {
+      std::string labels;
+      for (const auto& [index, probability] : task_.answers(*prediction, format_.top))
+        labels += (labels.empty() ? "" : ";") + names_[static_cast<size_t>(index)];
+      line += "," + csv_cell(labels);
+      for (const double p : task_.probabilities(*prediction)) line += csv_number(static_cast<float>(p));
+    }
+    std::printf("%s,%s\n", line.c_str(), picture.error ? csv_cell(picture.error->what()).c_str() : "");
+  }
+
+ private:
+  MultiLabelTask& task_;
+  std::vector<std::string> names_;
+  AnswerFormat format_;
 };
 
 }  // namespace
@@ -108,8 +141,10 @@ std::unique_ptr<AnswerWriter> make_writer(Task& task, const AnswerFormat& format
   check(!format.logits || format.json || format.csv, ErrorKind::kValue, "predict",
         "--logits needs a form that has room for them. Hint: --json or --csv.");
   auto* classes = dynamic_cast<ClassificationTask*>(&task);
-  check(classes || (!format.csv && !format.logits), ErrorKind::kValue, "predict", "--csv and --logits need a model for ",
-        kClassification, ": its task is ", escaped(task.name()), ".");
+  auto* labels = dynamic_cast<MultiLabelTask*>(&task);
+  check(classes || labels || (!format.csv && !format.logits), ErrorKind::kValue, "predict",
+        "--csv and --logits need a model for ", kClassification, ": its task is ", escaped(task.name()), ".");
+  if (format.csv && labels) return std::make_unique<CsvLabels>(*labels, format);
   if (format.csv) return std::make_unique<CsvAnswers>(*classes, format);
   if (format.json) return std::make_unique<JsonAnswers>(task, format);
   return std::make_unique<TextWriter>(task, format.top);

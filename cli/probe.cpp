@@ -38,6 +38,7 @@ Parts parts_of(const Options& o, const Preprocessing& preprocessing) {
   const DatasetSource source = open_source(o.data, options);
   print_notes(source);
   Parts parts{source.open(Split::kTrain), source.open(Split::kTest)};
+  require_one_label(*parts.train, "probe");
   if (o.limit > 0) parts.train = parts.train->reads_files() ? spread_n(parts.train, o.limit) : first_n(parts.train, o.limit);
   check(parts.train->num_classes() >= 2, ErrorKind::kValue, "probe", escaped(parts.train->name()), " has ",
         parts.train->num_classes(), " class: there is nothing to tell apart.");
@@ -66,6 +67,7 @@ void save(const Options& o, LoadedModel& loaded, const Parts& parts, const Probe
   const auto model = with_head(*loaded.model, *best.head);
   ModelCard card = loaded.card;
   card.class_names = parts.train->class_names();
+  card.task = kClassification;
   card.training = training_json(o, parts, best);
   save_model(o.out, *model, card);
 }

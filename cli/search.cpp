@@ -121,6 +121,7 @@ void print_result(const Options& o, const search::SearchResult& result, int64_t 
   if (o.files.image_size > 0) rest += cat(" --image-size ", o.files.image_size);
   if (o.files.bad_image != DataFlags().bad_image) rest += " --bad-image " + o.files.bad_image;
   if (o.files.mean_std != DataFlags().mean_std) rest += " --mean-std " + o.files.mean_std;
+  if (o.files.labels != DataFlags().labels) rest += " --labels " + o.files.labels;
   std::printf("the best recipe, on all training images: vitrail train --config %s/%s --data %s%s --out DIR\n", out.c_str(),
               search::kBestRecipe, escaped(o.data, kMaxPath).c_str(), rest.c_str());
 }

@@ -159,7 +159,7 @@ std::unique_ptr<models::Classifier> build_model(const TrainJob& job) {
   Rng rng(job.config.seed);
   auto model = models::make_model(model_config(job.settings.model, job.train->info()), rng);
   if (!job.init) return model;
-  const std::string note = start_from(*model, *job.init, job.train->class_names());
+  const std::string note = start_from(*model, *job.init, job.train->class_names(), task_for(job.train->info()));
   if (!job.quiet && !job.adapted) complain("note: " + note);
   return model;
 }
@@ -173,7 +173,7 @@ void print_preflight(const TrainJob& job) {
     std::fprintf(stderr, "warning: %s\n", note.c_str());
 }
 
-ClassificationTask make_task(const TrainJob& job, models::Classifier& model) {
+std::unique_ptr<Task> make_task(const TrainJob& job, models::Classifier& model) {
   Preprocessing preprocessing;
   if (job.from)
     preprocessing = job.from->checkpoint.card.preprocessing;
@@ -182,24 +182,27 @@ ClassificationTask make_task(const TrainJob& job, models::Classifier& model) {
   check(!job.from || job.from->checkpoint.card.class_names == job.train->class_names(), ErrorKind::kData, "train",
         "the classes of the data are not those of the run: ", listed(job.train->class_names()), "; the run has ",
         job.from ? listed(job.from->checkpoint.card.class_names) : "", ".");
+  if (!job.teacher) return make_task_for(job.train->info(), model, preprocessing, job.config);
+  require_one_label(*job.train, "train");  // a teacher's softmax says which class, not which classes
   ClassificationOptions options = classification_options(job.config, preprocessing, job.train->class_names());
-  if (job.teacher) options.teacher = teacher_for(*job.teacher, preprocessing, job.train->class_names());
-  return ClassificationTask(model, std::move(options));
+  options.teacher = teacher_for(*job.teacher, preprocessing, job.train->class_names());
+  return std::make_unique<ClassificationTask>(model, std::move(options));
 }
 
 namespace {
 
 // What the run writes into its folder as it goes.
-TrainCallbacks callbacks_for(const TrainJob& job, ClassificationTask& task, const RunFolder& folder, report::RunReport& page) {
+TrainCallbacks callbacks_for(const TrainJob& job, Task& task, models::Classifier& model, const RunFolder& folder,
+                             report::RunReport& page) {
   TrainCallbacks callbacks;
   callbacks.log_path = folder.file("metrics.jsonl");
   callbacks.on_update = [&page](const StepReport& update) { page.add(update); };
-  callbacks.on_epoch = [&job, &task, &page](const EpochReport& report) {
+  callbacks.on_epoch = [&job, &task, &model, &page](const EpochReport& report) {
     const ModelCard card = card_for(job, task, report);
     if (report.best) save_model(job.out, task.model(), task.architecture(), card, kBestFile);
     save_model(job.out, task.model(), task.architecture(), card);
     if (nn::lora_of(task.model()))
-      save_adapter(job.out + "/" + kAdapterFile, make_adapter(task.model(), card, is_head, base_name(job.settings.init)));
+      save_adapter(job.out + "/" + kAdapterFile, make_adapter(model, card, is_head, base_name(job.settings.init)));
     page.add(report);
   };
   callbacks.on_checkpoint = [&job, &task, data = data_identity(*job.train, job.test.get())](const RunState& state) {
@@ -222,13 +225,13 @@ bool finished(const TrainJob& job, models::Classifier& model) {
   return true;
 }
 
-void print_start(const TrainJob& job, models::Classifier& model, const ClassificationTask& task) {
+void print_start(const TrainJob& job, models::Classifier& model, const Task& task) {
   if (job.quiet) return;
   std::fprintf(stderr, "%s: %lld parameters, %lld training and %lld %s images\n", escaped(job.settings.data, kMaxPath).c_str(),
                static_cast<long long>(model.num_parameters()), static_cast<long long>(job.train->size()),
                static_cast<long long>(job.test->size()), result_name(job.test->info()));
   if (!job.teacher) return;
-  const std::string note = task.options().teacher->note();
+  const std::string note = dynamic_cast<const ClassificationTask&>(task).options().teacher->note();
   complain(cat("note: learns from ", escaped_path(job.settings.teacher), note.empty() ? "" : ": ", note));
 }
 
@@ -264,7 +267,8 @@ int report_stop(const TrainJob& job, int signal, int64_t updates) {
 
 int run_training(TrainJob job) {
   const auto model = build_model(job);
-  ClassificationTask task = make_task(job, *model);
+  const std::unique_ptr<Task> own_task = make_task(job, *model);
+  Task& task = *own_task;
   if (finished(job, *model)) return 0;
   const int64_t set_apart = std::max<int64_t>(0, job.cache_mb) << 20;  // a cache that was asked for
   const int64_t limit = memory_limit() > 0 ? std::max<int64_t>(1, memory_limit() - set_apart) : 0;
@@ -278,7 +282,7 @@ int run_training(TrainJob job) {
     const report::RunReportOptions options{job.out, cat(job.train->name(), ", ", job.settings.model_name),
                                            total_steps(job.config, job.train->size(), *model)};
     page.emplace(options, task, job.train, job.test, job.config);
-    callbacks = callbacks_for(job, task, *folder, *page);
+    callbacks = callbacks_for(job, task, *model, *folder, *page);
   }
   callbacks.quiet = job.quiet;
   callbacks.clean_images = clean_images(job);
@@ -315,6 +319,7 @@ int run_training(TrainJob job) {
 }
 
 double linear_baseline(const TrainJob& job) {
+  require_one_label(*job.train, "train");
   TrainConfig config;
   config.epochs = 5;
   config.batch_size = std::min<int64_t>(128, job.config.batch_size);

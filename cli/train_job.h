@@ -13,7 +13,7 @@
 #include "models/weights/save.h"
 #include "train/checkpoint.h"
 #include "train/run_folder.h"
-#include "train/task/classification.h"
+#include "train/task/for_data.h"
 #include "train/trainer.h"
 
 namespace vitrail::cli {
@@ -47,7 +47,7 @@ models::ModelConfig model_config(const std::string& model, const DatasetInfo& in
 // The job's model with its first weights: new ones, or those of job.init; a resumed run restores its own over them.
 std::unique_ptr<models::Classifier> build_model(const TrainJob& job);
 // The preprocessing is that of the run that is resumed, of the model that is started from, or of the data.
-ClassificationTask make_task(const TrainJob& job, models::Classifier& model);
+std::unique_ptr<Task> make_task(const TrainJob& job, models::Classifier& model);
 // Training images that are tested after each epoch beside the test set.
 int64_t clean_images(const TrainJob& job);
 // Why the features of frozen parts are not kept over the epochs, in words; "" if they are.

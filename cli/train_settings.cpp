@@ -21,6 +21,7 @@ void write(JsonWriter& json, const TrainSettings& s) {
   json.field("baseline", s.baseline).field("limit", s.limit).field("train_size", s.train_size).field("test_size", s.test_size);
   json.field("max_train_samples", s.max_train_samples);
   json.field("image_size", s.files.image_size).field("bad_image", s.files.bad_image).field("mean_std", s.files.mean_std);
+  json.field("labels", s.files.labels);
 }
 
 }  // namespace
@@ -57,6 +58,7 @@ void read_settings(const std::string& text, const std::string& where, TrainSetti
   s.files.image_size = json.integer_or("image_size", 0, 16384, s.files.image_size);
   s.files.bad_image = json.text_or("bad_image", s.files.bad_image);
   s.files.mean_std = json.text_or("mean_std", s.files.mean_std);
+  s.files.labels = json.text_or("labels", s.files.labels);
   if (json.has("model")) {
     const std::string model = json.json_text("model");
     s.model = model.starts_with("{") ? model : json.text("model");
@@ -89,6 +91,7 @@ std::vector<std::string> differences(const TrainSettings& own, const TrainSettin
   compare("image_size", own.files.image_size, other.files.image_size);
   compare("bad_image", own.files.bad_image, other.files.bad_image);
   compare("mean_std", own.files.mean_std, other.files.mean_std);
+  compare("labels", own.files.labels, other.files.labels);
   if (own.model != other.model) result.emplace_back("the model is another one");
   return result;
 }

@@ -9,6 +9,8 @@
 #include "cli/model_options.h"
 #include "models/presets.h"
 #include "tensor/machine/parallel.h"
+#include "tensor/ops.h"
+#include "train/optim/layer_decay.h"
 #include "train/recipes.h"
 #include "train/start_from.h"
 #include "train/unused_settings.h"
@@ -87,6 +89,7 @@ TrainConfig how_to_run(const std::string& out) {
 }
 
 void overlay(const TrainOptions& o, TrainSettings& s, TrainConfig& c) {
+  const int64_t usual_head_epochs = c.head_epochs;
   if (!o.config.empty()) read_settings(read_text_file(o.config), o.config, s, c);
   for (const auto& [given, field] : {std::pair(&o.settings.data, &s.data),
                                      {&o.settings.model, &s.model},
@@ -104,8 +107,13 @@ void overlay(const TrainOptions& o, TrainSettings& s, TrainConfig& c) {
   if (files.image_size != usual.image_size) s.files.image_size = files.image_size;
   if (files.bad_image != usual.bad_image) s.files.bad_image = files.bad_image;
   if (files.mean_std != usual.mean_std) s.files.mean_std = files.mean_std;
+  if (files.labels != usual.labels) s.files.labels = files.labels;
   for (const auto& [key, text] : o.fields)
     if (text) set_field(c, key, *text);
+  // A recipe's own epochs of the head alone give way to what was asked for.
+  const auto head = o.fields.find("head_epochs");
+  const bool asked = head != o.fields.end() && head->second;
+  if (!asked && c.head_epochs == usual_head_epochs && (c.head_epochs >= c.epochs || c.trainable == "head")) c.head_epochs = 0;
   validate(c);
 }
 
@@ -156,6 +164,10 @@ TrainJob resumed_job(const TrainOptions& o, TrainJob job) {
   overlay(o, job.settings, job.config);
   std::vector<std::string> different = recipe_differences(config, job.config);
   if (!different.empty()) contradiction(o, different);
+  // What can be told before the data is opened, which another way of reading it might not survive.
+  TrainSettings but_model = job.settings;
+  but_model.model = recorded.model;
+  if (different = differences(recorded, but_model); !different.empty()) contradiction(o, different);
   try {
     open_data(job, job.config.seed);
   } catch (const Error& e) {
@@ -176,6 +188,17 @@ TrainJob resumed_job(const TrainOptions& o, TrainJob job) {
   return job;
 }
 
+// Whether the model that training starts from has a head, and nothing of it is kept.
+bool head_is_new(const TrainJob& job) {
+  const SavedModel& init = *job.init;
+  std::optional<bool> zero;
+  for (const auto& [name, tensor] : init.weights)
+    if (is_head(name)) zero = zero.value_or(true) && (tensor.numel() == 0 || max(abs(tensor)).item() == 0);
+  if (!zero) return false;
+  const bool same = init.card.class_names == job.train->class_names() && init.card.task == task_for(job.train->info());
+  return job.adapted ? *zero : !same;
+}
+
 // The configuration of the recipe, or of the data set where none is named.
 TrainConfig base_config(const TrainJob& job) {
   const DatasetInfo& info = job.train->info();
@@ -183,7 +206,7 @@ TrainConfig base_config(const TrainJob& job) {
   const Recipe& recipe = find_recipe(job.settings.recipe);
   check(!recipe.from_model || job.init, ErrorKind::kValue, "train", "recipe ", recipe.name,
         " starts from a trained model. Hint: --init RUN, a folder that train wrote.");
-  return recipe.config({info, job.init ? count_elements(job.init->weights) : 0});
+  return recipe.config({info, job.init ? count_elements(job.init->weights) : 0, job.init && head_is_new(job)});
 }
 
 // What the run is to build: what was asked for, else the architecture of --init, else the recipe's, else the data set's usual
@@ -214,6 +237,7 @@ void use_model_size(TrainJob& job, const SavedModel& init, const AdaptTo& to) {
 
 void adapt_to_data(TrainJob& job, SavedModel& init, AdaptTo to) {
   to.class_names = job.train->class_names();
+  to.task = task_for(job.train->info());
   for (const std::string& note : adapt(init, to))
     if (!job.quiet) complain("note: " + note);
   job.adapted = true;

@@ -28,7 +28,8 @@ RunCost cost_of(const TrainJob& job) {
   TrainJob trial = job;  // its model is thrown away
   trial.quiet = true;
   const auto model = build_model(trial);
-  ClassificationTask task = make_task(trial, *model);
+  const std::unique_ptr<Task> own_task = make_task(trial, *model);
+  Task& task = *own_task;
   RunCost cost = measure_run(task, job.train, job.test, job.config, clean_images(job));
   cost.test += kSaving;
   return cost;
@@ -39,7 +40,8 @@ RunCost cost_of(const TrainJob& job) {
 int print_estimates(const TrainJob& job) {
   const auto model = build_model(job);
   print_preflight(job);
-  ClassificationTask task = make_task(job, *model);
+  const std::unique_ptr<Task> own_task = make_task(job, *model);
+  Task& task = *own_task;
   const nn::Summary summary = nn::summarize(*model, model->input_shape());
   const int64_t steps = total_steps(job.config, job.train->size(), *model), limit = memory_limit();
   std::printf("parameters  %lld\nMACs        %.1f M per image\nupdates     %lld of %lld images\n",
@@ -47,7 +49,7 @@ int print_estimates(const TrainJob& job) {
               static_cast<long long>(steps), static_cast<long long>(job.config.batch_size));
   std::printf("%s", describe(make_optimizer(job.config, *model)->groups()).c_str());
   if (job.teacher)
-    std::printf("teacher     %s\n", teacher_cost(*job.teacher, task.options().preprocessing, job.train->class_names(),
+    std::printf("teacher     %s\n", teacher_cost(*job.teacher, task.card().preprocessing, job.train->class_names(),
                                                  std::min(job.config.batch_size, job.train->size()))
                                         .c_str());
   // Measured below without it.
@@ -82,6 +84,7 @@ void fit_minutes(TrainJob& job, int64_t minutes) {
   const double seconds = 60.0 * static_cast<double>(minutes) - measuring;
   const FittedRun fitted = fit_run(cost, job.config.eval_every, kPartUsed * seconds);
   job.config.epochs = fitted.epochs;
+  if (job.config.head_epochs >= fitted.epochs) job.config.head_epochs = 0;
   job.config.max_steps = fitted.max_steps;
   std::string chosen = cat(fitted.epochs, fitted.epochs == 1 ? " epoch" : " epochs");
   if (fitted.max_steps > 0) chosen = cat(fitted.max_steps, " of the ", cost.steps_per_epoch, " updates of an epoch");
@@ -99,7 +102,8 @@ int overfit_batch(const TrainJob& job) {
   plain.config.distillation = "none", plain.teacher = nullptr;  // its answers may contradict the labels
   plain.settings.model = models::to_json(without_dropout(model_config(job.settings.model, job.train->info())));
   const auto model = build_model(plain);
-  ClassificationTask task = make_task(plain, *model);
+  const std::unique_ptr<Task> own_task = make_task(plain, *model);
+  Task& task = *own_task;
   const DatasetPtr images = spread_n(job.train, job.config.batch_size);
   const Batch batch = make_loader(task, images, {.batch_size = images->size(), .train = false}).batch(0, 0);
   const InterruptScope interrupts;

@@ -11,6 +11,22 @@ namespace {
 
 constexpr int64_t kSampleGrain = 4;  // pictures per thread: a copy costs 10 microseconds and more
 
+// Target::classes of each as rows; undefined if the first has none.
+Tensor class_rows(const std::vector<Example>& examples) {
+  const Tensor& first = examples.front().target.classes;
+  if (!first.defined()) return {};
+  const int64_t classes = first.numel();
+  Tensor rows = empty({static_cast<int64_t>(examples.size()), classes}, Dtype::f32, "collate");
+  float* out = rows.mutable_data<float>();
+  for (const Example& example : examples) {
+    check(example.target.classes.defined() && example.target.classes.numel() == classes, ErrorKind::kValue, "collate", "image ",
+          example.index, " has other classes than image ", examples.front().index, " of the same batch.");
+    const Tensor own = contiguous(example.target.classes);
+    out = std::copy_n(own.data<float>(), classes, out);
+  }
+  return rows;
+}
+
 }  // namespace
 
 Prepare prepare_with(Transform transform) {
@@ -43,6 +59,7 @@ Batch collate_examples(std::vector<Example> examples) {
       std::copy_n(x.data<float>(), x.numel(), images + i * x.numel());
     }
   });
+  batch.class_labels = class_rows(examples);
   int64_t* labels = batch.labels.mutable_data<int64_t>();
   for (Example& example : examples) {
     *labels++ = example.target.label;

@@ -22,10 +22,13 @@ struct Batch {
   Tensor labels;  // i64 [B]: target.label of each; of a mixed batch the class that has the larger part of the picture
   std::vector<Target> targets;   // B
   std::vector<int64_t> indices;  // B, in the data set
-  // Of a mixed batch (data/augment/mixing.h): f32 [B, classes], rows that sum to 1. Undefined otherwise.
+  // Of a mixed batch (data/augment/mixing.h): f32 [B, classes], rows that sum to 1 (not those of a multi-label set). Undefined
+  // otherwise.
   Tensor soft_labels{};
   // Above 0: images holds what the first so many stages of the model make of the pictures (train/feature_cache.h).
   int64_t stages = 0;
+  // Of a multi-label set: f32 [B, classes], Target::classes of each. Undefined otherwise.
+  Tensor class_labels{};
 
   int64_t size() const { return static_cast<int64_t>(targets.size()); }
 };

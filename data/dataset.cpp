@@ -67,6 +67,13 @@ std::vector<std::vector<int64_t>> strata(const Dataset& data) {
   return groups;
 }
 
+Target several(const std::vector<int64_t>& labels, int64_t classes) {
+  Target target;
+  target.classes = zeros({classes});
+  for (const int64_t c : labels) target.classes.mutable_data<float>()[c] = 1;
+  return target;
+}
+
 void require_one_label(const Dataset& data, const char* op) {
   check(!data.info().multi_label, ErrorKind::kValue, op, escaped(data.name()),
         " has any number of labels per picture, and this needs one. Hint: train, finetune, eval and predict take such data.");

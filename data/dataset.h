@@ -83,6 +83,8 @@ using DatasetPtr = std::shared_ptr<const Dataset>;
 // The samples of each class, ascending. Of a multi-label set each sample stands once, under the rarest of its classes (of
 // equally rare ones the lowest), and one group more holds those without a class.
 std::vector<std::vector<int64_t>> strata(const Dataset& data);
+// The target of a multi-label sample with these classes.
+Target several(const std::vector<int64_t>& labels, int64_t classes);
 // Error(kValue) naming op if the set is multi-label: for what one answer a picture is needed for.
 void require_one_label(const Dataset& data, const char* op);
 

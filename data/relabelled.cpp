@@ -20,16 +20,29 @@ class RelabelledDataset final : public Dataset {
   int64_t size() const override { return whole_->size(); }
   Sample sample(int64_t index) const override {
     Sample sample = whole_->sample(index);
-    sample.target.label = places_[sample.target.label];
+    if (info().multi_label)
+      sample.target = several(labels(index), num_classes());
+    else
+      sample.target.label = places_[sample.target.label];
     return sample;
   }
-  int64_t label(int64_t index) const override { return places_[whole_->label(index)]; }
+  int64_t label(int64_t index) const override {
+    const int64_t own = whole_->label(index);
+    return own < 0 ? own : places_[own];
+  }
+  std::vector<int64_t> labels(int64_t index) const override {
+    std::vector<int64_t> result;
+    for (const int64_t own : whole_->labels(index))
+      if (places_[own] >= 0) result.push_back(places_[own]);
+    std::sort(result.begin(), result.end());
+    return result;
+  }
   std::string sample_name(int64_t index) const override { return whole_->sample_name(index); }
   bool reads_files() const override { return whole_->reads_files(); }
 
  private:
   DatasetPtr whole_;
-  std::vector<int64_t> places_;  // of the data set's classes in the names
+  std::vector<int64_t> places_;  // of the data set's classes in the names; -1: not there
 };
 
 }  // namespace
@@ -60,11 +73,13 @@ KnownClasses with_known_classes(const DatasetPtr& data, const std::vector<std::s
     if (!known) result.unknown.push_back(name);
     places.push_back(known ? found - names.begin() : -1);
   }
+  const bool several = data->info().multi_label;  // such pictures stay, without the labels that are not known
   for (int64_t i = 0; i < data->size(); ++i)
-    if (places[static_cast<size_t>(data->label(i))] >= 0) kept.push_back(i);
+    if (several || places[static_cast<size_t>(data->label(i))] >= 0) kept.push_back(i);
   result.left_out = data->size() - static_cast<int64_t>(kept.size());
-  check(!kept.empty(), ErrorKind::kValue, "classes", "model and data have no class in common: ", escaped(data->name()), " has ",
-        listed(own), "; the model knows ", listed(names), ".");
+  const bool none = result.unknown.size() == own.size();
+  check(!kept.empty() && !none, ErrorKind::kValue, "classes", "model and data have no class in common: ", escaped(data->name()),
+        " has ", listed(own), "; the model knows ", listed(names), ".");
   result.data =
       std::make_shared<RelabelledDataset>(std::make_shared<SubsetDataset>(data, std::move(kept)), names, std::move(places));
   return result;

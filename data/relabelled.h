@@ -13,7 +13,7 @@ namespace vitrail {
 // if a class of the data set is not in `names`.
 DatasetPtr with_classes(DatasetPtr data, const std::vector<std::string>& names);
 
-// The same, without the samples of classes that are not in `names`.
+// The same, without the samples of classes that are not in `names`; of a multi-label set without those labels.
 struct KnownClasses {
   DatasetPtr data;
   std::vector<std::string> unknown;  // classes of the data set that are not in `names`

@@ -16,6 +16,9 @@ struct Target {
 
   int64_t label = -1;  // classification: the class; -1: none
 
+  // Multi-label classification: f32 [C], 1 where the class is on the picture, else 0; `label` is -1 there.
+  Tensor classes;
+
   // Detection, M objects: f32 [M, 4] edges x0 y0 x1 y1 in pixels; i64 [M] classes; u8 [M] flags (1 crowd, 2 difficult). A
   // picture without an object has M = 0.
   Tensor boxes, box_labels, box_flags;

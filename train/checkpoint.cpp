@@ -71,7 +71,12 @@ uint32_t crc_of_labels(const Dataset& data) {
   constexpr int64_t kMost = 65536;
   const int64_t stride = std::max<int64_t>(1, (data.size() + kMost - 1) / kMost);
   std::vector<int64_t> labels;
-  for (int64_t i = 0; i < data.size(); i += stride) labels.push_back(data.label(i));
+  for (int64_t i = 0; i < data.size(); i += stride) {
+    labels.push_back(data.label(i));
+    if (!data.info().multi_label) continue;
+    const std::vector<int64_t> all = data.labels(i);
+    labels.insert(labels.end(), all.begin(), all.end());
+  }
   return crc32c({reinterpret_cast<const uint8_t*>(labels.data()), labels.size() * sizeof(int64_t)});
 }
 

@@ -12,6 +12,9 @@ namespace vitrail {
 
 std::vector<int64_t> class_counts(const Dataset& data) {
   std::vector<int64_t> counts(static_cast<size_t>(data.num_classes()), 0);
+  for (int64_t i = 0; data.info().multi_label && i < data.size(); ++i)
+    for (const int64_t c : data.labels(i)) ++counts[static_cast<size_t>(c)];
+  if (data.info().multi_label) return counts;
   for (int64_t i = 0; i < data.size(); ++i) {
     const int64_t label = data.label(i);
     check(label >= 0 && label < data.num_classes(), ErrorKind::kData, "classes", "image ", i, " of ", data.name(), " has the label ",

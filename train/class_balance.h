@@ -10,7 +10,8 @@
 
 namespace vitrail {
 
-// n_c: the images of each class. Error(kData) naming the first image whose label is no class of the set.
+// n_c: the images of each class; of a multi-label set those that it is on. Error(kData) naming the first image whose label is
+// no class of the set.
 std::vector<int64_t> class_counts(const Dataset& data);
 
 // w_c = N / (K n_c), where K of the classes occur: so that each of them counts alike, and the mean of the weights over the N images

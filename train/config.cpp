@@ -113,8 +113,11 @@ Schedule make_schedule(const TrainConfig& c, int64_t total_steps, int64_t steps_
   schedule.kind = schedule_kind(c.schedule);
   schedule.base_lr = c.lr;
   schedule.min_lr = std::min(c.min_lr, c.lr);
-  schedule.total_steps = total_steps;
-  schedule.warmup_steps = std::llround(c.warmup * static_cast<double>(total_steps));
+  // The epochs of the head alone come before the schedule: the rest of the model starts with a warm-up of its own.
+  schedule.head_steps = std::min(c.head_epochs * steps_per_epoch, total_steps - 1);
+  schedule.head_lr = c.lr * c.head_alone_lr;
+  schedule.total_steps = total_steps - schedule.head_steps;
+  schedule.warmup_steps = std::llround(c.warmup * static_cast<double>(schedule.total_steps));
   schedule.step_size = c.step_epochs * steps_per_epoch;
   for (int64_t epoch : c.milestones) schedule.milestones.push_back(epoch * steps_per_epoch);
   schedule.gamma = c.gamma;

@@ -76,7 +76,10 @@ struct TrainConfig {
   std::string trainable_pattern;  // pattern: paths, between commas (base/path_pattern.h)
   std::string freeze;             // paths that keep their values whatever `trainable` says
   int64_t freeze_until = 0;       // so do the patch embedding, tokens, positions and so many blocks
-  int64_t head_epochs = 0;        // the head is trained alone in the first epochs
+  // In the first epochs the head is trained alone, at the constant rate lr head_lr head_alone_lr; the schedule with its warm-up
+  // begins behind them.
+  int64_t head_epochs = 0;
+  double head_alone_lr = 1;
   // Of low-rank updates (nn/lora.h).
   int64_t lora_rank = 8;
   double lora_alpha = 16, lora_dropout = 0;

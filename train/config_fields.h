@@ -55,6 +55,7 @@ void for_each_trained_part_field(Config& c, Fn&& fn) {
   fn("freeze", c.freeze, Choice{}, "Parameters that keep their weights, as \"patch_embed.*,pos_embed,blocks.0-5.*\"", usual);
   fn("freeze_until", c.freeze_until, Count{0, 1024}, "Keep the weights of the embedding and of so many blocks; 0: none", usual);
   fn("head_epochs", c.head_epochs, Count{0, kMostEpochs}, "Train the head alone in the first epochs", usual);
+  fn("head_alone_lr", c.head_alone_lr, Amount{}, "In those epochs, factor of the head's rate", usual);
   fn("lora_rank", c.lora_rank, Count{1, 4096}, "lora: rank of the updates", usual);
   fn("lora_alpha", c.lora_alpha, Amount{}, "lora: the updates count alpha / rank times", usual);
   fn("lora_dropout", c.lora_dropout, Fraction{}, "lora: dropout of what the updates read", usual);

@@ -105,7 +105,8 @@ Batch part_of(const Batch& batch, int64_t begin, int64_t end) {
           {batch.targets.begin() + begin, batch.targets.begin() + end},
           {batch.indices.begin() + begin, batch.indices.begin() + end},
           batch.soft_labels.defined() ? slice(batch.soft_labels, 0, begin, end) : Tensor(),
-          batch.stages};
+          batch.stages,
+          batch.class_labels.defined() ? slice(batch.class_labels, 0, begin, end) : Tensor()};
 }
 
 Batch group_of(const Batch& batch, int64_t group, int64_t groups) {

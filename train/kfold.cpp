@@ -46,7 +46,8 @@ std::vector<FoldResult> load(const KfoldOptions& o, const std::string& path, con
 // Which classes are too small to be in every fold.
 void note_small_classes(const KfoldOptions& o, Progress& progress) {
   std::vector<int64_t> sizes(static_cast<size_t>(o.data->num_classes()), 0);
-  for (int64_t i = 0; i < o.data->size(); ++i) ++sizes[static_cast<size_t>(o.data->label(i))];
+  for (int64_t i = 0; i < o.data->size(); ++i)
+    for (const int64_t c : o.data->labels(i)) ++sizes[static_cast<size_t>(c)];
   std::vector<std::string> small;
   for (size_t c = 0; c < sizes.size(); ++c)
     if (sizes[c] < o.folds) small.push_back(o.data->class_names()[c]);

@@ -12,7 +12,7 @@
 #include "train/memory.h"
 #include "train/recipes.h"
 #include "train/run_folder.h"
-#include "train/task/classification.h"
+#include "train/task/for_data.h"
 #include "train/trainer.h"
 
 namespace vitrail {
@@ -38,8 +38,8 @@ class Part {
       : part_(part),
         folder_(part.folder, /*replace=*/true),
         model_(models::make_model(with_drop_path(part.model, part.config.drop_path), Rng(part.config.seed))),
-        task_(*model_,
-              classification_options(part.config, preprocessing_for(*model_, part.train->info()), part.train->class_names())),
+        own_task_(make_task_for(part.train->info(), *model_, preprocessing_for(*model_, part.train->info()), part.config)),
+        task_(*own_task_),
         data_(data_identity(*part.train, part.test.get())),
         steps_(total_steps(part.config, part.train->size(), *model_)),
         target_(target()) {
@@ -118,7 +118,8 @@ class Part {
   const PartRun& part_;
   RunFolder folder_;
   std::unique_ptr<models::Classifier> model_;
-  ClassificationTask task_;
+  std::unique_ptr<Task> own_task_;
+  Task& task_;
   std::string data_;
   int64_t steps_, target_, saved_step_ = -1;
   bool reached_ = false;

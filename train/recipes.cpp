@@ -45,7 +45,7 @@ TrainConfig scratch_cct(const RecipeInput& in) {
 
 // vit.md, section 3.4: AdamW 5e-5 (of 2e-5 to 5e-5), small models 2e-4 (of 1e-4 to 3e-4); layer decay 0.75, head x 10, 10 %
 // warm-up, stochastic depth 0.1.
-TrainConfig finetune(const RecipeInput& in) {
+TrainConfig trained_model(const RecipeInput& in) {
   TrainConfig c = recipe_for(in.data);
   c.epochs = 10, c.batch_size = 64;
   c.lr = in.parameters > 1'000'000 ? 5e-5 : 2e-4, c.min_lr = 1e-6, c.weight_decay = 0.05, c.warmup = 0.1;
@@ -54,16 +54,24 @@ TrainConfig finetune(const RecipeInput& in) {
   return c;
 }
 
+// A new head is trained alone at first, at five times its later rate, so that it does not pull at the trained part:
+// docs/transfer.md has the measurement.
+TrainConfig finetune(const RecipeInput& in) {
+  TrainConfig c = trained_model(in);
+  if (in.new_head) c.head_epochs = 1, c.head_alone_lr = 5;
+  return c;
+}
+
 // The same for the last two blocks alone.
 TrainConfig partial(const RecipeInput& in) {
-  TrainConfig c = finetune(in);
+  TrainConfig c = trained_model(in);
   c.trainable = "partial", c.trainable_blocks = 2;
   return c;
 }
 
 // vit.md, sections 3.2 and 3.4: rank 8, alpha 16, a rate of 1e-3 to 5e-3; dropout 0.1 as in PEFT's example of image classification.
 TrainConfig lora(const RecipeInput& in) {
-  TrainConfig c = finetune(in);
+  TrainConfig c = trained_model(in);
   c.trainable = "lora", c.lora_rank = 8, c.lora_alpha = 16, c.lora_dropout = 0.1;
   c.lr = in.parameters > 1'000'000 ? 1e-3 : 2e-3, c.weight_decay = 0, c.layer_decay = 1, c.head_lr = 1, c.drop_path = 0;
   return c;
@@ -71,7 +79,7 @@ TrainConfig lora(const RecipeInput& in) {
 
 // Ben Zaken et al., arXiv:2106.10199, appendix A.2: rates from 1e-4 to 1e-3, higher than for the whole model.
 TrainConfig bitfit(const RecipeInput& in) {
-  TrainConfig c = finetune(in);
+  TrainConfig c = trained_model(in);
   c.trainable = "bitfit", c.lr = 1e-3, c.weight_decay = 0, c.layer_decay = 1, c.head_lr = 1, c.drop_path = 0;
   return c;
 }

@@ -15,6 +15,7 @@ namespace vitrail {
 struct RecipeInput {
   const DatasetInfo& data;
   int64_t parameters = 0;  // of the model, where training starts from one that is trained; 0: none
+  bool new_head = true;    // its head knows none of the classes
 };
 
 struct Recipe {

@@ -12,8 +12,9 @@ models::ModelConfig architecture_for(const SavedModel& saved, int64_t classes) {
   return models::adapted(models::config_from_json(saved.architecture, saved.file), {.num_classes = classes});
 }
 
-std::string start_from(models::Classifier& model, const SavedModel& saved, const std::vector<std::string>& class_names) {
-  const bool same = saved.card.class_names == class_names;
+std::string start_from(models::Classifier& model, const SavedModel& saved, const std::vector<std::string>& class_names,
+                       const std::string& task) {
+  const bool same = saved.card.class_names == class_names && saved.card.task == task;
   if (!same) {
     const auto parameters = model.named_parameters();
     const bool has_head = std::any_of(parameters.begin(), parameters.end(), [](const auto& p) { return is_head(p.name); });

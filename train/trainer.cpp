@@ -62,7 +62,7 @@ class Trainer::Run {
         progress_(callbacks.quiet),
         log_(callbacks.log_path),
         early_(config),
-        stuck_(config, task.guess_loss(), schedule_.warmup_steps) {
+        stuck_(config, task.guess_loss(), schedule_.head_steps + schedule_.warmup_steps) {
     if (config.grad_checkpointing) use_grad_checkpointing(task.model());
     if (config.ema_decay > 0) ema_.emplace(task.model(), config.ema_decay);
   }

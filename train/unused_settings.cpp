@@ -43,6 +43,7 @@ constexpr Rule kRules[] = {
     {"mixup_off_epoch", "--mixup or --cutmix", [](const TrainConfig& c) { return c.mixup > 0 || c.cutmix > 0; }},
     {"trainable_blocks", "--trainable partial", [](const TrainConfig& c) { return c.trainable == "partial"; }},
     {"trainable_pattern", "--trainable pattern", [](const TrainConfig& c) { return c.trainable == "pattern"; }},
+    {"head_alone_lr", "--head-epochs", [](const TrainConfig& c) { return c.head_epochs > 0; }},
     {"lora_rank", "--trainable lora", low_rank},
     {"lora_alpha", "--trainable lora", low_rank},
     {"lora_dropout", "--trainable lora", low_rank},

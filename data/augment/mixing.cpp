@@ -48,6 +48,36 @@ void mix_pictures(Tensor& images, int64_t begin, const Mix& mix) {
   });
 }
 
+void mix_labels(Batch& batch, int64_t begin, int64_t end, int64_t classes, const Mix& plan) {
+  float* soft = batch.soft_labels.mutable_data<float>();
+  int64_t* labels = batch.labels.mutable_data<int64_t>();
+  const std::vector<int64_t> own(labels + begin, labels + end);
+  for (const int64_t label : own)
+    check(label >= 0 && label < classes, ErrorKind::kValue, "mix", "label ", label, " is outside [0, ", classes,
+          "). Hint: mixup and cutmix are for classification.");
+  for (int64_t i = 0; i < end - begin; ++i) {
+    const int64_t other = plan.partners.empty() ? own[i] : own[plan.partners[i]];
+    soft[(begin + i) * classes + own[i]] += static_cast<float>(plan.lambda);
+    soft[(begin + i) * classes + other] += static_cast<float>(1 - plan.lambda);
+    labels[begin + i] = plan.lambda >= 0.5 ? own[i] : other;
+  }
+}
+
+// Each class by itself: what is on both pictures stays 1.
+void mix_class_labels(Batch& batch, int64_t begin, int64_t end, const Mix& plan) {
+  const int64_t classes = batch.class_labels.size(1);
+  const float* own = batch.class_labels.data<float>();
+  float* soft = batch.soft_labels.mutable_data<float>();
+  const auto keep = static_cast<float>(plan.lambda), take = static_cast<float>(1 - plan.lambda);
+  for (int64_t i = begin; i < end; ++i) {
+    const int64_t other = plan.partners.empty() ? i : begin + plan.partners[static_cast<size_t>(i - begin)];
+    for (int64_t c = 0; c < classes; ++c) {
+      const float a = own[i * classes + c], b = own[other * classes + c];
+      soft[i * classes + c] = a == b ? a : keep * a + take * b;
+    }
+  }
+}
+
 }  // namespace
 
 double draw_beta(double alpha, const Rng& rng) {
@@ -84,18 +114,10 @@ void mix(Batch& batch, int64_t begin, int64_t end, int64_t classes, const Mixing
         end, ") in a batch of ", batch.size());
   if (!batch.soft_labels.defined()) batch.soft_labels = zeros({batch.size(), classes});
   const Mix plan = draw_mix(mixing, end - begin, batch.images.size(2), batch.images.size(3), rng);
-  float* soft = batch.soft_labels.mutable_data<float>();
-  int64_t* labels = batch.labels.mutable_data<int64_t>();
-  const std::vector<int64_t> own(labels + begin, labels + end);
-  for (const int64_t label : own)
-    check(label >= 0 && label < classes, ErrorKind::kValue, "mix", "label ", label, " is outside [0, ", classes,
-          "). Hint: mixup and cutmix are for classification.");
-  for (int64_t i = 0; i < end - begin; ++i) {
-    const int64_t other = plan.partners.empty() ? own[i] : own[plan.partners[i]];
-    soft[(begin + i) * classes + own[i]] += static_cast<float>(plan.lambda);
-    soft[(begin + i) * classes + other] += static_cast<float>(1 - plan.lambda);
-    labels[begin + i] = plan.lambda >= 0.5 ? own[i] : other;
-  }
+  if (batch.class_labels.defined())
+    mix_class_labels(batch, begin, end, plan);
+  else
+    mix_labels(batch, begin, end, classes, plan);
   mix_pictures(batch.images, begin, plan);
 }
 

@@ -37,6 +37,7 @@ Mix draw_mix(const Mixing& mixing, int64_t count, int64_t height, int64_t width,
 //   mixup (Zhang et al., arXiv:1710.09412, equation 1): x_i = lambda x_i + (1 - lambda) x_j, lambda ~ Beta(alpha, alpha)
 //   CutMix (Yun et al., arXiv:1905.04899, section 3.1): a rectangle of the part 1 - lambda of x_j is laid over x_i
 //   soft_labels_i = lambda onehot(label_i) + (1 - lambda) onehot(label_j); labels_i is label_i if lambda >= 1/2, else label_j
+// Of a multi-label batch (Batch::class_labels) the rows of 0 and 1 are mixed in the same way, and `labels` stays as it is.
 // Error(kValue) if a label is outside [0, classes).
 void mix(Batch& batch, int64_t begin, int64_t end, int64_t classes, const Mixing& mixing, const Rng& rng);
 

@@ -30,7 +30,7 @@ Tensor open_picture(const Dataset& data, const FileDataset* files, int64_t index
 }
 
 void look_at(const Dataset& data, const FileDataset* files, SurveyedPicture& picture) {
-  picture.label = data.label(picture.index);
+  picture.labels = data.labels(picture.index);
   picture.name = data.sample_name(picture.index);
   try {
     const Tensor image = open_picture(data, files, picture.index, picture.hash);
@@ -65,7 +65,7 @@ void count_picture(Survey& s, int64_t number) {
     s.bad.push_back(number);
     return;
   }
-  ++s.counts[p.part][static_cast<size_t>(p.label)];
+  for (const int64_t c : p.labels) ++s.counts[p.part][static_cast<size_t>(c)];
   ++s.sizes[{p.facts.width, p.facts.height}];
   ++(p.facts.width > p.facts.height ? s.landscape : p.facts.width < p.facts.height ? s.portrait : s.square);
   ++(p.facts.channels == 1 ? s.grey : p.facts.grey ? s.grey_in_colour : s.colour);
@@ -78,7 +78,7 @@ DuplicateGroup group_of(const Survey& s, std::vector<int64_t> numbers) {
   for (const int64_t number : group.pictures) {
     const SurveyedPicture& p = s.pictures[static_cast<size_t>(number)];
     group.across_parts = group.across_parts || p.part != first.part;
-    group.across_labels = group.across_labels || p.label != first.label;
+    group.across_labels = group.across_labels || p.labels != first.labels;
   }
   return group;
 }
@@ -138,6 +138,7 @@ Survey survey(const DatasetSource& source, const DataProgress& progress) {
   for (size_t part = 0; part < s.parts.size(); ++part) {
     const DatasetPtr data = source.open(s.parts[part]);
     s.class_names = data->class_names();
+    s.multi_label = data->info().multi_label;
     look_at_part(s, part, *data, progress);
   }
   s.counts.assign(s.parts.size(), std::vector<int64_t>(s.class_names.size()));

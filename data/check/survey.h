@@ -15,7 +15,7 @@ namespace vitrail {
 
 struct SurveyedPicture {
   size_t part = 0;      // in Survey::parts
-  int64_t label = 0;    // in Survey::class_names
+  std::vector<int64_t> labels;  // in Survey::class_names: one, or of a multi-label set any number
   int64_t index = 0;    // in its part
   std::string name;     // its path, or "mnist 17"
   std::string error;    // why it cannot be read; "": it can
@@ -34,6 +34,7 @@ struct DuplicateGroup {
 
 struct Survey {
   std::string name;
+  bool multi_label = false;  // a picture has any number of the classes
   std::vector<Split> parts;
   std::vector<std::string> class_names, notes, problems;
   std::vector<SurveyedPicture> pictures;

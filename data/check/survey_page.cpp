@@ -54,14 +54,20 @@ class Figures {
     const std::string name = html_escaped(p.name);
     std::string caption;
     if (with_name)
-      caption = "<figcaption>" + std::string(name_of(survey_.parts[p.part])) + ", " +
-                html_escaped(survey_.class_names[static_cast<size_t>(p.label)]) + "<br>" + name + "</figcaption>";
+      caption = "<figcaption>" + std::string(name_of(survey_.parts[p.part])) + ", " + html_escaped(names(p.labels)) + "<br>" +
+                name + "</figcaption>";
     const bool tiny = std::max(p.facts.height, p.facts.width) < kSide / 2;
     return "<figure><img src=\"" + found->second + "\" alt=\"" + name + "\" title=\"" + name + "\"" +
            (tiny ? " width=\"64\"" : "") + ">" + caption + "</figure>";
   }
 
  private:
+  std::string names(const std::vector<int64_t>& labels) const {
+    std::string text;
+    for (const int64_t c : labels) text += (text.empty() ? "" : ", ") + survey_.class_names[static_cast<size_t>(c)];
+    return text.empty() ? "none" : text;
+  }
+
   const Survey& survey_;
   std::vector<DatasetPtr> parts_;
   std::map<int64_t, std::string> uris_;
@@ -71,7 +77,8 @@ class Figures {
 std::vector<std::vector<int64_t>> samples_of(const Survey& s) {
   std::vector<std::vector<int64_t>> members(s.class_names.size()), samples(s.class_names.size());
   for (size_t i = 0; i < s.pictures.size(); ++i)
-    if (s.pictures[i].error.empty()) members[static_cast<size_t>(s.pictures[i].label)].push_back(static_cast<int64_t>(i));
+    for (const int64_t c : s.pictures[i].labels)
+      if (s.pictures[i].error.empty()) members[static_cast<size_t>(c)].push_back(static_cast<int64_t>(i));
   for (size_t c = 0; c < members.size() && c < kMostClasses; ++c) {
     const auto size = static_cast<int64_t>(members[c].size()), count = std::min(kSamples, size);
     for (int64_t i = 0; i < count; ++i) samples[c].push_back(members[c][static_cast<size_t>(i * size / count)]);

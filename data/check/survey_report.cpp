@@ -44,12 +44,13 @@ void add_groups(const Survey& s, const std::vector<DuplicateGroup>& groups, cons
 void add_class_findings(const Survey& s, std::vector<Finding>& findings) {
   for (size_t part = 0; part < s.parts.size(); ++part) {
     const auto with_pictures = std::count_if(s.counts[part].begin(), s.counts[part].end(), [](int64_t n) { return n > 0; });
-    if (with_pictures == 1 && s.readable() > 1)
+    if (with_pictures == 1 && s.readable() > 1 && !s.multi_label)
       findings.push_back(
           {false, cat("all pictures of ", name_of(s.parts[part]), " have one label: there is nothing to tell apart")});
     for (size_t c = 0; c < s.class_names.size(); ++c)
       if (s.counts[part][c] == 0)
-        findings.push_back({part == 0, cat("no picture of class ", quote(s.class_names[c]), " in ", name_of(s.parts[part]))});
+        findings.push_back({part == 0 && !s.multi_label,
+                            cat("no picture of class ", quote(s.class_names[c]), " in ", name_of(s.parts[part]))});
   }
   if (s.imbalance() >= kUneven)
     findings.push_back(

@@ -46,12 +46,28 @@ void hold_out(const Contents& contents, double fraction, std::map<uint64_t, bool
   if (taken == 0 && open >= 2) held_out[fewest_hash] = true;  // of many copies each
 }
 
+// Of each file the class under which it is split: its own, or in a multi-label set the rarest of its classes; -1: it has none.
+std::vector<int64_t> groups_of(const std::vector<PictureFile>& files) {
+  std::map<int64_t, int64_t> counts;
+  for (const PictureFile& file : files)
+    for (const int64_t label : file.labels) ++counts[label];
+  std::vector<int64_t> groups;
+  for (const PictureFile& file : files) {
+    int64_t group = file.label;
+    for (const int64_t label : file.labels)
+      if (group < 0 || counts[label] < counts[group]) group = label;
+    groups.push_back(group);
+  }
+  return groups;
+}
+
 }  // namespace
 
 SplitFiles split_by_content(const std::vector<PictureFile>& files, const std::vector<uint64_t>& hashes, double fraction) {
   check(fraction > 0 && fraction < 1, ErrorKind::kValue, "data", "the part for validation must be in (0, 1): it is ", fraction);
   std::map<int64_t, Contents> classes;
-  for (size_t i = 0; i < files.size(); ++i) ++classes[files[i].label][{mixed(hashes[i]), hashes[i]}];
+  const std::vector<int64_t> groups = groups_of(files);
+  for (size_t i = 0; i < files.size(); ++i) ++classes[groups[i]][{mixed(hashes[i]), hashes[i]}];
   std::map<uint64_t, bool> held_out;
   for (const auto& entry : classes) hold_out(entry.second, fraction, held_out);
   SplitFiles result;

@@ -16,7 +16,8 @@ struct SplitFiles {
 
 // From each class of n files, round(fraction * n) go to validation, at least one where n >= 2: those with the smallest hashes
 // (data/sets/content_hash.h, mixed by Philox). Files of one hash go together, across classes too, so a class with copies may
-// give some more or fewer, and never all. hashes[i] belongs to files[i]. Error(kValue) unless 0 < fraction < 1.
+// give some more or fewer, and never all. A file with several labels counts as of the rarest of them. hashes[i] belongs to
+// files[i]. Error(kValue) unless 0 < fraction < 1.
 SplitFiles split_by_content(const std::vector<PictureFile>& files, const std::vector<uint64_t>& hashes, double fraction);
 
 }  // namespace vitrail

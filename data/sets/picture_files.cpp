@@ -77,21 +77,32 @@ Tensor read_picture(const std::string& path, const DecodeOptions& decode) {
 
 FileDataset::FileDataset(DatasetInfo info, std::vector<PictureFile> files, DecodeOptions decode)
     : Dataset(std::move(info)), files_(std::move(files)), decode_(decode) {
+  const auto keep = [&](const PictureFile& file, int64_t label) {
+    check(label >= 0 && label < num_classes(), ErrorKind::kValue, "dataset", escaped_path(file.path), ": label ", label,
+          " is out of range: there are ", num_classes(), " classes");
+  };
   for (const PictureFile& file : files_) {
-    check(file.label >= 0 && file.label < num_classes(), ErrorKind::kValue, "dataset", escaped_path(file.path), ": label ",
-          file.label, " is out of range: there are ", num_classes(), " classes");
+    if (!this->info().multi_label) keep(file, file.label);
+    for (const int64_t label : file.labels) keep(file, label);
   }
 }
 
 Sample FileDataset::sample(int64_t index) const {
   check_index(index);
   const PictureFile& file = files_[index];
-  return {convert_channels(read_picture(file.path, decode_), channels()), file.label};
+  Sample sample{convert_channels(read_picture(file.path, decode_), channels()), file.label};
+  if (info().multi_label) sample.target = several(file.labels, num_classes());
+  return sample;
 }
 
 int64_t FileDataset::label(int64_t index) const {
   check_index(index);
   return files_[index].label;
+}
+
+std::vector<int64_t> FileDataset::labels(int64_t index) const {
+  check_index(index);
+  return info().multi_label ? files_[index].labels : std::vector<int64_t>{files_[index].label};
 }
 
 std::string FileDataset::sample_name(int64_t index) const {

@@ -14,7 +14,8 @@ namespace vitrail {
 
 struct PictureFile {
   std::string path;
-  int64_t label = 0;
+  int64_t label = 0;              // -1 in a multi-label set
+  std::vector<int64_t> labels{};  // of a multi-label set: ascending, perhaps none
 };
 
 // A picture that cannot be read, and why.
@@ -26,6 +27,7 @@ struct BadImage {
 struct PictureList {
   std::string name;  // of the set
   std::vector<std::string> class_names;
+  bool multi_label = false;  // files have PictureFile::labels
   std::vector<PictureFile> train, validation, test;
   std::vector<std::string> notes;     // sentences for the user: what was skipped, how classes are ordered
   std::vector<std::string> problems;  // what would have been an error, if errors are collected
@@ -58,13 +60,14 @@ Tensor read_picture(const std::string& path, const DecodeOptions& decode = {});
 // Pictures of their own sizes, u8 [info.channels, H, W]; info.height and width are what the model's size follows from.
 class FileDataset : public Dataset {
  public:
-  // Error(kValue) if a label is outside of the classes.
+  // Error(kValue) if a label is outside of the classes, or a file has no label in a set that is not multi-label.
   FileDataset(DatasetInfo info, std::vector<PictureFile> files, DecodeOptions decode = {});
 
   int64_t size() const override { return static_cast<int64_t>(files_.size()); }
   // Error(kData) naming the file if it is damaged, Error(kIo) if it cannot be opened.
   Sample sample(int64_t index) const override;
   int64_t label(int64_t index) const override;
+  std::vector<int64_t> labels(int64_t index) const override;
   std::string sample_name(int64_t index) const override;
   bool reads_files() const override { return true; }
 

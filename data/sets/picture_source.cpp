@@ -34,6 +34,7 @@ void leave_out_bad(Files& files, std::vector<FileScan>& scans, std::vector<BadIm
 }
 
 void check_classes_left(const PictureList& list, const Files& files, const char* part) {
+  if (list.multi_label) return;  // a class may be on no picture
   std::vector<int64_t> counts(list.class_names.size());
   for (const PictureFile& file : files) ++counts[static_cast<size_t>(file.label)];
   for (size_t c = 0; c < counts.size(); ++c)
@@ -112,6 +113,7 @@ DatasetInfo info_of(PictureList& list, const DatasetOptions& options) {
   const std::vector<PictureFacts> facts = measure(sample, options.collect_problems);
   const auto coloured = [](const PictureFacts& f) { return f.channels == 3; };
   DatasetInfo info{.name = list.name, .class_names = list.class_names, .mean = {}, .std = {}, .mirror_keeps_class = true};
+  info.multi_label = list.multi_label;
   info.channels = std::any_of(facts.begin(), facts.end(), coloured) ? 3 : 1;
   choose_size(info, facts, options.image_size, list.notes);
   if (options.mean_std == MeanStd::kImagenet) {

@@ -87,11 +87,14 @@ std::vector<Entry> make_table() {
       return read_cifar_folder(folder, kind, train, cifar_info(kind));
     }));
   table.push_back({"folder", "DIR", [](const std::string& place, const DatasetOptions& options) {
+                     check(options.labels != LabelsPerPicture::kSeveral, ErrorKind::kValue, "data", escaped_path(place),
+                           ": a folder of class folders says one label per picture. Hint: a list (.csv, .jsonl) says several.");
                      return open_pictures(scan_folder(place, options.collect_problems), options);
                    }});
   table.push_back({"list", "FILE", [](const std::string& place, const DatasetOptions& options) {
                      const bool folder = std::filesystem::is_directory(place);
-                     return open_pictures(read_list(folder ? only_list_in(place) : place, options.collect_problems), options);
+                     return open_pictures(
+                         read_list(folder ? only_list_in(place) : place, options.collect_problems, options.labels), options);
                    }});
   for (const auto& [name, part] :
        {std::pair("glyphs", GlyphPart::kAll), {"drawn-digits", GlyphPart::kDigits}, {"drawn-letters", GlyphPart::kLetters}})

@@ -12,6 +12,7 @@ namespace vitrail {
 
 enum class BadImages { kStop, kSkip };
 enum class MeanStd { kMeasured, kImagenet };
+enum class LabelsPerPicture { kByContent, kOne, kSeveral };
 
 struct DatasetOptions {
   uint64_t seed = 0;       // of the drawn sets
@@ -26,6 +27,7 @@ struct DatasetOptions {
   // before training, and those that cannot be read are left out, so that the set is known before the order of an epoch is.
   BadImages bad_images = BadImages::kStop;
   double validation_fraction = 0.2;       // split off by content where there is neither validation nor test
+  LabelsPerPicture labels = LabelsPerPicture::kByContent;  // of lists (data/sets/list.h)
   MeanStd mean_std = MeanStd::kMeasured;  // on at most 2,000 training pictures; or those of ImageNet
   DecodeOptions decode{};                 // of the pictures that samples are
   bool collect_problems = false;          // report empty classes and the like instead of refusing the set: for data-check

@@ -104,4 +104,8 @@ Encoder encoder_of(Classifier& model, Size2d image) {
   return e;
 }
 
+Tensor class_probabilities(const Encoder& encoder, const Tensor& logits) {
+  return encoder.multi_label ? sigmoid(logits) : softmax(logits);
+}
+
 }  // namespace vitrail::models::explain

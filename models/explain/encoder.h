@@ -30,10 +30,15 @@ struct Encoder {
   // has those of its attention, the mean of its heads.
   std::function<Output(const Variable& image)> run;
 
+  bool multi_label = false;  // each class has a probability of its own: sigmoid of its logit, not softmax over all
+
   int64_t prefix() const { return static_cast<int64_t>(prefix_names.size()); }
   int64_t tokens() const { return prefix() + grid.h * grid.w; }
   int64_t heads() const { return blocks.front()->attn.num_heads; }
 };
+
+// logits [B, C] as probabilities.
+Tensor class_probabilities(const Encoder& encoder, const Tensor& logits);
 
 // Of a model that takes images of `image` pixels; it must outlive the result. Error(kValue) for a model without attention (by
 // name), without blocks or without classes.

@@ -51,7 +51,7 @@ Explanation explain(const Encoder& encoder, const Tensor& picture, const Preproc
   const Tensor image = unsqueeze(finish(picture, preprocessing), 0);
   Explanation e;
   e.record = record_attention(encoder, image, options.target);
-  e.probabilities = to_vector<double>(softmax(unsqueeze(e.record.logits, 0)));
+  e.probabilities = to_vector<double>(class_probabilities(encoder, unsqueeze(e.record.logits, 0)));
   e.distances = attention_distance(e.record.attention, encoder.prefix(), encoder.grid, encoder.image);
   for (const Method method : options.methods) {
     const Tensor relation = relation_of(method, e.record, options.rollout);

@@ -54,7 +54,7 @@ Curve PerturbationTest::curve(const Tensor& from, const Tensor& to, const std::v
   Curve result;
   std::vector<Tensor> images;
   const auto answer = [&] {
-    const Tensor probabilities = softmax((*encoder_.model)(stack(images, 0)).value());
+    const Tensor probabilities = class_probabilities(encoder_, (*encoder_.model)(stack(images, 0)).value());
     for (int64_t i = 0; i < probabilities.size(0); ++i) result.probability.push_back(probabilities.at({i, target_}));
     images.clear();
   };

@@ -82,13 +82,16 @@ void change_positions(SavedModel& saved, models::ViTConfig& c, const AdaptTo& to
 
 void change_classes(SavedModel& saved, models::ModelConfig& config, const AdaptTo& to, std::vector<std::string>& notes) {
   const std::vector<std::string>& old = saved.card.class_names;
-  if (to.class_names.empty() || to.class_names == old) return;
+  // A row of softmax says which of the classes, one of sigmoids whether: neither is a start for the other.
+  const bool other_task = !to.task.empty() && to.task != saved.card.task;
+  if (other_task) saved.card.task = to.task;
+  if (to.class_names.empty() || (to.class_names == old && !other_task)) return;
   const auto classes = static_cast<int64_t>(to.class_names.size());
   int64_t kept = 0;
   for (const char* head : {"head", "head_dist"}) {
     Tensor *weight = find(saved.weights, cat(head, ".weight")), *bias = find(saved.weights, cat(head, ".bias"));
     if (weight == nullptr) continue;
-    const auto rows = static_cast<int64_t>(old.size()) == weight->size(0)
+    const auto rows = static_cast<int64_t>(old.size()) == weight->size(0) && !other_task
                           ? keep_class_rows(*weight, bias ? *bias : Tensor(), old, to.class_names)
                           : ClassRows{zeros({classes, weight->size(1)}), zeros({classes}), {}};
     *weight = rows.weight;

@@ -14,6 +14,7 @@ struct AdaptTo {
   models::Size2d img_size = 0, patch_size = 0;
   int64_t in_chans = 0;
   std::vector<std::string> class_names = {};  // empty: the model's own
+  std::string task = {};  // ModelCard::task; of another task than the model's the head is new; empty: the same
   std::string position_rule = {};             // "": that of the model's family (position_resampling.h)
 };
 

@@ -81,6 +81,10 @@ SavedModel read_foreign_model(const std::string& path, const OpenOptions& option
   SavedModel saved;
   saved.card.preprocessing = preprocessing_of(config, sidecar, translation.family, options, origin->facts);
   saved.card.class_names = config.num_classes > 0 ? sidecar.class_names : std::vector<std::string>{};
+  if (config.num_classes > 0 && sidecar.multi_label) {
+    saved.card.task = kMultiLabel;
+    origin->facts.push_back({"labels", "any number per picture", fs::path(sidecar.file).filename().string()});
+  }
   origin->facts.push_back({"class_names", std::to_string(saved.card.class_names.size()),
                            saved.card.class_names.empty() ? "numbered" : fs::path(sidecar.file).filename().string()});
   saved.architecture = models::to_json(models::ModelConfig(config));

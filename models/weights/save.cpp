@@ -269,9 +269,9 @@ void load_foreign_weights(models::Classifier& model, SavedModel& saved) {
 }  // namespace
 
 LoadedModel build_classifier(SavedModel saved) {
-  const std::string task = ModelCard{}.task;
-  if (saved.card.task != task)
-    bad_file(saved.file, "the model's task is ", escaped(saved.card.task, 60), "; this command reads models for ", task, ".");
+  if (saved.card.task != kClassification && saved.card.task != kMultiLabel)
+    bad_file(saved.file, "the model's task is ", escaped(saved.card.task, 60), "; this command reads models for ",
+             kClassification, " and ", kMultiLabel, ".");
   LoadedModel loaded;
   as_file_error(saved.file, [&] {
     Rng rng(0);

@@ -21,12 +21,16 @@ constexpr const char* kModelFile = "model.safetensors";
 // Beside it, the model of the best test so far.
 constexpr const char* kBestFile = "best.safetensors";
 
+// The tasks whose models are classifiers (ModelCard::task): one label per picture, or any number.
+constexpr const char* kClassification = "classification";
+constexpr const char* kMultiLabel = "multi_label";
+
 // The data that must never be separated from a model's weights.
 struct ModelCard {
   Preprocessing preprocessing;
   std::vector<std::string> class_names;
   std::string training = "{}";          // a JSON object: recipe, data set, steps, accuracy
-  std::string task = "classification";  // train/task: what the model was trained for
+  std::string task = kClassification;   // train/task: what the model was trained for
 };
 
 struct Origin;  // models/weights/foreign.h
@@ -82,8 +86,8 @@ SavedModel read_card_json(const std::string& text, const std::string& where);
 // A file or folder of another program is read as models/weights/foreign.h says.
 SavedModel read_saved_model(const std::string& path, const OpenOptions& options = {});
 
-// read_saved_model, built. Also Error(kData) if the task is not classification, or names or shapes of the weights differ from
-// the architecture's (all of them are listed).
+// read_saved_model, built. Also Error(kData) if the task is none of the two above, or names or shapes of the weights differ
+// from the architecture's (all of them are listed).
 LoadedModel load_model(const std::string& path, const OpenOptions& options = {});
 LoadedModel build_classifier(SavedModel saved);
 

@@ -42,6 +42,7 @@ TEST_CASE("a setting without effect is named with what it goes with, and only if
        usual},
       {"trainable_blocks", "--trainable-blocks", "--trainable partial", usual,
        with([](TrainConfig& c) { c.trainable = "partial"; })},
+      {"head_alone_lr", "--head-alone-lr", "--head-epochs", usual, with([](TrainConfig& c) { c.head_epochs = 1; })},
       {"lora_rank", "--lora-rank", "--trainable lora", usual, with([](TrainConfig& c) { c.trainable = "lora"; })},
       {"min_delta", "--min-delta", "--patience", usual, with([](TrainConfig& c) { c.patience = 3; })},
       {"stop_metric", "--stop-metric", "--patience", usual, with([](TrainConfig& c) { c.patience = 3; })},

@@ -157,7 +157,8 @@ std::string trained_summary(nn::Module& module) {
   return cat(millions(trained), " of ", millions(all), " parameters are trained (", part, " %)");
 }
 
-TrainedPart::TrainedPart(nn::Module& module, const TrainConfig& config) : module_(module), head_epochs_(config.head_epochs) {
+TrainedPart::TrainedPart(nn::Module& module, const TrainConfig& config)
+    : module_(module), head_epochs_(config.head_epochs), head_rate_(config.lr * config.head_lr * config.head_alone_lr) {
   choose_trained(module, config);
 }
 
@@ -167,7 +168,8 @@ std::string TrainedPart::start_epoch(int64_t epoch) {
   if (head_alone) {
     later_.emplace(module_);
     nn::freeze_all_but(module_, is_head);
-    return cat("the head alone for ", head_epochs_, head_epochs_ == 1 ? " epoch: " : " epochs: ", trained_summary(module_));
+    return cat("the head alone for ", head_epochs_, head_epochs_ == 1 ? " epoch" : " epochs", " at a rate of ", head_rate_,
+               ": ", trained_summary(module_));
   }
   later_->restore();
   later_.reset();

@@ -48,6 +48,7 @@ class TrainedPart {
  private:
   nn::Module& module_;
   int64_t head_epochs_;
+  double head_rate_;                      // in those
   std::optional<nn::FrozenState> later_;  // defined while the head is trained alone
 };
 

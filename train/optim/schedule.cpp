@@ -80,6 +80,8 @@ void validate(const Schedule& s) {
   require(is_rate(s.base_lr), "base_lr must be finite and at least 0: it is ", s.base_lr, ".");
   require(is_rate(s.min_lr) && s.min_lr <= s.base_lr, "min_lr must be between 0 and base_lr: min_lr is ", s.min_lr,
           ", base_lr is ", s.base_lr, ".");
+  require(is_rate(s.head_lr), "head_lr must be finite and at least 0: it is ", s.head_lr, ".");
+  require(s.head_steps >= 0, "head_steps must be at least 0: it is ", s.head_steps, ".");
   require(s.warmup_steps >= 0, "warmup_steps must be at least 0: it is ", s.warmup_steps, ".");
   require(s.total_steps >= 1, "total_steps must be at least 1: it is ", s.total_steps, ".");
   require(s.step_size >= 1, "step_size must be at least 1: it is ", s.step_size, ".");
@@ -92,6 +94,8 @@ void validate(const Schedule& s) {
 
 double learning_rate(const Schedule& s, int64_t step) {
   require(step >= 0, "step must be at least 0: it is ", step, ".");
+  if (step < s.head_steps) return s.head_lr;
+  step -= s.head_steps;
   // LAB 5.4 BEGIN  in equal steps up to base_lr at step = warmup_steps, none of them 0; from there on main_curve(s, step)
   if (step < s.warmup_steps) return s.base_lr * static_cast<double>(step + 1) / static_cast<double>(s.warmup_steps + 1);
   return main_curve(s, step);

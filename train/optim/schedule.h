@@ -25,6 +25,9 @@ struct Schedule {
   ScheduleKind kind = ScheduleKind::kCosine;
   double base_lr = 1e-3;
   double min_lr = 0;  // linear, cosine, polynomial: the value at total_steps and after; step, multistep: a floor
+  int64_t head_steps =
+      0;  // before the warm-up: the first so many updates, in which the head is trained alone, have the rate head_lr
+  double head_lr = 0;
   int64_t warmup_steps = 0;
   int64_t total_steps = 1;            // linear, cosine, polynomial
   int64_t step_size = 1;              // step
@@ -33,6 +36,8 @@ struct Schedule {
   double power = 1;                   // polynomial
 };
 
+// All steps and counts but head_steps are counted from the end of those.
+//
 // Error(kValue) for negative or non-finite rates, min_lr > base_lr, negative counts, total_steps < 1, step_size < 1,
 // milestones that do not ascend, gamma outside (0, 1], power <= 0.
 void validate(const Schedule& schedule);

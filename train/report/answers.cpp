@@ -120,6 +120,26 @@ std::string classes_html(const EvaluationDetails& details) {
          "that was found. F1: their harmonic mean. A click on a heading sorts.</p>\n";
 }
 
+std::string labels_html(const EvaluationDetails& details) {
+  std::string html =
+      "<div class=\"wide tall\"><table class=\"sortable\"><thead><tr><th>class</th><th class=\"n\">images</th><th "
+      "class=\"n\">average precision</th><th class=\"n\">precision</th><th class=\"n\">recall</th><th "
+      "class=\"n\">F1</th></tr></thead><tbody>\n";
+  for (size_t c = 0; c < details.labels.size(); ++c) {
+    const LabelResult& label = details.labels[c];
+    html += cat("<tr><td>", html_escaped(details.class_names[c]), "</td><td class=\"n\" data-v=\"", label.images, "\">",
+                label.images, "</td>",
+                label.average_precision ? bar_cell(*label.average_precision) : "<td class=\"n\" data-v=\"-1\">none</td>",
+                bar_cell(label.precision()), bar_cell(label.recall()), bar_cell(label.f1()), "</tr>\n");
+  }
+  html += "</tbody></table></div>\n";
+  return html +
+         "<p class=\"faint\">Average precision: how well the probabilities put the images with the class in front of the "
+         "others; none "
+         "where no image has it. Precision, recall and F1 are those of the answers above the threshold. A click on a heading "
+         "sorts.</p>\n";
+}
+
 namespace {
 
 // Bars of accuracy over confidence; the distance to the diagonal is what the model does not know of itself.

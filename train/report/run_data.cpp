@@ -121,6 +121,9 @@ bool is_part(const std::string& score, const std::vector<MetricsRow>& rows) {
 std::string score_label(const std::string& score) {
   if (score.starts_with("top") && score.size() > 3 && score.find_first_not_of("0123456789", 3) == std::string::npos)
     return "Top-" + score.substr(3) + " accuracy";
+  for (const auto& [name, label] :
+       {std::pair("map", "Mean average precision"), {"micro_f1", "Micro-F1"}, {"macro_f1", "Macro-F1"}})
+    if (score == name) return label;
   return capital(spaced(score));
 }
 

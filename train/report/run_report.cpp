@@ -74,6 +74,15 @@ const MetricsRow* best_row(const std::vector<MetricsRow>& rows, const std::strin
   return best;
 }
 
+// The classes of a picture: "cat, dog"; "" if it has none.
+std::string names_of(const std::vector<int64_t>& labels, const std::vector<std::string>& names) {
+  std::string text;
+  for (const int64_t label : labels)
+    if (label >= 0 && label < static_cast<int64_t>(names.size()))
+      text += (text.empty() ? "" : ", ") + names[static_cast<size_t>(label)];
+  return text;
+}
+
 }  // namespace
 
 Facts recipe_facts(const TrainConfig& config) {
@@ -198,6 +207,7 @@ std::string RunReport::answers() {
     html += section("Confusions", confusion_html(*details_));
     html += section("Classes", classes_html(*details_));
   }
+  if (!details_->labels.empty()) html += section("Classes", labels_html(*details_));
   if (details_->calibration) html += section("Calibration", calibration_html(*details_->calibration));
   std::map<int64_t, std::string> before;
   before.swap(images_);
@@ -261,8 +271,7 @@ const std::string& RunReport::training_samples() {
   const Preprocessing preprocessing = task_.card().preprocessing;
   const std::vector<std::string>& names = train_->class_names();
   for (int64_t i = 0; i < batch.size(); ++i) {
-    const int64_t label = batch.targets[i].label;
-    const std::string name = label >= 0 && label < static_cast<int64_t>(names.size()) ? names[label] : "";
+    const std::string name = names_of(train_->labels(batch.indices[static_cast<size_t>(i)]), names);
     try {
       html += cat("<figure>", thumbnail(denormalized(select(batch.images, 0, i), preprocessing), name), "<figcaption>",
                   html_escaped(name), "</figcaption></figure>\n");

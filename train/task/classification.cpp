@@ -5,11 +5,11 @@
 
 #include "autograd/ops.h"
 #include "base/file.h"
-#include "data/image/image.h"
 #include "tensor/ops.h"
 #include "train/augmentation.h"
 #include "train/class_balance.h"
 #include "train/metrics.h"
+#include "train/task/drawing.h"
 
 namespace vitrail {
 
@@ -106,13 +106,6 @@ class ClassificationMetric final : public Metric {
   std::vector<RankedSample> best_;  // of each class
 };
 
-void fill_rectangle(Tensor& picture, int64_t top, int64_t bottom, int64_t right, const uint8_t (&colour)[3]) {
-  const int64_t H = picture.size(1), W = picture.size(2);
-  uint8_t* pixels = picture.mutable_data<uint8_t>();
-  for (int64_t c = 0; c < 3; ++c)
-    for (int64_t y = top; y < bottom; ++y) std::fill_n(pixels + (c * H + y) * W, right, colour[c]);
-}
-
 }  // namespace
 
 ClassificationOptions classification_options(const TrainConfig& config, const Preprocessing& preprocessing,
@@ -146,6 +139,10 @@ ClassificationTask::ClassificationTask(std::unique_ptr<models::Classifier> model
 }
 
 void ClassificationTask::check_data(const Dataset& data) const {
+  check(!data.info().multi_label, ErrorKind::kValue, "train", "the model answers with one class per picture, and ",
+        escaped(data.name()),
+        " has any number of labels. Hint: finetune on such data makes a model for it; --labels one takes each cell as one "
+        "label.");
   check(model_->num_classes() == data.num_classes(), ErrorKind::kValue, "train",
         "model and data have different classes: model has ", model_->num_classes(), ", ", data.name(), " has ",
         data.num_classes(), ".");
@@ -267,20 +264,14 @@ void ClassificationTask::to_json(JsonWriter& json, const Prediction& prediction,
 }
 
 Tensor ClassificationTask::draw(const Sample& sample, const Prediction& prediction) const {
-  constexpr int64_t kBars = 3, kBarHeight = 4, kGap = 1;
-  constexpr uint8_t kGreen[] = {0, 158, 115}, kRed[] = {213, 94, 0}, kGrey[] = {128, 128, 128};
-  const Tensor picture = convert_channels(sample.image, 3);
-  const int64_t H = picture.size(1), W = picture.size(2);
-  const std::vector<Answer> best = answers(prediction, kBars);
-  Tensor result = zeros({3, H + static_cast<int64_t>(best.size()) * (kBarHeight + kGap), W}, Dtype::u8);
-  Tensor place = slice(result, 1, 0, H);
-  copy_(place, picture);
-  for (size_t i = 0; i < best.size(); ++i) {
-    const int64_t top = H + kGap + static_cast<int64_t>(i) * (kBarHeight + kGap);
-    const auto& colour = sample.target.label < 0 ? kGrey : sample.target.label == best[i].index ? kGreen : kRed;
-    fill_rectangle(result, top, top + kBarHeight, std::llround(best[i].probability * static_cast<double>(W)), colour);
+  std::vector<Bar> bars;
+  for (const Answer& answer : answers(prediction, kMostBars)) {
+    const int64_t truth = sample.target.label;
+    bars.push_back({answer.probability, truth < 0               ? BarColour::kUnknown
+                                        : truth == answer.index ? BarColour::kRight
+                                                                : BarColour::kWrong});
   }
-  return result;
+  return with_bars(sample.image, bars);
 }
 
 std::unique_ptr<Task> make_classification(SavedModel saved) {

@@ -13,8 +13,6 @@
 
 namespace vitrail {
 
-constexpr const char* kClassification = "classification";
-
 struct ClassificationOptions {
   Preprocessing preprocessing;
   std::vector<std::string> class_names;
@@ -25,7 +23,7 @@ struct ClassificationOptions {
   std::string class_weights = "none";
   bool balanced_sampling = false;  // how the images are drawn (data/sampling.h); for guess_loss() alone
   // The training loss learns from this teacher, too: of a model with two heads the one on the distillation token, else the one
-  // head from both. Images count in it as they do by balanced_weights.
+  // head from both. Images count in it as they do by class_weights.
   DistillationOptions distillation{};
   std::shared_ptr<Teacher> teacher{};
 };

@@ -19,8 +19,24 @@ struct RankedSample {
   double loss = 0;
 };
 
+// One class of a multi-label test, at the threshold of the task.
+struct LabelResult {
+  int64_t images = 0;                         // that have it
+  int64_t answers = 0;                        // that are said to have it
+  int64_t right = 0;                          // both
+  std::optional<double> average_precision{};  // none where no image has it
+
+  double precision() const { return answers > 0 ? static_cast<double>(right) / static_cast<double>(answers) : 0; }
+  double recall() const { return images > 0 ? static_cast<double>(right) / static_cast<double>(images) : 0; }
+  // 2 right / (images + answers), the harmonic mean of the two; 0 where neither has any.
+  double f1() const {
+    return images + answers > 0 ? 2.0 * static_cast<double>(right) / static_cast<double>(images + answers) : 0;
+  }
+};
+
 struct EvaluationDetails {
   std::vector<std::string> class_names{};
+  std::vector<LabelResult> labels{};  // of a multi-label test, one for each class
   std::optional<ConfusionMatrix> confusion{};
   std::optional<Calibration> calibration{};
   std::vector<RankedSample> worst{};  // wrong answers, the largest loss first

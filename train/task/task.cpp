@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "tensor/ops.h"
 #include "train/task/classification.h"
+#include "train/task/multi_label.h"
 #include "train/task/test_time.h"
 
 namespace vitrail {
@@ -16,13 +17,15 @@ struct TaskEntry {
   const char* name;
   MakeTask make;
 };
-constexpr TaskEntry kTasks[] = {{kClassification, make_classification}};
+constexpr TaskEntry kTasks[] = {{kClassification, make_classification}, {kMultiLabel, make_multi_label}};
 
 }  // namespace
 
 std::vector<std::string> Task::notes(const Dataset&) const { return {}; }
 
 Batch Task::collate(std::vector<Example> examples) const { return collate_examples(std::move(examples)); }
+
+Prediction Task::mean_of_views(const std::vector<Prediction>& views) const { return mean_prediction(views); }
 
 std::string Task::summary(const Scores& scores) const { return format_scores(scores, 4); }
 

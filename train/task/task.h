@@ -21,7 +21,7 @@ namespace vitrail {
 
 // What a model says of one picture; each task fills its own part.
 struct Prediction {
-  Tensor logits;                         // classification: f32 [K]
+  Tensor logits;                         // classification, of one label or several: f32 [K]
   Tensor boxes, box_labels, box_scores;  // detection: f32 [M, 4] as in Target, i64 [M], f32 [M]
   Tensor mask;                           // segmentation: u8 [H, W]
   Tensor embedding;                      // contrastive learning: f32 [D]
@@ -77,6 +77,10 @@ class Task {
   // In evaluation mode, without gradients: both are the caller's business. One prediction per image of the batch.
   virtual std::vector<Prediction> predict(const Batch& batch) = 0;
   virtual std::unique_ptr<Metric> metric() const = 0;
+
+  // The prediction for one picture from those for several views of it: mean_prediction() (train/task/test_time.h), or the
+  // task's own.
+  virtual Prediction mean_of_views(const std::vector<Prediction>& views) const;
 
   // "accuracy 97.31 %, top-5 99.40 %, loss 0.1234"
   virtual std::string summary(const Scores& scores) const;

@@ -193,6 +193,7 @@ std::string config_json(const ViTConfig& c, const Kind& kind, const ModelCard& c
     if (c.projection > 0) json.field("projection_dim", c.projection);
   }
   if (c.num_classes > 0) put_labels(json, card.class_names);
+  if (c.num_classes > 0 && card.task == kMultiLabel) json.field("problem_type", "multi_label_classification");
   return json.end_object().text() + "\n";
 }
 

@@ -21,6 +21,7 @@ struct Sidecar {
   std::optional<std::string> act_layer, global_pool;
   bool pool_include_prefix = false;
   std::vector<std::string> class_names;
+  bool multi_label = false;  // problem_type multi_label_classification
   std::optional<Preprocessing> preprocessing;
   std::string preprocessing_file;
 };

@@ -152,6 +152,8 @@ void read_hugging_face_config(const std::string& path, Sidecar& s) {
     read_vision(o, path, s);
   }
   s.class_names = labels(o, path);
+  if (o.has("problem_type") && o.is_text("problem_type"))
+    s.multi_label = o.text("problem_type") == "multi_label_classification";
   for (const std::string& name : o.texts_or("architectures", {})) {
     // transformers' modeling_clip: the mean over the patches, without the last norm. modeling_dinov2: token and mean side by
     // side.
