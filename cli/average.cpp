@@ -147,6 +147,7 @@ int run(const Options& o) {
   const AverageResult result = average_models(models, o.greedy, read, judge);
   loaded.model->load_state_dict(result.weights, loading);
   loaded.card.training = training_json(o, models, result);
+  loaded.card.calibration.reset();  // of one of them
   const RunFolder folder(o.out, o.force);
   save_model(o.out, *loaded.model, loaded.card);
   warn_if_worse(models, result.scores);

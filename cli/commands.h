@@ -26,6 +26,7 @@ void add_probe(CLI::App& app, Action& action);
 void add_transfer(CLI::App& app, Action& action);
 void add_average(CLI::App& app, Action& action);
 void add_eval(CLI::App& app, Action& action);
+void add_calibrate(CLI::App& app, Action& action);
 void add_predict(CLI::App& app, Action& action);
 void add_features(CLI::App& app, Action& action);
 void add_similar(CLI::App& app, Action& action);
@@ -40,7 +41,7 @@ void add_opcheck(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
 // In the order of `vitrail --help`. A new command: a file of its own, its declaration above and its place here.
 inline const std::vector<AddCommand> kCommands = {add_train,    add_finetune, add_demo,       add_search,  add_probe,
-                                                  add_transfer, add_average,  add_eval,       add_predict, add_features,
+                                                  add_transfer, add_average,  add_eval,       add_calibrate, add_predict, add_features,
                                                   add_similar,  add_explain,  add_convert,    add_adapter, add_report,
                                                   add_info,     add_verify,   add_data_check, add_opcheck, add_bench};
 

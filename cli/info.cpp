@@ -75,6 +75,12 @@ Report about_saved(const std::string& path, const OpenOptions& options) {
   report.json.key("preprocessing").raw(preprocessing_to_json(loaded.card.preprocessing));
   report.json.field("task", loaded.card.task);
   if (loaded.card.task == kMultiLabel) report.text += "labels: any number per picture, each by its own probability\n";
+  if (const auto& c = loaded.card.calibration) {
+    report.text += cat("calibration: temperature ", c->temperature, ", unknown below ", c->unknown_below, ", on ", c->images,
+                       " pictures of ", escaped(c->data), "\n");
+    report.json.key("calibration").begin_object().field("temperature", c->temperature).field("unknown_below", c->unknown_below);
+    report.json.field("images", c->images).field("data", c->data).end_object();
+  }
   report.json.field("class_names", loaded.card.class_names).key("training").raw(loaded.card.training);
   report.text += "classes:";
   for (const std::string& name : loaded.card.class_names) report.text += " " + escaped(name) + ";";

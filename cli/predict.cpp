@@ -32,7 +32,7 @@ struct Options {
   std::optional<double> threshold;
   ModelFlags opening;
   std::optional<bool> tta_mirror;
-  bool tta = false;
+  bool tta = false, no_calibration = false;
   AnswerFormat format;
 };
 
@@ -154,6 +154,7 @@ int run(const Options& o) {
   const std::unique_ptr<Task> task = load_task(o.model, &saved, open_options(o.opening), &origin);
   if (origin) print_origin_notes(*origin);
   set_threshold(*task, o.threshold, "predict");
+  if (o.no_calibration) drop_calibration(*task);
   return o.tensor.empty() ? predict_files(*task, saved, o) : predict_tensor(*task, o);
 }
 
@@ -174,6 +175,8 @@ void add_predict(CLI::App& app, Action& action) {
                  "f32, or bf16: operands of the products of linear layers and attention rounded (f32)");
   command.option("--top", o->top, "How many classes to print at most (3; of a multi-label model all above the threshold)", 1,
                  1000000);
+  command.flag("--no-calibration", o->no_calibration,
+               "Leave the temperature and the \"unknown\" of vitrail calibrate out: probabilities as the model gives them");
   command.option("--threshold", o->threshold, kThresholdHelp);
   command.flag("--tta", o->tta,
                "Mean of the probabilities of five views: the usual one, and the four corners of the picture 8/7 as large");

@@ -36,6 +36,8 @@ class JsonAnswers final : public AnswerWriter {
     if (prediction) {
       json_.key("predictions");
       task_.to_json(json_, *prediction, format_.top);
+      if (const auto* classes = dynamic_cast<const ClassificationTask*>(&task_); classes && classes->options().calibration)
+        json_.field("unknown", classes->unknown(*prediction));
       if (format_.logits) json_.field("logits", to_vector<double>(prediction->logits));
       json_.field("warnings", picture.warnings);
     } else {
@@ -66,13 +68,14 @@ class CsvAnswers final : public AnswerWriter {
  public:
   CsvAnswers(ClassificationTask& task, const AnswerFormat& format)
       : task_(task), names_(task.card().class_names), logits_(format.logits) {
+    calibrated_ = !logits_ && task.options().calibration.has_value();
     columns_ = logits_ ? names_.size() : static_cast<size_t>(std::min(format.top, task.model().num_classes()));
   }
   void begin() override {
     std::string line = "file";
     for (size_t i = 0; i < columns_; ++i)
       line += logits_ ? "," + csv_cell(names_[i]) : cat(",class_", i + 1, ",probability_", i + 1);
-    std::printf("%s,error\n", line.c_str());
+    std::printf("%s%s,error\n", line.c_str(), calibrated_ ? ",unknown" : "");
   }
   void add(const ReadPicture& picture, const Prediction* prediction) override {
     std::string line = csv_cell(picture.file);
@@ -84,13 +87,14 @@ class CsvAnswers final : public AnswerWriter {
       for (const auto& [index, probability] : task_.answers(*prediction, static_cast<int64_t>(columns_)))
         line += "," + csv_cell(names_[static_cast<size_t>(index)]) + csv_number(static_cast<float>(probability));
     }
+    if (calibrated_) line += !prediction ? "," : task_.unknown(*prediction) ? ",1" : ",0";
     std::printf("%s,%s\n", line.c_str(), picture.error ? csv_cell(picture.error->what()).c_str() : "");
   }
 
  private:
   ClassificationTask& task_;
   std::vector<std::string> names_;
-  bool logits_;
+  bool logits_, calibrated_ = false;
   size_t columns_ = 0;
 };
 

@@ -68,6 +68,7 @@ void save(const Options& o, LoadedModel& loaded, const Parts& parts, const Probe
   ModelCard card = loaded.card;
   card.class_names = parts.train->class_names();
   card.task = kClassification;
+  card.calibration.reset();  // of another head
   card.training = training_json(o, parts, best);
   save_model(o.out, *model, card);
 }

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "train/task/classification.h"
 #include "train/task/multi_label.h"
 
 namespace vitrail::cli {
@@ -14,6 +15,10 @@ void set_threshold(Task& task, const std::optional<double>& threshold, const cha
   check(labels != nullptr, ErrorKind::kValue, op, "--threshold is for multi-label models: the task of this one is ",
         escaped(task.name()), ".");
   labels->set_threshold(*threshold);
+}
+
+void drop_calibration(Task& task) {
+  if (auto* classes = dynamic_cast<ClassificationTask*>(&task)) classes->drop_calibration();
 }
 
 }  // namespace vitrail::cli

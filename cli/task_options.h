@@ -13,4 +13,7 @@ extern const char* const kThresholdHelp;
 // threshold outside of (0, 1).
 void set_threshold(Task& task, const std::optional<double>& threshold, const char* op);
 
+// Answers without the model's calibration, if it has one.
+void drop_calibration(Task& task);
+
 }  // namespace vitrail::cli

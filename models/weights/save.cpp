@@ -61,6 +61,24 @@ void read_written_card(JsonObject& object, const std::string& where, SavedModel&
   object.finish();
 }
 
+AnswerCalibration read_calibration(JsonObject& object) {
+  AnswerCalibration c;
+  c.temperature = object.number("temperature", 1e-3, 1e3);
+  c.unknown_below = object.number("unknown_below", 0, 1);
+  c.share = object.number("share", 0, 1);
+  c.ece_before = object.number("ece_before", 0, 1), c.ece_after = object.number("ece_after", 0, 1);
+  c.images = object.integer("images", 1, INT64_MAX);
+  c.data = object.text("data");
+  object.finish();
+  return c;
+}
+
+void write_calibration(JsonWriter& json, const AnswerCalibration& c) {
+  json.key("calibration").begin_object().field("temperature", c.temperature).field("unknown_below", c.unknown_below);
+  json.field("share", c.share).field("ece_before", c.ece_before).field("ece_after", c.ece_after);
+  json.field("images", c.images).field("data", c.data).end_object();
+}
+
 void read_card(const std::string& text, const std::string& where, SavedModel& saved) {
   const JsonDocument json(text, where);
   JsonObject object(json.root(), where, "", ErrorKind::kData);
@@ -72,6 +90,10 @@ void read_card(const std::string& text, const std::string& where, SavedModel& sa
   saved.card.class_names = object.texts_or("class_names", {});
   saved.card.training = object.json_text("training");
   if (format != kOldFormat) saved.card.task = object.text("task");
+  if (object.has("calibration")) {
+    JsonObject found(object.value("calibration"), where, "calibration", ErrorKind::kData);
+    saved.card.calibration = read_calibration(found);
+  }
 }
 
 // Runs fn and reports its errors about arguments or shapes as errors in the file.
@@ -172,6 +194,7 @@ std::string card_json(const std::string& architecture, const ModelCard& card) {
   json.begin_object().field("format", kFormat).field("task", card.task).key("model").raw(architecture);
   json.key("preprocessing").raw(preprocessing_to_json(card.preprocessing));
   json.field("class_names", card.class_names).key("training").raw(tidy_json(card.training, "training", ErrorKind::kValue));
+  if (card.calibration) write_calibration(json, *card.calibration);
   return json.end_object().text();
 }
 
@@ -205,6 +228,28 @@ void save_model(const std::string& dir, models::Classifier& model, const ModelCa
   check(static_cast<int64_t>(card.class_names.size()) == model.num_classes(), ErrorKind::kValue, "save_model",
         "class names and model differ: ", card.class_names.size(), " names, the model has ", model.num_classes(), " classes.");
   save_model(dir, model, model.config_json(), card);
+}
+
+void save_calibration(const std::string& path, const AnswerCalibration& calibration) {
+  std::error_code ignored;
+  const bool folder = fs::is_directory(path, ignored);
+  const std::string weights_path = folder ? (fs::path(path) / kModelFile).string() : path;
+  check(!is_foreign(path, folder, weights_path), ErrorKind::kValue, "calibrate", escaped_path(path),
+        ": another program wrote this model, and its file has no place for a calibration. Hint: vitrail convert --to vitrail first.");
+  SafetensorsFile file = load_safetensors(weights_path);
+  check_tensors(file, weights_path);
+  const auto card =
+      std::find_if(file.metadata.begin(), file.metadata.end(), [](const auto& entry) { return entry.first == kCard; });
+  check(card != file.metadata.end() && format_of(card->second, weights_path) == kFormat, ErrorKind::kValue, "calibrate",
+        escaped_path(weights_path), ": an older program wrote this model. Hint: vitrail convert --to vitrail first.");
+  SavedModel saved = read_card_json(card->second, weights_path);
+  check(saved.card.task == kClassification, ErrorKind::kValue, "calibrate", escaped_path(weights_path), ": the model's task is ",
+        escaped(saved.card.task), "; a temperature is for one label per picture.");
+  saved.card.calibration = calibration;
+  card->second = card_json(saved.architecture, saved.card);
+  std::erase_if(file.metadata, [](const auto& entry) { return entry.first == kChecksums; });
+  add_checksums(file);
+  save_safetensors(weights_path, file);
 }
 
 SavedModel read_saved_model(const std::string& path, const OpenOptions& options) {

@@ -235,11 +235,17 @@ std::string ClassificationTask::summary(const Scores& scores) const {
 }
 
 std::vector<ClassificationTask::Answer> ClassificationTask::answers(const Prediction& prediction, int64_t top) const {
-  const Tensor probabilities = softmax(unsqueeze(prediction.logits, 0));
+  const double temperature = options_.calibration ? options_.calibration->temperature : 1;
+  const Tensor logits = temperature == 1 ? prediction.logits : prediction.logits / temperature;
+  const Tensor probabilities = softmax(unsqueeze(logits, 0));
   const auto [values, classes] = topk(probabilities, std::min(top, model_->num_classes()));
   std::vector<Answer> result;
   for (int64_t i = 0; i < values.size(1); ++i) result.push_back({static_cast<int64_t>(classes.at({0, i})), values.at({0, i})});
   return result;
+}
+
+bool ClassificationTask::unknown(const Prediction& prediction) const {
+  return options_.calibration && answers(prediction, 1).front().probability < options_.calibration->unknown_below;
 }
 
 std::string ClassificationTask::to_text(const Prediction& prediction, int64_t top) const {
@@ -249,7 +255,7 @@ std::string ClassificationTask::to_text(const Prediction& prediction, int64_t to
     std::snprintf(percent, sizeof percent, " %.1f %%", 100 * answer.probability);
     line += (line.empty() ? "" : ", ") + escaped(options_.class_names[answer.index]) + percent;
   }
-  return line;
+  return unknown(prediction) ? "unknown (most probable: " + line + ")" : line;
 }
 
 void ClassificationTask::to_json(JsonWriter& json, const Prediction& prediction, int64_t top) const {
@@ -276,8 +282,9 @@ Tensor ClassificationTask::draw(const Sample& sample, const Prediction& predicti
 
 std::unique_ptr<Task> make_classification(SavedModel saved) {
   LoadedModel loaded = build_classifier(std::move(saved));
-  return std::make_unique<ClassificationTask>(std::move(loaded.model),
-                                              ClassificationOptions{loaded.card.preprocessing, loaded.card.class_names, {}, 0});
+  ClassificationOptions options{loaded.card.preprocessing, loaded.card.class_names};
+  options.calibration = loaded.card.calibration;
+  return std::make_unique<ClassificationTask>(std::move(loaded.model), std::move(options));
 }
 
 }  // namespace vitrail

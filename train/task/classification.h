@@ -26,6 +26,7 @@ struct ClassificationOptions {
   // head from both. Images count in it as they do by class_weights.
   DistillationOptions distillation{};
   std::shared_ptr<Teacher> teacher{};
+  std::optional<AnswerCalibration> calibration{};  // of the answers: temperature, and what counts as unknown
 };
 
 // With the augmentation and the label smoothing of a run's configuration.
@@ -62,11 +63,17 @@ class ClassificationTask final : public Task {
     int64_t index;
     double probability;
   };
-  // The `top` most probable classes, the most probable first; of equal ones the lower class.
+  // The `top` most probable classes, the most probable first; of equal ones the lower class. With a calibration the probabilities
+  // are those at its temperature.
   std::vector<Answer> answers(const Prediction& prediction, int64_t top) const;
 
+  // Whether the largest probability is below what the calibration asks for; never without one.
+  bool unknown(const Prediction& prediction) const;
+  // Answers as the model gives them from here on.
+  void drop_calibration() { options_.calibration.reset(); }
+
   std::string summary(const Scores& scores) const override;
-  // "shoe 98.1 %, boot 1.2 %"
+  // "shoe 98.1 %, boot 1.2 %", or "unknown (most probable: shoe 41.0 %, boot 22.3 %)"
   std::string to_text(const Prediction& prediction, int64_t top) const override;
   // [{"class": .., "index": .., "probability": ..}, ...]
   void to_json(JsonWriter& json, const Prediction& prediction, int64_t top) const override;
