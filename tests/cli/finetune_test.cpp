@@ -61,3 +61,20 @@ TEST_CASE("finetune says what it needs") {
   CHECK(missing.code == 4);
   CHECK(missing.says("/no/such/model"));
 }
+
+TEST_CASE("a new head is trained alone first, and says at which rate; a kept one, a run of one epoch and other modes do without") {
+  const std::string from = backbone(scratch() + "/finetune_base"), more = " --data glyphs --limit 40 --batch-size 20 --out " + scratch() + "/";
+  const std::string start = "finetune --from " + from + " --num-heads 2 ";
+  const Outcome two = run(start + "--epochs 2" + more + "head_first");
+  CHECK_MESSAGE(two.says("the head alone for 1 epoch at a rate of 0.01: "), two.text);
+  CHECK(two.says("from here on "));
+  CHECK(!run(start + "--epochs 1" + more + "head_one").says("the head alone"));
+  CHECK(!run(start + "--epochs 2 --head-epochs 0" + more + "head_off").says("the head alone"));
+  CHECK(!run(start + "--epochs 2 --trainable head" + more + "head_only").says("the head alone for"));
+  CHECK(!run(start + "--epochs 2 --mode lora" + more + "head_lora").says("the head alone"));
+  CHECK(run(start + "--epochs 2 --head-epochs 2" + more + "head_all").says("head_epochs must be below epochs: it is 2 of 2"));
+  const Outcome kept = run("finetune --from " + scratch() + "/head_first --epochs 2" + more + "head_kept");
+  CHECK_MESSAGE(kept.code == 0, kept.text);
+  CHECK(!kept.says("the head alone"));
+  CHECK(run("finetune --resume --quiet --out " + scratch() + "/head_first").says("is finished"));
+}

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "train/config.h"
 #include "train/optim/schedule.h"
 
 using namespace vitrail;
@@ -128,4 +129,23 @@ TEST_CASE("a schedule out of range is refused with its numbers") {
   s.milestones = {5, 5};
   CHECK_THROWS_WITH_AS(validate(s), doctest::Contains("milestones must ascend: 5 follows 5"), Error);
   CHECK_THROWS_WITH_AS(learning_rate(s, -1), doctest::Contains("step must be at least 0"), Error);
+}
+
+TEST_CASE("the updates of the head alone have their own constant rate, and the schedule begins behind them") {
+  Schedule plain;
+  plain.base_lr = 0.1, plain.warmup_steps = 3, plain.total_steps = 20;
+  Schedule later = plain;
+  later.head_steps = 5, later.head_lr = 0.7;
+  validate(later);
+  for (int64_t step = 0; step < 5; ++step) CHECK(learning_rate(later, step) == 0.7);
+  for (int64_t step = 0; step < 25; ++step) CHECK(learning_rate(later, step + 5) == learning_rate(plain, step));
+  later.head_steps = -1;
+  CHECK_THROWS_WITH_AS(validate(later), doctest::Contains("head_steps must be at least 0: it is -1"), Error);
+  TrainConfig config;
+  config.epochs = 10, config.head_epochs = 2, config.head_alone_lr = 5, config.lr = 0.01, config.warmup = 0.1;
+  const Schedule made = make_schedule(config, 100, 10);
+  CHECK(made.head_steps == 20);
+  CHECK(made.head_lr == doctest::Approx(0.05));
+  CHECK(made.total_steps == 80);
+  CHECK(made.warmup_steps == 8);
 }
