@@ -36,8 +36,10 @@ struct Shift {
 };
 
 Shift draw_shift(int64_t padding, const Rng& rng) {
+  // LAB 9.1 BEGIN  Down and across, each uniform in [-padding, padding], from rng.below(0, n) and rng.below(1, n).
   const auto span = static_cast<uint64_t>(2 * padding + 1);
   return {static_cast<int64_t>(rng.below(0, span)) - padding, static_cast<int64_t>(rng.below(1, span)) - padding};
+  // LAB 9.1 END
 }
 
 bool half_of_the_cases(const Rng& rng) { return rng.below(0, 2) == 1; }
@@ -70,6 +72,7 @@ Tensor random_crop(const Tensor& image, int64_t padding, const Rng& rng) {
   const Tensor source = contiguous(image);
   Tensor result = zeros(image.shape(), Dtype::u8);
   const int64_t channels = image.size(0), height = image.size(1), width = image.size(2);
+  // LAB 9.1 BEGIN  Pixel (y, x) of every channel becomes pixel (y + dy, x + dx) of the source, or stays 0 outside of it.
   // Pixel (y, x) of the result is pixel (y + dy, x + dx) of the image, or padding.
   const int64_t x_begin = std::max<int64_t>(0, -dx), x_end = std::min(width, width - dx);
   const uint8_t* in = source.data<uint8_t>();
@@ -80,6 +83,7 @@ Tensor random_crop(const Tensor& image, int64_t padding, const Rng& rng) {
       std::copy(row + x_begin, row + x_end, out + (c * height + y) * width + x_begin);
     }
   }
+  // LAB 9.1 END
   return result;
 }
 
@@ -90,7 +94,9 @@ Tensor mirror(const Tensor& image) {
   const int64_t rows = image.size(0) * image.size(1), width = image.size(2);
   const uint8_t* in = source.data<uint8_t>();
   uint8_t* out = result.mutable_data<uint8_t>();
+  // LAB 9.1 BEGIN  Every row of every channel from right to left.
   for (int64_t r = 0; r < rows; ++r) std::reverse_copy(in + r * width, in + (r + 1) * width, out + r * width);
+  // LAB 9.1 END
   return result;
 }
 

@@ -35,6 +35,7 @@ void mix_pictures(Tensor& images, int64_t begin, const Mix& mix) {
     for (int64_t i = from; i < to; ++i) {
       const float *own = old + i * numel, *other = old + mix.partners[static_cast<size_t>(i)] * numel;
       float* out = pixels + i * numel;
+      // LAB 9.2 BEGIN  Picture i from own and other: mixup keeps and takes; with a cut, copy its rectangle in every channel.
       if (mix.cut.height == 0) {
         if (own != other)
           for (int64_t k = 0; k < numel; ++k) out[k] = keep * own[k] + take * other[k];
@@ -44,6 +45,7 @@ void mix_pictures(Tensor& images, int64_t begin, const Mix& mix) {
         for (int64_t y = mix.cut.top; y < mix.cut.top + mix.cut.height; ++y)
           std::copy_n(other + (c * height + y) * width + mix.cut.left, mix.cut.width,
                       out + (c * height + y) * width + mix.cut.left);
+      // LAB 9.2 END
     }
   });
 }
@@ -57,9 +59,11 @@ void mix_labels(Batch& batch, int64_t begin, int64_t end, int64_t classes, const
           "). Hint: mixup and cutmix are for classification.");
   for (int64_t i = 0; i < end - begin; ++i) {
     const int64_t other = plan.partners.empty() ? own[i] : own[plan.partners[i]];
+    // LAB 9.2 BEGIN  Add lambda and 1 - lambda to the two classes in soft, and set the label of the larger part.
     soft[(begin + i) * classes + own[i]] += static_cast<float>(plan.lambda);
     soft[(begin + i) * classes + other] += static_cast<float>(1 - plan.lambda);
     labels[begin + i] = plan.lambda >= 0.5 ? own[i] : other;
+    // LAB 9.2 END
   }
 }
 
@@ -93,6 +97,7 @@ Mix draw_mix(const Mixing& mixing, int64_t count, int64_t height, int64_t width,
   mix.partners = to_vector<int64_t>(rand_permutation(count, rng.at(1)));
   mix.lambda = draw_beta(cut ? mixing.cutmix : mixing.mixup, rng.at(2));
   if (!cut) return mix;
+  // LAB 9.2 BEGIN  mix.cut: centre (rng.below(3, height), rng.below(4, width)), cut off at the border; then mix.lambda.
   const double side = std::sqrt(1 - mix.lambda);
   const auto h = static_cast<int64_t>(static_cast<double>(height) * side),
              w = static_cast<int64_t>(static_cast<double>(width) * side);
@@ -105,6 +110,7 @@ Mix draw_mix(const Mixing& mixing, int64_t count, int64_t height, int64_t width,
   const auto rows = span(y, h, height), columns = span(x, w, width);
   mix.cut = {rows.first, columns.first, rows.second - rows.first, columns.second - columns.first};
   mix.lambda = 1 - static_cast<double>(mix.cut.height * mix.cut.width) / static_cast<double>(height * width);
+  // LAB 9.2 END
   if (mix.lambda == 1) mix.partners = {};  // an empty rectangle
   return mix;
 }

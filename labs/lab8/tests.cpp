@@ -82,9 +82,9 @@ TEST_SUITE("8.1") {
       chosen["head.weight"] = true;
       const int64_t left = nn::freeze_all_but(model, [&](const std::string& path) { return chosen.at(path); });
       int64_t wrong = 0, count = 0;
-      for (const nn::NamedParameter& p : model.named_parameters()) {
-        wrong += p.parameter->requires_grad() != chosen[p.name] || p.parameter->grad().defined() != chosen[p.name];
-        count += chosen[p.name];
+      for (const nn::NamedParameter& one : model.named_parameters()) {
+        wrong += one.parameter->requires_grad() != chosen[one.name] || one.parameter->grad().defined() != chosen[one.name];
+        count += chosen[one.name];
       }
       CHECK(wrong == 0);
       CHECK(left == count);
@@ -317,13 +317,13 @@ TEST_SUITE("8.3") {
     Sgd optimizer(groups);
     optimizer.step(1);
     int64_t wrong = 0;
-    for (const nn::NamedParameter& p : model.named_parameters()) {
-      const int64_t layer = starts(p.name, "blocks.") ? p.name[7] - '0' + 1
-                            : starts(p.name, "norm.") ? 3
-                            : starts(p.name, "head.") ? 4
-                                                      : 0;
-      const Tensor moved = sub(before[p.name], p.parameter->value());
-      wrong += lab::difference(moved, mul(p.parameter->grad(), std::pow(0.5, 4 - layer)), 1e-5) != "";
+    for (const nn::NamedParameter& one : model.named_parameters()) {
+      const int64_t layer = starts(one.name, "blocks.") ? one.name[7] - '0' + 1
+                            : starts(one.name, "norm.") ? 3
+                            : starts(one.name, "head.") ? 4
+                                                        : 0;
+      const Tensor moved = sub(before[one.name], one.parameter->value());
+      wrong += lab::difference(moved, mul(one.parameter->grad(), std::pow(0.5, 4 - layer)), 1e-5) != "";
     }
     CHECK(wrong == 0);
   }

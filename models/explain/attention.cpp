@@ -16,10 +16,12 @@ class KeepGuard {
 
  private:
   void set(bool on) {
+    // LAB 9.3 BEGIN  Both keep_ flags of every block's attn on or off; off: let go of what it has kept, too.
     for (nn::EncoderBlock* block : encoder_.blocks) {
       block->attn.keep_attention_map = block->attn.keep_attention_gradient = on;
       if (!on) block->attn.attention_map = {}, block->attn.attention_offset = {};
     }
+    // LAB 9.3 END
   }
   const Encoder& encoder_;
 };
@@ -28,11 +30,13 @@ class KeepGuard {
 class FixedParameters {
  public:
   explicit FixedParameters(nn::Module& model) {
+    // LAB 9.3 BEGIN  Every parameter that requires a gradient is remembered in before_ and requires none.
     for (const nn::NamedParameter& p : model.named_parameters()) {
       if (!p.parameter->requires_grad()) continue;
       before_.push_back(p.parameter);
       p.parameter->set_requires_grad(false);
     }
+    // LAB 9.3 END
   }
   ~FixedParameters() {
     for (Variable* parameter : before_) parameter->set_requires_grad(true);
@@ -45,7 +49,11 @@ class FixedParameters {
 };
 
 // The mean over heads of max(0, dA A): [1, H, T, T] twice -> [T, T]
-Tensor positive_part(const Tensor& gradient, const Tensor& attention) { return mean(relu(gradient * attention), {0, 1}); }
+Tensor positive_part(const Tensor& gradient, const Tensor& attention) {
+  // LAB 9.3 BEGIN  max(0, gradient times attention), averaged over the heads.
+  return mean(relu(gradient * attention), {0, 1});
+  // LAB 9.3 END
+}
 
 }  // namespace
 
@@ -64,6 +72,7 @@ AttentionRecord record_attention(const Encoder& encoder, const Tensor& image, st
   record.target = target.value_or(static_cast<int64_t>(argmax(record.logits).item()));
   check(record.target >= 0 && record.target < classes, ErrorKind::kValue, "explain", "there is no class ", record.target,
         ": the model has ", classes, ", counted from 0.");
+  // LAB 9.3 BEGIN  Backward from the target's logit; then every block's map, and positive_part() of its gradient and map.
   slice(output.logits, 1, record.target, record.target + 1).backward();
 
   std::vector<Tensor> attention, relevance;
@@ -74,6 +83,7 @@ AttentionRecord record_attention(const Encoder& encoder, const Tensor& image, st
     relevance.push_back(positive_part(gradient.defined() ? gradient : zeros_like(map), map));
   }
   record.attention = stack(attention, 0), record.relevance = stack(relevance, 0);
+  // LAB 9.3 END
   return record;
 }
 

@@ -58,8 +58,10 @@ Encoder of_vit(ViT& model, Size2d image) {
   for (int64_t i = 1; i <= c.reg_tokens; ++i) e.prefix_names.push_back(cat("register ", i));
   const Tensor own = model.pos_embed.defined() ? model.pos_embed.value() : model.pos_embed_fixed;
   e.positions_grid = model.grid();
+  // LAB 9.5 BEGIN  The positions of the patches alone, [N, D]: own [1, T, D] may begin with those of prefix tokens.
   if (own.defined())
     e.positions = select(slice(own, 1, own.size(1) - e.positions_grid.h * e.positions_grid.w, own.size(1)), 0, 0);
+  // LAB 9.5 END
   const Tensor& weight = model.patch_embed.proj.weight.value();
   e.filters = reshape(contiguous(weight), {c.embed_dim, c.in_chans, c.patch_size.h, c.patch_size.w});
   for (const auto& block : model.blocks) e.blocks.push_back(block.get());

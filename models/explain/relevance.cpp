@@ -37,6 +37,7 @@ Tensor rollout(const Tensor& attention, const RolloutOptions& options) {
   check(options.discard >= 0 && options.discard < 1, ErrorKind::kValue, "rollout", "discard must be in [0, 1): it is ",
         options.discard, ".");
   const Tensor identity = eye(attention.size(2), Dtype::f64);
+  // LAB 9.4 BEGIN  From the first layer to the last: fuse, discard, add the residual, divide the rows, multiply.
   Tensor result = identity;
   for (int64_t layer = 0; layer < attention.size(0); ++layer) {
     Tensor a = fused(to(select(attention, 0, layer), Dtype::f64), options.fusion);
@@ -45,16 +46,19 @@ Tensor rollout(const Tensor& attention, const RolloutOptions& options) {
     result = matmul(a / sum(a, {1}, true), result);
   }
   return result;
+  // LAB 9.4 END
 }
 
 Tensor gradient_rollout(const Tensor& relevance) {
   check(relevance.dim() == 3 && relevance.size(1) == relevance.size(2) && relevance.size(1) >= 1, ErrorKind::kShape,
         "gradient_rollout", "relevance is [L, T, T]: it is ", relevance.shape());
   const Tensor identity = eye(relevance.size(1), Dtype::f64);
+  // LAB 9.4 BEGIN  R = R + E R for each layer, beginning with I, which is taken away in the end.
   Tensor result = identity;
   for (int64_t layer = 0; layer < relevance.size(0); ++layer)
     result = result + matmul(to(select(relevance, 0, layer), Dtype::f64), result);
   return result - identity;
+  // LAB 9.4 END
 }
 
 Tensor last_attention(const Tensor& attention) {
@@ -67,8 +71,10 @@ Tensor patch_map(const Tensor& relation, const Tensor& shares, int64_t prefix, S
   check(relation.shape() == Shape{tokens, tokens} && shares.shape() == Shape{tokens}, ErrorKind::kShape, "patch_map",
         "relation and shares must have one row per token: relation is ", relation.shape(), ", shares is ", shares.shape(), ", ",
         prefix, " prefix tokens and ", grid.h, " x ", grid.w, " patches are ", tokens, ".");
+  // LAB 9.4 BEGIN  The rows of the relation weighted by their shares; the columns of the patches as a grid.
   const Tensor row = matmul(reshape(to(shares, Dtype::f64), {1, tokens}), to(relation, Dtype::f64));
   return reshape(contiguous(slice(row, 1, prefix, tokens)), {grid.h, grid.w});
+  // LAB 9.4 END
 }
 
 }  // namespace vitrail::models::explain

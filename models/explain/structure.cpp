@@ -51,10 +51,12 @@ double even_distance(Size2d grid, Size2d image) { return mean(distances(grid, im
 
 Tensor position_similarity(const Tensor& positions) {
   check(positions.dim() == 2, ErrorKind::kShape, "position_similarity", "positions are [N, D]: they are ", positions.shape());
+  // LAB 9.5 BEGIN  The cosine of every pair of rows, in f64; with a row of zeros it is 0, not NaN.
   const Tensor x = to(positions, Dtype::f64);
   const Tensor length = maximum(sqrt(sum(square(x), {1}, true)), scalar(1e-300, Dtype::f64));
   const Tensor unit = x / length;
   return matmul(unit, transpose(unit));
+  // LAB 9.5 END
 }
 
 Tensor similarity_picture(const Tensor& similarity, Size2d grid, int64_t most_side) {
