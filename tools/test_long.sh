@@ -34,6 +34,7 @@ prove "400,000 random calls of operators under the sanitizers" sh -c "make CONFI
 prove "memory that ends at any of 1,000 allocations of each command is exit code 5" tests/fault/failing_allocations.sh build/release
 prove "a model is whole whatever happens while it is saved" tests/fault/save_faults.sh build/release/vitrail
 prove "no saved update is lost in 200 kills and at any fault of a file" tests/fault/resume_faults.sh build/release/vitrail
+prove "labs: known mistakes, hostile answers, proofs of the proofs" make labs-prove labs-hostile labs-proofs
 prove "demo reaches 97 %" accuracy_at_least 97 make -s demo
 for set in fashion-mnist:88 mnist:98; do
   name=${set%:*}

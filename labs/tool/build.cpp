@@ -198,6 +198,23 @@ std::vector<std::string> test_objects(const Toolchain& tools, const Lab& lab) {
           tools.folder + "/" + fs::path(lab.folder).filename().string() + "/tests.o"};
 }
 
+void forget(const Built& built) {
+  std::error_code gone_already;
+  if (!built.program.empty()) fs::remove(built.program, gone_already);
+}
+
+void forget_old_programs(const Toolchain& tools) {
+  constexpr size_t kKept = 12;  // some ten megabytes each
+  const std::string folder = tools.folder + "/programs";
+  if (!fs::is_directory(folder)) return;
+  std::vector<std::pair<fs::file_time_type, fs::path>> programs;
+  std::error_code gone_already;
+  for (const auto& entry : fs::directory_iterator(folder))
+    programs.emplace_back(entry.last_write_time(gone_already), entry.path());
+  std::sort(programs.rbegin(), programs.rend());
+  for (size_t i = kKept; i < programs.size(); ++i) fs::remove(programs[i].second, gone_already);
+}
+
 Built build(const Toolchain& tools, const Lab& lab, const std::vector<SourceFile>& files, FileBodies bodies,
             const std::vector<std::string>& with) {
   Built built;

@@ -39,6 +39,10 @@ std::string build_object(const Toolchain& tools, const SourceFile& file, const B
 // The objects of the lab's tests and of the main program that runs them.
 std::vector<std::string> test_objects(const Toolchain& tools, const Lab& lab);
 
+// Removes a program that is not needed again; of those that are left, the newest few are kept.
+void forget(const Built& built);
+void forget_old_programs(const Toolchain& tools);
+
 uint64_t hash_of(const std::string& text);
 std::string hex_of(uint64_t number);
 

@@ -43,6 +43,7 @@ class Grader {
                    (seed == 1 ? "" : "\n(with other random numbers, seed " + std::to_string(seed) + ")");
       break;
     }
+    forget(built);
     g.points = g.passed ? e.points : 0;
     return g;
   }

@@ -92,6 +92,7 @@ int prove_command(const Arguments& a) {
   ProveOptions options;
   options.jobs = static_cast<unsigned>(parse_integer("labs", "jobs", a.get("jobs", "2"), 1, 64));
   options.record = a.has("record");
+  options.quick = a.has("quick");
   options.verbose = a.has("verbose");
   options.exercise = a.get("ex");
   const std::vector<Lab> labs = load_labs("labs");

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json_writer.h"
+#include "labs/tool/allowed.h"
 #include "labs/tool/handout.h"
 #include "labs/tool/mistakes.h"
 #include "labs/tool/process.h"
@@ -33,9 +34,10 @@ class Prover {
     reference();
     all_blank();
     one_blank();
-    mistakes();
-    settings();
+    if (!options_.quick) mistakes();
+    if (!options_.quick) settings();
     if (options_.exercise.empty()) handout();
+    forget_old_programs(tools_);
     std::printf("lab %d: %d proven, %d failed (%.1f s)\n", lab_.number, proven_, failed_, seconds_now() - start);
     std::fflush(stdout);
     return failed_;
@@ -68,7 +70,10 @@ class Prover {
     FileBodies same;
     for (const SourceFile& file : files_) {
       for (const Region& r : file.regions) {
-        if (r.lab() == lab_.number) same[file.path][r.key()] = body_of(file.path, file.lines, r);
+        if (r.lab() != lab_.number) continue;
+        const std::string refused = refusal(file.lines, r.begin + 1, r.end);
+        verdict("the reference of " + r.exercise + " is what a student may write", refused.empty(), refused);
+        same[file.path][r.key()] = body_of(file.path, file.lines, r);
       }
     }
     reference_ = program_of(same);
@@ -172,6 +177,7 @@ class Prover {
     const Outcome o = run_suite(tools_, lab_, built.program, m.exercise, {}, {});
     verdict("mistake " + name + " is rejected", !o.passed && !o.not_written, o.passed ? "it PASSES: " + m.why : o.message);
     const std::string probes = run_probes(tools_, lab_, built.program, m.exercise);
+    forget(built);
     verdict("a probe sees mistake " + name, probes != reference_probes_[m.exercise]);
     return fingerprint(m.exercise, o, probes);
   }

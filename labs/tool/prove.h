@@ -8,6 +8,7 @@ namespace vitrail::labs {
 struct ProveOptions {
   unsigned jobs = 2;
   bool record = false;   // write checks.json and fingerprints.json instead of comparing with them
+  bool quick = false;    // without the known mistakes and the repetitions under other settings
   bool verbose = false;  // a line for each proof, not only for those that fail
   std::string exercise;  // only this one
 };

@@ -62,6 +62,7 @@ class LabRun {
     if (built_.broken.count("HELPERS"))
       answers_.notes.push_back("LAB HELPERS does not compile and is left out:\n" + built_.broken["HELPERS"]);
     for (const std::string& note : answers_.notes) std::cout << "  note: " << note << "\n";
+    forget_old_programs(tools_);
     if (options_.keep_progress) progress_.save();
     return score_;
   }
