@@ -93,6 +93,7 @@ build/release)
     # shellcheck disable=SC2086
     check "lab ${number%/lab.json} is proven" "$build/labs/labtool" prove --jobs "$(nproc)" --labs "${number%/lab.json}" $quick
   done
+  check "trees for students hold no solutions" labs/tests/exports.sh "$build/labs/labtool"
   if [ "${CI:-}" = true ]; then
     check "hostile answers to labs" "$build/labs/hostile"
     check "the proofs of the labs are proven" labs/tests/proofs.sh

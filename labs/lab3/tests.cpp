@@ -30,19 +30,17 @@ Variable leaf(const Tensor& value) { return Variable(value, true); }
 // An op that was added to the graph without record().
 Variable op(const Tensor& value, const std::vector<Variable>& inputs, BackwardFn backward) {
   static uint64_t next_id = uint64_t{1} << 40;
-  auto node = std::make_shared<Node>();
-  node->name = "by hand";
-  node->id = next_id++;
-  node->shape = value.shape();
-  node->backward = std::move(backward);
-  for (const Variable& x : inputs) {
-    Edge edge;
-    edge.defined = true, edge.shape = x.shape(), edge.dtype = x.dtype();
-    if (x.node()) edge.node = x.node();
-    if (x.requires_grad() && !x.node()) edge.leaf = x.meta();
-    node->inputs.push_back(edge);
+  const std::shared_ptr<Node> made(new Node);
+  made->name = "by hand", made->id = next_id++;
+  made->shape = value.shape(), made->backward = backward;
+  for (const Variable& input : inputs) {
+    Edge to;
+    to.defined = true, to.shape = input.shape(), to.dtype = input.dtype();
+    if (input.node()) to.node = input.node();
+    if (input.requires_grad() && !input.node()) to.leaf = input.meta();
+    made->inputs.push_back(to);
   }
-  return Variable(value, node);
+  return Variable(value, made);
 }
 
 Variable passing_on(const std::vector<Variable>& inputs) {  // dy for every input, without a copy

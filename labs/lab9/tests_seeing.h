@@ -57,13 +57,13 @@ Tensor rollout_by_hand(const Tensor& attention, models::explain::HeadFusion fusi
   const auto t = static_cast<size_t>(attention.size(2));
   Matrix r(t, std::vector<double>(t));
   for (size_t i = 0; i < t; ++i) r[i][i] = 1;
-  for (int64_t layer = 0; layer < attention.size(0); ++layer) {
+  for (int64_t depth = 0; depth < attention.size(0); ++depth) {
     Matrix a(t, std::vector<double>(t));
     for (size_t i = 0; i < t; ++i) {
       for (size_t j = 0; j < t; ++j) {
         double sum = 0, largest = 0;
         for (int64_t h = 0; h < attention.size(1); ++h) {
-          const double p = attention.at({layer, h, static_cast<int64_t>(i), static_cast<int64_t>(j)});
+          const double p = attention.at({depth, h, static_cast<int64_t>(i), static_cast<int64_t>(j)});
           sum += p, largest = std::max(largest, p);
         }
         a[i][j] = fusion == models::explain::HeadFusion::kMax ? largest : sum / static_cast<double>(attention.size(1));
