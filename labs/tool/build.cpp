@@ -1,9 +1,15 @@
 #include "labs/tool/build.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
+#include <iostream>
 #include <sstream>
 
 #include "base/error.h"
@@ -197,6 +203,18 @@ std::vector<std::string> test_objects(const Toolchain& tools, const Lab& lab) {
   return {tools.folder + "/common/main.o", tools.folder + "/common/lab.o",
           tools.folder + "/" + fs::path(lab.folder).filename().string() + "/tests.o"};
 }
+
+FolderLock::FolderLock(const Toolchain& tools) {
+  fs::create_directories(tools.folder);
+  const std::string path = tools.folder + "/lock";
+  fd_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  check(fd_ >= 0, ErrorKind::kIo, "labs", path, ": ", std::strerror(errno));
+  if (flock(fd_, LOCK_EX | LOCK_NB) == 0) return;
+  std::cout << "  another run of the labs is going on in this folder: waiting for it\n" << std::flush;
+  check(flock(fd_, LOCK_EX) == 0, ErrorKind::kIo, "labs", path, ": ", std::strerror(errno));
+}
+
+FolderLock::~FolderLock() { close(fd_); }
 
 void forget(const Built& built) {
   std::error_code gone_already;

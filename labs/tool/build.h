@@ -21,6 +21,19 @@ struct Toolchain {
 // From the environment. Error(kValue) if a variable is missing: the tool is started by make.
 Toolchain toolchain();
 
+// Held while programs are built and run: a second run in the same tree waits, since each removes programs that it does not
+// need.
+class FolderLock {
+ public:
+  explicit FolderLock(const Toolchain& tools);  // Error(kIo)
+  ~FolderLock();
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+
+ private:
+  int fd_;
+};
+
 struct Built {
   std::string program;                        // "" if there is none
   std::string failure;                        // why not

@@ -84,7 +84,9 @@ int run_command(const Arguments& a) {
   check_lendable(lab, options.lent);
   options.run.seed = static_cast<uint64_t>(parse_integer("labs", "SEED", a.get("seed", "1"), 0, int64_t{1} << 40));
   start(lab, options.mine);
-  const Score score = run_lab(toolchain(), lab, options);
+  const Toolchain tools = toolchain();
+  const FolderLock lock(tools);
+  const Score score = run_lab(tools, lab, options);
   return a.has("strict") && score.points < score.all ? 1 : 0;
 }
 
@@ -97,9 +99,11 @@ int prove_command(const Arguments& a) {
   options.exercise = a.get("ex");
   const std::vector<Lab> labs = load_labs("labs");
   const std::set<std::string> which = chosen_of(labs, a.get("labs"));
+  const Toolchain tools = toolchain();
+  const FolderLock lock(tools);
   int failed = 0;
   for (const Lab& lab : labs) {
-    if (which.empty() || which.count(std::to_string(lab.number))) failed += prove(toolchain(), lab, options);
+    if (which.empty() || which.count(std::to_string(lab.number))) failed += prove(tools, lab, options);
   }
   return failed > 0 ? 1 : 0;
 }
@@ -179,6 +183,7 @@ int grade_command(const Arguments& a) {
   check(format == "gradescope" || format == "classroom50" || format == "csv", ErrorKind::kValue, "labs",
         "FORMAT=", quote(format), " is none of gradescope, classroom50, csv");
   const Toolchain tools = toolchain();
+  const FolderLock lock(tools);
   std::string text;
   if (format == "csv") {
     std::vector<std::string> names;

@@ -135,38 +135,24 @@ void backward(const AttentionInput& in, const Tensor& grad, Tensor& dq, Tensor& 
   }
 }
 
-// Calls fill(y); if y is bf16, calls fill(t) for an f32 tensor t instead and rounds t into y.
-template <class Fill>
-void fill_rounded(Tensor y, Fill&& fill) {
-  if (y.dtype() != Dtype::bf16) return fill(y);
-  const Tensor numbers = empty(y.shape(), Dtype::f32, "attention");
-  fill(numbers);
-  round_to_bf16(numbers, y);
-}
-
-// The same input with q, k and v in f32 if they are bf16, and the mask as it is.
-AttentionInput with_numbers(const AttentionInput& in) {
-  return {numbers_of(in.q), numbers_of(in.k), numbers_of(in.v), in.mask, in.scale, in.rounded};
-}
-
 }  // namespace
 
 void attention(const AttentionInput& in, Tensor output, Tensor probabilities) {
-  const AttentionInput wide = with_numbers(in);
-  fill_rounded(output, [&](Tensor out) {
+  const AttentionInput wide{numbers_of(in.q), numbers_of(in.k), numbers_of(in.v), in.mask, in.scale, in.rounded};
+  fill_rounded("attention", output, [&](Tensor out) {
     dispatch_float("attention", out.dtype(), [&](auto zero) { forward<decltype(zero)>(wide, out, probabilities); });
   });
 }
 
 void attention_backward(const AttentionInput& in, const Tensor& dy, Tensor dq, Tensor dk, Tensor dv, Tensor dscores) {
-  const AttentionInput wide = with_numbers(in);
+  const AttentionInput wide{numbers_of(in.q), numbers_of(in.k), numbers_of(in.v), in.mask, in.scale, in.rounded};
   Tensor sum_k = zeros(dk.shape(), Dtype::f64), sum_v = zeros(dv.shape(), Dtype::f64);
-  fill_rounded(dq, [&](Tensor out) {
+  fill_rounded("attention", dq, [&](Tensor out) {
     dispatch_float("attention", out.dtype(),
                    [&](auto zero) { backward<decltype(zero)>(wide, dy, out, sum_k, sum_v, dscores); });
   });
-  fill_rounded(dk, [&](Tensor out) { copy_(out, sum_k); });
-  fill_rounded(dv, [&](Tensor out) { copy_(out, sum_v); });
+  fill_rounded("attention", dk, [&](Tensor out) { copy_(out, sum_k); });
+  fill_rounded("attention", dv, [&](Tensor out) { copy_(out, sum_v); });
 }
 
 }  // namespace vitrail::reference

@@ -18,4 +18,13 @@ void widen_bf16(const Tensor& x, Tensor y);
 // x itself if it is f32 or f64; a copy in f32 if it is bf16, which has no arithmetic.
 Tensor numbers_of(const Tensor& x);
 
+// Calls fill(y); if y is bf16, calls fill(t) for an f32 tensor t instead and rounds t into y.
+template <class Fill>
+void fill_rounded(const char* op, Tensor y, Fill&& fill) {
+  if (y.dtype() != Dtype::bf16) return fill(y);
+  const Tensor numbers = empty(y.shape(), Dtype::f32, op);
+  fill(numbers);
+  round_to_bf16(numbers, y);
+}
+
 }  // namespace vitrail::reference
