@@ -6,7 +6,7 @@ copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 fresh() {
   rm -rf "$copy/tree" && mkdir "$copy/tree"
-  find base tensor data autograd nn models comm train cli examples bench tests \( -name '*.cpp' -o -name '*.h' \) 2>/dev/null |
+  find base tensor data autograd nn models comm train cli examples bench tests labs \( -name '*.cpp' -o -name '*.h' \) 2>/dev/null |
     cpio -pdm --quiet "$copy/tree" 2>/dev/null || cp -r base tensor data autograd nn models train cli examples bench tests "$copy/tree/"
 }
 failed=0
@@ -37,6 +37,8 @@ expect 'nn/ may include only from' nn/linear.h '#include "models/vit.h"'
 expect 'models/ may include only from' models/vit.h '#include "train/trainer.h"'
 expect 'train/ may include only from' train/trainer.h '#include "cli/commands.h"'
 expect 'cli/ may include only from' cli/main.cpp '#include "tests/op_cases.h"'
+expect 'labs/tool/ may include only from' labs/tool/grade.cpp '#include "tensor/tensor.h"'
+expect 'nn/ may include only from' nn/linear.cpp '#include "labs/common/todo.h"'
 expect 'examples/ may include only from' examples/01_tensors.cpp '#include "cli/commands.h"'
 expect 'tensor/kernels/ is included by tensor/ops/ alone' autograd/engine.cpp '#include "tensor/kernels/norm_detail.h"'
 expect 'tensor/reference/ is included by tensor/ops/ alone' nn/linear.cpp '#include "tensor/reference/matmul.h"'
@@ -49,7 +51,7 @@ expect 'belongs to comm/mpi\.cpp' train/trainer.cpp '#include <mpi.h>'
 expect 'belongs to data/image/png\.cpp' data/loader.cpp '#include <png.h>'
 expect 'belongs to data/image/jpeg\.cpp' data/loader.cpp '#include <jpeglib.h>'
 expect 'belongs to data/image/webp\.cpp' data/loader.cpp '#include <webp/decode.h>'
-expect 'belongs to base/(gzip|zip_stream)\.cpp' data/loader.cpp '#include <zlib.h>'
+expect 'belongs to base/(gzip|zip_stream|zip_writer)\.cpp' data/loader.cpp '#include <zlib.h>'
 expect 'belongs to (cli/command\.cpp' cli/train.cpp '#include <CLI/CLI.hpp>'
 expect 'belongs to (base/json\.' models/presets.cpp '#include <nlohmann/json.hpp>'
 expect "OpenMP's threads belong to" tensor/ops/matmul.cpp '#pragma omp parallel for'

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -34,6 +35,12 @@ std::string replaced(std::string text, const std::string& what, const std::strin
 }
 std::string shell_word(const std::string& text) { return "'" + replaced(text, "'", "'\\''") + "'"; }
 
+// For files that get their name when they are whole: several threads may be making the same one.
+std::string new_suffix() {
+  static std::atomic<int> count{0};
+  return std::to_string(getpid()) + "-" + std::to_string(++count);
+}
+
 struct Compiled {
   std::string object;  // "" if it failed
   std::string errors;
@@ -43,7 +50,7 @@ struct Compiled {
 Compiled compile(const Toolchain& tools, const std::string& path, const std::string& text) {
   const std::string folder = tools.folder + "/objects/" + hex_of(hash_of(text + tools.compile)),
                     stem = folder + "/" + fs::path(path).stem().string();
-  const std::string object = stem + ".o", part = stem + "." + std::to_string(getpid()) + hex_of(hash_of(path)) + ".part.o";
+  const std::string object = stem + ".o", part = stem + "." + new_suffix() + ".part.o";
   if (fs::exists(object)) return {object, ""};
   fs::create_directories(folder);
   write_file_atomically(stem + ".cpp", text);
@@ -256,7 +263,7 @@ Built build(const Toolchain& tools, const Lab& lab, const std::vector<SourceFile
   const std::string program = tools.folder + "/programs/lab" + std::to_string(lab.number) + "-" + hex_of(hash_of(names));
   if (!fs::exists(program)) {
     fs::create_directories(tools.folder + "/programs");
-    const std::string part = program + "." + std::to_string(getpid()) + ".part";
+    const std::string part = program + "." + new_suffix() + ".part";
     const Ran ran = run({"sh", "-c", replaced(replaced(tools.link, "{objects}", words), "{out}", shell_word(part))});
     if (ran.status != 0) {
       built.failure = "linking failed:\n" + ran.output.substr(0, 1000);
