@@ -1,6 +1,6 @@
 # Vitrail. One non-recursive Makefile; everything is built into build/<configuration>/.
 #
-#   make demo    learn drawn digits, then letters from ten pictures of each, and see where the model looked (about two minutes)
+#   make demo    learn drawn digits, then letters from ten pictures of each, and see where the model looked (under four minutes)
 #   make test    all tests
 #   make help    everything else
 
@@ -325,7 +325,7 @@ clean:
 	rm -rf build
 
 help:
-	@echo "make demo               drawn digits, then letters from ten pictures of each: two minutes"
+	@echo "make demo               drawn digits, then letters from ten pictures of each: under 4 min"
 	@echo "make test               all tests                    make test-asan    under address and undefined sanitizers"
 	@echo "make test-tensor        one folder's tests           make test-long    the long proofs"
 	@echo "make examples           build the examples           make run-NAME     run one: make run-01_tensors"

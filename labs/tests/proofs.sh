@@ -4,7 +4,7 @@
 set -u
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-git ls-files -z base tensor labs docs Makefile tools | xargs -0 cp --parents -t "$work"
+git ls-files -z | xargs -0 cp --parents -t "$work"
 ln -s "$PWD/build" "$work/build"
 case "$LABTOOL" in /*) ;; *) LABTOOL=$PWD/$LABTOOL ;; esac
 export LAB_BUILD=objects
@@ -49,7 +49,7 @@ red "a mistake whose text is no longer in the region" "does not occur exactly on
 sed -i '/== 1.1 column-major/,/== 1.1 extents/s/for (int i = 0;.*/for (int i = shape.size() - 1; i >= 0; i -= 1) {/' labs/lab1/mistakes.txt
 red "a mistake that is none" "it PASSES" prove --ex 1.1
 
-sed -i '/== 1.1 next-extent-only/,/== 1.2 /{/== 1.2 /!d}; /== 1.1 extents-added/,/== 1.2 /{/== 1.2 /!d}' labs/lab1/mistakes.txt
+awk '/^== /{drop = ($2 == "1.1" && ++n > 2)} !drop' labs/lab1/mistakes.txt >kept && mv kept labs/lab1/mistakes.txt
 red "fewer than three mistakes" "1.1 has three known mistakes" prove --ex 1.1
 
 sed -i '/LAB 1.1 /d' tensor/shape.cpp
@@ -82,7 +82,7 @@ red "an exercise without points" "points" prove --ex 1.1
 sed -i 's|^\(LAB_PROBE("1.1").*\){ return .*|\1{ return cat(contiguous_strides({7})); }|' labs/lab1/tests.cpp
 red "probes that do not tell mistakes apart" "1.1" prove --ex 1.1
 
-sed -i 's|  TEST_CASE("a scalar has none").*||' labs/lab1/tests.cpp
+awk '/TEST_CASE\("a scalar has none/{drop = 1} !drop; /^  }$/{drop = 0}' labs/lab1/tests.cpp >kept && mv kept labs/lab1/tests.cpp
 red "a lost test" "checks.json tells the checks of 1.1" prove --ex 1.1
 
 sed -i 's/an axis jumps over what follows it/an axis jumps/' labs/lab1/fingerprints.json
