@@ -8,10 +8,15 @@ using namespace vitrail;
 
 TEST_CASE("peak and bandwidth are finite and positive, and leave no memory behind") {
   const int64_t live = memory_stats().live_bytes;
+#if defined(__x86_64__)
+  constexpr double kLeast = 0.1;
+#else
+  constexpr double kLeast = 0.01;  // an emulator reached 0.09 GFLOP/s
+#endif
   const double peak = measure_peak_gflops(), bandwidth = measure_bandwidth_gb();
-  CHECK(peak > 0);
+  CHECK(peak > kLeast);
   CHECK(peak < 1e6);
-  CHECK(bandwidth > 0);
+  CHECK(bandwidth > kLeast);
   CHECK(bandwidth < 1e5);
   CHECK(memory_stats().live_bytes == live);
 }

@@ -157,6 +157,11 @@ TEST_CASE("a NaN reaches exactly the results that read it") {
 }
 
 TEST_CASE("convolutions count their floating-point operations, whichever kernel runs") {
+#if defined(__x86_64__)
+  constexpr int64_t kMost = 12;
+#else
+  constexpr int64_t kMost = 24;  // larger tiles: 21.3 on 64-bit ARM
+#endif
   for (const int64_t groups : {1, 4}) {
     const Tensor x = zeros({2, 4, 6, 6}), w = zeros({8, 4 / groups, 3, 3});
     const Conv2dOptions options{.padding_h = 1, .padding_w = 1, .groups = groups};
@@ -165,7 +170,7 @@ TEST_CASE("convolutions count their floating-point operations, whichever kernel 
     const int64_t forward = counted_flops() - before;
     conv2d_backward_weight(y, x, w.shape(), options);
     CHECK(forward >= expected);  // the kernel for any processor counts the rows that it multiplies in vain
-    CHECK(forward <= 32 * expected);
+    CHECK(forward <= kMost * expected);
     CHECK(counted_flops() - before >= 2 * forward - expected);
   }
 }
