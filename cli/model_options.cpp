@@ -16,7 +16,7 @@ void add_model_flags(Command& command, ModelFlags& flags) {
   command.option("--img-size", flags.img_size, "Of a file that does not say it: input size, N or H,W");
   command.option("--weights", flags.weights, "Of a training file with several: model, ema, teacher, student (model)");
   command.option("--preprocess", flags.preprocess,
-                 "preprocessor_config.json, or timm, deit, huggingface, torchvision, google, clip (the model's own)");
+                 "Of another program's model: preprocessor_config.json, or timm, deit, huggingface, torchvision, google, clip");
   command.flag("--no-exif", flags.no_exif, "Pictures as they are stored, whatever their EXIF orientation says");
   command.flag("--strict", flags.strict, "Refuse a file with tensors that the model does not need");
 }

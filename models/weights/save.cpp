@@ -235,7 +235,8 @@ void save_calibration(const std::string& path, const AnswerCalibration& calibrat
   const bool folder = fs::is_directory(path, ignored);
   const std::string weights_path = folder ? (fs::path(path) / kModelFile).string() : path;
   check(!is_foreign(path, folder, weights_path), ErrorKind::kValue, "calibrate", escaped_path(path),
-        ": another program wrote this model, and its file has no place for a calibration. Hint: vitrail convert --to vitrail first.");
+        ": another program wrote this model, and its file has no place for a calibration. Hint: vitrail convert --to vitrail "
+        "first.");
   SafetensorsFile file = load_safetensors(weights_path);
   check_tensors(file, weights_path);
   const auto card =
@@ -243,14 +244,29 @@ void save_calibration(const std::string& path, const AnswerCalibration& calibrat
   check(card != file.metadata.end() && format_of(card->second, weights_path) == kFormat, ErrorKind::kValue, "calibrate",
         escaped_path(weights_path), ": an older program wrote this model. Hint: vitrail convert --to vitrail first.");
   SavedModel saved = read_card_json(card->second, weights_path);
-  check(saved.card.task == kClassification, ErrorKind::kValue, "calibrate", escaped_path(weights_path), ": the model's task is ",
-        escaped(saved.card.task), "; a temperature is for one label per picture.");
+  check(saved.card.task == kClassification, ErrorKind::kValue, "calibrate", escaped_path(weights_path),
+        ": the model's task is ", escaped(saved.card.task), "; a temperature is for one label per picture.");
   saved.card.calibration = calibration;
   card->second = card_json(saved.architecture, saved.card);
   std::erase_if(file.metadata, [](const auto& entry) { return entry.first == kChecksums; });
   add_checksums(file);
   save_safetensors(weights_path, file);
 }
+
+namespace {
+
+// A model of ours says all of this itself: an option that would change nothing is refused.
+void check_nothing_to_say(const OpenOptions& options, const std::string& path) {
+  const char* const option = options.num_heads != 0        ? "--num-heads"
+                             : options.img_height != 0     ? "--img-size"
+                             : !options.weights.empty()    ? "--weights"
+                             : !options.preprocess.empty() ? "--preprocess"
+                                                           : nullptr;
+  check(!option, ErrorKind::kValue, "model", option ? option : "", " is for models of other programs: ", escaped_path(path),
+        " was written by vitrail and says it itself. Hint: leave the option out.");
+}
+
+}  // namespace
 
 SavedModel read_saved_model(const std::string& path, const OpenOptions& options) {
   std::error_code ignored;  // a path that cannot be inspected fails in the open below, with the system's reason
@@ -263,11 +279,13 @@ SavedModel read_saved_model(const std::string& path, const OpenOptions& options)
     if (!name.empty()) bad_file(saved.file, "weight is not finite: ", escaped(name), " holds NaN or infinity.");
     return saved;
   }
+  check_nothing_to_say(options, path);
   check_weight_types(weights_path);
   SafetensorsFile weights = load_safetensors(weights_path);
   SavedModel saved;
   const auto [text, where] = find_card(path, folder, weights_path, weights);
   as_file_error(weights_path, [&, &text = text, &where = where] { read_card(text, where, saved); });
+  if (options.no_exif) saved.card.preprocessing.apply_orientation = false;
   saved.file = weights_path;
   const std::string name = first_not_finite(weights.tensors);
   if (!name.empty()) bad_file(weights_path, "weight is not finite: ", escaped(name), " holds NaN or infinity.");

@@ -50,7 +50,8 @@ struct ModelCard {
 
 struct Origin;  // models/weights/foreign.h
 
-// What the user says about a file that another program wrote, where it is silent.
+// What the user says about a file that another program wrote, where it is silent. A model of ours says all but no_exif itself:
+// Error(kValue) names an option that it would not need.
 struct OpenOptions {
   int64_t num_heads = 0;                  // 0: of the files beside it, else width / 64
   int64_t img_height = 0, img_width = 0;  // 0: of the files beside it, else from a square grid of positions
