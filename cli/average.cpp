@@ -8,14 +8,14 @@
 #include "cli/command.h"
 #include "cli/data_options.h"
 #include "cli/model_options.h"
-#include "data/relabelled.h"
+#include "cli/validation_data.h"
 #include "models/weights/adapter.h"
 #include "nn/norm.h"
 #include "tensor/machine/parallel.h"
 #include "train/average.h"
 #include "train/evaluate.h"
 #include "train/run_folder.h"
-#include "train/task/classification.h"
+#include "train/task/task.h"
 
 namespace vitrail::cli {
 
@@ -46,18 +46,6 @@ std::vector<Ingredient> examined(const Options& o, const SavedModel& first) {
       check(models[i].hash != models[j].hash, ErrorKind::kValue, "average", escaped_path(models[i].path), " and ",
             escaped_path(models[j].path), " have the same weights. Hint: each model once.");
   return models;
-}
-
-DatasetPtr validation_data(const Options& o, const ModelCard& card) {
-  DatasetOptions options = dataset_options(o.files);
-  options.decode = decode_options(card.preprocessing);
-  if (o.data != "scenes") options.image_size = card.preprocessing.height;
-  const DatasetSource source = open_source(o.data, options);
-  print_notes(source);
-  DatasetPtr data = source.open(Split::kValidation);
-  if (o.limit > 0) data = data->reads_files() ? spread_n(data, o.limit) : first_n(data, o.limit);
-  if (const std::string note = about_order(data->class_names(), card.class_names); !note.empty()) complain(cat("note: ", note));
-  return with_classes(data, card.class_names);
 }
 
 std::string training_json(const Options& o, std::vector<Ingredient> models, const AverageResult& result) {
@@ -132,12 +120,13 @@ int run(const Options& o) {
     complain(
         "note: the running statistics of batch norm are averaged too; those of the averaged weights differ a little. Hint: an "
         "epoch of train --init at a rate near 0 measures them anew.");
-  const DatasetPtr data = validation_data(o, loaded.card);
+  const std::unique_ptr<Task> task = load_task(leading->path);  // the model answers as it was trained to
+  const DatasetPtr data = validation_data(o.data, o.files, o.limit, loaded.card);
   // A file of another program may hold tensors that the model does not need.
   const nn::LoadOptions loading{.allow_unexpected = loaded.origin != nullptr};
   const auto judge = [&](const nn::StateDict& weights) {
-    loaded.model->load_state_dict(weights, loading);
-    return evaluate(*loaded.model, data, loaded.card.preprocessing).scores;
+    task->model().load_state_dict(weights, loading);
+    return evaluate(*task, data).scores;
   };
   const auto read = [&](size_t i) {
     nn::StateDict weights = read_saved_model(models[i].path).weights;
@@ -163,9 +152,10 @@ void add_average(CLI::App& app, Action& action) {
   command.option("models", o->models, kModelHelp);
   command.option("--data", o->data, kDataHelp).required();
   command.option("--out", o->out, "Folder for the averaged model").required();
-  command.flag("--greedy", o->greedy, "Leave out models with which the average does worse on the validation part");
+  command.flag("--greedy", o->greedy,
+               "Leave out models with which the average does worse on the validation part, else the test part");
   add_data_flags(command, o->files);
-  command.option("--limit", o->limit, "Only N validation images: the first, of folders and lists evenly spread", 0, kMaxImages);
+  command.option("--limit", o->limit, "Only N images: the first, of folders and lists evenly spread", 0, kMaxImages);
   command.option("--threads", o->threads, "Processors to use (all)", 0, kMaxThreads);
   command.flag("--force", o->force, "Replace the model that the folder holds");
   command.flag("--json", o->json, "Machine-readable output");

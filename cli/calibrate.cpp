@@ -7,7 +7,7 @@
 #include "cli/command.h"
 #include "cli/data_options.h"
 #include "cli/model_options.h"
-#include "data/relabelled.h"
+#include "cli/validation_data.h"
 #include "tensor/machine/parallel.h"
 #include "train/answer_calibration.h"
 #include "train/interrupt.h"
@@ -23,22 +23,6 @@ struct Options {
   int64_t limit = 0, threads = 0;
   bool json = false, dry_run = false;
 };
-
-// The validation part, its labels those of the model.
-DatasetPtr data_for(const Options& o, const ModelCard& card) {
-  DatasetOptions options = dataset_options(o.files);
-  options.decode = decode_options(card.preprocessing);
-  if (o.data != "scenes") options.image_size = card.preprocessing.height;
-  const DatasetSource source = open_source(o.data, options);
-  print_notes(source);
-  DatasetPtr data = source.open(Split::kValidation);
-  if (std::string(result_name(data->info())) == "test")
-    complain("note: there is no validation part: the test part is taken, and what it says of this calibration is too good");
-  if (o.limit > 0) data = data->reads_files() ? spread_n(data, o.limit) : first_n(data, o.limit);
-  if (const std::string note = about_order(data->class_names(), card.class_names); !note.empty()) complain("note: " + note);
-  require_one_label(*data, "calibrate");
-  return with_classes(data, card.class_names);
-}
 
 void print_json(const CalibrationReport& r) {
   const AnswerCalibration& c = r.found;
@@ -63,13 +47,21 @@ void print_text(const CalibrationReport& r, const char* part) {
 int run(const Options& o) {
   if (o.threads != 0) set_num_threads(static_cast<int>(o.threads));
   print_machine_notice();
+  const double keep = o.keep.value_or(0.95);
+  check_share(keep);  // before the work, not behind it
   ModelCard card;
-  const std::unique_ptr<Task> task = load_task(o.model, &card);
-  check(card.task == kClassification, ErrorKind::kValue, "calibrate", "a temperature is for one label per picture: the model's task is ",
-        escaped(card.task), ". Hint: --threshold of predict and eval.");
+  std::shared_ptr<Origin> origin;
+  const std::unique_ptr<Task> task = load_task(o.model, &card, {}, &origin);
+  check(card.task == kClassification, ErrorKind::kValue, "calibrate",
+        "a temperature is for one label per picture: the model's task is ", escaped(card.task),
+        ". Hint: --threshold of predict and eval.");
   const InterruptScope interrupts;
-  const DatasetPtr data = data_for(o, card);
-  CalibrationReport report = calibrate_answers(logits_of(*task, data), o.keep.value_or(0.95));
+  check(!origin || o.dry_run, ErrorKind::kValue, "calibrate", escaped_path(o.model),
+        ": another program wrote this model, and its file has no place for a calibration. Hint: vitrail convert --to vitrail "
+        "first.");
+  const DatasetPtr data = validation_data(o.data, o.files, o.limit, card);
+  require_one_label(*data, "calibrate");
+  CalibrationReport report = calibrate_answers(logits_of(*task, data), keep);
   report.found.data = data->name();
   if (!o.dry_run) save_calibration(o.model, report.found);
   o.json ? print_json(report) : print_text(report, result_name(data->info()));
@@ -83,7 +75,8 @@ int run(const Options& o) {
 void add_calibrate(CLI::App& app, Action& action) {
   auto o = std::make_shared<Options>();
   Command command(app, "calibrate", "Make a model's probabilities mean what they say, and let it answer \"unknown\"");
-  command.option("model", o->model, "A folder that train wrote, or its model.safetensors: the calibration is saved in it").required();
+  command.option("model", o->model, "A folder that train wrote, or its model.safetensors: the calibration is saved in it")
+      .required();
   command.option("--data", o->data, kDataHelp).required();
   command.option("--keep", o->keep, "Share of the right answers that must not become unknown (0.95)");
   add_data_flags(command, o->files);

@@ -9,7 +9,8 @@
 namespace vitrail::cli {
 
 const char* const kDataHelp =
-    "A folder of class folders, a list (.csv, .jsonl), a folder of MNIST's family or CIFAR; or glyphs, scenes";
+    "A folder of class folders, a list (.csv, .jsonl), a folder of MNIST's family or CIFAR; or glyphs, drawn-digits, "
+    "drawn-letters, scenes";
 
 void add_data_flags(Command& command, DataFlags& flags) {
   command.option("--image-size", flags.image_size, "Side of the model's input for folders and lists (their own, else 224)", 0,

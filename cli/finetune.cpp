@@ -9,6 +9,7 @@
 #include "cli/train_trials.h"
 #include "models/weights/patch_resampling.h"
 #include "train/finetune/modes.h"
+#include "train/recipes.h"
 
 namespace vitrail::cli {
 
@@ -83,9 +84,11 @@ void add_finetune(CLI::App& app, Action& action) {
   command.flag("--quiet", o->train.quiet, "No progress on standard error, only errors");
   command.flag("--verbose", o->train.verbose, "Also why features of frozen parts are computed anew in every epoch");
   command.flag("--dry-run", o->train.dry_run, "Print parameters, memory and time, and leave");
-  add_recipe_flags(command, o->train, {});  // last: the headings of help stand in the order in which they come
-  command.footer(mode_lines() +
-                 "Example: vitrail finetune --from runs/pretrained --data photos --out runs/photos --mode lora");
+  // The values of --mode full for a ViT-Ti; the other modes' stand in mode_lines() and docs/training.md.
+  const DatasetInfo example = example_pictures();
+  const TrainConfig full = find_recipe(find_mode("full").recipe).config({example, 5'700'000, true});
+  add_recipe_flags(command, o->train, full);  // last: the headings of help stand in the order in which they come
+  command.footer(mode_lines() + "Example: vitrail finetune --from runs/pretrained --data photos --out runs/photos --mode lora");
   command.runs(action, [o] { return run(*o); });
 }
 

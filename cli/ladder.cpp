@@ -73,6 +73,7 @@ using Settings = std::vector<std::pair<std::string, std::string>>;
 Settings settings_of(const LadderOptions& o, const TrainJob& whole) {
   const std::string weights = weights_hash(whole.init->weights, [](const std::string&) { return false; });
   return {{"model", weights},
+          {"opened", cat(whole.init->architecture, " ", preprocessing_to_json(whole.init->card.preprocessing))},
           {"data", data_identity(*whole.train, whole.test.get())},
           {"epochs", std::to_string(o.epochs)},
           {"limit", std::to_string(o.limit)},
@@ -85,15 +86,17 @@ Settings settings_of(const LadderOptions& o, const TrainJob& whole) {
 void check_settings(const LadderOptions& o, const Settings& own) {
   const std::string path = path_of(o, kSettingsFile);
   check(fs::exists(path), ErrorKind::kIo, "transfer", escaped_path(o.out),
-        " holds no ladder to go on with. Hint: the same command without --resume.");
+        " holds no ladder to go on with. Hint: the same command without --resume, and --force if an older one lies there.");
   const JsonDocument document(read_text_file(path), path);
   JsonObject json(document.root(), path);
   std::vector<std::string> different;
   for (const auto& [name, value] : own) {
     const std::string recorded = json.text(name);
     if (recorded == value) continue;
-    const bool readable = name != "model" && name != "data";
-    different.push_back(readable ? cat(name, " is ", recorded, ", not ", value) : cat("the ", name, " is another one"));
+    const bool readable = name != "model" && name != "opened" && name != "data";
+    different.push_back(readable           ? cat(name, " is ", recorded, ", not ", value)
+                        : name == "opened" ? "the model is opened with another configuration or preprocessing"
+                                           : cat("the ", name, " is another one"));
   }
   check(different.empty(), ErrorKind::kValue, "transfer", "--resume goes on with the ladder in ", escaped_path(o.out), ": ",
         listed(different, 10, 200), ". Hint: the same settings, or another --out.");

@@ -23,7 +23,8 @@ std::shared_ptr<const OpenedTeacher> open_teacher(const std::string& path) {
   check(classification != nullptr, ErrorKind::kValue, "teacher", escaped_path(path), " names no classes: its task is ",
         escaped(task->name()), ".");
   opened->model = std::shared_ptr<models::Classifier>(task, &classification->model());
-  opened->card.training = "{}";  // how it came about changes no answer
+  opened->card.training = "{}";      // how it came about changes no answer
+  opened->card.calibration.reset();  // nor does this: a student learns from the logits
   const std::string described = card_json(task->architecture(), opened->card);
   char crc[9];
   std::snprintf(crc, sizeof crc, "%08" PRIx32, crc32c({reinterpret_cast<const uint8_t*>(described.data()), described.size()}));

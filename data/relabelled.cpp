@@ -59,7 +59,7 @@ DatasetPtr with_classes(DatasetPtr data, const std::vector<std::string>& names) 
   }
   check(unknown.empty(), ErrorKind::kValue, "classes", "model and data have different classes: ", escaped(data->name()),
         " has ", unknown.size(), " that the model does not know (", listed(unknown), "); the model knows ", listed(names),
-        ". Hint: --by-index compares them by number, --ignore-missing leaves the pictures of those out.");
+        ". Hint: --by-index of eval compares them by number, --ignore-missing leaves the pictures of those out.");
   return std::make_shared<RelabelledDataset>(std::move(data), names, std::move(places));
 }
 

@@ -61,9 +61,13 @@ LogitSet logits_of(Task& task, const DatasetPtr& data, int64_t batch_size) {
   return set;
 }
 
-CalibrationReport calibrate_answers(const LogitSet& set, double share) {
+void check_share(double share) {
   check(share > 0 && share <= 1, ErrorKind::kValue, "calibrate", "the share of right answers to keep must be in (0, 1]: it is ",
         share, ".");
+}
+
+CalibrationReport calibrate_answers(const LogitSet& set, double share) {
+  check_share(share);
   CalibrationReport report;
   AnswerCalibration& found = report.found;
   found.share = share, found.images = static_cast<int64_t>(set.labels.size());

@@ -30,7 +30,9 @@ struct CalibrationReport {
 
 // temperature: that of the least log loss (Guo et al., arXiv:1706.04599, section 4.2; calibrated_scale() of train/probe/scale.h).
 // unknown_below: at that temperature, the largest value that leaves at least `share` of the right answers at or above it, less a
-// millionth, since other programs round otherwise. Error(kValue) unless share is in (0, 1]; Error(kData) if no answer is right.
+// millionth, since other programs round otherwise. Error(kValue) unless share is in (0, 1] (check_share()); Error(kData) if no
+// answer is right.
+void check_share(double share);
 CalibrationReport calibrate_answers(const LogitSet& set, double share = 0.95);
 
 }  // namespace vitrail

@@ -74,6 +74,7 @@ std::vector<double> class_weights_of(const std::string& class_weights, const std
                                      const std::vector<int64_t>& counts) {
   if (is_balanced(class_weights)) return balanced_class_weights(counts);
   std::vector<double> weights(names.size(), 1);
+  if (class_weights == "none") return weights;
   for (const auto& [name, weight] : named_class_weights(class_weights)) {
     const auto found = std::find(names.begin(), names.end(), name);
     const std::string near = found == names.end() ? nearest(name, names) : "";

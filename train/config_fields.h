@@ -105,7 +105,7 @@ void for_each_recipe_field(Config& c, Fn&& fn) {
   fn("drop_path", c.drop_path, Fraction{}, "Stochastic depth of the deepest block; 0: as the model says", usual);
   fn("eval_every", c.eval_every, Count{1, kMostEpochs}, "Epochs between two tests", usual);
   fn("eval_metric", c.eval_metric, Choice{},
-     "Test score that chooses the best model: first (top1), top5, loss, macro-f1, balanced-accuracy", usual);
+     "Test score that chooses the best model: first (top1), top5, loss, macro-f1, balanced-accuracy; of several labels map, micro-f1, exact-match", usual);
   fn("patience", c.patience, Count{0, kMostEpochs}, "Stop after so many epochs without a better test; 0: never", usual);
   fn("min_delta", c.min_delta, Amount{}, "By how much a test must be better to count, as 0.001", usual);
   fn("stop_metric", c.stop_metric, Choice{}, "Score that patience watches: first (that of --eval-metric), or another", usual);

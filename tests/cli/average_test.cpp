@@ -43,6 +43,7 @@ TEST_CASE("average: the same bytes whatever the order of the runs, and a table o
     REQUIRE_MESSAGE(a.code == 0, a.text);
     CHECK(a.says(runs[1]));
     CHECK(a.says("uniform: the mean of all 3"));
+    CHECK(a.says("there is no validation part: the test part is taken"));
     CHECK(a.says("greedy: the mean of the ") == (std::string(rule) != ""));
     CHECK(run("average " + runs[2] + " " + runs[0] + " " + runs[1] + kData + rule + " --force --out " + other).code == 0);
     CHECK(model_of(out) == model_of(other));
@@ -83,5 +84,6 @@ TEST_CASE("average: what cannot be averaged is refused by name, all of it at onc
   CHECK(one.says("it takes two models or more: there is 1"));
   const Outcome held = run("average " + tuned()[0] + " " + tuned()[1] + kData + "--out " + trained());
   CHECK(held.code == 2);
+  CHECK_MESSAGE(held.says("--force"), held.text);
   CHECK(!std::filesystem::exists(scratch() + "/never_soup"));
 }

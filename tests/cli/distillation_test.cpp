@@ -65,6 +65,10 @@ TEST_CASE("another teacher at resume is refused, and one that has moved is found
   const Outcome other = run("train --resume --teacher " + other_teacher() + " --out " + out);
   CHECK(other.code == 2);
   CHECK_MESSAGE(other.says("is not the teacher that was recorded: its hash is "), other.text);
+  // What it answers has not changed by its calibration.
+  CHECK(run("calibrate " + moved + " --data glyphs --limit 100").code == 0);
+  const Outcome calibrated = run("train --resume --out " + out);
+  CHECK_MESSAGE(calibrated.says("is finished"), calibrated.text);
   fs::remove_all(moved);
   const Outcome lost = run("train --resume --out " + out);
   CHECK(lost.code == 4);

@@ -152,6 +152,7 @@ TEST_CASE("demo shows its own defaults, and ends with what to do next") {
   }
   const Outcome again = run(quick);
   CHECK(again.code == 2);
+  CHECK_MESSAGE(again.says("--force"), again.text);
   CHECK(run(quick + " --force").code == 0);
   const Outcome blind = run("demo --model linear --out " + scratch() + "/blind");
   CHECK(blind.code == 2);

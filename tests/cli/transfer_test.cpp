@@ -78,6 +78,12 @@ TEST_CASE("a ladder that was stopped goes on: finished rungs are kept, and the r
   const Outcome model = run("transfer --from " + out + "/full-100 --data glyphs --limit 40 --epochs 1 --resume --out " + part);
   CHECK(model.code == 2);
   CHECK_MESSAGE(model.says("the model is another one"), model.text);
+  const Outcome opened = run(ladder + "--no-exif --resume --out " + part);
+  CHECK(opened.code == 2);
+  CHECK_MESSAGE(opened.says("opened with another configuration or preprocessing"), opened.text);
+  const Outcome foreign = run(ladder + "--preprocess timm --out " + scratch() + "/no_ladder");
+  CHECK(foreign.code == 2);
+  CHECK(foreign.says("--preprocess is for models of other programs"));
   const Outcome nothing = run(ladder + "--resume --out " + scratch() + "/no_ladder");
   CHECK(nothing.code == 4);
   CHECK(nothing.says("holds no ladder to go on with"));

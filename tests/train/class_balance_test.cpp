@@ -145,6 +145,12 @@ TEST_CASE("class weights by name: the rest weigh 1, slips are told with the near
   CHECK_THROWS_WITH_AS(validate(config), doctest::Contains("it is \"cat:2\""), Error);
 }
 
+TEST_CASE("without class weights every class weighs one, whether an image has it or not") {
+  CHECK(class_weights_of("none", {"a", "b"}, {0, 0}) == std::vector<double>{1, 1});
+  CHECK_THROWS_WITH_AS(class_weights_of("a=0", {"a", "b"}, {3, 0}),
+                       doctest::Contains("leaves no class of the training images a weight"), Error);
+}
+
 TEST_CASE("class weights by name weigh the loss of each image, and auto is balanced under its other name") {
   const DatasetPtr data = eight_and_two();
   const auto model = tiny_vit(data->info());

@@ -1,6 +1,7 @@
 // What an evaluation knows beyond its scores: material for the report. A task fills what it has.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -34,6 +35,9 @@ struct LabelResult {
   }
 };
 
+// The most pictures in each of the two lists below.
+constexpr size_t kMostRanked = 12;
+
 struct EvaluationDetails {
   std::vector<std::string> class_names{};
   std::vector<LabelResult> labels{};  // of a multi-label test, one for each class
@@ -41,9 +45,14 @@ struct EvaluationDetails {
   std::optional<Calibration> calibration{};
   std::vector<RankedSample> worst{};  // wrong answers, the largest loss first
   std::vector<RankedSample> best{};   // right answers, the most confident one of each class, the most confident first
-};
 
-// The most pictures in one of the lists above.
-constexpr size_t kMostRanked = 12;
+  // Puts a wrong answer into `worst`, behind those of the same loss; at most kMostRanked stay.
+  void keep_worst(RankedSample sample) {
+    const auto place = std::upper_bound(worst.begin(), worst.end(), sample,
+                                        [](const RankedSample& a, const RankedSample& b) { return a.loss > b.loss; });
+    worst.insert(place, std::move(sample));
+    if (worst.size() > kMostRanked) worst.pop_back();
+  }
+};
 
 }  // namespace vitrail

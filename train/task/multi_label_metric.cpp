@@ -104,11 +104,7 @@ class MultiLabelMetric final : public Metric {
       if (best.index < 0 || sample.loss < best.loss) best = std::move(sample);
       return;
     }
-    std::vector<RankedSample>& worst = details_.worst;
-    const auto place = std::upper_bound(worst.begin(), worst.end(), sample,
-                                        [](const RankedSample& a, const RankedSample& b) { return a.loss > b.loss; });
-    worst.insert(place, std::move(sample));
-    if (worst.size() > kMostRanked) worst.pop_back();
+    details_.keep_worst(std::move(sample));
   }
 
   double threshold_;
