@@ -33,6 +33,7 @@ fault() {  # name, command...
         *) [ "$name $code" = "runop 2" ] || [ "$name $code" = "runop 3" ] || {
              failed=$((failed + 1))
              echo "FAILED: $name, allocation $n, later $later: exit $code: $(tail -c 200 "$scratch/log")"
+             [ $failed -lt 5 ] || { echo "five failures are enough"; exit 1; }  # each may be a minute without an end
            } ;;
       esac
       n=$((n + step))
