@@ -4,6 +4,7 @@
 
 #include "data/image/image.h"
 #include "data/sets/scenes.h"
+#include "labs/common/milestone.h"
 #include "tensor/tensor.h"
 #include "tensor/view.h"
 
@@ -19,7 +20,8 @@ Tensor photograph() {
   if (!path) return SceneDataset(4, true, 1, kSide).scene(0).image;
   const Tensor image = convert_channels(read_image(path), 3);
   const int64_t step = std::max<int64_t>(1, std::min(image.size(1), image.size(2)) / kSide);
-  const Tensor small = slice(slice(slice(slice(image, 1, 0, kSide * step, step), 2, 0, kSide * step, step), 1, 0, kSide), 2, 0, kSide);
+  const Tensor small =
+      slice(slice(slice(slice(image, 1, 0, kSide * step, step), 2, 0, kSide * step, step), 1, 0, kSide), 2, 0, kSide);
   if (small.size(1) < kSide || small.size(2) < kSide) {
     std::cerr << "PHOTO: a picture of at least " << kSide << " x " << kSide << " pixels is needed\n";
     std::exit(2);
@@ -58,7 +60,9 @@ void paste(Tensor& sheet, const Tensor& tile, int64_t row, int64_t column) {
     for (int64_t i = 0; i < tile.size(1); ++i) {
       for (int64_t j = 0; j < tile.size(2); ++j) {
         const Tensor patch = slice(slice(select(select(tile, 1, i), 1, j), 1, 0, kPatch - 2), 2, 0, kPatch - 2);
-        copy_(slice(slice(sheet, 1, row + i * kPatch, row + i * kPatch + kPatch - 2), 2, column + j * kPatch, column + j * kPatch + kPatch - 2), patch);
+        copy_(slice(slice(sheet, 1, row + i * kPatch, row + i * kPatch + kPatch - 2), 2, column + j * kPatch,
+                    column + j * kPatch + kPatch - 2),
+              patch);
       }
     }
   } else {
@@ -66,9 +70,7 @@ void paste(Tensor& sheet, const Tensor& tile, int64_t row, int64_t column) {
   }
 }
 
-}  // namespace
-
-int main(int, char** argv) {
+int draw_all(const std::string& out) {
   const Tensor photo = photograph();
   const int64_t before = memory_stats().allocations;
   const std::vector<Tile> tiles = tiles_of(photo);
@@ -80,10 +82,14 @@ int main(int, char** argv) {
   for (size_t i = 0; i < tiles.size(); ++i) {
     const auto k = static_cast<int64_t>(i);
     paste(sheet, tiles[i].picture, gap + k / 4 * (kSide + gap), gap + k % 4 * (kSide + gap));
-    std::cout << "  " << i + 1 << "  " << tiles[i].name << "\n      shape " << tiles[i].picture.shape() << ", strides " << tiles[i].picture.strides()
-              << ", offset " << tiles[i].picture.offset() << "\n";
+    std::cout << "  " << i + 1 << "  " << tiles[i].name << "\n      shape " << tiles[i].picture.shape() << ", strides "
+              << tiles[i].picture.strides() << ", offset " << tiles[i].picture.offset() << "\n";
   }
-  write_png(std::string(argv[1]) + "/lab1.png", sheet);
+  write_png(out + "/lab1.png", sheet);
   std::cout << "  8 pictures, " << (shared ? "0 bytes copied" : "but some were copied") << "\n";
   return shared ? 0 : 1;
 }
+
+}  // namespace
+
+int main(int argc, char** argv) { return lab::milestone(argc, argv, draw_all); }

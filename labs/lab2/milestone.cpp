@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/svg.h"
 #include "base/text.h"
+#include "labs/common/milestone.h"
 #include "labs/lab2/ladder.h"
 #include "tensor/machine/parallel.h"
 #include "tensor/machine/probe.h"
@@ -153,7 +154,7 @@ struct Chart {
   }
 };
 
-int run(const std::string& folder) {
+int draw_all(const std::string& folder) {
   const int threads = num_threads();
   set_num_threads(1);
   Chart chart;
@@ -194,11 +195,4 @@ int run(const std::string& folder) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  try {
-    return run(argc > 1 ? argv[1] : ".");
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s\n", error.what());
-    return 1;
-  }
-}
+int main(int argc, char** argv) { return lab::milestone(argc, argv, draw_all); }

@@ -9,6 +9,7 @@
 #include "autograd/ops.h"
 #include "base/file.h"
 #include "base/svg.h"
+#include "labs/common/milestone.h"
 #include "tensor/ops.h"
 #include "tensor/view.h"
 
@@ -178,10 +179,7 @@ bool gradients_hold(const Spirals& data) {
   return checked.ok && twice;
 }
 
-}  // namespace
-
-int main(int, char** argv) {
-  const std::string out = argv[1];
+int draw_all(const std::string& out) {
   const Spirals data;
   if (!gradients_hold(data)) return 1;
   Variable theta(first_parameters(), true);
@@ -203,3 +201,7 @@ int main(int, char** argv) {
   std::cout << "  " << right << " of " << 2 * kPoints << " points of two spirals are right after 400 steps\n";
   return right >= 2 * kPoints * 95 / 100 ? 0 : 1;
 }
+
+}  // namespace
+
+int main(int argc, char** argv) { return lab::milestone(argc, argv, draw_all); }

@@ -1,4 +1,5 @@
-// 24 layers, started four ways: what arrives in each layer on the way there, and on the way back. Runs the plain loops.
+// 24 layers, initialised in four ways: the size of the activations of each layer (forward) and of its gradients (backward).
+// Runs the plain loops.
 #include <cmath>
 #include <iostream>
 #include <memory>
@@ -7,6 +8,7 @@
 #include "autograd/ops.h"
 #include "base/file.h"
 #include "base/svg.h"
+#include "labs/common/milestone.h"
 #include "nn/init.h"
 #include "nn/nn.h"
 #include "tensor/ops.h"
@@ -145,9 +147,7 @@ std::string picture(const std::vector<Measured>& all) {
   return svg.str();
 }
 
-}  // namespace
-
-int main(int, char** argv) {
+int draw_all(const std::string& out) {
   const PlainGuard plain("linear,softmax,gelu,cross_entropy,layer_norm");
   const Tensor input = rand_normal({kBatch, kWidth}, 0, 1, Rng(1)), classes = rand_int({kBatch}, 0, kClasses, Rng(2));
   const std::vector<Measured> all{
@@ -159,7 +159,11 @@ int main(int, char** argv) {
   const bool holds = homogeneous(all[1], all[0], 0.5) && homogeneous(all[1], all[2], 2);
   std::cout << "  weights x 2 and x 1/2 change layer l by exactly 2^l and 2^-l, and every weight's gradient by 2^23 and 2^-23: "
             << (holds ? "true to the bit" : "NOT TRUE") << "\n";
-  write_file_atomically(std::string(argv[1]) + "/lab4.svg", picture(all));
+  write_file_atomically(out + "/lab4.svg", picture(all));
   const double healthy = size_of(all[1].activations.back()), normed = size_of(all[3].activations.back());
   return holds && healthy > 0.1 && healthy < 10 && normed > 0.1 && normed < 10 ? 0 : 1;
 }
+
+}  // namespace
+
+int main(int argc, char** argv) { return lab::milestone(argc, argv, draw_all); }

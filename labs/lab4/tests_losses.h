@@ -230,5 +230,9 @@ TEST_SUITE("4.4") {
   TEST_CASE("extremes: logits of ten thousand, and a class at -inf that nobody asks for") {
     CHECK(lab::difference(losses_of(input(rows({1e4, -1e4, -1e4, 1e4}, 2), indices({1, 1}))), vec({2e4, 0}), 1e-12) == "");
     CHECK(lab::difference(losses_of(input(rows({0, -kInf, 0}, 3), indices({0}))), log(vec({2})), 1e-12) == "");
+    CHECK(lab::difference(gradient_of(input(rows({1e4, -1e4, 1e4 + 1, 1e4}, 2), indices({1, 1})), vec({1, 2})),
+                          rows({1, -1, 2 / (1 + std::exp(-1.0)), -2 / (1 + std::exp(-1.0))}, 2), 1e-12) == "");
+    CHECK(lab::difference(gradient_of(input(rows({0, -kInf, 0}, 3), indices({0})), vec({1})), rows({-0.5, 0, 0.5}, 3), 1e-12) ==
+          "");
   }
 }

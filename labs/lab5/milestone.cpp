@@ -8,6 +8,7 @@
 #include "base/svg.h"
 #include "base/text.h"
 #include "data/sets/registry.h"
+#include "labs/common/milestone.h"
 #include "models/presets.h"
 #include "train/task/classification.h"
 #include "train/trainer.h"
@@ -103,7 +104,7 @@ struct Panel {
 
 std::string dashed(const char* dash) { return cat("stroke-width=\"1.6\" stroke-dasharray=\"", dash, "\""); }
 
-int run(const std::string& folder) {
+int draw_all(const std::string& folder) {
   std::vector<std::vector<double>> curves;
   for (const Kind& kind : kKinds) {
     Experiment experiment(kind);
@@ -158,11 +159,4 @@ int run(const std::string& folder) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  try {
-    return run(argc > 1 ? argv[1] : ".");
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s\n", error.what());
-    return 1;
-  }
-}
+int main(int argc, char** argv) { return lab::milestone(argc, argv, draw_all); }

@@ -58,7 +58,8 @@ LAB_PROBE("5.6") {
 LAB_PROBE("5.6") { return text_of(to_vector<int64_t>(rand_permutation(12, Rng(3)))); }
 LAB_PROBE("5.6") {
   const auto a = epoch_order(20, 1, 2), b = epoch_order(20, 2, 1), c = epoch_order(20, 1, 2), d = epoch_order(20, 1, 3);
-  return cat(a == b, a == c, a == d, is_permutation_of(a, 20));
+  const bool stream_of_its_own = a != to_vector<int64_t>(rand_permutation(20, Rng(1).at(2)));
+  return cat(a == b, a == c, a == d, is_permutation_of(a, 20), stream_of_its_own);
 }
 LAB_PROBE("5.6") {
   Weights module(from_vector(std::vector<double>{1, 2}, {2}));
@@ -112,6 +113,9 @@ TEST_SUITE("5.6") {
     CHECK(a != epoch_order(50, lab::seed() + 1, 2));
     CHECK(epoch_order(50, lab::seed() + 1, 2) != epoch_order(50, lab::seed() + 2, 1));
     CHECK(epoch_order(50, lab::seed() + 2, 1) != epoch_order(50, lab::seed() + 3, 0));
+  }
+  TEST_CASE("the order has a stream of its own: other random numbers of the same seed are not in step with it") {
+    CHECK(epoch_order(50, lab::seed(), 2) != to_vector<int64_t>(rand_permutation(50, Rng(lab::seed()).at(2))));
   }
   TEST_CASE("an epoch's order is the same whatever was asked before: nothing to save for a resumed run") {
     const std::vector<int64_t> third = epoch_order(40, 9, 3);

@@ -11,6 +11,7 @@
 #include "autograd/ops.h"
 #include "base/file.h"
 #include "base/svg.h"
+#include "labs/common/milestone.h"
 #include "nn/nn.h"
 #include "tensor/ops.h"
 #include "tensor/plain.h"
@@ -197,9 +198,7 @@ std::string picture(MirrorReader& model, const Curve& with, const Curve& without
   return svg.str();
 }
 
-}  // namespace
-
-int main(int, char** argv) try {
+int draw_all(const std::string& out) {
   const char* words = std::getenv("HEADS");
   const int64_t heads = words ? std::atoll(words) : 1;
   const PlainGuard plain("attention");
@@ -221,11 +220,12 @@ int main(int, char** argv) try {
   std::printf("  with the answer masked:  %6.2f %% right (the same theorem)\n", percent(covered));
   std::printf("  with attention:          %6.2f %% right, 99 %% after %lld steps\n", percent(seeing),
               static_cast<long long>(with.steps_to_99));
-  write_file_atomically(std::string(argv[1]) + "/lab6.svg", picture(reader, with, without));
+  write_file_atomically(out + "/lab6.svg", picture(reader, with, without));
   const bool holds = alone.right * kSigns == alone.asked && covered.right * kSigns == covered.asked;
   if (!holds) std::printf("  The theorem does not hold: something lets a token see what it cannot see.\n");
   return holds && seeing.right == seeing.asked ? 0 : 1;
-} catch (const Error& error) {
-  std::cerr << error.what() << "\n";
-  return 2;
 }
+
+}  // namespace
+
+int main(int argc, char** argv) { return lab::milestone(argc, argv, draw_all); }

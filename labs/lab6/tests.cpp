@@ -5,6 +5,7 @@
 #include "autograd/gradcheck.h"
 #include "autograd/modes.h"
 #include "autograd/ops.h"
+#include "labs/common/weights.h"
 #include "nn/encoder_block.h"
 #include "tensor/ops.h"
 #include "tensor/ops/attention.h"
@@ -14,8 +15,7 @@ using namespace vitrail;
 
 namespace {
 
-// Numbers for probes, whatever the seed.
-Tensor fixed(const Shape& shape, uint64_t stream) { return rand_normal(shape, 0, 1, Rng(stream), Dtype::f64); }
+using lab::fixed, lab::randomise;
 
 // The plain loops, with P.
 AttentionResult attend(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask = {}, double scale = 0) {

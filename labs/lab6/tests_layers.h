@@ -5,16 +5,6 @@ Variable counted(const Shape& shape) {
   return reshape(arange(0, static_cast<double>(checked_numel(shape)), 1, Dtype::f64), shape);
 }
 
-// Random weights and biases in f64 for all parameters of a module; those of the framework are nearly zero at first.
-void randomise(nn::Module& module, uint64_t stream, bool is_fixed = false) {
-  module.to(Dtype::f64);
-  for (const auto& [name, parameter] : module.named_parameters()) {
-    const Shape& shape = parameter->shape();
-    parameter->set_value(contiguous(mul(is_fixed ? fixed(shape, stream) : lab::random(shape, stream), 0.5)));
-    ++stream;
-  }
-}
-
 // Multi-head attention whose products are composed of separate ops, and which keeps its map.
 struct Composed : nn::MultiHeadAttention {
   Composed(int64_t dim, int64_t count, int64_t width, uint64_t stream, bool is_fixed = false, double drop = 0)

@@ -11,6 +11,7 @@
 #include "autograd/ops.h"
 #include "base/file.h"
 #include "base/svg.h"
+#include "labs/common/milestone.h"
 #include "models/cct.h"
 #include "models/vit.h"
 #include "tensor/ops.h"
@@ -170,20 +171,19 @@ Result run(const std::string& name, const Config& config, int64_t steps) {
   return r;
 }
 
-}  // namespace
-
-int main(int, char** argv) try {
+int draw_all(const std::string& out) {
   const std::vector<Result> results = {
       run("ViT without positions", vit("none"), 400), run("ViT, learned positions", vit("learn"), 400),
       run("ViT, sin-cos positions", vit("sincos2d"), 400), run("CCT without positions", cct(), 400)};
-  write_file_atomically(std::string(argv[1]) + "/lab7.svg", picture(results));
+  write_file_atomically(out + "/lab7.svg", picture(results));
   const bool holds = 2 * results[0].right == results[0].asked;
   const bool counted = results[1].parameters == models::count_parameters(vit("learn"));
   if (!holds) std::printf("  The theorem does not hold: something lets the model tell where a patch stands.\n");
   if (!counted)
     std::printf("  count_parameters() says %lld.\n", static_cast<long long>(models::count_parameters(vit("learn"))));
   return holds && counted && results[1].percent() >= 99 ? 0 : 1;
-} catch (const Error& error) {
-  std::cerr << error.what() << "\n";
-  return 2;
 }
+
+}  // namespace
+
+int main(int argc, char** argv) { return lab::milestone(argc, argv, draw_all); }

@@ -3,7 +3,7 @@
 
 #include "autograd/gradcheck.h"
 #include "autograd/ops.h"
-#include "labs/common/lab.h"
+#include "labs/common/weights.h"
 #include "models/cct.h"
 #include "models/presets.h"
 #include "models/vit.h"
@@ -16,18 +16,7 @@ using models::ViTConfig;
 
 namespace {
 
-// Numbers for probes, whatever the seed.
-Tensor fixed(const Shape& shape, uint64_t stream) { return rand_normal(shape, 0, 1, Rng(stream), Dtype::f64); }
-
-// Random weights in f64 for all parameters of a module.
-void randomise(nn::Module& module, uint64_t stream, bool is_fixed = false) {
-  module.to(Dtype::f64);
-  for (const auto& [name, parameter] : module.named_parameters()) {
-    const Shape& shape = parameter->shape();
-    parameter->set_value(contiguous(mul(is_fixed ? fixed(shape, stream) : lab::random(shape, stream), 0.5)));
-    ++stream;
-  }
-}
+using lab::fixed, lab::randomise;
 
 // 4 x 6 pixels in patches of 2 x 3: 2 x 2 patches.
 ViTConfig small() {

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/svg.h"
 #include "data/sets/glyphs.h"
+#include "labs/common/milestone.h"
 #include "models/vit.h"
 #include "models/weights/class_rows.h"
 #include "models/weights/position_resampling.h"
@@ -238,9 +239,7 @@ int64_t number_of(const char* name, int64_t otherwise, int64_t most) {
   return words ? std::clamp<int64_t>(std::atoll(words), 1, most) : otherwise;
 }
 
-}  // namespace
-
-int main(int, char** argv) {
+int draw_all(const std::string& out) {
   const int64_t shots = number_of("SHOTS", 20, 500), rank = number_of("RANK", 4, 64);
   const Pictures digits = drawn(false, true, kDigits), digits_test = drawn(false, false, kTested);
   models::ViT reader(config(), Rng(1));
@@ -254,8 +253,12 @@ int main(int, char** argv) {
                moved = on_larger(reader, digits_test, false);
   std::printf("  digits of 42 x 42: %.1f %% right with resampled positions, %.1f %% without (28 x 28: %.1f %%)\n", resampled,
               moved, small);
-  write_file_atomically(std::string(argv[1]) + "/lab8.svg", picture(ways, shots, small, resampled, moved));
+  write_file_atomically(out + "/lab8.svg", picture(ways, shots, small, resampled, moved));
   if (!theorem_holds)
     std::printf("  The theorem does not hold: an update with B = 0, or one that is taken out, changes bits.\n");
   return theorem_holds ? 0 : 1;
 }
+
+}  // namespace
+
+int main(int argc, char** argv) { return lab::milestone(argc, argv, draw_all); }

@@ -13,6 +13,7 @@
 #include "data/image/image.h"
 #include "data/loader.h"
 #include "data/sets/scenes.h"
+#include "labs/common/milestone.h"
 #include "labs/lab9/input_gradient.h"
 #include "models/explain/attention.h"
 #include "models/explain/overlay.h"
@@ -163,9 +164,7 @@ Tensor sheet(const Tensor& picture, const Look& look) {
   return contact_sheet(stack(std::vector<Tensor>{enlarged(picture, 4), look.rollout, look.gradient, look.pixels}, 0), 4, 6);
 }
 
-}  // namespace
-
-int main(int, char** argv) {
+int draw_all(const std::string& out) {
   const char* photo = std::getenv("PHOTO");
   const auto scenes = std::make_shared<SceneDataset>(9, true, kTrained, kSide);
   Preprocessing p = preprocessing_for(scenes->info());
@@ -183,8 +182,12 @@ int main(int, char** argv) {
   std::printf("  a ViT that knows eight shapes: %.1f %% right on %lld drawn scenes, %.0f s\n", right,
               static_cast<long long>(kTested), std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   std::printf("  your picture: %s, %.1f %%; the page is %s/lab9.html\n", scene_shapes()[target].c_str(),
-              100 * look.probabilities[target], argv[1]);
-  write_file_atomically(std::string(argv[1]) + "/lab9.html", page(picture, p, look, right));
-  write_png(std::string(argv[1]) + "/lab9.png", sheet(picture, look));
+              100 * look.probabilities[target], out.c_str());
+  write_file_atomically(out + "/lab9.html", page(picture, p, look, right));
+  write_png(out + "/lab9.png", sheet(picture, look));
   return 0;
 }
+
+}  // namespace
+
+int main(int argc, char** argv) { return lab::milestone(argc, argv, draw_all); }

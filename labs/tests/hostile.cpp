@@ -119,6 +119,7 @@ void try_case(const Toolchain& tools, const Lab& lab, const HostileCase& c) {
   const Built built = build(tools, lab, files, answers.bodies, test_objects(tools, lab));
   std::string notes;
   for (const std::string& note : answers.notes) notes += note + "\n";
+  if (built.broken.count("HELPERS")) notes += "LAB HELPERS does not compile\n";
   for (const Exercise& e : lab.exercises) {
     // What needs the broken exercise may fail with it; whoever takes the others from the reference sees them pass (make grade).
     const bool needs_it = std::count(e.needs.begin(), e.needs.end(), c.exercise) > 0;
@@ -131,6 +132,15 @@ void try_case(const Toolchain& tools, const Lab& lab, const HostileCase& c) {
   expect(children() == 0, c, "a process is left");
 }
 
+// Whether the kernel lets confine() work: a confined process must not be able to write.
+bool is_confined() {
+  const std::string file = std::string(kMine) + "/written";
+  Limits limits;
+  limits.confined = true;
+  run({"sh", "-c", "echo x > " + file}, limits);
+  return !fs::exists(file);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -141,9 +151,14 @@ int main(int argc, char** argv) {
     const Lab lab = load_lab("labs/lab1");
     fs::create_directory(kMine);
     const std::set<std::string> before = all_files();
-    int count = 0;
+    const bool confined = is_confined();
+    int count = 0, skipped = 0;
     for (const HostileCase& c : hostile_cases()) {
       if (!only.empty() && c.name.find(only) == std::string::npos) continue;
+      if (!confined && needs_confinement(c)) {
+        ++skipped;
+        continue;
+      }
       ++count;
       try_case(tools, lab, c);
       const std::set<std::string> after = all_files();
@@ -153,6 +168,7 @@ int main(int argc, char** argv) {
       for (const std::string& path : before) expect(after.count(path) > 0 || path.rfind("/tmp/", 0) == 0, c, path + " is gone");
     }
     fs::remove_all(kMine);
+    if (skipped > 0) std::printf("%d skipped: this kernel has no seccomp, nothing would hold them back\n", skipped);
     std::printf("%d hostile answers, %d failed\n", count, failures);
   } catch (const Error& error) {
     std::cerr << error.what() << "\n";

@@ -17,6 +17,14 @@ struct HostileCase {
   std::vector<std::string> also_fail = {};  // exercises of the same file that must fail, too
 };
 
+// Whether a case would harm the machine if nothing held it back (confine() in labs/tool/process.h).
+inline bool needs_confinement(const HostileCase& c) {
+  for (const char* call : {"fork", "system(", "ofstream", "std::remove", "kill("}) {
+    if (c.body.find(call) != std::string::npos) return true;
+  }
+  return false;
+}
+
 // All regions are those of lab 1; 1.1 is contiguous_strides(const Shape& shape) in tensor/shape.cpp, where 1.4 has a region,
 // too.
 inline std::vector<HostileCase> hostile_cases() {
@@ -37,7 +45,7 @@ inline std::vector<HostileCase> hostile_cases() {
       {"recursion without end", "1.1", "crashed",
        "volatile char pad[4096];\npad[0] = 1;\nconst Shape s = contiguous_strides(shape);\npad[1] = pad[0];\nreturn s;\n", ""},
       {"memory without end", "1.1", "bad_alloc",
-       "std::vector<std::vector<char>> all;\nfor (;;) all.emplace_back(50 << 20, 'x');\n", ""},
+       "std::vector<std::vector<char>> all;\nfor (;;) {\nall.emplace_back();\nall.back().reserve(50 << 20);\n}\n", ""},
       {"exit(0)", "1.1", "ended itself with status 0", "std::exit(0);\n", "#include <cstdlib>\n"},
       {"_exit(0) after forged results", "1.1", "ended itself",
        "const char line[] = \"{\\\"case\\\":\\\"row-major strides of a few "
@@ -50,7 +58,14 @@ inline std::vector<HostileCase> hostile_cases() {
        "    const char line[] = \"{\\\"end\\\":3,\\\"checks\\\":24}\\n\";\n    for (int fd = 0; fd < 300; ++fd) "
        "(void)!write(fd, line, sizeof line - 1);\n  }\n};\nconst Forger forger;\n"},
       {"output without end", "1.1", "ran past", "for (;;) std::puts(\"passed passed passed\");\n", "#include <cstdio>\n"},
-      {"output on standard error", "", "", "", ""},
+      {"a right answer that talks a lot", "", "",
+       "std::fputs(\"FAILED FAILED\\n\", stderr);\nstd::puts(\"{\\\"end\\\":0}\");\nShape s = shape;\nint64_t n = 1;\n"
+       "for (int i = shape.size() - 1; i >= 0; --i) s[i] = n, n *= shape[i] > 0 ? shape[i] : 1;\nreturn s;\n",
+       "#include <cstdio>\n"},
+      {"a directive behind a joined line", "1.1", "may not end with", "%\\\n:define private public\nreturn shape;\n", ""},
+      {"a comment behind a joined line", "1.1", "may not end with", "/\\\n/ {\nreturn shape;\n}\n", ""},
+      {"asm in two lines", "1.1", "may not end with", "as\\\nm(\"nop\");\nreturn shape;\n", ""},
+      {"a comment that goes on behind a blank", "1.1", "may not end with", "// x \\ \nreturn shape;\n", ""},
       {"forks", "1.1", "row-major", "for (int i = 0; i < 100; ++i) fork();\nreturn shape;\n", "extern \"C\" int fork();\n"},
       {"a process that would stay", "1.1", "row-major",
        "if (fork() == 0) {\n  setsid();\n  for (;;) sleep(100);\n}\nreturn shape;\n",
@@ -74,7 +89,7 @@ inline std::vector<HostileCase> hostile_cases() {
       {"the reference is included in HELPERS", "", "LAB HELPERS is left out", "", "#include \"tensor/shape.cpp\"\n"},
       {"the reference is included in angle brackets", "", "LAB HELPERS is left out", "", "#include <tensor/shape.cpp>\n"},
       {"the reference is included through a digraph", "1.1", "# is not allowed", "%:include \"tensor/shape.cpp\"\n", ""},
-      {"HELPERS that do not compile", "", "", "", "int helper() { return nothing; }\n"},
+      {"HELPERS that do not compile", "", "LAB HELPERS does not compile", "", "int helper() { return nothing; }\n"},
       {"HELPERS that are used", "", "", "return row_major_of(shape);\n",
        "static vitrail::Shape row_major_of(const vitrail::Shape& shape) {\n  vitrail::Shape s = shape;\n  long long n = 1;\n  "
        "for (int i = shape.size() - 1; i >= 0; --i) s[i] = n, n *= shape[i] > 0 ? shape[i] : 1;\n  return s;\n}\n"},

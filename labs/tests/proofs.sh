@@ -4,7 +4,8 @@
 set -u
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-git ls-files -z | xargs -0 cp --parents -t "$work"
+# Not every checkout has its history.
+{ git ls-files -z 2>/dev/null || find . -path ./build -prune -o -path ./mine -prune -o -type f -print0; } | xargs -0 cp --parents -t "$work"
 ln -s "$PWD/build" "$work/build"
 case "$LABTOOL" in /*) ;; *) LABTOOL=$PWD/$LABTOOL ;; esac
 export LAB_BUILD=objects

@@ -35,7 +35,7 @@ class Scanner {
     const char c = peek();
     if (c == '/' && peek(1) == '/') {
       while (at_ < text_.size() && peek() != '\n') {
-        if (peek() == '\\' && peek(1) == '\n') return complain("a comment may not end with \\", line_);
+        if (peek() == '\\' && ends_line_behind()) return complain("a comment may not end with \\", line_);
         advance();
       }
     } else if (c == '/' && peek(1) == '*') {
@@ -51,7 +51,14 @@ class Scanner {
     }
   }
 
+  // Whether only blanks follow the backslash here: the compiler joins such a line with the next.
+  bool ends_line_behind() const {
+    const size_t next = text_.find_first_not_of(" \t", at_ + 1);
+    return next == std::string::npos || text_[next] == '\n';
+  }
+
   void symbol(char c) {
+    if (c == '\\') complain("a line may not end with \\", line_);
     if (c == '#' || (c == '%' && peek(1) == ':'))
       complain("# is not allowed here. Hint: #include <...> may stand in LAB HELPERS.", line_);
     if (c == '{' || (c == '<' && peek(1) == '%')) {

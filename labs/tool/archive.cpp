@@ -88,11 +88,7 @@ void write_submission(const std::vector<const Lab*>& labs, const std::string& mi
 Submission::Submission(const std::vector<const Lab*>& labs, const std::string& path, const std::string& scratch) {
   const std::vector<std::string> listed = listed_files(labs);
   if (fs::is_directory(path)) {
-    folder_ = path;
-    for (const std::string& name : listed) {
-      check(!fs::is_symlink(path + "/" + name), ErrorKind::kData, "labs", escaped_path(path + "/" + name), " is a link");
-    }
-    if (fs::exists(path + "/" + kProgress)) progress_ = read_text_file(path + "/" + kProgress, kMaxEntry);
+    take_folder(listed, path);
     return;
   }
   const InputFile file(path);
@@ -111,6 +107,25 @@ Submission::Submission(const std::vector<const Lab*>& labs, const std::string& p
     fs::create_directories(fs::path(folder_ + "/" + entry.name).parent_path());
     write_file_atomically(folder_ + "/" + entry.name, text);
   }
+}
+
+// The folder itself, or mine/ in it: what a student's repository looks like.
+void Submission::take_folder(const std::vector<std::string>& listed, const std::string& path) {
+  const bool whole_tree = fs::is_directory(path + "/mine");
+  folder_ = whole_tree ? path + "/mine" : path;
+  const std::string progress = path + (whole_tree ? "/.labs/" : "/") + kProgress, root = fs::canonical(folder_).string() + "/";
+  bool any = false;
+  for (const std::string& name : listed) {
+    const std::string file = folder_ + "/" + name;
+    if (!fs::exists(fs::symlink_status(file))) continue;
+    any = true;
+    std::error_code broken;
+    const std::string target = fs::canonical(file, broken).string();
+    check(!broken && target == root + name, ErrorKind::kData, "labs", escaped_path(file), " is a link, or lies behind one");
+  }
+  check(any, ErrorKind::kData, "labs", escaped_path(path),
+        " holds none of the files of these labs. Hint: the folder is mine/, or one that holds it.");
+  if (fs::is_regular_file(fs::symlink_status(progress))) progress_ = read_text_file(progress, kMaxEntry);
 }
 
 Submission::~Submission() {

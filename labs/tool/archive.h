@@ -1,4 +1,4 @@
-// make submit: an archive with exactly a lab's files and answers, and the way back.
+// make submit: an archive with exactly a lab's files and answers; and how grading reads one.
 #pragma once
 
 #include <map>
@@ -15,9 +15,9 @@ std::vector<std::string> listed_files(const std::vector<const Lab*>& labs);
 // Writes the archive. Error(kValue) if a question was left without an answer, Error(kIo) naming the file if the disk is full.
 void write_submission(const std::vector<const Lab*>& labs, const std::string& mine, const std::string& path);
 
-// A folder with the submission's files, taken from a folder or an archive. Files of an archive are written below `scratch`;
-// nothing else is, and the folder disappears with this object. Error(kData) naming the entry for "..", absolute paths, links,
-// files that are not listed, entries of more than 1 MiB, or a damaged archive.
+// A folder with the submission's files, taken from a folder (mine/, or one that holds mine/) or an archive. Files of an archive
+// are written below `scratch`; nothing else is, and the folder disappears with this object. Error(kData) naming the entry for
+// "..", absolute paths, links, files that are not listed, entries of more than 1 MiB, or a damaged archive.
 class Submission {
  public:
   Submission(const std::vector<const Lab*>& labs, const std::string& path, const std::string& scratch);
@@ -28,6 +28,8 @@ class Submission {
   const std::string& progress() const { return progress_; }  // the text of progress.json, "" if there is none
 
  private:
+  void take_folder(const std::vector<std::string>& listed, const std::string& path);
+
   std::string folder_, remove_, progress_;
 };
 

@@ -81,6 +81,15 @@ int Report::all() const {
   return sum;
 }
 
+Report no_grade(const std::vector<const Lab*>& labs, const std::string& path, uint64_t seed) {
+  Report report{fs::path(path).filename().string(), {}, {}, "", seed, 0};
+  for (const Lab* lab : labs) {
+    for (const Exercise& e : lab->exercises)
+      report.grades.push_back({e.id, e.title, "the submission cannot be read", lab->number, 0, e.points, false, 0});
+  }
+  return report;
+}
+
 Report grade(const Toolchain& tools, const std::vector<const Lab*>& labs, const std::string& path, uint64_t seed,
              unsigned jobs) {
   const double start = seconds_now();

@@ -32,6 +32,9 @@ struct Report {
 Report grade(const Toolchain& tools, const std::vector<const Lab*>& labs, const std::string& submission, uint64_t seed,
              unsigned jobs);
 
+// The same with no points at all, for a submission that cannot be read.
+Report no_grade(const std::vector<const Lab*>& labs, const std::string& submission, uint64_t seed);
+
 // results.json of Gradescope (gradescope-autograders.readthedocs.io, "Autograder specifications").
 std::string gradescope_json(const Report& report);
 // result.json of Classroom 50, schema classroom50/result/v1; names of class and submission come from the environment

@@ -137,6 +137,11 @@ std::vector<std::string> handout_problems(const Lab& lab) {
     if (text.find("<!-- lab:exercise " + e.id + " -->\n") == std::string::npos)
       problems.push_back(path + " does not tell of " + e.id);
   }
+  for (const char* part : {"table", "questions"}) {
+    const bool wanted = std::string(part) == "table" || !lab.questions.empty();
+    if (wanted && text.find("<!-- lab:" + std::string(part) + " -->\n") == std::string::npos)
+      problems.push_back(path + " has no lab:" + part);
+  }
   int pictures = 0;
   for (size_t at = 0; (at = text.find("![", at)) != std::string::npos; ++at) {
     const size_t middle = text.find("](", at), end = text.find(')', at);

@@ -109,11 +109,13 @@ int prove_command(const Arguments& a) {
 }
 
 int hint_command(const Arguments& a) {
+  check(!a.first().empty(), ErrorKind::kValue, "labs", "which exercise? Hint: make hint EX=1.3");
   const std::vector<Lab> labs = load_labs("labs");
   show_hint(lab_of_exercise(labs, a.first()), a.first());
   return 0;
 }
 int reveal_command(const Arguments& a) {
+  check(!a.first().empty(), ErrorKind::kValue, "labs", "which exercise? Hint: make reveal EX=1.3");
   const std::vector<Lab> labs = load_labs("labs");
   reveal(lab_of_exercise(labs, a.first()), a.first());
   return 0;
@@ -140,7 +142,9 @@ int milestone_command(const Arguments& a) {
     }
   }
   if (!options.mine.empty()) start(lab, options.mine);
-  return milestone(toolchain(), lab, options);
+  const Toolchain tools = toolchain();
+  const FolderLock lock(tools);
+  return milestone(tools, lab, options);
 }
 
 int handouts_command(const Arguments&) {
@@ -191,7 +195,14 @@ int grade_command(const Arguments& a) {
     for (const auto& entry : std::filesystem::directory_iterator(path)) names.push_back(entry.path().string());
     std::sort(names.begin(), names.end());
     std::vector<Report> reports;
-    for (const std::string& name : names) reports.push_back(grade(tools, which, name, seed, jobs));
+    for (const std::string& name : names) {
+      try {
+        reports.push_back(grade(tools, which, name, seed, jobs));
+      } catch (const Error& error) {  // one that cannot be read must not keep the others from their grades
+        std::cout << "  note: no points for " << name << ": " << error.what() << "\n";
+        reports.push_back(no_grade(which, name, seed));
+      }
+    }
     text = csv_table(reports);
   } else {
     const Report report = grade(tools, which, path, seed, jobs);

@@ -55,7 +55,11 @@ void limit(int what, rlim_t value) {
   setpgid(0, 0);
   const int null = open("/dev/null", O_RDONLY);
   dup2(null, 0), dup2(output, 1), dup2(output, 2);
-  if (ticket >= 0) dup2(ticket, kTicketDescriptor), dup2(results, kResultsDescriptor);
+  if (ticket >= 0) {  // by way of higher numbers: either may have the other's number already
+    const int high_ticket = fcntl(ticket, F_DUPFD, kResultsDescriptor + 1),
+              high_results = fcntl(results, F_DUPFD, kResultsDescriptor + 1);
+    dup2(high_ticket, kTicketDescriptor), dup2(high_results, kResultsDescriptor);
+  }
   for (int fd = 3; fd < 1024; ++fd) {
     if (ticket < 0 || (fd != kTicketDescriptor && fd != kResultsDescriptor)) close(fd);
   }
@@ -109,8 +113,9 @@ void forget_child(pid_t child) {
   running_children.erase(child);
 }
 
-// Collects output and results until the child is dead and nobody writes any more, or the time is over.
-int watch(pid_t child, int output, int results, const Limits& limits, double start, Ran& ran) {
+// Collects output and results until the child is dead and nobody writes any more, or the time is over. used: the processor time
+// that it took.
+int watch(pid_t child, int output, int results, const Limits& limits, double start, Ran& ran, double& used) {
   pollfd fds[2] = {{output, POLLIN, 0}, {results, POLLIN, 0}};
   int status = 0;
   for (bool dead = false; !dead || fds[0].fd >= 0 || fds[1].fd >= 0;) {
@@ -120,8 +125,11 @@ int watch(pid_t child, int output, int results, const Limits& limits, double sta
           !drain(fds[k].fd, k == 0 ? ran.output : ran.results))
         fds[k].fd = -1;
     }
-    if (!dead && waitpid(child, &status, WNOHANG) == child) {
+    rusage usage{};
+    if (!dead && wait4(child, &status, WNOHANG, &usage) == child) {
       dead = true;
+      used = static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+             1e-6 * static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
       kill(-child, SIGKILL);
     } else if (dead && ready == 0) {
       break;  // another process holds the pipe
@@ -162,13 +170,15 @@ Ran run(const std::vector<std::string>& command, const Limits& limits, const std
   if (!ticket.empty() && write(ticket_pipe.write, ticket.data(), ticket.size()) < 0) kill(child, SIGKILL);
   ticket_pipe.close_write();
   Ran ran;
-  const int status = watch(child, output.read, results.read, limits, start, ran);
+  double used = 0;
+  const int status = watch(child, output.read, results.read, limits, start, ran, used);
   forget_child(child);
   kill_orphans();
   ran.seconds = seconds_now() - start;
   ran.status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-  const bool cpu_over = limits.cpu_seconds > 0 && (ran.status == 128 + SIGXCPU || ran.status == 128 + SIGKILL);
-  ran.out_of_time = ran.out_of_time || cpu_over;
+  // The limit ends a process by SIGXCPU, and one that ignores it by SIGKILL a second later; others may kill, too.
+  const bool cpu_over = ran.status == 128 + SIGXCPU || (ran.status == 128 + SIGKILL && used >= limits.cpu_seconds);
+  ran.out_of_time = ran.out_of_time || (limits.cpu_seconds > 0 && cpu_over);
   return ran;
 }
 

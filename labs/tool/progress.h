@@ -28,7 +28,7 @@ class Progress {
   std::map<std::string, ExerciseProgress> of_;
 };
 
-// The next hint of an exercise, or the last again. `mine`: to show the reference only when that is allowed.
+// The hints of an exercise that were shown before, and the next one; all of them once it has passed, which is then not noted.
 void show_hint(const Lab& lab, const std::string& exercise);
 void reveal(const Lab& lab, const std::string& exercise);
 // A line per lab: exercises passed, points, minutes from the first run to the last pass.

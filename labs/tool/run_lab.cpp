@@ -63,7 +63,7 @@ class LabRun {
       answers_.notes.push_back("LAB HELPERS does not compile and is left out:\n" + built_.broken["HELPERS"]);
     for (const std::string& note : answers_.notes) std::cout << "  note: " << note << "\n";
     forget_old_programs(tools_);
-    if (options_.keep_progress) progress_.save();
+    if (options_.keep_progress) save_progress();
     return score_;
   }
 
@@ -77,7 +77,7 @@ class LabRun {
     score_.all += e.points;
     score_.points += passed ? e.points : 0;
     print_row(e, v, lent);
-    note_progress(e, passed);
+    outcomes_[e.id] = passed;
     if (v.outcome.passed) return;
     if (!lent) failed_.insert(e.id);
     if (!v.likely.empty()) print_indented("Likely: " + v.likely + ".");
@@ -90,11 +90,16 @@ class LabRun {
     std::cout << std::flush;
   }
 
-  void note_progress(const Exercise& e, bool passed) {
-    ExerciseProgress& p = progress_[e.id];
+  // Read now and not before: a hint may have been asked for while the tests ran.
+  void save_progress() const {
+    Progress progress;
     const auto now = static_cast<int64_t>(std::time(nullptr));
-    if (p.opened == 0) p.opened = now;
-    if (passed && p.passed == 0) p.passed = now;
+    for (const auto& [id, passed] : outcomes_) {
+      ExerciseProgress& p = progress[id];
+      if (p.opened == 0) p.opened = now;
+      if (passed && p.passed == 0) p.passed = now;
+    }
+    progress.save();
   }
 
   const Toolchain& tools_;
@@ -106,7 +111,7 @@ class LabRun {
   Built built_;
   Score score_;
   std::set<std::string> failed_;
-  Progress progress_;
+  std::map<std::string, bool> outcomes_;  // exercise -> passed
 };
 
 }  // namespace
