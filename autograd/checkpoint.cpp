@@ -39,19 +39,19 @@ uint64_t fingerprint(const Tensor& x) {
   const Tensor y = contiguous(x);
   const int64_t item = size_of(y.dtype()), bytes = y.numel() * item;
   const auto* data = static_cast<const char*>(y.storage()->data()) + y.offset() * item;
-  return parallel_reduce<uint64_t>(
-      (bytes + 7) / 8, kElementwiseGrain, kStart,
-      [&](int64_t begin, int64_t end) {
-        uint64_t hash = kStart;
-        for (int64_t i = begin; i < end; ++i) {
-          uint64_t word = 0;
-          std::memcpy(&word, data + i * 8, static_cast<size_t>(std::min<int64_t>(8, bytes - i * 8)));
-          hash = (hash ^ word) * kPrime;
-          hash ^= hash >> 32;
-        }
-        return hash;
-      },
-      [](uint64_t a, uint64_t b) { return (a ^ b) * kPrime; });
+  return parallel_reduce<uint64_t>((bytes + 7) / 8, kElementwiseGrain, kStart,
+                                   [&](int64_t begin, int64_t end) {
+                                     uint64_t hash = kStart;
+                                     for (int64_t i = begin; i < end; ++i) {
+                                       uint64_t word = 0;
+                                       std::memcpy(&word, data + i * 8,
+                                                   static_cast<size_t>(std::min<int64_t>(8, bytes - i * 8)));
+                                       hash = (hash ^ word) * kPrime;
+                                       hash ^= hash >> 32;
+                                     }
+                                     return hash;
+                                   },
+                                   [](uint64_t a, uint64_t b) { return (a ^ b) * kPrime; });
 }
 
 // A part of the graph that will be computed again, with the state that its forward pass depended on.
@@ -65,12 +65,15 @@ struct Part {
   uint64_t value_fingerprint = 0;
 
   Tensor forward(const Variable& x) {
-    const NoGradGuard no_grad;
     Tensor value;
     {
+      // LAB 10.6 BEGIN  The value of fn(x), without a graph; meanwhile `modes` notes what is training, `witnesses` what is
+      // read.
+      const NoGradGuard no_grad;
       const detail::TapeScope noting(modes, /*replaying=*/false);
       const detail::WitnessScope witnessing(witnesses);
       value = fn(x).value();
+      // LAB 10.6 END
     }
     witnesses.close();
     value_fingerprint = fingerprint(value);
@@ -79,14 +82,16 @@ struct Part {
 
   Variable recompute(const Variable& x) {
     witnesses.check_unchanged();
-    const RewoundRng rewound(rng);
-    const PrecisionGuard as_before(precision);
-    const EnableGradGuard enable_grad;
-    const detail::TapeScope replaying(modes, /*replaying=*/true);
     Variable y;
     {
+      // LAB 10.6 BEGIN  y = fn(x) with a graph, while everything is as in the forward pass: rng, precision, plain_ops, modes.
+      const RewoundRng rewound(rng);
+      const PrecisionGuard as_before(precision);
       const PlainGuard plain_as_before(plain_ops);
+      const EnableGradGuard enable_grad;
+      const detail::TapeScope replaying(modes, /*replaying=*/true);
       y = fn(x);
+      // LAB 10.6 END
     }
     check(fingerprint(y.value()) == value_fingerprint, ErrorKind::kValue, "checkpoint",
           "the recomputation gave other bits than the forward pass: the value is ", y.shape(),
@@ -109,10 +114,12 @@ Variable checkpoint(const std::function<Variable(const Variable&)>& fn, const Va
   const Variable anchor(zeros({}, value.dtype()), true);
   const Variable y = record("checkpoint", value, {x, anchor}, [part, xv = Saved(x)](const Tensor& dy, Grads& d) {
     const Deeper deeper_again;
+    // LAB 10.6 BEGIN  Run it again on a leaf and go backward from there with dy; what the leaf then holds is the gradient of x.
     const Variable input(*xv, d.needs(0));
     const Variable output = part->recompute(input);
     if (output.requires_grad()) output.backward(dy);
     if (d.needs(0)) d[0] = input.grad();
+    // LAB 10.6 END
   });
   y.node()->inputs.pop_back();  // only record() needed it: the engine must not see it
   for (const auto& leaf : part->witnesses.leaves()) y.node()->inner_leaves.push_back(leaf.meta);

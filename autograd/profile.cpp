@@ -20,6 +20,7 @@ namespace detail {
 constinit thread_local Profile* active_profile = nullptr;
 
 int64_t bytes_forward(const Tensor& value, const Variable* inputs, size_t count) {
+  // LAB 10.2 BEGIN  The value is written and every defined input read; nothing moves if the value is a view of an input.
   int64_t bytes = bytes_of(value);
   for (size_t i = 0; i < count; ++i) {
     if (!inputs[i].defined()) continue;
@@ -27,6 +28,7 @@ int64_t bytes_forward(const Tensor& value, const Variable* inputs, size_t count)
     bytes += bytes_of(inputs[i].value());
   }
   return bytes;
+  // LAB 10.2 END
 }
 
 }  // namespace detail
@@ -45,6 +47,7 @@ Profile::~Profile() {
 void Profile::lap(const char* name, Pass pass, int64_t bytes) {
   const Clock::time_point now = Clock::now();
   const int64_t flops = counted_flops();
+  // LAB 10.2 BEGIN  Add the lap to the entry of this name and pass, or to a new one at the end; the next lap starts now.
   const auto same = [&](const ProfileEntry& e) { return e.pass == pass && e.name == name; };
   auto entry = std::find_if(entries_.begin(), entries_.end(), same);
   if (entry == entries_.end()) entry = entries_.insert(entry, {.name = name, .pass = pass});
@@ -54,6 +57,7 @@ void Profile::lap(const char* name, Pass pass, int64_t bytes) {
   entry->bytes += bytes;
   lap_start_ = now;
   flops_start_ = flops;
+  // LAB 10.2 END
 }
 
 double Profile::total_seconds() const {
@@ -71,6 +75,7 @@ ProfileScope::~ProfileScope() {
 }
 
 int64_t gradient_bytes(const Tensor& dy, Grads& d) {
+  // LAB 10.2 BEGIN  dy is read, every defined gradient written that is no view of dy; nothing moves if all are.
   int64_t bytes = bytes_of(dy);
   bool all_shared = true;
   for (int i = 0; i < d.size(); ++i) {
@@ -79,6 +84,7 @@ int64_t gradient_bytes(const Tensor& dy, Grads& d) {
     all_shared = false;
   }
   return all_shared ? 0 : bytes;
+  // LAB 10.2 END
 }
 
 }  // namespace vitrail

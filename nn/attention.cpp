@@ -108,7 +108,9 @@ Variable MultiHeadAttention::cross(const Variable& x, const Variable& context, c
 
 // q k^T and the product with v: B N N H K each.
 int64_t MultiHeadAttention::macs(const Shape& input, const Shape&) const {
+  // LAB 10.2 BEGIN  Two products, each with a term for every picture, head, pair of tokens and column.
   return checked_numel({2, input[0], input[1], input[1], num_heads, head_dim});
+  // LAB 10.2 END
 }
 
 }  // namespace vitrail::nn

@@ -20,6 +20,10 @@ Conv2d::Conv2d(int64_t in_channels, int64_t out_channels, int64_t kernel_h, int6
   register_parameter("bias", bias);
 }
 
-int64_t Conv2d::macs(const Shape&, const Shape& output) const { return checked_numel(output) * fan_in(weight.shape()); }
+int64_t Conv2d::macs(const Shape&, const Shape& output) const {
+  // LAB 10.2 BEGIN  Every number of the output sees a window of the channels of its group: fan_in(weight.shape()) numbers.
+  return checked_numel(output) * fan_in(weight.shape());
+  // LAB 10.2 END
+}
 
 }  // namespace vitrail::nn

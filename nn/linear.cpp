@@ -46,9 +46,11 @@ Variable Linear::outputs(const Variable& x, int64_t first, int64_t last) {
 
 int64_t Linear::macs(const Shape&, const Shape& output) const {
   if (weight.size(0) == 0) return 0;
+  // LAB 10.2 BEGIN  Every row of the output meets the whole weight, and A and B of each update while updated().
   int64_t of_a_row = weight.numel();
   for (const auto& u : updates_) of_a_row += updated() ? u->a.numel() + u->b.numel() : 0;
   return checked_numel(output) / weight.size(0) * of_a_row;
+  // LAB 10.2 END
 }
 
 Embedding::Embedding(int64_t count, int64_t dim, Rng& rng) : weight(trunc_normal({count, dim}, 0.02, rng), true) {
