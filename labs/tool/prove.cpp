@@ -77,18 +77,28 @@ class Prover {
       }
     }
     reference_ = program_of(same);
+    std::vector<Outcome> outcomes(lab_.exercises.size());
+    std::vector<std::string> probes(lab_.exercises.size());
+    if (!reference_.program.empty()) {
+      in_parallel(outcomes.size(), options_.jobs, [&](size_t i) {
+        const std::string& id = lab_.exercises[i].id;
+        outcomes[i] = run_suite(tools_, lab_, reference_.program, id, {}, {});
+        if (is_wanted(id)) probes[i] = run_probes(tools_, lab_, reference_.program, id);
+      });
+    }
     std::map<std::string, Expected> made;
     const std::map<std::string, Expected> recorded = recorded_checks(lab_);
-    for (const Exercise& e : lab_.exercises) {
-      const Outcome o = reference_.program.empty() ? Outcome{} : run_suite(tools_, lab_, reference_.program, e.id, {}, {});
-      made[e.id] = {o.cases, o.checks};
-      if (!is_wanted(e.id)) continue;
-      verdict("the reference passes " + e.id, o.passed, o.message + reference_.failure);
-      reference_probes_[e.id] = reference_.program.empty() ? "" : run_probes(tools_, lab_, reference_.program, e.id);
+    for (size_t i = 0; i < outcomes.size(); ++i) {
+      const Outcome& o = outcomes[i];
+      const std::string& id = lab_.exercises[i].id;
+      made[id] = {o.cases, o.checks};
+      if (!is_wanted(id)) continue;
+      verdict("the reference passes " + id, o.passed, o.message + reference_.failure);
+      reference_probes_[id] = probes[i];
       if (options_.record) continue;
-      const auto at = recorded.find(e.id);
+      const auto at = recorded.find(id);
       const bool same_count = at != recorded.end() && at->second.cases == o.cases && at->second.checks == o.checks;
-      verdict("checks.json tells the checks of " + e.id, same_count, "make labs-record LABS=" + std::to_string(lab_.number));
+      verdict("checks.json tells the checks of " + id, same_count, "make labs-record LABS=" + std::to_string(lab_.number));
     }
     if (options_.record) write_checks(made);
   }
@@ -107,13 +117,14 @@ class Prover {
     for (const Exercise& e : lab_.exercises) all.insert(e.id);
     const Built built = program_of(blank(all));
     if (built.program.empty()) return verdict("the blanks compile", false, built.failure);
-    for (const Exercise& e : lab_.exercises) {
-      if (!is_wanted(e.id)) continue;
+    in_parallel(lab_.exercises.size(), options_.jobs, [&](size_t i) {
+      const Exercise& e = lab_.exercises[i];
+      if (!is_wanted(e.id)) return;
       const Outcome o = run_suite(tools_, lab_, built.program, e.id, {}, {});
       verdict("blank, every test of " + e.id + " fails", o.cases > 0 && o.cases_passed == 0,
               std::to_string(o.cases_passed) + " of " + std::to_string(o.cases) + " pass");
       verdict("blank, " + e.id + " says what is missing", o.message.find("is not written yet") != std::string::npos, o.message);
-    }
+    });
   }
 
   // With one exercise blank, it fails and names itself; others fail exactly if they say that they need it.
