@@ -29,9 +29,9 @@ constexpr const char* kMultiLabel = "multi_label";
 // How sure the answers of a model with one label per picture are, found on pictures that it was not trained on
 // (train/answer_calibration.h).
 struct AnswerCalibration {
-  double temperature = 1;    // probabilities are softmax(logits / temperature)
-  double unknown_below = 0;  // an answer whose probability is below is "unknown"
-  double share = 0.95;       // of the right answers that unknown_below was chosen to keep
+  double temperature = 1;                // probabilities are softmax(logits / temperature)
+  double unknown_below = 0;              // an answer whose probability is below is "unknown"
+  double share = 0.95;                   // of the right answers that unknown_below was chosen to keep
   double ece_before = 0, ece_after = 0;  // expected calibration error (train/calibration.h)
   int64_t images = 0;
   std::string data = {};  // the name of the set
@@ -43,8 +43,8 @@ struct AnswerCalibration {
 struct ModelCard {
   Preprocessing preprocessing;
   std::vector<std::string> class_names;
-  std::string training = "{}";          // a JSON object: recipe, data set, steps, accuracy
-  std::string task = kClassification;   // train/task: what the model was trained for
+  std::string training = "{}";                                  // a JSON object: recipe, data set, steps, accuracy
+  std::string task = kClassification;                           // train/task: what the model was trained for
   std::optional<AnswerCalibration> calibration = std::nullopt;  // of these weights: other weights need another
 };
 
@@ -92,9 +92,9 @@ void save_model(const std::string& dir, nn::Module& model, const std::string& ar
 std::string card_json(const std::string& architecture, const ModelCard& card);
 SavedModel read_card_json(const std::string& text, const std::string& where);
 
-// Puts the calibration into the model file of this program at `path`, a folder or its file, beside weights that keep their bits:
-// written anew, checked against its checksums before, and put in place as save_model() does. Error(kValue) for another program's
-// file, or a model of several labels; all errors of read_saved_model().
+// Puts the calibration into the model file of this program at `path`, a folder or its file, beside weights that keep their
+// bits: written anew, checked against its checksums before, and put in place as save_model() does. Error(kValue) for another
+// program's file, or a model of several labels; all errors of read_saved_model().
 void save_calibration(const std::string& path, const AnswerCalibration& calibration);
 
 // Reads such a folder, or its model.safetensors alone, without building the model. The folders of older versions, with a
