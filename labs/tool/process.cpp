@@ -52,7 +52,6 @@ void limit(int what, rlim_t value) {
 
 // What the child does before the command takes over. No memory is taken here: another thread may hold malloc's lock.
 [[noreturn]] void become(char* const* words, const Limits& limits, int output, int ticket, int results) {
-  setpgid(0, 0);
   const int null = open("/dev/null", O_RDONLY);
   dup2(null, 0), dup2(output, 1), dup2(output, 2);
   if (ticket >= 0) {  // by way of higher numbers: either may have the other's number already
@@ -130,13 +129,13 @@ int watch(pid_t child, int output, int results, const Limits& limits, double sta
       dead = true;
       used = static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
              1e-6 * static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
-      kill(-child, SIGKILL);
+      kill(-child, SIGKILL);  // what it left behind
     } else if (dead && ready == 0) {
       break;  // another process holds the pipe
     }
     if (!dead && limits.wall_seconds > 0 && seconds_now() - start > limits.wall_seconds) {
       ran.out_of_time = true;
-      kill(-child, SIGKILL);
+      kill(-child, SIGKILL), kill(child, SIGKILL);
     }
   }
   return status;
@@ -159,6 +158,7 @@ Ran run(const std::vector<std::string>& command, const Limits& limits, const std
     const std::lock_guard<std::mutex> lock(children_mutex);
     child = fork();
     if (child == 0) {
+      setpgid(0, 0);  // a confined process may not: then only the parent's call below would count, if it came before exec
       if (limits.confined) confine();
       become(words.data(), limits, output.write, ticket.empty() ? -1 : ticket_pipe.read, results.write);
     }
