@@ -67,8 +67,7 @@ struct Part {
   Tensor forward(const Variable& x) {
     Tensor value;
     {
-      // LAB 10.6 BEGIN  The value of fn(x), without a graph; meanwhile `modes` notes what is training, `witnesses` what is
-      // read.
+      // LAB 10.6 BEGIN  fn(x) without a graph; meanwhile `modes` notes what is training, `witnesses` what is read.
       const NoGradGuard no_grad;
       const detail::TapeScope noting(modes, /*replaying=*/false);
       const detail::WitnessScope witnessing(witnesses);

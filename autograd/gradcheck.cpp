@@ -59,12 +59,16 @@ std::vector<Variable> map_inputs(const std::vector<Variable>& inputs, Variable (
   return result;
 }
 
-// The elements to check: all, or max_elements of them chosen by seed.
+// The elements to check: all, or max_elements of them chosen by seed, one from each of as many parts of equal length.
 std::vector<int64_t> elements_to_check(int64_t numel, const GradcheckOptions& options) {
-  const Tensor all = numel <= options.max_elements ? arange(0, static_cast<double>(numel), 1, Dtype::i64)
-                                                   : rand_permutation(numel, Rng(options.seed, 1));
-  std::vector<int64_t> elements = to_vector<int64_t>(all);
-  elements.resize(static_cast<size_t>(std::min(numel, options.max_elements)));
+  const int64_t count = std::min(numel, options.max_elements);
+  const Rng random(options.seed, 1);
+  std::vector<int64_t> elements;
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t begin = numel * i / count, end = numel * (i + 1) / count;
+    elements.push_back(begin +
+                       static_cast<int64_t>(random.below(static_cast<uint64_t>(i), static_cast<uint64_t>(end - begin))));
+  }
   return elements;
 }
 
@@ -81,7 +85,7 @@ struct Point {
 
   // The derivative of the dot product <cotangent, fn(inputs)> with respect to *x, as a central difference.
   double derivative(double* x, double eps) const {
-    // LAB 3.7 BEGIN  (f(x + eps) - f(x - eps)) / step, f = <cotangent, evaluate()>; then *x is to the bit what it was.
+    // LAB 3.7 BEGIN  <cotangent, evaluate() at x + eps - evaluate() at x - eps> / step; then *x is to the bit what it was.
     const double before = *x;
     *x = before + eps;
     const double high = *x;

@@ -54,7 +54,8 @@ std::string difference(const vitrail::Tensor& x, const vitrail::Tensor& y, doubl
     const double a = x.at(index), b = y.at(index);
     const bool same = (std::isnan(a) && std::isnan(b)) || a == b || std::abs(a - b) <= tolerance * (1 + std::abs(b));
     if (same || ++wrong > 1) continue;
-    first = "element " + to_string(vitrail::Shape(index)) + " is " + text_of(a, 8) + ", it should be " + text_of(b, 8);
+    const int count = text_of(a, 8) == text_of(b, 8) ? 17 : 8;
+    first = "element " + to_string(vitrail::Shape(index)) + " is " + text_of(a, count) + ", it should be " + text_of(b, count);
   }
   if (wrong == 0) return "";
   return first + " (" + std::to_string(wrong) + " of " + std::to_string(x.numel()) + " elements are wrong)";

@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <sstream>
@@ -149,6 +150,7 @@ ProbeRegistration::ProbeRegistration(const char* exercise, Probe probe) { probes
 }  // namespace lab
 
 int main(int argc, char** argv) {
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);  // what was printed before a crash is seen
   if (argc == 3 && std::strcmp(argv[1], "--probe") == 0) return run_probes(argv[2]);
   doctest::Context context(argc, argv);
   context.setOption("no-breaks", true);

@@ -13,8 +13,7 @@ BestFit::BestFit(int64_t bytes) : blocks_{{0, {bytes, true}}}, free_{{bytes, 0}}
 
 int64_t BestFit::allocate(int64_t bytes) {
   const int64_t size = round_up(bytes, int64_t{64});
-  // LAB 10.7 BEGIN  free_ is sorted by size, then offset. Take the first block that fits, keep `size` bytes, give the rest back
-  // to both maps.
+  // LAB 10.7 BEGIN  Take the first of free_ that fits, keep `size` bytes, give the rest back to both maps.
   const auto fit = free_.lower_bound({size, 0});
   if (fit == free_.end()) return -1;
   const auto [whole, offset] = *fit;
@@ -42,8 +41,7 @@ void BestFit::release(int64_t offset) {
 }
 
 void BestFit::join_right(Blocks::iterator left) {
-  // LAB 10.7 BEGIN  If the next block is free: both leave free_, the left one grows, the right one goes, the left one comes
-  // back.
+  // LAB 10.7 BEGIN  If the next block is free: take both out of free_, let the left one grow, put it back; the right one goes.
   const auto right = std::next(left);
   if (right == blocks_.end() || !right->second.is_free) return;
   free_.erase({left->second.bytes, left->first});

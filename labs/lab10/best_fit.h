@@ -15,9 +15,8 @@ class BestFit {
   // A region of `bytes` (a multiple of 64, > 0), all free.
   explicit BestFit(int64_t bytes);
 
-  // The offset of the smallest free block that is large enough, among equals of the lowest; what is left of it stays free. A
-  // request
-  // (>= 1 byte) is rounded up to a multiple of 64. -1 if no free block is large enough.
+  // The offset of the smallest free block that is large enough, among equals the lowest; what is left of it stays free. A
+  // request (>= 1 byte) is rounded up to a multiple of 64. -1 if no free block is large enough.
   int64_t allocate(int64_t bytes);
   // The allocated block that begins at this offset becomes free, and one with its free neighbours on both sides. Error(kValue)
   // if no allocated block begins there.

@@ -12,6 +12,7 @@
 #include "autograd/checkpoint.h"
 #include "autograd/ops.h"
 #include "base/file.h"
+#include "base/number.h"
 #include "base/svg.h"
 #include "base/text.h"
 #include "labs/common/milestone.h"
@@ -51,7 +52,7 @@ double seconds_of(const std::function<void()>& work, int runs = 5) { return lab:
 
 int64_t tile_of_user() {
   const char* const text = std::getenv("TILE");
-  return text ? std::max<int64_t>(1, std::atoll(text)) : 64;
+  return text ? parse_integer("labs", "TILE", text, 1, kTokens) : 64;
 }
 
 std::vector<float> filled(int64_t n, uint64_t seed) { return to_vector<float>(rand_normal({n}, 0, 1, Rng(seed))); }
@@ -314,8 +315,10 @@ int draw_all(const std::string& folder) {
   const bool same_bits = bit_equal(plain.gradient, twice.gradient);
   const std::vector<Bar> bars{memory_of_attention(head), {"eight blocks, checkpointed", plain.kept, twice.kept}};
   for (const Bar& bar : bars)
-    std::printf("  %s: %.0f KiB before, %.0f KiB after\n", bar.name.c_str(), static_cast<double>(bar.before) / 1024,
-                static_cast<double>(bar.after) / 1024);
+    std::printf("  %s: %lld bytes before, %lld after\n", bar.name.c_str(), static_cast<long long>(bar.before),
+                static_cast<long long>(bar.after));
+  std::printf("  tiled attention with tiles of %lld: %.1f ms\n", static_cast<long long>(head.size.tile),
+              1e3 * pieces[1].seconds_after);
   std::printf("  the checkpointed step takes %.2f times as long; the same bits: %s\n", twice.seconds / plain.seconds,
               same_bits ? "yes" : "NO");
   const bool balanced = replay();

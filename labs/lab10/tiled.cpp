@@ -17,8 +17,7 @@ double dot(const double* x, const double* y, int64_t width) {
 
 // Row i: `q` and `out` are its rows of Q and O. Returns its logsum. `scores` has room for a tile.
 double one_query(const AttentionSize& size, const double* q, const double* k, const double* v, double* out, double* scores) {
-  // LAB 10.5 BEGIN  Tile by tile: scores, their largest; rescale what `out` and the total hold so far; add the tile. At the end
-  // divide.
+  // LAB 10.5 BEGIN  Tile by tile: scores, new largest, rescale `out` and total, add the tile. Divide at the end.
   double total = 0, largest = -std::numeric_limits<double>::infinity();
   for (int64_t d = 0; d < size.width; ++d) out[d] = 0;
   for (int64_t j0 = 0; j0 < size.keys; j0 += size.tile) {
@@ -54,8 +53,7 @@ void tiled_attention(const AttentionSize& size, const double* q, const double* k
 void tiled_attention_backward(const AttentionSize& size, const double* q, const double* k, const double* v, const double* out,
                               const double* logsum, const double* dout, double* dq, double* dk, double* dv) {
   const int64_t width = size.width;
-  // LAB 10.5 BEGIN  Clear dq, dk and dv; then for each query and key: P_ij from logsum_i, and what it gives to the three
-  // gradients.
+  // LAB 10.5 BEGIN  Clear dq, dk, dv; then for each query and key: P_ij from logsum_i, and what it gives to the three.
   std::fill(dq, dq + size.queries * width, 0.0);
   std::fill(dk, dk + size.keys * width, 0.0);
   std::fill(dv, dv + size.keys * width, 0.0);

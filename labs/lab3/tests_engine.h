@@ -137,6 +137,7 @@ LAB_PROBE("3.3") {
   const GradientObserverGuard guard([&](const Variable& v) { told += lab::digits(v.grad(), 4) + ";"; });
   const Variable x = leaf({1});
   times(passing_on({times(x, 2), x}), 3).backward();
+  op(vec({1}), {times(leaf({1}), 2), x}, [](const Tensor& dy, Grads& d) { d[1] = dy; }).backward();
   return told;
 }
 
@@ -233,5 +234,15 @@ TEST_SUITE("3.3") {
       passing_on({times(passing_on({x, w}), 10), x}).backward();
     }
     CHECK(told == std::vector<double>{11, 10});
+  }
+  TEST_CASE("it is told of a leaf, too, whose gradient will never come because the ops above it did not run") {
+    int told = 0, without = 0;
+    const Variable x = leaf({1}), w = leaf({5});
+    {
+      const GradientObserverGuard guard([&](const Variable& v) { ++told, without += !v.grad().defined(); });
+      op(vec({1}), {times(x, 2), w}, [](const Tensor& dy, Grads& d) { d[1] = dy; }).backward();
+    }
+    CHECK(told == 2);
+    CHECK(without == 1);
   }
 }

@@ -82,6 +82,14 @@ std::string after_writing(const Variable& y, const Tensor& dy, const Variable& c
 
 }  // namespace
 
+// How many more hold the memory of x once y is there: 1 if the rule of y keeps it.
+template <class Op>
+int64_t holders_after(const Variable& x, const Op& op) {
+  const int64_t before = x.value().storage().use_count();
+  const Variable y = op();
+  return x.value().storage().use_count() - before;
+}
+
 // ---- 3.4 ----
 
 LAB_PROBE("3.4") { return rule_text(mul(leaf({3, 5}), leaf({2, 7})), vec({10, 100})); }
@@ -94,7 +102,8 @@ LAB_PROBE("3.4") { return rule_text(tanh(leaf({0.5, -2, 15, 30})), vec({10, 100,
 LAB_PROBE("3.4") { return rule_text(relu(leaf({-1, 0, 2, kNan})), vec({10, 100, 3, 5})); }
 LAB_PROBE("3.4") {
   const Variable x = leaf({3, 5}), c(vec({2, 7}));
-  return after_writing(mul(x, c), vec({1, 1}), x) + after_writing(mul(c, x), vec({1, 1}), c);
+  const int64_t kept = holders_after(x, [&] { return mul(x, c); }), by_div = holders_after(x, [&] { return div(x, c); });
+  return after_writing(mul(x, c), vec({1, 1}), x) + after_writing(mul(c, x), vec({1, 1}), c) + cat(" ", kept, by_div);
 }
 LAB_PROBE("3.4") {
   const Variable x = leaf({4, 9}), z = leaf({1, 2}), v = leaf({1, 2});
@@ -142,10 +151,14 @@ TEST_SUITE("3.4") {
   TEST_CASE("relu passes dy on above 0, and nothing at 0 and below") {
     const Tensor d = gradients(relu(leaf({-1.5, 0, 0.25, 4})), vec({10, 20, 30, 40}))[0];
     CHECK(lab::difference(d, vec({0, 0, 30, 40}), 0) == "");
+    CHECK(gradients(relu(leaf({kNan})), vec({7}))[0].item() == 7);  // where x is no number, a 0 would hide it
   }
   TEST_CASE("a factor is kept only if the other one requires a gradient") {
     const Variable x = leaf({3, 5}), c(vec({2, 7}));
     const Variable y = mul(x, c), z = mul(c, x), q = div(x, c);
+    const int64_t kept = holders_after(x, [&] { return mul(x, c); }) + holders_after(x, [&] { return div(x, c); });
+    CHECK(kept == 0);
+    CHECK(holders_after(c, [&] { return mul(c, x); }) == 1);
     fill_(x.value(), 99);  // nobody may miss it
     CHECK(lab::difference(gradients(y, vec({1, 10}))[0], vec({2, 70}), 1e-12) == "");
     CHECK(lab::difference(gradients(z, vec({1, 10}))[1], vec({2, 70}), 1e-12) == "");
@@ -204,6 +217,10 @@ LAB_PROBE("3.5") {
   const Variable x = leaf(counting({2, 2})), c(counting({2, 2}));
   return after_writing(matmul(c, x), counting({2, 2}), x);
 }
+LAB_PROBE("3.5") {
+  const Variable x = leaf(counting({2, 2})), c(counting({2, 2}));
+  return cat(holders_after(x, [&] { return matmul(x, c); }), holders_after(x, [&] { return matmul(c, x); }));
+}
 
 LAB_PROBE("3.5") { return rule_text(matmul(leaf(counting({2, 2})), Variable(counting({2, 2}))), counting({2, 2})); }
 
@@ -232,6 +249,8 @@ TEST_SUITE("3.5") {
     const Variable x = leaf(lab::random({2, 3}, 180)), c(lab::random({3, 4}, 181)), e(lab::random({4, 2}, 182));
     const Tensor dy = lab::random({2, 4}, 183), dz = lab::random({4, 3}, 184);
     const Variable y = matmul(x, c), z = matmul(e, x);
+    CHECK(holders_after(x, [&] { return matmul(x, c); }) == 0);
+    CHECK(holders_after(x, [&] { return matmul(e, x); }) == 0);
     fill_(x.value(), 99);
     CHECK(lab::difference(gradients(y, dy)[0], matmul(dy, transpose(c.value())), 1e-9) == "");
     CHECK(lab::difference(gradients(z, dz)[1], matmul(transpose(e.value()), dz), 1e-9) == "");

@@ -102,6 +102,11 @@ const Lab& lab_of_exercise(const std::vector<Lab>& labs, const std::string& exer
   for (const Lab& lab : labs) {
     if (lab.find(exercise)) return lab;
   }
+  for (const Lab& lab : labs) {
+    if (exercise.rfind(std::to_string(lab.number) + ".", 0) == 0 || exercise == std::to_string(lab.number))
+      fail(ErrorKind::kValue, "labs", "there is no exercise ", quote(exercise), ". Those of lab ", lab.number,
+           " are: ", all_exercises({lab}));
+  }
   fail(ErrorKind::kValue, "labs", "there is no exercise ", quote(exercise), ". The exercises are: ", all_exercises(labs));
 }
 

@@ -79,7 +79,7 @@ int run_command(const Arguments& a) {
       if (chosen({word}, e.id)) options.lent.insert(e.id);
     }
     check(options.lent.size() > before, ErrorKind::kValue, "labs", "LEND=", word, " is not of lab ", lab.number,
-          ": other labs are the framework's anyway");
+          ". Hint: what stands in other labs comes from the tree as it is.");
   }
   check_lendable(lab, options.lent);
   options.run.seed = static_cast<uint64_t>(parse_integer("labs", "SEED", a.get("seed", "1"), 0, int64_t{1} << 40));

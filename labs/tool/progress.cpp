@@ -78,11 +78,11 @@ void reveal(const Lab& lab, const std::string& exercise) {
   Progress progress;
   ExerciseProgress& p = progress[exercise];
   const int left = static_cast<int>(e.hints.size()) - p.hints;
-  check(p.passed > 0 || left <= 0, ErrorKind::kValue, "labs", "the reference of ", exercise,
-        " is shown after you pass, or after all hints: ", left, " left. Hint: make hint EX=", exercise);
   const std::vector<SourceFile> files = sources_of(lab);
   check(holds_reference(files, exercise), ErrorKind::kValue, "labs", "this tree does not hold the reference of ", exercise,
         ". Hint: ask your teacher.");
+  check(p.passed > 0 || left <= 0, ErrorKind::kValue, "labs", "the reference of ", exercise,
+        " is shown after you pass, or after all hints: ", left, " left. Hint: make hint EX=", exercise);
   if (p.passed == 0) p.revealed = true;
   progress.save();
   for (const auto& [file, region] : places_of(files, exercise)) {
@@ -94,7 +94,7 @@ void reveal(const Lab& lab, const std::string& exercise) {
 
 void show_status(const std::vector<Lab>& labs) {
   Progress progress;
-  std::printf("  %-44s %10s %10s %9s\n", "lab", "exercises", "points", "minutes");
+  std::printf("  %-84s %10s %10s %9s\n", "lab", "exercises", "points", "minutes");
   for (const Lab& lab : labs) {
     int passed = 0, points = 0;
     int64_t first = 0, last = 0;  // from the first run to the last pass
@@ -107,7 +107,7 @@ void show_status(const std::vector<Lab>& labs) {
       last = std::max(last, at->second.passed);
     }
     const int64_t seconds = last > first ? last - first : 0;
-    std::printf("  %2d  %-40s %4d of %2zu %4d of %3d %9lld\n", lab.number, lab.title.c_str(), passed, lab.exercises.size(),
+    std::printf("  %2d  %-80s %4d of %2zu %4d of %3d %9lld\n", lab.number, lab.title.c_str(), passed, lab.exercises.size(),
                 points, lab.points(), static_cast<long long>((seconds + 59) / 60));
   }
 }

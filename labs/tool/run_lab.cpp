@@ -86,6 +86,10 @@ class LabRun {
     if (!needs.empty() && holds_reference(files_, needs.substr(0, needs.find(','))))
       print_indented("It needs " + needs + ", which fails too. To go on without: make lab" + std::to_string(lab_.number) +
                      " LEND=" + needs);
+    if (!options_.exercise.empty() && !v.outcome.printed.empty()) {
+      print_indented("Your code printed:");
+      print_indented(v.outcome.printed);
+    }
     if (!v.outcome.not_written) print_indented("Next: " + next_step(lab_, e, v, tools_.config));
     std::cout << std::flush;
   }

@@ -108,10 +108,16 @@ class AnswerReader {
   Lines lines_;
 };
 
-std::set<std::string> all_regions(const SourceFile& file) {
-  std::set<std::string> all;
-  for (const Region& r : file.regions) all.insert(r.exercise);
-  return all;
+// Exercises that are blank in a student's new file: all of this lab; of the others those that the tree has blank, and all where
+// it is no tree for students (labs/blank.txt), since their text would be their solution.
+std::set<std::string> blank_in_copy(const Lab& lab, const SourceFile& file) {
+  const bool handed_out = fs::exists("labs/blank.txt");
+  std::set<std::string> blank;
+  for (const Region& r : file.regions) {
+    const bool written = joined(file.lines, r.begin + 1, r.end).find("lab::todo(") == std::string::npos;
+    if (r.lab() == lab.number || !handed_out || !written) blank.insert(r.exercise);
+  }
+  return blank;
 }
 
 }  // namespace
@@ -134,7 +140,7 @@ void start(const Lab& lab, const std::string& mine) {
     const std::string to = mine + "/" + file.path;
     if (fs::exists(to)) continue;
     fs::create_directories(fs::path(to).parent_path());
-    write_file_atomically(to, student_copy(file, all_regions(file)));
+    write_file_atomically(to, student_copy(file, blank_in_copy(lab, file)));
     std::cout << "  new: " << to << "\n";
   }
   const std::string answers = mine + "/answers/lab" + std::to_string(lab.number) + ".md";

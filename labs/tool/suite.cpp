@@ -40,7 +40,7 @@ Ran run_program(const Toolchain& tools, const Lab& lab, const std::string& progr
   limits.data_bytes = asan ? 0 : kMemory;
   limits.confined = true;
   std::vector<std::string> command{"env", "LAB_SEED=" + std::to_string(options.seed), "OMP_WAIT_POLICY=passive",
-                                   "ASAN_OPTIONS=detect_leaks=0"};
+                                   "ASAN_OPTIONS=detect_leaks=0:handle_abort=1"};
   if (options.threads > 0) command.push_back("OMP_NUM_THREADS=" + std::to_string(options.threads));
   command.push_back(std::filesystem::absolute(program).string());
   command.insert(command.end(), arguments.begin(), arguments.end());
@@ -57,16 +57,45 @@ std::vector<std::string> ticketed(const std::string& text, const std::string& ti
   return lines;
 }
 
-// The library's assertion or the sanitizer's verdict in what a crashed program printed.
+// The first place in the student's files in a trace of the sanitizer ("#1 0x.. in f(..) mine/tensor/shape.cpp:64"): the only
+// other frames that know their lines are those of the tests and of the system's headers.
+std::string place_of(const std::string& trace) {
+  std::istringstream in(trace);
+  for (std::string line; std::getline(in, line);) {
+    const size_t space = line.rfind(' ');
+    if (line.find(" #") == std::string::npos || space == std::string::npos) continue;
+    const std::string place = line.substr(space + 1);
+    if (place.find(".cpp:") != std::string::npos && place.rfind("labs/", 0) != 0 && place.rfind("/usr/", 0) != 0)
+      return " at " + place;
+  }
+  return "";
+}
+
+// The library's assertion or the sanitizer's verdict in what a crashed program printed, and the place, where it is known.
 std::string last_words(const std::string& output) {
   std::istringstream in(output);
   for (std::string line; std::getline(in, line);) {
-    for (const char* word : {"Assertion '", "runtime error:", "ERROR: AddressSanitizer:"}) {
-      const size_t at = line.find(word);
-      if (at != std::string::npos) return ": " + line.substr(at, 160);
-    }
+    if (line.find("runtime error:") != std::string::npos) return ": " + line.substr(0, 240);  // begins with its place
+    if (const size_t at = line.find("Assertion '"); at != std::string::npos)
+      return ": " + line.substr(at, 160) + place_of(output);
+    if (const size_t at = line.find("AddressSanitizer: ");
+        at != std::string::npos)  // "... on address 0x..", which tells nobody anything
+      return ": " + line.substr(at, line.find(" on ", at) - at) + place_of(output);
   }
   return "";
+}
+
+bool is_of_sanitizer(const std::string& output) {
+  return output.find("ERROR: AddressSanitizer:") != std::string::npos || output.find("runtime error:") != std::string::npos;
+}
+
+// The last lines, for those who look for a mistake by printing. A sanitizer's report is told by last_words().
+std::string last_lines(const std::string& output) {
+  constexpr size_t kBytes = 1000;
+  if (is_of_sanitizer(output)) return "";
+  if (output.size() <= kBytes) return output;
+  const size_t line = output.find('\n', output.size() - kBytes);
+  return "...\n" + output.substr(line == std::string::npos ? output.size() - kBytes : line + 1);
 }
 
 struct Reading {
@@ -113,11 +142,14 @@ Outcome run_suite(const Toolchain& tools, const Lab& lab, const std::string& pro
   Reading r = read_results(ran, ticket);
   Outcome o = r.outcome;
   o.seconds = ran.seconds;
+  o.printed = last_lines(ran.output);
   const std::string where = r.running.empty() ? "the tests" : r.running;
   if (ran.out_of_time) {
     o.ending = "ran past " + std::to_string(lab.seconds) + " s of processor time";
   } else if (ran.status >= 128) {
     o.ending = std::string("crashed (") + strsignal(ran.status - 128) + ")" + last_words(ran.output);
+  } else if (!r.ended && is_of_sanitizer(ran.output)) {
+    o.ending = "crashed" + last_words(ran.output);
   } else if (!r.ended) {
     o.ending =
         "ended itself with status " + std::to_string(ran.status) + " before the tests were over" + last_words(ran.output);
