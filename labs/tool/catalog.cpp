@@ -69,6 +69,7 @@ Lab load_lab(const std::string& folder) {
   lab.title = json.text("title");
   lab.seconds = static_cast<int>(json.integer("seconds", 1, 60));
   lab.files = json.texts_or("files", {});
+  lab.written_before = json.texts_or("written_before", {});
   lab.milestone = json.text_or("milestone", "");
   lab.questions = json.texts_or("questions", {});
   for (JsonObject& exercise : json.objects("exercises")) lab.exercises.push_back(read_exercise(exercise, lab.number));

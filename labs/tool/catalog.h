@@ -29,7 +29,8 @@ struct Lab {
   int seconds = 5;  // processor time that the tests of one exercise may take
   std::vector<std::string> files;
   std::vector<Exercise> exercises;
-  std::string milestone;  // one line: what the milestone shows
+  std::vector<std::string> written_before;  // exercises of later labs without which nothing of this one runs
+  std::string milestone;                    // one line: what the milestone shows
   std::vector<std::string> questions;
 
   const Exercise* find(const std::string& id) const;  // null if it has no such exercise

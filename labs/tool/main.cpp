@@ -136,6 +136,7 @@ int milestone_command(const Arguments& a) {
   MilestoneOptions options;
   options.mine = a.has("reference") ? "" : a.get("mine", "mine");
   options.out = a.get("out", options.mine + "/pictures");
+  options.later_blank = a.has("later-blank");
   for (const std::string& word : chosen_of(labs, a.get("lend"))) {
     for (const Exercise& e : lab.exercises) {
       if (chosen({word}, e.id)) options.lent.insert(e.id);

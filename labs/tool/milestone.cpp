@@ -51,7 +51,7 @@ int run_in_front(const std::string& program, const std::string& out) {
 }  // namespace
 
 int milestone(const Toolchain& tools, const Lab& lab, const MilestoneOptions& options) {
-  const std::vector<SourceFile> files = sources_of(lab);
+  std::vector<SourceFile> files = sources_of(lab);
   std::set<std::string> lent = options.lent;
   for (const Exercise& e : lab.exercises) {
     if (options.mine.empty() || is_unfinished(lab, files, options.mine, e.id)) lent.insert(e.id);
@@ -60,16 +60,17 @@ int milestone(const Toolchain& tools, const Lab& lab, const MilestoneOptions& op
     check(holds_reference(files, id), ErrorKind::kValue, "labs", "the milestone needs ", id,
           ", which is not written yet. Hint: make lab", lab.number, " EX=", id);
   }
-  const Answers answers = options.mine.empty() ? Answers{} : read_answers(lab, files, options.mine, {{}, lent});
+  Answers answers = options.mine.empty() ? Answers{} : read_answers(lab, files, options.mine, {{}, lent});
   if (!answers.refused.empty())
     fail(ErrorKind::kData, "labs", answers.refused.begin()->first, ": ", answers.refused.begin()->second);
+  const Share share = share_of(lab, files, lent);
+  if (options.later_blank) blank_later_labs(lab, load_labs("labs"), files, answers.bodies);
   const std::string object = tools.folder + "/" + fs::path(lab.folder).filename().string() + "/milestone.o";
   const Built built = build(tools, lab, files, answers.bodies, {object});
   check(
       built.broken.empty() && !built.program.empty(), ErrorKind::kData, "labs", "the milestone cannot be built: ",
       built.broken.empty() ? built.failure : built.broken.begin()->first + " does not compile: " + built.broken.begin()->second,
       ". Hint: make lab", lab.number);
-  const Share share = share_of(lab, files, lent);
   std::cout << "Milestone " << lab.number << ": " << lab.milestone << "\n";
   if (!options.mine.empty()) {
     std::cout << "  yours: " << share.own << " of the lab's " << share.all << " lines";

@@ -10,7 +10,8 @@ namespace vitrail::labs {
 struct MilestoneOptions {
   std::string mine = "mine";  // "" : the reference alone
   std::set<std::string> lent;
-  std::string out;  // folder of the pictures
+  bool later_blank = false;  // of the reference: with the later labs blank, as for a student who does them in order
+  std::string out;           // folder of the pictures
 };
 
 // Builds labs/labN/milestone.cpp with the student's regions; exercises that are not written yet are lent, and said so. Prints

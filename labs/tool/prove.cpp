@@ -34,6 +34,7 @@ class Prover {
     reference();
     all_blank();
     one_blank();
+    if (!options_.quick && options_.exercise.empty()) later_blank();
     if (!options_.quick) mistakes();
     if (!options_.quick) settings();
     if (options_.exercise.empty()) handout();
@@ -76,6 +77,7 @@ class Prover {
         same[file.path][r.key()] = body_of(file.path, file.lines, r);
       }
     }
+    reference_bodies_ = same;
     reference_ = program_of(same);
     std::vector<Outcome> outcomes(lab_.exercises.size());
     std::vector<std::string> probes(lab_.exercises.size());
@@ -145,6 +147,24 @@ class Prover {
         }
       }
     });
+  }
+
+  // Who does the labs in their order has not done the later ones: nothing of this lab may need them.
+  void later_blank() {
+    std::vector<SourceFile> files = files_;
+    FileBodies bodies = reference_bodies_;
+    blank_later_labs(lab_, load_labs("labs"), files, bodies);
+    in_parallel(files.size(), options_.jobs, [&](size_t i) {  // build() compiles one after the other what is not there yet
+      Built ignored;
+      if (const auto at = bodies.find(files[i].path); at != bodies.end()) build_object(tools_, files[i], at->second, ignored);
+    });
+    const Built built = build(tools_, lab_, files, bodies, test_objects(tools_, lab_));
+    in_parallel(lab_.exercises.size(), options_.jobs, [&](size_t i) {
+      const std::string& id = lab_.exercises[i].id;
+      const Outcome o = built.program.empty() ? Outcome{} : run_suite(tools_, lab_, built.program, id, {}, {});
+      verdict(id + " passes while all later labs are blank", o.passed, o.message + built.failure);
+    });
+    if (built.program != reference_.program) forget(built);  // of the last lab it is the same
   }
 
   void mistakes() {
@@ -218,6 +238,7 @@ class Prover {
   const Lab& lab_;
   const ProveOptions& options_;
   std::vector<SourceFile> files_;
+  FileBodies reference_bodies_;
   Built reference_;
   std::map<std::string, std::string> reference_probes_;
   std::mutex mutex_;

@@ -167,6 +167,21 @@ void reset(const Lab& lab, const std::string& mine) {
   start(lab, mine);
 }
 
+void blank_later_labs(const Lab& lab, const std::vector<Lab>& labs, std::vector<SourceFile>& files, FileBodies& bodies) {
+  for (const Lab& later : labs) {
+    if (later.number <= lab.number) continue;
+    for (const SourceFile& file : sources_of(later)) {
+      if (file.path.rfind("labs/", 0) == 0) continue;  // a lab's own file is in no other lab's program
+      for (const Region& r : file.regions) {
+        const bool written = std::count(lab.written_before.begin(), lab.written_before.end(), r.exercise) > 0;
+        if (r.lab() == later.number && !written) bodies[file.path][r.key()] = todo_body(file.path, r);
+      }
+      const auto same = [&](const SourceFile& other) { return other.path == file.path; };
+      if (std::none_of(files.begin(), files.end(), same)) files.push_back(file);
+    }
+  }
+}
+
 bool is_unfinished(const Lab& lab, const std::vector<SourceFile>& files, const std::string& mine, const std::string& exercise) {
   const Answers answers = read_answers(lab, files, mine, {{exercise}, {}});
   for (const auto& [path, bodies] : answers.bodies) {

@@ -33,6 +33,10 @@ void start(const Lab& lab, const std::string& mine);
 // Moves the lab's files in `mine` aside (mine/backup/labN-1, -2, ...) and starts anew.
 void reset(const Lab& lab, const std::string& mine);
 
+// What a student has who has done all labs up to this one: adds the framework's files with regions of later labs to `files`,
+// and the blanks of these regions to `bodies`, but for those that lab.json says must be written before.
+void blank_later_labs(const Lab& lab, const std::vector<Lab>& labs, std::vector<SourceFile>& files, FileBodies& bodies);
+
 // An exercise of which a region is still lab::todo() in the student's files.
 bool is_unfinished(const Lab& lab, const std::vector<SourceFile>& files, const std::string& mine, const std::string& exercise);
 

@@ -29,7 +29,7 @@ struct Outcome {
   std::string message;  // the first failure
   std::string ending;   // "", "crashed (Segmentation fault)", "ran past 3 s", "ended itself"
   bool not_written = false;
-  std::string printed;  // the last lines that it printed itself
+  std::string printed;              // the last lines that it printed itself
   std::vector<std::string> failed;  // names of the cases that failed, sorted
 };
 
