@@ -68,6 +68,13 @@ LAB_PROBE("9.1") {
   return cat(found.size());
 }
 LAB_PROBE("9.1") { return bytes(mirror(numbered({2, 2, 3}))); }
+// In the middle of a larger memory, so that a read beyond the picture finds numbers that stand there.
+LAB_PROBE("9.1") {
+  const Tensor around = numbered({4, 3, 4});
+  std::string text;
+  for (uint64_t key = 0; key < 8; ++key) text += bytes(random_crop(slice(around, 0, 1, 3), 1, Rng(4).at(key))) + "| ";
+  return text;
+}
 
 TEST_SUITE("9.1") {
   TEST_CASE("a crop is the picture moved by what the generator says, zeros coming in, all channels alike") {
@@ -112,11 +119,10 @@ TEST_SUITE("9.1") {
   }
   TEST_CASE("a mirror exchanges left and right, and nothing else") {
     const Tensor image = noise_picture({3, 4, 5}, 914), turned = mirror(image);
-    int64_t wrong = 0;
-    for (int64_t c = 0; c < 3; ++c)
-      for (int64_t y = 0; y < 4; ++y)
-        for (int64_t x = 0; x < 5; ++x) wrong += turned.at({c, y, x}) != image.at({c, y, 4 - x});
-    CHECK(wrong == 0);
+    Tensor wanted = zeros({3, 4, 5}, Dtype::u8);
+    for (int64_t i = 0; i < 60; ++i)
+      wanted.mutable_data<uint8_t>()[i] = static_cast<uint8_t>(image.at({i / 20, i / 5 % 4, 4 - i % 5}));
+    CHECK(lab::difference(turned, wanted, 0) == "");
     CHECK(bit_equal(mirror(turned), contiguous(image)));
   }
 }
@@ -137,8 +143,9 @@ Batch batch_of(int64_t count, int64_t h, int64_t w, uint64_t stream) {
 }
 
 // What mix() must make of the pictures [begin, end), by the plan that it draws.
-double mixed_wrongly(const Batch& before, const Batch& after, int64_t begin, int64_t end, const augment::Mix& plan) {
-  double wrong = 0;
+std::string mixed_wrongly(const Batch& before, const Batch& after, int64_t begin, int64_t end, const augment::Mix& plan) {
+  Tensor all = zeros(before.images.shape(), Dtype::f64);
+  double* place = all.mutable_data<double>();
   for (int64_t i = 0; i < before.size(); ++i) {
     const bool touched = i >= begin && i < end && !plan.partners.empty();
     const int64_t j = touched ? begin + plan.partners[static_cast<size_t>(i - begin)] : i;
@@ -149,22 +156,25 @@ double mixed_wrongly(const Batch& before, const Batch& after, int64_t begin, int
           const bool inside = y >= plan.cut.top && y < plan.cut.top + plan.cut.height && x >= plan.cut.left &&
                               x < plan.cut.left + plan.cut.width;
           const double blend = plan.lambda * own + (1 - plan.lambda) * other;
-          const double wanted = plan.cut.height > 0 ? (inside ? other : own) : (i == j ? own : blend);
-          wrong += std::abs(after.images.at({i, c, y, x}) - wanted) > 1e-5;
+          *place++ = plan.cut.height > 0 ? (inside ? other : own) : (i == j ? own : blend);
         }
   }
-  return wrong;
+  return lab::difference(after.images, all, 1e-5);
 }
 
-double labelled_wrongly(const Batch& after, int64_t begin, int64_t end, int64_t classes, const augment::Mix& plan) {
-  double wrong = 0;
-  for (int64_t i = begin; i < end; ++i) {
+std::string labelled_wrongly(const Batch& after, int64_t begin, int64_t end, int64_t classes, const augment::Mix& plan) {
+  std::string wrong;
+  for (int64_t i = begin; i < end && wrong.empty(); ++i) {
     const int64_t j = plan.partners.empty() ? i : begin + plan.partners[static_cast<size_t>(i - begin)];
     for (int64_t c = 0; c < classes; ++c) {
       const double wanted = plan.lambda * (c == i % 3) + (1 - plan.lambda) * (c == j % 3);
-      wrong += std::abs(after.soft_labels.at({i, c}) - wanted) > 1e-6;
+      const double given = after.soft_labels.at({i, c});
+      if (wrong.empty() && std::abs(given - wanted) > 1e-6)
+        wrong = cat("picture ", i, ", class ", c, ": the share is ", given, ", it should be ", wanted);
     }
-    wrong += after.labels.at({i}) != static_cast<double>((plan.lambda >= 0.5 ? i : j) % 3);
+    const int64_t label = (plan.lambda >= 0.5 ? i : j) % 3;
+    if (wrong.empty() && after.labels.at({i}) != static_cast<double>(label))
+      wrong = cat("picture ", i, ": the label is ", after.labels.at({i}), ", it should be ", label);
   }
   return wrong;
 }
@@ -200,8 +210,9 @@ TEST_SUITE("9.2") {
       const Rng rng = Rng(lab::seed()).at(key);
       const augment::Mix plan = augment::draw_mix({.mixup = 0.7}, 4, 5, 4, rng);
       augment::mix(after, 1, 5, 8, {.mixup = 0.7}, rng);
-      CHECK(mixed_wrongly(before, after, 1, 5, plan) == 0);
-      CHECK(labelled_wrongly(after, 1, 5, 8, plan) == 0);
+      CAPTURE(plan.lambda);
+      CHECK(mixed_wrongly(before, after, 1, 5, plan) == "");
+      CHECK(labelled_wrongly(after, 1, 5, 8, plan) == "");
     }
   }
   TEST_CASE("CutMix: the rectangle is the partner's in every channel, and lambda is what is left of the picture") {
@@ -212,27 +223,30 @@ TEST_SUITE("9.2") {
       const augment::Mix plan = augment::draw_mix({.cutmix = 1}, 5, 6, 9, rng);
       augment::mix(after, 0, 5, 5, {.cutmix = 1}, rng);
       CHECK(plan.lambda == doctest::Approx(1 - static_cast<double>(plan.cut.height * plan.cut.width) / 54));
-      CHECK(mixed_wrongly(before, after, 0, 5, plan) == 0);
-      CHECK(labelled_wrongly(after, 0, 5, 5, plan) == 0);
+      CAPTURE(plan.lambda);
+      CHECK(mixed_wrongly(before, after, 0, 5, plan) == "");
+      CHECK(labelled_wrongly(after, 0, 5, 5, plan) == "");
     }
   }
   TEST_CASE("the rectangle: sides sqrt(1 - lambda) of the picture, anywhere, cut off at the border") {
-    int64_t wrong = 0, at_border = 0;
+    int64_t at_border = 0;
+    std::string first_wrong;
     for (uint64_t key = 0; key < 200; ++key) {
       const Rng rng = Rng(lab::seed() + 3).at(key);
       const augment::Mix plan = augment::draw_mix({.cutmix = 1}, 2, 24, 15, rng);
       const double side = std::sqrt(1 - augment::draw_beta(1, rng.at(2)));
-      const auto along = [&](int64_t centre, int64_t extent, int64_t begin, int64_t length) {
+      const auto along = [&](const char* axis, int64_t centre, int64_t extent, int64_t begin, int64_t length) {
         const auto whole = static_cast<int64_t>(static_cast<double>(extent) * side);
         const int64_t first = std::max<int64_t>(0, centre - whole / 2), last = std::min(extent, centre + (whole + 1) / 2);
         at_border += last - first < whole;
-        return begin == first && length == last - first;
+        if (first_wrong.empty() && (begin != first || length != last - first))
+          first_wrong = cat(axis, ", a side of ", whole, " about ", centre, " of ", extent, ": [", begin, ", ", begin + length,
+                            "), it should be [", first, ", ", last, ")");
       };
-      const bool down = along(static_cast<int64_t>(rng.below(3, 24)), 24, plan.cut.top, plan.cut.height);
-      const bool across = along(static_cast<int64_t>(rng.below(4, 15)), 15, plan.cut.left, plan.cut.width);
-      wrong += !down || !across;
+      along("rows", static_cast<int64_t>(rng.below(3, 24)), 24, plan.cut.top, plan.cut.height);
+      along("columns", static_cast<int64_t>(rng.below(4, 15)), 15, plan.cut.left, plan.cut.width);
     }
-    CHECK(wrong == 0);
+    CHECK(first_wrong == "");
     CHECK(at_border > 20);
   }
 }
