@@ -81,12 +81,16 @@ TEST_SUITE("8.1") {
       for (const nn::NamedParameter& p : model.named_parameters()) chosen[p.name] = dice.roll(0, 2) == 0;
       chosen["head.weight"] = true;
       const int64_t left = nn::freeze_all_but(model, [&](const std::string& path) { return chosen.at(path); });
-      int64_t wrong = 0, count = 0;
+      std::string wrong;
+      int64_t count = 0;
       for (const nn::NamedParameter& one : model.named_parameters()) {
-        wrong += one.parameter->requires_grad() != chosen[one.name] || one.parameter->grad().defined() != chosen[one.name];
-        count += chosen[one.name];
+        const bool wanted = chosen[one.name], trains = one.parameter->requires_grad(), has = one.parameter->grad().defined();
+        count += wanted;
+        if (!wrong.empty() || (trains == wanted && has == wanted)) continue;
+        wrong = cat(one.name, wanted ? " is chosen" : " is not chosen", ": it requires ", trains ? "a" : "no",
+                    " gradient and has ", has ? "one" : "none");
       }
-      CHECK(wrong == 0);
+      CHECK(wrong == "");
       CHECK(left == count);
     }
   }
@@ -104,11 +108,11 @@ TEST_SUITE("8.1") {
     Small model;
     nn::freeze_all_but(model, last_block);
     model.train();
-    for (const char* path : {"patch_embed", "blocks.0", "blocks.1", "blocks.1.drop_path1", "blocks.1.mlp.drop1"}) {
+    for (const std::string path : {"patch_embed", "blocks.0", "blocks.1", "blocks.1.drop_path1", "blocks.1.mlp.drop1"}) {
       CAPTURE(path);
       CHECK(!model.part(path).training());
     }
-    for (const char* path : {"", "blocks", "blocks.2", "blocks.2.drop_path2", "blocks.2.mlp.drop1", "norm", "head"}) {
+    for (const std::string path : {"", "blocks", "blocks.2", "blocks.2.drop_path2", "blocks.2.mlp.drop1", "norm", "head"}) {
       CAPTURE(path);
       CHECK(model.part(path).training());
     }
@@ -131,9 +135,11 @@ TEST_SUITE("8.1") {
     std::map<std::string, Tensor> before;
     for (const auto& [name, value] : model.state_dict()) before[name] = clone(value);
     for (int step = 0; step < 2; ++step) model.run_backward(), optimizer.step(0.1);
-    int64_t wrong = 0;
-    for (const auto& [name, value] : model.state_dict()) wrong += bit_equal(value, before[name]) == last_block(name);
-    CHECK(wrong == 0);
+    std::string wrong;
+    for (const auto& [name, value] : model.state_dict())
+      if (wrong.empty() && bit_equal(value, before[name]) == last_block(name))
+        wrong = name + (last_block(name) ? " was chosen and did not move" : " was not chosen, but moved");
+    CHECK(wrong == "");
   }
 }
 
@@ -179,13 +185,15 @@ TEST_SUITE("8.2") {
       CHECK(rows.from == wanted);
       REQUIRE(rows.weight.shape() == Shape{static_cast<int64_t>(names.size()), 5});
       REQUIRE(rows.bias.shape() == Shape{static_cast<int64_t>(names.size())});
-      int64_t wrong = 0;
+      CAPTURE(rows.from);
+      Tensor heads = zeros(rows.weight.shape(), Dtype::f64), biases = zeros(rows.bias.shape(), Dtype::f64);
       for (int64_t i = 0; i < rows.weight.size(0); ++i) {
         const int64_t from = wanted[static_cast<size_t>(i)];
-        for (int64_t j = 0; j < 5; ++j) wrong += rows.weight.at({i, j}) != (from < 0 ? 0 : weight.at({from, j}));
-        wrong += rows.bias.at({i}) != (from < 0 ? 0 : bias.at({from}));
+        for (int64_t j = 0; j < 5; ++j) heads.mutable_data<double>()[i * 5 + j] = from < 0 ? 0 : weight.at({from, j});
+        biases.mutable_data<double>()[i] = from < 0 ? 0 : bias.at({from});
       }
-      CHECK(wrong == 0);
+      CHECK(lab::difference(rows.weight, heads, 0) == "");
+      CHECK(lab::difference(rows.bias, biases, 0) == "");
     }
   }
   TEST_CASE("the new head has memory and dtype: its own memory, the old dtype") {
@@ -255,7 +263,7 @@ LAB_PROBE("8.3") { return rates(scaled_by_layer(twelve_blocks(), 0.5, 10)); }
 LAB_PROBE("8.3") {
   std::string text;
   for (const char* path : {"cls_token", "blocks.0.a", "blocks.3.a", "blocks.11.a", "norm.bias", "fc_norm.bias", "head.bias",
-                           "classifier.bias", "attention_pool.q", "normal", "norm_pre.bias"})
+                           "classifier.bias", "attention_pool.q", "normal", "norm_pre.bias", "patch_embed.norm.bias"})
     text += cat(layer_of(path, 12), " ");
   return text;
 }
@@ -264,13 +272,17 @@ TEST_SUITE("8.3") {
   TEST_CASE("layers are counted from the embedding, 0, to the head, blocks + 1") {
     for (const int64_t blocks : {1, 2, 12, 24}) {
       CAPTURE(blocks);
-      for (const char* path : {"patch_embed.proj.weight", "pos_embed", "cls_token", "reg_token", "norm_pre.weight"})
+      for (const char* path : {"patch_embed.proj.weight", "pos_embed", "cls_token", "reg_token", "norm_pre.weight"}) {
+        CAPTURE(std::string(path));
         CHECK(layer_of(path, blocks) == 0);
+      }
       CHECK(layer_of("blocks.0.norm1.weight", blocks) == 1);
       CHECK(layer_of(cat("blocks.", blocks - 1, ".mlp.fc2.bias"), blocks) == blocks);
       CHECK(layer_of("norm.weight", blocks) == blocks);
-      for (const char* path : {"fc_norm.bias", "attention_pool.q.weight", "head.weight", "head_dist.bias", "fc.weight"})
+      for (const char* path : {"fc_norm.bias", "attention_pool.q.weight", "head.weight", "head_dist.bias", "fc.weight"}) {
+        CAPTURE(std::string(path));
         CHECK(layer_of(path, blocks) == blocks + 1);
+      }
     }
   }
   TEST_CASE("every parameter has layer_decay^(blocks + 1 - layer) of its group's rate, the head head_lr times as much") {
@@ -284,16 +296,22 @@ TEST_SUITE("8.3") {
       for (const ParamGroup& group : groups)
         for (const auto& entry : group.parameters) found[entry.first] = &group, ++listed;
       CHECK(listed == 15);
-      int64_t wrong = 0;
+      std::string wrong;
       for (const ParamGroup& old : twelve_blocks()) {
         for (const auto& entry : old.parameters) {
           const double factor = std::pow(decay, 13 - layer_by_hand(entry.first)) * (starts(entry.first, "head.") ? head : 1);
           const auto at = found.find(entry.first);
-          wrong += at == found.end() || std::abs(at->second->lr_scale - old.lr_scale * factor) > 1e-12 * factor;
-          wrong += at == found.end() || at->second->weight_decay != old.weight_decay || at->second->label != old.label;
+          if (!wrong.empty()) continue;
+          if (at == found.end()) {
+            wrong = entry.first + " is in no group";
+          } else if (std::abs(at->second->lr_scale - old.lr_scale * factor) > 1e-12 * factor) {
+            wrong = cat(entry.first, ": lr_scale is ", at->second->lr_scale, ", it should be ", old.lr_scale * factor);
+          } else if (at->second->weight_decay != old.weight_decay || at->second->label != old.label) {
+            wrong = cat(entry.first, " is in a part of the group '", at->second->label, "', it belongs to '", old.label, "'");
+          }
         }
       }
-      CHECK(wrong == 0);
+      CHECK(wrong == "");
     }
   }
   TEST_CASE("parameters of one group and one rate stay together, in their order") {
@@ -316,16 +334,17 @@ TEST_SUITE("8.3") {
     for (const auto& [name, value] : model.state_dict()) before[name] = clone(value);
     Sgd optimizer(groups);
     optimizer.step(1);
-    int64_t wrong = 0;
+    std::string wrong;
     for (const nn::NamedParameter& one : model.named_parameters()) {
       const int64_t layer = starts(one.name, "blocks.") ? one.name[7] - '0' + 1
                             : starts(one.name, "norm.") ? 3
                             : starts(one.name, "head.") ? 4
                                                         : 0;
       const Tensor moved = sub(before[one.name], one.parameter->value());
-      wrong += lab::difference(moved, mul(one.parameter->grad(), std::pow(0.5, 4 - layer)), 1e-5) != "";
+      const std::string here = lab::difference(moved, mul(one.parameter->grad(), std::pow(0.5, 4 - layer)), 1e-5);
+      if (wrong.empty() && !here.empty()) wrong = one.name + ", how far it moved: " + here;
     }
-    CHECK(wrong == 0);
+    CHECK(wrong == "");
   }
 }
 

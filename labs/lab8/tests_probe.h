@@ -80,8 +80,23 @@ std::string nearest(const Neighbours& found) {
 
 Tensor bank_of(const Tensor& x) { return unit_rows(contiguous(to(x, Dtype::f32))); }
 
+// 60 rows, (1, 0) and (0, 1) in turn; and their order by the cosine with (1, 0).
+Tensor alternating() {
+  std::vector<float> rows;
+  for (int i = 0; i < 60; ++i) rows.push_back(static_cast<float>(1 - i % 2)), rows.push_back(static_cast<float>(i % 2));
+  return from_vector(rows, {60, 2});
+}
+std::vector<int64_t> even_then_odd() {
+  std::vector<int64_t> rows;
+  for (int64_t i = 0; i < 60; ++i) rows.push_back(i < 30 ? 2 * i : 2 * i - 59);
+  return rows;
+}
+
 }  // namespace
 
+LAB_PROBE("8.6") {
+  return cat(nearest_rows(alternating(), from_vector(std::vector<float>{1, 0}, {1, 2}), 60).rows == even_then_odd());
+}
 LAB_PROBE("8.6") {
   const Tensor bank = bank_of(fixed({6, 3}, 1));
   return nearest(nearest_rows(bank, bank_of(fixed({2, 3}, 2)), 4)) + "| " +
@@ -118,7 +133,7 @@ TEST_SUITE("8.6") {
       const Tensor& asked = itself ? bank : others;
       const Neighbours found = nearest_rows(bank, asked, 6, itself ? own : std::vector<int64_t>{});
       REQUIRE(found.k == 6);
-      int64_t wrong = 0;
+      std::string wrong;
       for (int64_t q = 0; q < asked.size(0); ++q) {
         std::vector<std::pair<double, int64_t>> all;
         for (int64_t i = 0; i < 40; ++i) {
@@ -129,11 +144,16 @@ TEST_SUITE("8.6") {
         std::sort(all.begin(), all.end());
         for (int64_t j = 0; j < 6; ++j) {
           const auto at = static_cast<size_t>(q * 6 + j), place = static_cast<size_t>(j);
-          wrong += std::abs(found.cosines[at] + all[place].first) > 1e-6 || (itself && found.rows[at] == q);
-          wrong += found.rows[at] != all[place].second && std::abs(all[place].first - all[place + 1].first) > 1e-5 && j < 5;
+          const bool row_wrong =
+              found.rows[at] != all[place].second && std::abs(all[place].first - all[place + 1].first) > 1e-5 && j < 5;
+          if (!wrong.empty() ||
+              !(std::abs(found.cosines[at] + all[place].first) > 1e-6 || (itself && found.rows[at] == q) || row_wrong))
+            continue;
+          wrong = cat("query ", q, ", neighbour ", j, ": row ", found.rows[at], " with cosine ", found.cosines[at],
+                      ", it should be row ", all[place].second, " with ", -all[place].first);
         }
       }
-      CHECK(wrong == 0);
+      CHECK(wrong == "");
     }
   }
   TEST_CASE("of equal ones the lower row comes first, and k is at most what there is") {
@@ -141,6 +161,7 @@ TEST_SUITE("8.6") {
     CHECK(nearest_rows(bank, slice(bank, 0, 1, 2), 5).rows == std::vector<int64_t>{1, 3, 4, 0, 2});
     CHECK(nearest_rows(bank, slice(bank, 0, 1, 2), 2).rows == std::vector<int64_t>{1, 3});
     CHECK(nearest_rows(bank, slice(bank, 0, 1, 2), 9, {1}).rows == std::vector<int64_t>{3, 4, 0, 2});
+    CHECK(nearest_rows(alternating(), slice(bank, 0, 1, 2), 60).rows == even_then_odd());  // many equal ones, too
   }
   TEST_CASE("a vote weighs exp(cosine / 0.07); the first k count, and a row sums to one") {
     lab::Dice dice(86);

@@ -91,6 +91,25 @@ LAB_PROBE("8.5") {
   return lab::digits(nn::lora_inner(fixed({3, 6}, 3), adapted.layer.updates()).value(), 4);
 }
 
+LAB_PROBE("8.5") {  // two updates with one A
+  Adapted adapted(6, 4, 1);
+  for (const int64_t first : {0, 2})
+    set_factors(adapted.add(first, first + 2, lora_options(1, 3, false, 0.5)), fixed({1, 6}, 7), fixed({2, 1}, 8));
+  adapted.layer.train();
+  manual_seed(3);
+  const Tensor y = nn::lora_inner(fixed({9, 6}, 3), adapted.layer.updates()).value();
+  int64_t same = 0;
+  for (int64_t i = 0; i < 9; ++i) same += y.at({i, 0}) == y.at({i, 1});
+  return cat(same == 9);
+}
+LAB_PROBE("8.5") {  // the old weight, for whoever holds it
+  Adapted adapted(3, 2, 1);
+  set_factors(adapted.add(0, 2, lora_options(2, 3)), fixed({2, 3}, 7), fixed({2, 2}, 8));
+  const Tensor held = adapted.layer.weight.value(), before = clone(held);
+  adapted.layer.merge();
+  return cat(bit_equal(held, before));
+}
+
 TEST_SUITE("8.5") {
   TEST_CASE("at the start the output has the bits of the base, although A is not zero, and both factors are trained") {
     for (const Dtype dtype : {Dtype::f32, Dtype::f64}) {
@@ -165,6 +184,19 @@ TEST_SUITE("8.5") {
         CHECK(lab::difference(adapted.layer(x).value(), y, 1e-6) == "");
       }
     }
+  }
+  TEST_CASE("each update has a dropout of its own") {
+    Adapted adapted(40, 4, 1);
+    const Tensor a = lab::random({1, 40}, 869);
+    for (const int64_t first : {0, 2})
+      set_factors(adapted.add(first, first + 2, lora_options(1, 2, false, 0.5)), a, lab::random({2, 1}, 870));
+    adapted.layer.train();
+    manual_seed(lab::seed());
+    const Tensor inner = nn::lora_inner(lab::random({30, 40}, 871), adapted.layer.updates()).value();
+    REQUIRE(inner.shape() == Shape{30, 2});
+    int64_t alike = 0;  // with the same A, the results differ where other numbers were dropped
+    for (int64_t i = 0; i < 30; ++i) alike += inner.at({i, 0}) == inner.at({i, 1});
+    CHECK(alike == 0);
   }
   TEST_CASE("dropout acts on what A reads, and in training alone") {
     Adapted adapted(40, 2, 1);
