@@ -116,7 +116,9 @@ $(BUILD)/labs/tests/%.o: labs/tests/%.cpp $(call precompiled,light) | deps
 $(LABB)/hostile: $(BUILD)/labs/tests/hostile.o $(filter-out %/main.o,$(LABTOOL_OBJ))
 	@echo "  link    $@"
 	@$(CXX) $(LINK_FLAGS) $^ -lz -lpthread $(GOMP_LIB) -ldl $(LDFLAGS) -o $@
-.PHONY: labs-hostile labs-proofs
+.PHONY: labs-hostile labs-proofs labs-answers
+labs-answers: $(LABTOOL)
+	@labs/tests/answers.sh $(LABTOOL) $(or $(SOLVED),0)
 labs-proofs: $(LAB_READY)
 	@labs/tests/proofs.sh
 labs-hostile: $(LABB)/hostile $(LABB)/lab1/tests.o $(LAB_READY)
