@@ -313,8 +313,10 @@ TEST_SUITE("1.4") {
   }
   TEST_CASE("shapes that do not fit are refused, whichever is longer or a multiple") {
     using Pair = std::pair<Shape, Shape>;
-    for (const auto& [a, b] :
+    for (const auto& both :
          {Pair{{6}, {3}}, Pair{{3}, {6}}, Pair{{2, 3}, {2, 4}}, Pair{{3, 2}, {3}}, Pair{{0}, {2}}, Pair{{2}, {0}}}) {
+      const auto& a = both.first;
+      const auto& b = both.second;
       CAPTURE(a);
       CAPTURE(b);
       CHECK(not_refused([&, x = a, y = b] { broadcast_shapes(x, y, "test"); }) == "");
@@ -339,8 +341,9 @@ TEST_SUITE("1.4") {
   }
   TEST_CASE("expand refuses what it cannot repeat") {
     using Pair = std::pair<Shape, Shape>;  // a shape, and one that it cannot be expanded to
-    for (const auto& [from, to] :
-         {Pair{{3}, {6}}, Pair{{3, 1}, {4, 2}}, Pair{{3}, {1}}, Pair{{2, 3}, {2, 1}}, Pair{{3}, {-1, 3}}}) {
+    for (const auto& both : {Pair{{3}, {6}}, Pair{{3, 1}, {4, 2}}, Pair{{3}, {1}}, Pair{{2, 3}, {2, 1}}, Pair{{3}, {-1, 3}}}) {
+      const auto& from = both.first;
+      const auto& to = both.second;
       CAPTURE(from);
       CAPTURE(to);
       CHECK(not_refused([&, x = from, y = to] { expand(counted(x), y); }) == "");

@@ -102,7 +102,8 @@ TEST_SUITE("10.1") {
     }
     std::vector<simd::Floats> lanes(2, simd::Floats{} + 4.0f);
     lab::multiply_add(lanes.data(), 2, 2, simd::Floats{} + 0.5f, simd::Floats{} + 1.0f);
-    CHECK(lanes[1][0] == doctest::Approx(2.5));
+    const float first_lane = lanes[1][0];
+    CHECK(first_lane == doctest::Approx(2.5));
   }
   TEST_CASE("no step waits for the step just before it: the chains take turns") {
     lab::Dice dice(1002);

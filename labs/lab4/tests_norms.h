@@ -151,8 +151,10 @@ LAB_PROBE("4.6") {
 
 TEST_SUITE("4.6") {
   TEST_CASE("element i lives by word i % 4 of block i / 4, and is divided by 1 - p") {
-    for (const auto& [shape, p] :
+    for (const auto& both :
          std::vector<std::pair<Shape, double>>{{{7, 5}, 0.3}, {{13}, 0.5}, {{4}, 0.9}, {{2, 3, 3}, 0.0}, {{1}, 0.1}}) {
+      const auto& shape = both.first;
+      const auto& p = both.second;
       CAPTURE(shape);
       CAPTURE(p);
       const Tensor x = lab::random(shape, 80), mask = kept(shape, p, Rng(lab::seed(), 3));

@@ -73,7 +73,9 @@ TEST_SUITE("7.1") {
     CHECK(count(768, 12, 12, 32) == 88224232);
   }
   TEST_CASE("the formula gives what a walk over the model counts, for every option") {
-    for (const auto& [what, config] : varied()) {
+    for (const auto& both : varied()) {
+      const auto& what = both.first;
+      const auto& config = both.second;
       CAPTURE(what);
       models::ViT model(config, Rng(1));
       CHECK(models::count_parameters(config) == model.num_parameters());
@@ -126,7 +128,9 @@ TEST_SUITE("7.2") {
   TEST_CASE("every pixel is where it belongs, for images and patches that are not square") {
     const std::pair<Shape, std::pair<int64_t, int64_t>> cases[] = {
         {{2, 3, 4, 6}, {2, 3}}, {{1, 2, 6, 4}, {3, 1}}, {{2, 1, 4, 8}, {2, 2}}, {{1, 3, 8, 4}, {4, 4}}, {{1, 2, 3, 5}, {1, 1}}};
-    for (const auto& [shape, patch] : cases) {
+    for (const auto& both : cases) {
+      const auto& shape = both.first;
+      const auto& patch = both.second;
       CAPTURE(shape);
       CAPTURE(patch.first);
       CAPTURE(patch.second);
@@ -174,7 +178,9 @@ LAB_PROBE("7.3") {
 
 TEST_SUITE("7.3") {
   TEST_CASE("it is a convolution whose stride is its kernel") {
-    for (const auto& [ph, pw] : {std::pair<int64_t, int64_t>{2, 3}, {3, 2}, {1, 6}, {6, 1}}) {
+    for (const auto& both : {std::pair<int64_t, int64_t>{2, 3}, {3, 2}, {1, 6}, {6, 1}}) {
+      const auto& ph = both.first;
+      const auto& pw = both.second;
       CAPTURE(ph);
       CAPTURE(pw);
       RandomEmbed embed(ph, pw, 3, 5, 731);

@@ -206,7 +206,8 @@ LAB_PROBE("7.6") { return lab::digits(slice(models::sincos2d({3, 2}, 12), 1, 5, 
 
 TEST_SUITE("7.6") {
   TEST_CASE("each row is its formula, on grids that are not square") {
-    for (const auto& [h, w, dim] : {std::tuple<int64_t, int64_t, int64_t>{3, 5, 16}, {4, 2, 8}, {1, 7, 32}, {6, 6, 12}}) {
+    for (const std::array<int64_t, 3>& sizes : {std::array<int64_t, 3>{3, 5, 16}, {4, 2, 8}, {1, 7, 32}, {6, 6, 12}}) {
+      const int64_t h = sizes[0], w = sizes[1], dim = sizes[2];
       CAPTURE(h);
       CAPTURE(w);
       CAPTURE(dim);
