@@ -101,6 +101,23 @@ LAB_PROBE("3.1") {
   fill_(x, 3);
   return cat(before->numel());
 }
+namespace {
+
+// What reading a Saved whose tensor was written to ends in.
+std::string kind_of_refusal() {
+  const Tensor x = vec({1, 2});
+  const Saved before(x);
+  fill_(x, 3);
+  try {
+    return cat("nothing: it hands out ", before->numel(), " numbers");
+  } catch (const Error& error) {
+    return error.kind() == ErrorKind::kValue ? "kValue" : cat("an Error of another kind than kValue: ", error.what());
+  }
+}
+
+}  // namespace
+
+LAB_PROBE("3.1") { return kind_of_refusal().substr(0, 8); }
 LAB_PROBE("3.1") {
   const Tensor x = vec({1, 2});
   fill_(x, 3);
@@ -192,6 +209,7 @@ TEST_SUITE("3.1") {
     fill_(slice(y, 0, 1, 2), 1);
     CHECK_THROWS_AS(*of_x, Error);
     CHECK_THROWS_AS(*of_y, Error);
+    CHECK(kind_of_refusal() == "kValue");
     for (int i = 0; i < 3; ++i) fill_(x, 1);
     CHECK((*Saved(x)).numel() == 6);  // saved after the writes: nothing is wrong
   }
