@@ -10,6 +10,7 @@
 #include "tensor/ops.h"
 #include "tensor/ops/attention.h"
 #include "tensor/plain.h"
+#include "tensor/precision.h"
 
 using namespace vitrail;
 
@@ -44,6 +45,14 @@ Tensor random_mask(lab::Dice& dice, const Shape& shape) {
 // The rows of axis 2 in reverse order.
 Tensor reversed(const Tensor& x) { return flip(x, {2}); }
 
+// Three keys alike whose values are 1, multiplied in bf16: a third is 0.333984375 there.
+Tensor thirds() {
+  const PlainGuard plain("attention");
+  return attention_forward(zeros({1, 1, 1, 2}), zeros({1, 1, 3, 2}), ones({1, 1, 3, 1}), {}, 0, AttentionKeep::kProbabilities,
+                           Precision::kBf16)
+      .output;
+}
+
 std::string digits_of(const AttentionResult& r) { return lab::digits(r.output, 4) + " | " + lab::digits(r.probabilities, 4); }
 
 }  // namespace
@@ -64,6 +73,8 @@ LAB_PROBE("6.1") {
 LAB_PROBE("6.1") {
   return digits_of(attend(fixed({1, 1, 2, 2}, 1), fixed({1, 1, 3, 2}, 2), fixed({1, 1, 3, 1}, 3), fixed({2, 3}, 4)));
 }
+
+LAB_PROBE("6.1") { return lab::digits(thirds(), 6); }
 
 TEST_SUITE("6.1") {
   TEST_CASE("attention is its definition, number by number, for any strides") {
@@ -129,6 +140,9 @@ TEST_SUITE("6.1") {
     const Tensor q = lab::random({1, 1, 2, 4}, 638), k = lab::random({1, 1, 3, 4}, 639), v = lab::random({1, 1, 3, 4}, 640);
     CHECK(lab::difference(select(attend(q, k, v, mask).output, 2, 1), zeros({1, 1, 4}, Dtype::f64), 0) == "");
   }
+  TEST_CASE("in bf16 the probabilities are rounded as factors: f(p[j])") {
+    CHECK(lab::difference(thirds(), full({1, 1, 1, 1}, 3 * 0.333984375), 1e-6) == "");
+  }
 }
 
 namespace {
@@ -140,6 +154,12 @@ AttentionGradients gradients_by_hand(Tensor dy, const Tensor& q, const Tensor& k
   const Tensor pv = sum(mul(by_hand::weighted(p, v), dy), {3}, true);  // rowsum(dP P) = rowsum(O dO)
   const Tensor ds = mul(p, sub(matmul(dy, transpose(v)), pv));
   return {mul(matmul(ds, k), scale), mul(matmul(transpose(ds), q), scale), matmul(transpose(p), dy), ds};
+}
+
+// lab::difference() that says which gradient it is.
+std::string of(const char* name, const Tensor& given, const Tensor& wanted, double tolerance) {
+  const std::string text = lab::difference(given, wanted, tolerance);
+  return text.empty() ? "" : cat(name, ": ", text);
 }
 
 std::string digits_of(const AttentionGradients& g) {
@@ -155,6 +175,12 @@ LAB_PROBE("6.2") {
   return digits_of(attend_back(fixed({1, 1, 1, 2}, 5), fixed({1, 1, 1, 1}, 1), fixed({1, 1, 2, 1}, 2), fixed({1, 1, 2, 2}, 3)));
 }
 
+LAB_PROBE("6.2") {
+  const auto g =
+      attend_back(fixed({1, 1, 2, 1}, 5), fixed({1, 1, 2, 2}, 1), fixed({1, 1, 3, 2}, 2), fixed({1, 1, 3, 1}, 3), {}, 0.3);
+  return digits_of(g);
+}
+
 TEST_SUITE("6.2") {
   TEST_CASE("the gradients are their formulas, for any strides") {
     const Tensor q = lab::random({2, 2, 4, 3}, 651), k = lab::random({2, 2, 5, 3}, 652), v = lab::random({2, 2, 5, 2}, 653),
@@ -162,10 +188,10 @@ TEST_SUITE("6.2") {
     for (const double scale : {0.4, 1.5}) {
       CAPTURE(scale);
       const AttentionGradients wanted = gradients_by_hand(dy, q, k, v, {}, scale), given = attend_back(dy, q, k, v, {}, scale);
-      CHECK(lab::difference(given.dscores, wanted.dscores, 1e-11) == "");
-      CHECK(lab::difference(given.dv, wanted.dv, 1e-11) == "");
-      CHECK(lab::difference(given.dq, wanted.dq, 1e-11) == "");
-      CHECK(lab::difference(given.dk, wanted.dk, 1e-11) == "");
+      CHECK(of("dS", given.dscores, wanted.dscores, 1e-11) == "");
+      CHECK(of("dV", given.dv, wanted.dv, 1e-11) == "");
+      CHECK(of("dQ", given.dq, wanted.dq, 1e-11) == "");
+      CHECK(of("dK", given.dk, wanted.dk, 1e-11) == "");
     }
   }
   TEST_CASE("central differences say the same of q, k, v and a learned mask") {
@@ -184,9 +210,9 @@ TEST_SUITE("6.2") {
   TEST_CASE("if all values are equal, it does not matter where one looks: only the values get a gradient") {
     const Tensor v = expand(lab::random({1, 2, 1, 3}, 663), {1, 2, 5, 3}), dy = lab::random({1, 2, 4, 3}, 664);
     const AttentionGradients g = attend_back(dy, lab::random({1, 2, 4, 2}, 665), lab::random({1, 2, 5, 2}, 666), v);
-    CHECK(lab::difference(g.dq, zeros({1, 2, 4, 2}, Dtype::f64), 1e-12) == "");
-    CHECK(lab::difference(g.dk, zeros({1, 2, 5, 2}, Dtype::f64), 1e-12) == "");
-    CHECK(lab::difference(sum(g.dv, {2}), sum(dy, {2}), 1e-12) == "");
+    CHECK(of("dQ", g.dq, zeros({1, 2, 4, 2}, Dtype::f64), 1e-12) == "");
+    CHECK(of("dK", g.dk, zeros({1, 2, 5, 2}, Dtype::f64), 1e-12) == "");
+    CHECK(of("dV summed over the keys", sum(g.dv, {2}), sum(dy, {2}), 1e-12) == "");
   }
   TEST_CASE("two queries give keys and values the sum of what each gives") {
     const Tensor q = lab::random({1, 1, 2, 3}, 667), k = lab::random({1, 1, 4, 3}, 668), v = lab::random({1, 1, 4, 3}, 669),
@@ -194,8 +220,8 @@ TEST_SUITE("6.2") {
     const AttentionGradients both = attend_back(dy, q, k, v);
     const AttentionGradients first = attend_back(slice(dy, 2, 0, 1), slice(q, 2, 0, 1), k, v),
                              second = attend_back(slice(dy, 2, 1, 2), slice(q, 2, 1, 2), k, v);
-    CHECK(lab::difference(both.dk, add(first.dk, second.dk), 1e-12) == "");
-    CHECK(lab::difference(both.dv, add(first.dv, second.dv), 1e-12) == "");
+    CHECK(of("dK", both.dk, add(first.dk, second.dk), 1e-12) == "");
+    CHECK(of("dV", both.dv, add(first.dv, second.dv), 1e-12) == "");
   }
   TEST_CASE("forbidden keys and values get no gradient") {
     lab::Dice dice(671);
@@ -203,9 +229,9 @@ TEST_SUITE("6.2") {
                  dy = lab::random({1, 2, 3, 2}, 675), mask = random_mask(dice, {1, 2, 3, 4});
     const AttentionGradients wanted = gradients_by_hand(dy, q, k, v, mask, 1 / std::sqrt(2.0)),
                              given = attend_back(dy, q, k, v, mask);
-    CHECK(lab::difference(given.dk, wanted.dk, 1e-12) == "");
-    CHECK(lab::difference(given.dv, wanted.dv, 1e-12) == "");
-    CHECK(lab::difference(given.dq, wanted.dq, 1e-12) == "");
+    CHECK(of("dK", given.dk, wanted.dk, 1e-12) == "");
+    CHECK(of("dV", given.dv, wanted.dv, 1e-12) == "");
+    CHECK(of("dQ", given.dq, wanted.dq, 1e-12) == "");
   }
 }
 

@@ -14,6 +14,16 @@ struct Composed : nn::MultiHeadAttention {
   }
 };
 
+// Whether a mask makes a difference. It needs no 6.5: where that is still to be written, the mask arrives there.
+bool mask_counts(Composed& attn, const Tensor& x, const Tensor& mask) {
+  const Tensor without = attn.heads(x).value();
+  try {
+    return !bit_equal(attn.heads(x, mask).value(), without);
+  } catch (const lab::NotWritten&) {
+    return true;
+  }
+}
+
 }  // namespace
 
 LAB_PROBE("6.3") { return lab::digits(nn::split_heads(counted({1, 2, 6}), 3).value()); }
@@ -70,6 +80,41 @@ LAB_PROBE("6.4") {
   return lab::digits(attn.heads(fixed({1, 3, 4}, 9)).value(), 4);
 }
 
+namespace {
+
+// What dropout leaves where the values are 1 in every column: each column shows the sum of the probabilities that stay.
+struct EvenValues : Composed {
+  explicit EvenValues(uint64_t stream, bool is_fixed = false) : Composed(4, 1, 4, stream, is_fixed, 0.5) {
+    copy_(slice(qkv.weight.value(), 0, 8, 12), zeros({4, 4}, Dtype::f64));
+    copy_(slice(qkv.bias.value(), 0, 8, 12), ones({4}, Dtype::f64));
+  }
+  // Token and column whose result is not that of column 0, over `rounds` calls; "" if there is none.
+  std::string uneven(const Tensor& x, int rounds) {
+    for (int round = 0; round < rounds; ++round) {
+      const Tensor y = heads(x).value();
+      for (int64_t i = 0; i < 4 * y.size(1); ++i) {
+        const double first = y.at({0, i / 4, 0}), here = y.at({0, i / 4, i % 4});
+        if (std::abs(first - here) > 1e-12)
+          return cat("token ", i / 4, " has ", first, " in column 0 and ", here, " in column ", i % 4,
+                     ", though all values are 1");
+      }
+    }
+    return "";
+  }
+};
+
+}  // namespace
+
+LAB_PROBE("6.4") {
+  EvenValues attn(1, true);
+  manual_seed(3);
+  return cat(attn.uneven(fixed({1, 3, 4}, 9), 10).empty());
+}
+LAB_PROBE("6.4") {
+  Composed attn(4, 1, 4, 1, true);
+  return cat(mask_counts(attn, fixed({1, 3, 4}, 9), fixed({3, 3}, 11)));
+}
+
 TEST_SUITE("6.4") {
   TEST_CASE("multi-head attention is its definition, with heads of any width") {
     for (const int64_t width : {2, 4, 5}) {
@@ -111,6 +156,15 @@ TEST_SUITE("6.4") {
     for (const auto& [name, parameter] : attn.named_parameters()) without += !parameter->grad().defined();
     CHECK(without == 0);
   }
+  TEST_CASE("the mask is handed on to the scores") {
+    Composed attn(6, 3, 2, 711);
+    CHECK(mask_counts(attn, lab::random({2, 4, 6}, 712), lab::random({4, 4}, 713)));
+  }
+  TEST_CASE("it is the probabilities that dropout takes away, so all columns of a token lose the same keys") {
+    EvenValues attn(714);
+    manual_seed(lab::seed());
+    CHECK(attn.uneven(lab::random({1, 5, 4}, 715), 10) == "");
+  }
   TEST_CASE("dropout takes probabilities away and scales those that stay") {
     // One-hot tokens as values: the output shows the probabilities themselves.
     Composed attn(4, 1, 4, 710, false, 0.5);
@@ -136,11 +190,37 @@ TEST_SUITE("6.4") {
   }
 }
 
+namespace {
+
+// How many of 160 outputs of cross() are 0 if proj_drop takes every second one.
+int64_t dropped_outputs(uint64_t seed) {
+  nn::MultiHeadAttention attn(8, 2, Rng(1), {.proj_drop = 0.5});
+  randomise(attn, 716, true);
+  manual_seed(seed);
+  const Tensor y = attn.cross(fixed({1, 20, 8}, 9), fixed({1, 3, 8}, 10)).value();
+  int64_t zero = 0;
+  for (int64_t i = 0; i < 160; ++i) zero += y.at({0, i / 8, i % 8}) == 0;
+  return zero;
+}
+
+}  // namespace
+
 LAB_PROBE("6.5") {
   Composed attn(2, 1, 2, 1, true);
   const Variable y = attn.cross(fixed({1, 2, 2}, 9), fixed({1, 3, 2}, 10));
   return lab::digits(y.value(), 4) + " | " + lab::digits(attn.attention_map, 4);
 }
+LAB_PROBE("6.5") {  // as many tokens as in the context
+  Composed attn(2, 1, 2, 1, true);
+  const Variable y = attn.cross(fixed({1, 2, 2}, 9), fixed({1, 2, 2}, 10));
+  return lab::digits(y.value(), 4) + " | " + lab::digits(attn.attention_map, 4);
+}
+LAB_PROBE("6.5") {
+  Composed attn(2, 1, 2, 1, true);
+  attn.cross(fixed({1, 2, 2}, 9), fixed({1, 3, 2}, 10), from_vector(std::vector<uint8_t>{1, 0, 1, 0, 0, 0}, {2, 3}));
+  return lab::digits(attn.attention_map, 4);
+}
+LAB_PROBE("6.5") { return dropped_outputs(1) > 0 ? "drops" : "drops nothing"; }
 LAB_PROBE("6.5") {
   Composed attn(2, 1, 2, 1, true);
   attn.self(fixed({1, 3, 2}, 9), from_vector(std::vector<uint8_t>{1, 1, 0, 0, 1, 1, 1, 0, 1}, {3, 3}));
@@ -160,11 +240,13 @@ LAB_PROBE("6.5") {
 TEST_SUITE("6.5") {
   TEST_CASE("queries come from x, keys and values from the context") {
     Composed attn(6, 2, 4, 720);
-    const Tensor x = lab::random({2, 3, 6}, 721), context = lab::random({2, 5, 6}, 722);
-    for (const bool composed : {true, false}) {
-      attn.keep_attention_gradient = composed;
-      CHECK(lab::difference(attn.cross(x, context).value(), by_hand::multi_head(attn, x, context), 1e-10) == "");
-      CHECK(attn.attention_map.shape() == Shape{2, 2, 3, 5});
+    for (const int64_t tokens : {3, 5}) {  // as many as x, and more
+      const Tensor x = lab::random({2, 3, 6}, 721), context = lab::random({2, tokens, 6}, 722);
+      for (const bool composed : {true, false}) {
+        attn.keep_attention_gradient = composed;
+        CHECK(lab::difference(attn.cross(x, context).value(), by_hand::multi_head(attn, x, context), 1e-10) == "");
+        CHECK(attn.attention_map.shape() == Shape{2, 2, 3, tokens});
+      }
     }
   }
   TEST_CASE("attention across to oneself is self-attention") {
@@ -181,6 +263,21 @@ TEST_SUITE("6.5") {
       attn.keep_attention_gradient = composed;
       CHECK(lab::difference(attn.cross(x, context, mask).value(), wanted, 1e-10) == "");
     }
+  }
+  TEST_CASE("a query whose keys are all forbidden has a row of zeros, in either form") {
+    Composed attn(6, 2, 3, 739);
+    const Tensor x = lab::random({1, 2, 6}, 740), context = lab::random({1, 3, 6}, 741);
+    const Tensor mask = from_vector(std::vector<uint8_t>{1, 0, 1, 0, 0, 0}, {2, 3});
+    for (const bool composed : {true, false}) {
+      attn.keep_attention_gradient = composed;
+      attn.cross(x, context, mask);
+      CHECK(lab::difference(select(attn.attention_map, 2, 1), zeros({1, 2, 3}, Dtype::f64), 0) == "");
+    }
+  }
+  TEST_CASE("the output passes proj_drop, as in self-attention") {
+    const int64_t dropped = dropped_outputs(lab::seed());
+    CHECK(dropped > 30);
+    CHECK(dropped < 130);
   }
   TEST_CASE("a float mask is added, and learns") {
     Composed attn(6, 2, 3, 729);
@@ -235,19 +332,39 @@ std::string probe_of(bool post_norm, bool without_mlp) {
   return lab::digits(by_equation(block, fixed({1, 2, 4}, 40)), 4);
 }
 
+// Of 40 pictures, how many lose branch 1 or 2, while the other branch gives zero. drop_path1 is in training if `paths` has bit
+// 0, drop_path2 if it has bit 1; which of them draws first does not matter.
+int64_t skipped(bool post_norm, int branch, int paths, uint64_t seed) {
+  nn::BlockOptions o = options_of(post_norm);
+  o.drop_path = 0.5;
+  nn::EncoderBlock block(4, 1, Rng(1), o);
+  randomise(block, 1, true);
+  block.drop_path1.train((paths & 1) != 0);
+  block.drop_path2.train((paths & 2) != 0);
+  const Tensor x = fixed({40, 1, 4}, 40);
+  (branch == 1 ? block.ls2 : block.ls1).gamma.set_value(zeros({4}, Dtype::f64));
+  manual_seed(seed);
+  const Tensor y = by_equation(block, x);
+  (branch == 1 ? block.ls1 : block.ls2).gamma.set_value(zeros({4}, Dtype::f64));
+  const Tensor without = by_equation(block, x);
+  int64_t count = 0;
+  for (int64_t i = 0; i < 40; ++i) count += lab::difference(slice(y, 0, i, i + 1), slice(without, 0, i, i + 1), 1e-9).empty();
+  return count;
+}
+
 }  // namespace
 
 LAB_PROBE("6.6") { return probe_of(false, false); }
 LAB_PROBE("6.6") { return probe_of(false, true); }
 LAB_PROBE("6.6") { return probe_of(true, false); }
 LAB_PROBE("6.6") {
-  nn::BlockOptions o = options_of(false);
-  o.drop_path = 0.5;
-  nn::EncoderBlock block(4, 1, Rng(1), o);
-  randomise(block, 1, true);
-  manual_seed(5);
-  return lab::digits(by_equation(block, fixed({4, 1, 4}, 40)), 4);
+  std::string text;
+  for (const bool post_norm : {false, true})
+    for (const int branch : {1, 2})
+      for (const int paths : {0, 1, 2, 3}) text += skipped(post_norm, branch, paths, 5) > 0 ? "1" : "0";
+  return text;
 }
+LAB_PROBE("6.6") { return probe_of(true, true); }
 
 TEST_SUITE("6.6") {
   TEST_CASE("if both branches give zero, a pre-norm block is the identity") {
@@ -263,8 +380,13 @@ TEST_SUITE("6.6") {
     nn::EncoderBlock block(6, 2, Rng(1), options_of(false));
     randomise(block, 761);
     const Variable x(lab::random({2, 4, 6}, 780, 1, 2));
-    const Variable y = x + block.ls1(block.attn(block.norm1(x)));
-    CHECK(lab::difference(by_equation(block, x.value()), (y + block.ls2(block.mlp(block.norm2(y)))).value(), 1e-12) == "");
+    const Variable y = x + block.ls1(block.attn(block.norm1(x))), z = y + block.ls2(block.mlp(block.norm2(y)));
+    const Tensor second = block.ls2.gamma.value();
+    block.ls2.gamma.set_value(zeros({6}, Dtype::f64));
+    const std::string attention_alone = lab::difference(by_equation(block, x.value()), y.value(), 1e-12);
+    block.ls2.gamma.set_value(second);
+    CHECK(attention_alone == "");
+    CHECK(lab::difference(by_equation(block, x.value()), z.value(), 1e-12) == "");
   }
   TEST_CASE("post-norm: each sum is normed") {
     nn::EncoderBlock block(6, 2, Rng(1), options_of(true));
@@ -272,6 +394,19 @@ TEST_SUITE("6.6") {
     const Variable x(lab::random({2, 4, 6}, 800, 1, 2));
     const Variable y = block.norm1(x + block.ls1(block.attn(x)));
     CHECK(lab::difference(by_equation(block, x.value()), block.norm2(y + block.ls2(block.mlp(y))).value(), 1e-12) == "");
+  }
+  TEST_CASE("each branch has a drop path of its own: half of the pictures lose the branch, none where it is in evaluation") {
+    for (const bool post_norm : {false, true}) {
+      for (const int branch : {1, 2}) {
+        CAPTURE(post_norm);
+        CAPTURE(branch);
+        const int64_t with_its_own = skipped(post_norm, branch, branch, lab::seed()),
+                      with_the_other = skipped(post_norm, branch, 3 - branch, lab::seed());
+        CHECK(with_its_own >= 3);
+        CHECK(with_its_own <= 37);
+        CHECK(with_the_other == 0);
+      }
+    }
   }
   TEST_CASE("the equation and the fused form agree, in training and with drop path too") {
     for (const bool post_norm : {false, true}) {
