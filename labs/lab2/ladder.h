@@ -40,6 +40,10 @@ struct Traced {
     log(&x), log(&y);
     return Traced(x.value + y.value);
   }
+  friend bool operator==(const Traced& x, const Traced& y) {
+    log(&x), log(&y);
+    return x.value == y.value;
+  }
   static std::vector<const Traced*>& places() {
     static std::vector<const Traced*> all;
     return all;
