@@ -104,6 +104,23 @@ bool is_refused_after_a_change() {
   return false;
 }
 
+// Whether the leaf of the second run requires a gradient, for an input that does or does not.
+bool second_leaf_requires(bool x_does) {
+  const Variable x(leaf_of({4}, 1089).value(), x_does), w = leaf_of({4}, 1090);
+  bool last = false;
+  const Variable y = checkpoint([&](const Variable& h) { return last = h.requires_grad(), h * w; }, x);
+  last = false;
+  sum(y).backward();
+  return last;
+}
+
+// The gradient of w = sum(sin(x) w) where nothing in the part requires a gradient.
+Tensor beside_a_part_without_gradient(const Through& through) {
+  const Variable x(leaf_of({4}, 1092).value()), w = leaf_of({4}, 1093);
+  sum(through([](const Variable& h) { return sin(h); }, x) * w).backward();
+  return w.grad();
+}
+
 std::string outcome_of(const std::function<std::string()>& what) {
   try {
     return what();
@@ -150,6 +167,12 @@ LAB_PROBE("10.6") {
 }
 
 LAB_PROBE("10.6") { return cat(is_refused_after_a_change()); }
+LAB_PROBE("10.6") {
+  return outcome_of([] { return cat(second_leaf_requires(true), second_leaf_requires(false)); });
+}
+LAB_PROBE("10.6") {
+  return outcome_of([] { return lab::digits(beside_a_part_without_gradient(kTwice), 4); });
+}
 
 TEST_SUITE("10.6") {
   TEST_CASE("value and gradients have the bits of the part as it is, dropout included") {
@@ -173,6 +196,13 @@ TEST_SUITE("10.6") {
     sum(checkpoint([w](const Variable& h) { return h * w; }, x)).backward();
     CHECK_FALSE(x.grad().defined());
     CHECK(bit_equal(w.grad(), contiguous(x.value())));
+  }
+  TEST_CASE("the leaf of the second run requires a gradient if the input does, and not else: nothing is computed for nobody") {
+    CHECK(second_leaf_requires(true));
+    CHECK_FALSE(second_leaf_requires(false));
+  }
+  TEST_CASE("a part in which nothing requires a gradient is left alone") {
+    CHECK(lab::difference(beside_a_part_without_gradient(kTwice), beside_a_part_without_gradient(kAsItIs), 0) == "");
   }
   TEST_CASE("between forward and backward nothing is kept but the input") {
     CHECK(bytes_of_forward(kAsItIs).kept >= 8 * 4000);  // each exp keeps its result

@@ -96,6 +96,12 @@ LAB_PROBE("10.2") {
   return cat(before, " ", attention.qkv.macs({3, 6}, {3, 18}));
 }
 LAB_PROBE("10.2") {
+  nn::MultiHeadAttention attention(6, 2, Rng(1));
+  Rng rng(1);
+  nn::add_lora(attention, {.rank = 2, .targets = "q,v"}, rng);
+  return cat(attention.qkv.updates().size(), " ", attention.qkv.macs({3, 6}, {3, 18}));
+}
+LAB_PROBE("10.2") {
   const Variable x = number_leaf({4, 3}), w = number_leaf({5, 3});
   Profile profile;
   sum(gelu(linear(x, w))).backward();
@@ -139,6 +145,10 @@ TEST_SUITE("10.2") {
     CHECK(attention.qkv.macs({2, 5, 10}, {2, 5, 30}) == 2 * 5 * (10 * 30 + 10 * 3 + 3 * 30));
     attention.qkv.merge();
     CHECK(attention.qkv.macs({2, 5, 10}, {2, 5, 30}) == 2 * 5 * 10 * 30);
+    nn::MultiHeadAttention two(10, 2, Rng(1));  // an update of the rows of q, one of those of v
+    nn::add_lora(two, {.rank = 3, .targets = "q,v"}, rng);
+    REQUIRE(two.qkv.updates().size() == 2);
+    CHECK(two.qkv.macs({2, 5, 10}, {2, 5, 30}) == 2 * 5 * (10 * 30 + 2 * (10 * 3 + 3 * 10)));
   }
   TEST_CASE("convolution: each number of the output sees a window of its group's channels") {
     lab::Dice dice(1022);

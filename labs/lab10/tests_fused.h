@@ -153,6 +153,14 @@ lab::Running sums_of(const std::vector<double>& x) {
 }
 std::vector<double> pair_of(const lab::Running& sum) { return {sum.largest, sum.total}; }
 
+constexpr float kNothing = -std::numeric_limits<float>::infinity();
+// 0 and 4000 times -17.5: each power, 2.5e-8, is too small for a float that holds 1, all together are 1.0044e-4.
+std::vector<float> many_small() {
+  std::vector<float> x(4001, -17.5f);
+  x[0] = 0;
+  return x;
+}
+
 std::vector<double> online(const std::vector<float>& x) {
   std::vector<float> y(x.size(), -77.0f);
   lab::online_softmax(x.data(), y.data(), static_cast<int64_t>(x.size()));
@@ -187,7 +195,8 @@ LAB_PROBE("10.4") {
   return lab::digits(pair_of(lab::merged({}, sums_of({-3}))), 5) + lab::digits(pair_of(lab::merged({}, {})), 5);
 }
 LAB_PROBE("10.4") { return lab::digits(online({1, 3, 2}), 5) + lab::digits(online({-1e4f, -1e4f}), 5) + softmax_traffic(); }
-LAB_PROBE("10.4") { return lab::digits(online({-INFINITY, -INFINITY}), 5); }
+LAB_PROBE("10.4") { return lab::digits(online({kNothing, kNothing}), 5); }
+LAB_PROBE("10.4") { return lab::digits({online(many_small())[0]}, 5); }
 
 TEST_SUITE("10.4") {
   TEST_CASE("one number after the other: the largest, and the sum of the powers below it") {
@@ -227,7 +236,7 @@ TEST_SUITE("10.4") {
     CHECK(lab::merged(sums_of({kMinusInfinity}), sums_of({2, 2})).total == 2);
     CHECK(lab::merged(sums_of({2, 2}), {}).largest == 2);
     CHECK(lab::merged({}, {}).total == 0);
-    CHECK(online({-INFINITY, -INFINITY, -INFINITY}) == std::vector<double>{0, 0, 0});
+    CHECK(online({kNothing, kNothing, kNothing}) == std::vector<double>{0, 0, 0});
   }
   TEST_CASE("the softmax of random rows, also far from 0") {
     lab::Dice dice(1042);
@@ -238,6 +247,9 @@ TEST_SUITE("10.4") {
       const Tensor wanted = from_vector(softmax_of(x), {static_cast<int64_t>(x.size())});
       CHECK(lab::difference(from_vector(online(x), wanted.shape()), wanted, 1e-6) == "");
     }
+  }
+  TEST_CASE("the total is a double: four thousand small powers beside a large one count") {
+    CHECK(online(many_small())[0] == doctest::Approx(1 / (1 + 4000 * std::exp(-17.5))).epsilon(1e-6));
   }
   TEST_CASE("every number is read twice and every result written once") { CHECK(softmax_traffic() == "2/0 0/1"); }
 }

@@ -62,6 +62,7 @@ LAB_PROBE("10.1") {
   lab::multiply_add(x.data(), 2, 3, 0.5, 1.0);
   return text + lab::digits(x, 5);
 }
+LAB_PROBE("10.1") { return text_of(lab::multiply_add_cost(1 << 20, 1 << 20, 16)); }
 LAB_PROBE("10.1") { return text_of(lab::multiply_add_cost(3, 5, 8)) + text_of(lab::axpy_cost(10)); }
 LAB_PROBE("10.1") {
   const lab::Machine machine{100, 10};
