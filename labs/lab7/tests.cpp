@@ -122,6 +122,7 @@ Variable counted(const Shape& shape) {
 
 LAB_PROBE("7.2") { return lab::digits(nn::patchify(counted({1, 2, 4, 6}), 2, 3).value()); }
 LAB_PROBE("7.2") { return lab::digits(nn::patchify(counted({1, 1, 6, 4}), 3, 1).value()); }
+LAB_PROBE("7.2") { return lab::digits(nn::patchify(counted({1, 1, 6, 6}), 2, 3).value()); }
 LAB_PROBE("7.2") { return cat(nn::patchify(Variable(fixed({1, 1, 2, 2}, 1), true), 1, 1).requires_grad()); }
 
 TEST_SUITE("7.2") {
@@ -170,6 +171,10 @@ struct RandomEmbed : nn::PatchEmbed {
 LAB_PROBE("7.3") {
   RandomEmbed embed(2, 3, 1, 6, 1, false, true);
   return lab::digits(embed(fixed({1, 1, 6, 6}, 9)).value(), 4);
+}
+LAB_PROBE("7.3") {
+  RandomEmbed embed(3, 2, 1, 6, 1, false, true);
+  return cat(embed(fixed({1, 1, 6, 6}, 9)).shape());
 }
 LAB_PROBE("7.3") {
   RandomEmbed embed(2, 3, 1, 6, 1, true, true);

@@ -43,6 +43,10 @@ LAB_PROBE("7.4") { return embed_probe(true, 1, false); }
 LAB_PROBE("7.4") { return embed_probe(false, 2, true); }
 LAB_PROBE("7.4") {
   RandomViT model(small(), 1, true);
+  return lab::digits(model.embed(fixed({1, 2, 4, 6}, 90)).value(), 4);  // one picture
+}
+LAB_PROBE("7.4") {
+  RandomViT model(small(), 1, true);
   sum(square(model.embed(fixed({2, 2, 4, 6}, 90)))).backward();
   return lab::digits(model.cls_token.grad(), 4);
 }
@@ -125,8 +129,65 @@ Tensor headed_by_hand(ViT& model, const Tensor& tokens, bool pre_logits) {
   return c.dist_head ? mul(add(y, (*model.head_dist)(Variable(select(tokens, 1, 1))).value()), 0.5) : y;
 }
 
+// Features behind head_drop, of 8 numbers for each of 20 pictures; the head, if it runs, gives them back.
+Tensor dropped(bool pre_logits, uint64_t seed) {
+  ViTConfig c = small();
+  c.drop_rate = 0.5, c.num_classes = 8;
+  RandomViT model(c, 1, true);
+  Tensor one = zeros({8, 8}, Dtype::f64);
+  for (int64_t i = 0; i < 8; ++i) one.mutable_data<double>()[9 * i] = 1;
+  model.head->weight.set_value(one);
+  model.head->bias.set_value(zeros({8}, Dtype::f64));
+  model.train();
+  manual_seed(seed);
+  return model.forward_head(ones({20, 5, 8}, Dtype::f64), pre_logits).value();
+}
+// "" if about half of the features, all 1, are 0 and the others 2.
+std::string half_dropped(const Tensor& y) {
+  int64_t zero = 0, two = 0;
+  for (int64_t i = 0; i < y.numel(); ++i) zero += y.at({i / 8, i % 8}) == 0, two += y.at({i / 8, i % 8}) == 2;
+  if (zero + two == 160 && zero > 40 && zero < 120) return "";
+  return cat(zero, " of 160 features are dropped and ", two, " doubled");
+}
+
+// How often block 1 runs in one forward and one backward pass. Where checkpoint() is still to be written (10.6), whoever
+// arrives there would run it twice.
+int64_t runs(bool recompute) {
+  ViTConfig c = small();
+  c.depth = 2;
+  RandomViT model(c, 1, true);
+  model.set_grad_checkpointing(recompute);
+  int64_t count = 0;
+  const nn::ObserverGuard watch(model, [&](const nn::Observation& o) { count += o.path == "blocks.1"; });
+  try {
+    sum(square(model.finish(Variable(fixed({1, 5, 8}, 91), true), 1))).backward();
+  } catch (const lab::NotWritten& e) {
+    if (std::string(e.what()).find("exercise 10.6 ") == std::string::npos) throw;
+    return 2;
+  }
+  return count;
+}
+
+// How the first `stages` blocks and then the others differ from all at once. "" where another exercise that
+// it runs through is still to be written.
+std::string in_pieces(const Tensor& images, int64_t stages) {
+  ViTConfig c = small();
+  c.depth = 3;
+  RandomViT model(c, 1, true);
+  try {
+    return lab::difference(model.finish(model.run_stages(images, stages), stages).value(), model(images).value(), 1e-10);
+  } catch (const lab::NotWritten& e) {
+    if (std::string(e.what()).find("exercise 7.5 ") != std::string::npos) throw;
+    return "";
+  }
+}
+
 }  // namespace
 
+LAB_PROBE("7.5") { return half_dropped(dropped(true, 1)).empty() ? "drops" : "drops nothing"; }
+LAB_PROBE("7.5") { return half_dropped(dropped(false, 1)).empty() ? "drops" : "drops nothing"; }
+LAB_PROBE("7.5") { return cat(runs(false), " ", runs(true)); }
+LAB_PROBE("7.5") { return in_pieces(fixed({1, 2, 4, 6}, 92), 1).empty() ? "same" : "differs"; }
 LAB_PROBE("7.5") { return head_probe("token", false, false, false); }
 LAB_PROBE("7.5") { return head_probe("avg", false, false, false); }
 LAB_PROBE("7.5") { return head_probe("avg", true, false, true); }
@@ -182,6 +243,20 @@ TEST_SUITE("7.5") {
     c = small(), c.num_classes = 0;
     RandomViT bare(c, 991);
     CHECK(lab::difference(bare.forward_head(tokens).value(), select(tokens, 1, 0), 1e-12) == "");
+  }
+  TEST_CASE("head_drop stands before the head, and pre_logits gives what is behind it") {
+    CHECK(half_dropped(dropped(true, lab::seed())) == "");
+    CHECK(half_dropped(dropped(false, lab::seed())) == "");
+  }
+  TEST_CASE("with gradient checkpointing a block runs once forward and once more backward, without it once") {
+    CHECK(runs(false) == 1);
+    CHECK(runs(true) == 2);
+  }
+  TEST_CASE("blocks in two pieces give what they give at once: the final norm stands behind the last block alone") {
+    for (const int64_t stages : {1, 2}) {
+      CAPTURE(stages);
+      CHECK(in_pieces(lab::random({2, 2, 4, 6}, 1101), stages) == "");
+    }
   }
   TEST_CASE("all blocks that are left run in their order, and the final norm stands behind the last") {
     for (const bool norm_here : {true, false}) {
