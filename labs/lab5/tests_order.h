@@ -217,6 +217,15 @@ const Tensor* find_in(const nn::StateDict& state, const std::string& name) {
   return nullptr;
 }
 
+// The names of a state, in the order of the alphabet.
+std::string in_order(const nn::StateDict& state) {
+  std::multiset<std::string> names;
+  for (const auto& [key, tensor] : state) names.insert(key);
+  std::string text;
+  for (const std::string& name : names) text += name + " ";
+  return text;
+}
+
 std::string names_of(const nn::StateDict& state) {
   std::string text;
   for (const auto& [key, tensor] : state) text += key + (tensor.defined() ? cat(tensor.shape()) : "?") + " ";
@@ -243,8 +252,8 @@ std::string after_loading(const nn::StateDict& state, bool moved = false) {
   if (moved) fixed_steps(run);
   try {
     run.optimizer.load_state(state);
-  } catch (const Error& error) {
-    return std::string(error.what()).substr(0, 50);
+  } catch (const Error&) {
+    return "refused";  // the words are the student's
   }
   return fixed_step(run);
 }
@@ -278,6 +287,11 @@ LAB_PROBE("5.7") {
   return after_loading(odd) + "; " + after_loading(unknown);
 }
 LAB_PROBE("5.7") {
+  nn::StateDict other = fixed_state();
+  other[2].second = to(other[2].second, Dtype::f32);
+  return after_loading(other);
+}
+LAB_PROBE("5.7") {
   const nn::StateDict state = fixed_state();
   after_loading(state);
   return lab::digits(state[2].second, 4);
@@ -287,14 +301,9 @@ TEST_SUITE("5.7") {
   TEST_CASE("the state names the steps, and for each parameter that has moved its steps and its two tensors") {
     Run run = new_run();
     run.steps(0, 1);  // only a
-    CHECK(find_in(run.optimizer.state(), "pull.deep.b") == nullptr);
+    CHECK(in_order(run.optimizer.state()) == "drift.deep.a pull.deep.a step step.deep.a ");
     run.steps(1, 5);
-    const nn::StateDict state = run.optimizer.state();
-    std::set<std::string> names;
-    for (const auto& [key, tensor] : state) names.insert(key);
-    CHECK(names == std::set<std::string>{"step", "step.deep.a", "pull.deep.a", "drift.deep.a", "step.deep.b", "pull.deep.b",
-                                         "drift.deep.b"});
-    CHECK(state.size() == 7);
+    CHECK(in_order(run.optimizer.state()) == "drift.deep.a drift.deep.b pull.deep.a pull.deep.b step step.deep.a step.deep.b ");
   }
   TEST_CASE("its numbers: all steps, those of each parameter, and the tensors themselves") {
     Run run = new_run();
@@ -338,9 +347,11 @@ TEST_SUITE("5.7") {
     Run second(first.a.value(), first.b.value());
     second.optimizer.load_state(saved);
     second.steps(4, 6);
-    int64_t changed = 0;
-    for (size_t i = 0; i < saved.size(); ++i) changed += !bit_equal(saved[i].second, before[i].second);
-    CHECK(changed == 0);
+    std::string changed;
+    for (size_t i = 0; i < saved.size(); ++i)
+      if (changed.empty() && !bit_equal(saved[i].second, before[i].second))
+        changed = saved[i].first + ": " + lab::difference(saved[i].second, before[i].second, 0);
+    CHECK(changed == "");
   }
   TEST_CASE("loading replaces everything: what is not in the state begins anew") {
     Run used = new_run(), fresh = new_run();
@@ -353,8 +364,11 @@ TEST_SUITE("5.7") {
     Run run = new_run();
     run.steps(0, 3);
     const nn::StateDict good = copied(run.optimizer.state());
+    const char* const what[] = {"another shape", "another dtype", "a parameter that is not there", "a state that is not there",
+                                "one state more than there is"};
     for (const int wrong : {0, 1, 2, 3, 4}) {
-      CAPTURE(wrong);
+      const std::string state_has = what[wrong];
+      CAPTURE(state_has);
       nn::StateDict bad = copied(good);
       for (auto& [name, tensor] : bad) {
         if (wrong == 0 && name == "pull.deep.a") tensor = zeros({2, 3}, Dtype::f64);

@@ -73,7 +73,8 @@ class LineTask : public Task {
     seen.push_back({batch.indices, to_vector<double>(line.weight.value()), default_rng().split().below(0, 1000000)});
     const Variable x(reshape(to(batch.images, Dtype::f64), {batch.size(), 3}));
     const Variable y(reshape(to(batch.labels, Dtype::f64), {batch.size(), 1}));
-    const Variable total = mean(square(matmul(x, line.weight) - y)) * 0.01;
+    Variable total = mean(square(matmul(x, line.weight) - y)) * 0.01;
+    if (forgotten.defined()) total = total + forgotten;
     return {total, {{"size", "size", total.item(), ScoreUnit::kNumber}}};
   }
   std::vector<Prediction> predict(const Batch& batch) override { return std::vector<Prediction>(batch.targets.size()); }
@@ -83,6 +84,7 @@ class LineTask : public Task {
   Tensor draw(const Sample& sample, const Prediction&) const override { return sample.image; }
 
   Line line;
+  Variable forgotten;  // a parameter that nobody registered, where it is defined
   std::vector<Seen> seen;
 };
 
@@ -185,6 +187,24 @@ std::string probe_groups(int64_t groups, bool twice) {
          cat(task.seen.back().draw);
 }
 
+// Whether a loss with a parameter that nobody registered is refused.
+bool finds_forgotten(bool check_parameters) {
+  LineTask task(start());
+  task.forgotten = Variable(zeros({}, Dtype::f64), true);
+  try {
+    backward_in_groups(task, fixed_batch(), 1, Rng(3), check_parameters);
+  } catch (const Error&) {
+    return true;
+  }
+  return false;
+}
+
+// The parts of the loss of a batch in two groups.
+std::string probe_parts() {
+  LineTask task(start());
+  return lab::digits(std::vector<double>{backward_in_groups(task, fixed_batch(), 2, Rng(3)).parts.at(0).value}, 4);
+}
+
 // Five fixed pictures, whatever the seed.
 class FixedNumbers : public Dataset {
  public:
@@ -217,6 +237,14 @@ std::string probe_trainer(double clip, double decay, double ema) {
 
 LAB_PROBE("5.5") { return probe_groups(1, false) + probe_groups(1, true); }
 LAB_PROBE("5.5") { return probe_groups(2, false); }
+LAB_PROBE("5.5") { return probe_parts(); }
+LAB_PROBE("5.5") { return cat(finds_forgotten(true), finds_forgotten(false)); }
+LAB_PROBE("5.5") {  // what the loss draws, and where the generator stands behind it
+  LineTask task(start());
+  default_rng() = Rng(11);
+  backward_in_groups(task, fixed_batch(), 1, Rng(3));
+  return cat(task.seen[0].draw, " ", default_rng().splits());
+}
 LAB_PROBE("5.5") { return probe_groups(3, true); }
 LAB_PROBE("5.5") { return probe_trainer(0.02, 0, 0); }
 LAB_PROBE("5.5") { return probe_trainer(0.03, 0.2, 0); }
@@ -255,6 +283,10 @@ TEST_SUITE("5.5") {
     CHECK(lab::difference(task.line.weight.grad(), from_vector(line_gradient(data, task.seen[0].indices, start()), {3, 1}),
                           1e-12) == "");
     CHECK(loss.total == doctest::Approx(loss.parts.at(0).value));
+  }
+  TEST_CASE("a parameter that nobody registered is found where check_parameters asks for it") {
+    CHECK(finds_forgotten(true));
+    CHECK_FALSE(finds_forgotten(false));
   }
   TEST_CASE("random numbers come from the generator that is given") {
     const Numbers data(4, 46);
