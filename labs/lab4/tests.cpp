@@ -31,6 +31,16 @@ Tensor counting(const Shape& shape) {
   return reshape(arange(1, static_cast<double>(checked_numel(shape)) + 1, 1, Dtype::f64), shape);
 }
 double inner(const Tensor& a, const Tensor& b) { return sum(mul(a, b)).item(); }
+// "" if there is no difference; else whose it is.
+std::string of(const std::string& name, const std::string& difference) {
+  return difference.empty() ? "" : name + ": " + difference;
+}
+// The same numbers in the middle of a memory full of sevens, for probes of answers that read beyond them.
+Tensor amid_sevens(const Tensor& x) {
+  const Tensor part = slice(full({400}, 7, x.dtype()), 0, 200, 200 + x.numel());
+  copy_(part, reshape(x, {x.numel()}));
+  return reshape(part, x.shape());
+}
 // Memory that shows what was not written to.
 Tensor fresh(const Shape& shape, Dtype dtype = Dtype::f64) { return full(shape, -77, dtype); }
 
@@ -79,15 +89,33 @@ Tensor weight_gradient(const Tensor& dy, const Tensor& x) {
 }
 
 Tensor bias_gradient(const Tensor& dy) {
-  const Tensor db = fresh({dy.size(-1)});
+  const Tensor db = fresh({dy.size(-1)}, dy.dtype());
   reference::linear_backward_bias(dy, db);
   return db;
 }
 
+// y, dx and dw of numbers that bf16 does not hold, each factor rounded or not: 1.001 is 1 in bf16.
+std::vector<Tensor> of_thousandths(bool rounded) {
+  const Tensor x = full({1, 1}, 1.001), one = ones({1, 1}), y = fresh({1, 1}, Dtype::f32), dx = fresh({1, 1}, Dtype::f32),
+               dw = fresh({1, 1}, Dtype::f32);
+  reference::linear(x, one, {}, y, rounded);
+  reference::linear_backward_input(one, x, dx, rounded);
+  reference::linear_backward_weight(one, x, dw, false, rounded);
+  return {y, dx, dw};
+}
+
 }  // namespace
 
-LAB_PROBE("4.2") { return lab::digits(forward_of(counting({1, 2, 3}), counting({2, 3}), vec({100, 1000})), 4); }
-LAB_PROBE("4.2") { return lab::digits(forward_of(reshape(vec({1e8, 1, -1e8}), {1, 3}), ones({1, 3}, Dtype::f64), {}), 4); }
+LAB_PROBE("4.2") { return lab::digits(forward_of(counting({1, 2, 3}), amid_sevens(counting({2, 3})), vec({100, 1000})), 4); }
+LAB_PROBE("4.2") {
+  std::string text;
+  for (const Tensor& x : of_thousandths(true)) text += lab::digits(x, 5);
+  return text;
+}
+LAB_PROBE("4.2") { return lab::digits(bias_gradient(to(reshape(vec({1e8, 1, -1e8}), {3, 1}), Dtype::f32)), 4); }
+LAB_PROBE("4.2") {
+  return lab::digits(forward_of(reshape(vec({1e8, 1, -1e8}), {1, 3}), amid_sevens(ones({1, 3}, Dtype::f64)), {}), 4);
+}
 LAB_PROBE("4.2") { return lab::digits(forward_of(counting({2, 2}), mul(counting({2, 2}), 3), {}), 4); }
 LAB_PROBE("4.2") { return lab::digits(input_gradient(counting({2, 1, 2}), counting({2, 3})), 4); }
 LAB_PROBE("4.2") { return lab::digits(weight_gradient(counting({3, 1, 2}), counting({3, 1, 3})), 4); }
@@ -139,6 +167,15 @@ TEST_SUITE("4.2") {
   TEST_CASE("in f32 the sums are taken in double") {
     const Tensor x = to(vec({1e8, 1, -1e8}), Dtype::f32), ones_row = ones({1, 3});
     CHECK(forward_of(reshape(x, {1, 3}), ones_row, {}).item() == 1);
+    CHECK(bias_gradient(reshape(x, {3, 1})).item() == 1);
+  }
+  TEST_CASE("where it is asked for, every factor is rounded to bf16 first") {
+    const std::vector<Tensor> rounded = of_thousandths(true), as_they_are = of_thousandths(false);
+    for (size_t i = 0; i < 3; ++i) {
+      const std::string name = i == 0 ? "y" : i == 1 ? "dx" : "dw";
+      CHECK(of(name, lab::difference(rounded[i], ones({1, 1}), 0)) == "");
+      CHECK(of(name, lab::difference(as_they_are[i], full({1, 1}, 1.001), 1e-6)) == "");
+    }
   }
 }
 

@@ -129,11 +129,39 @@ std::string values_of(nn::Module& module) {
   return text;
 }
 
+// The names that are reported as unexpected, of a state whose keys are renamed on their way: "old." in front is dropped.
+Names unexpected_of_renamed() {
+  Tree tree;
+  nn::StateDict state;
+  for (const auto& [name, value] : copied(tree)) state.emplace_back("old." + name, value);
+  state.emplace_back("old.head.weight", vec({5}));
+  nn::LoadOptions options;
+  options.allow_unexpected = true;
+  options.rename = [](const std::string& name) { return name.substr(4); };
+  return tree.load_state_dict(state, options).unexpected;
+}
+
 }  // namespace
 
 LAB_PROBE("4.1") {
   Tree tree;
   return joined(names_of(tree));
+}
+LAB_PROBE("4.1") { return joined(unexpected_of_renamed()); }
+LAB_PROBE("4.1") {  // which permissions alone let faults of all kinds pass
+  std::string text;
+  for (int allowed = 0; allowed < 8; ++allowed) {
+    Tree tree;
+    try {
+      tree.load_state_dict(faulty(), {.allow_missing = (allowed & 1) != 0,
+                                      .allow_unexpected = (allowed & 2) != 0,
+                                      .allow_mismatching = (allowed & 4) != 0});
+      text += "a";
+    } catch (const nn::LoadError&) {
+      text += "r";
+    }
+  }
+  return text;
 }
 LAB_PROBE("4.1") {
   Tree tree;
@@ -226,6 +254,9 @@ TEST_SUITE("4.1") {
     CHECK(sorted(report.unexpected) == Names{"deep.v.extra", "head.weight", "left.c"});
     CHECK(mismatching(report) == Names{"deep.inner.a", "deep.v", "right.a", "w"});
     CHECK(sorted(report.loaded) == Names{"deep.inner.b", "left.a", "left.running", "right.b", "right.running"});
+  }
+  TEST_CASE("what nobody asked for is listed by the name that the state has for it") {
+    CHECK(unexpected_of_renamed() == Names{"old.head.weight"});
   }
   TEST_CASE("a state that is refused changes nothing") {
     Tree tree;

@@ -92,13 +92,12 @@ TEST_SUITE("4.5") {
     const Tensor x = lab::random({2, 3, 5}, 65), w = lab::random({5}, 66), b = lab::random({5}, 67),
                  dy = lab::random({2, 3, 5}, 68);
     const NormSlopes d = layer_norm_slopes(dy, x, w, statistics_of(x, 0.1));
-    CHECK(lab::difference(d.dx, slope_of([&](const Tensor& at) { return inner(layer_norm_formula(at, w, b, 0.1), dy); }, x),
-                          1e-7) == "");
-    CHECK(lab::difference(d.dweight,
-                          slope_of([&](const Tensor& at) { return inner(layer_norm_formula(x, at, b, 0.1), dy); }, w),
-                          1e-7) == "");
-    CHECK(lab::difference(d.dbias, slope_of([&](const Tensor& at) { return inner(layer_norm_formula(x, w, at, 0.1), dy); }, b),
-                          1e-7) == "");
+    const Tensor dx = slope_of([&](const Tensor& at) { return inner(layer_norm_formula(at, w, b, 0.1), dy); }, x);
+    const Tensor dw = slope_of([&](const Tensor& at) { return inner(layer_norm_formula(x, at, b, 0.1), dy); }, w);
+    const Tensor db = slope_of([&](const Tensor& at) { return inner(layer_norm_formula(x, w, at, 0.1), dy); }, b);
+    CHECK(of("gradient of x", lab::difference(d.dx, dx, 1e-7)) == "");
+    CHECK(of("gradient of the weight", lab::difference(d.dweight, dw, 1e-7)) == "");
+    CHECK(of("gradient of the bias", lab::difference(d.dbias, db, 1e-7)) == "");
   }
   TEST_CASE("dx has no part along 1 and, for eps = 0, none along x: these directions do not change y") {
     const Tensor x = lab::random({4, 6}, 69), dy = lab::random({4, 6}, 70), w = lab::random({6}, 71);
@@ -132,6 +131,29 @@ Tensor kept(const Shape& shape, double p, const Rng& rng) {
   return mask;
 }
 
+// The number of elements i of 16 that are dropped where their word is exactly the threshold.
+int64_t dropped_at_the_threshold() {
+  const Rng rng(lab::seed(), 8);
+  int64_t dropped = 0;
+  for (int64_t i = 0; i < 16; ++i) {
+    const auto word = rng.block(static_cast<uint64_t>(i / 4))[static_cast<size_t>(i % 4)];
+    const Tensor mask = dropout_forward(ones({16}, Dtype::f64), std::ldexp(static_cast<double>(word), -32), rng).mask;
+    dropped += mask.at({i}) != 1;
+  }
+  return dropped;
+}
+
+// "" if the gradient passes where the value passed, although the generator has become another one since.
+std::string wrong_after_the_generator_changed() {
+  const Variable x(lab::random({40, 30}, 86), true);
+  Rng rng(lab::seed(), 9);
+  const Variable y = dropout(x, 0.35, true, rng);
+  rng = Rng(lab::seed(), 10);
+  const Tensor cotangent = lab::random({40, 30}, 87);
+  y.backward(cotangent);
+  return lab::difference(mul(x.grad(), x.value()), mul(y.value(), cotangent), 1e-10);
+}
+
 }  // namespace
 
 LAB_PROBE("4.6") {
@@ -144,10 +166,13 @@ LAB_PROBE("4.6") {
 }
 LAB_PROBE("4.6") { return lab::digits(dropout(counting({10}), 0.25, false, Rng(5)).value(), 4); }
 LAB_PROBE("4.6") {
-  const Variable x(counting({10}), true), y = dropout(x, 0.25, true, Rng(5));
+  const Rng rng(5);
+  const Variable x(counting({10}), true), y = dropout(x, 0.25, true, rng);
   sum(y).backward();
   return lab::digits(y.value(), 4) + lab::digits(x.grad(), 4);
 }
+LAB_PROBE("4.6") { return cat(dropped_at_the_threshold()); }
+LAB_PROBE("4.6") { return wrong_after_the_generator_changed().empty() ? "the same mask" : "another mask"; }
 
 TEST_SUITE("4.6") {
   TEST_CASE("element i lives by word i % 4 of block i / 4, and is divided by 1 - p") {
@@ -178,7 +203,8 @@ TEST_SUITE("4.6") {
     const Tensor mask = from_vector(std::vector<uint8_t>{1, 0, 0, 1}, {2, 2}), dy = lab::random({2, 2}, 81);
     CHECK(lab::difference(dropout_backward(dy, mask, 0.2), mul(mul(dy, 1.25), to(mask, Dtype::f64)), 1e-12) == "");
     const Variable x(lab::random({40, 30}, 82), true);
-    const Variable y = dropout(x, 0.35, true, Rng(lab::seed(), 6));
+    const Rng rng(lab::seed(), 6);
+    const Variable y = dropout(x, 0.35, true, rng);
     const Tensor cotangent = lab::random({40, 30}, 83);
     y.backward(cotangent);
     CHECK(lab::difference(mul(x.grad(), x.value()), mul(y.value(), cotangent), 1e-10) == "");
@@ -197,6 +223,10 @@ TEST_SUITE("4.6") {
     const Tensor four = dropout_forward(x, 0.3, Rng(lab::seed(), 7)).output;
     set_num_threads(before);
     CHECK(bit_equal(one, four));
+  }
+  TEST_CASE("a word that is exactly the threshold keeps its element") { CHECK(dropped_at_the_threshold() == 0); }
+  TEST_CASE("the mask is kept, not drawn again: the generator may have gone on since") {
+    CHECK(wrong_after_the_generator_changed() == "");
   }
 }
 
@@ -227,8 +257,10 @@ LAB_PROBE("4.7") { return draw_text(nn::kaiming_normal); }
 LAB_PROBE("4.7") { return draw_text(nn::lecun_normal); }
 LAB_PROBE("4.7") {
   Rng rng(5);
-  const Tensor x = nn::trunc_normal({100, 100}, 0.5, rng), y = nn::trunc_normal({3}, 5, rng);
-  return lab::digits(Values{deviation(x), largest(x), x.at({0, 0}), y.at({0}), y.at({2})}, 3);
+  const Tensor x = nn::trunc_normal({100, 100}, 0.5, rng), y = nn::trunc_normal({1000}, 5, rng);
+  const double on_the_border = sum(to(greater(abs(x), full({}, 0.9999)), Dtype::f64)).item();
+  return cat(largest(x) < 1.0001, largest(x) > 0.99, std::abs(deviation(x) - 0.44) < 0.02,
+             on_the_border<20, " ", largest(y) < 2.0001, largest(y) < 10.001, largest(y)> 9);
 }
 
 TEST_SUITE("4.7") {
@@ -240,10 +272,10 @@ TEST_SUITE("4.7") {
   }
   TEST_CASE("each scheme has its variance, on a weight whose fans differ") {
     Rng rng(lab::seed());
+    CHECK(deviation(nn::trunc_normal(kKernel, 0.02, rng)) == doctest::Approx(0.02 * 0.8796).epsilon(0.02).scale(0));
     CHECK(deviation(nn::xavier_uniform(kKernel, rng)) == doctest::Approx(std::sqrt(2.0 / 1500)).epsilon(0.02).scale(0));
     CHECK(deviation(nn::kaiming_normal(kKernel, rng)) == doctest::Approx(std::sqrt(2.0 / 600)).epsilon(0.02).scale(0));
     CHECK(deviation(nn::lecun_normal(kKernel, rng)) == doctest::Approx(std::sqrt(1.0 / 600)).epsilon(0.02).scale(0));
-    CHECK(deviation(nn::trunc_normal(kKernel, 0.02, rng)) == doctest::Approx(0.02 * 0.8796).epsilon(0.02).scale(0));
   }
   TEST_CASE("uniform numbers fill their range and stay inside; normal ones do not stop there") {
     Rng rng(lab::seed());
