@@ -236,3 +236,4 @@ TEST_SUITE("6.2") {
 }
 
 #include "labs/lab6/tests_layers.h"
+#include "labs/lab6/tests_masks.h"

@@ -211,3 +211,4 @@ TEST_SUITE("7.3") {
 }
 
 #include "labs/lab7/tests_models.h"
+#include "labs/lab7/tests_positions.h"

@@ -1,5 +1,6 @@
 #include "labs/tool/prove.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <mutex>
