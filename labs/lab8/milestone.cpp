@@ -4,6 +4,7 @@
 //
 // Theorem: with B = 0 a model with low-rank updates is the model without them, to the bit; so is the unmerged one.
 #include <chrono>
+#include <cmath>
 #include <cstdlib>
 #include <functional>
 #include <iostream>

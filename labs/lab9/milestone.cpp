@@ -3,6 +3,7 @@
 // learns eight shapes on drawn scenes, with the student's crops and mirrors; so of a photograph it says which shape it
 // resembles.
 #include <chrono>
+#include <cmath>
 #include <cstdlib>
 #include <iostream>
 
