@@ -20,7 +20,7 @@ GCC    := $(if $(shell $(CXX) --version 2>/dev/null | grep 'Free Software'),yes)
 # One folder per configuration, architecture and compiler: their objects never mix.
 BUILD  ?= build/$(CONFIG)$(if $(filter-out native,$(ARCH)),-$(ARCH))$(if $(filter-out g++,$(lastword $(CXX))),-$(lastword $(CXX)))
 # Two compilers at once need little memory; more cores, more compilers.
-ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)  # a make below this one takes its jobs from it
+ifeq ($(filter -j%,$(MAKEFLAGS))$(LAB_SANITIZE),)  # make lab1-asan is a make below another, and takes its jobs from that
 MAKEFLAGS += -j$(shell nproc)
 endif
 

@@ -26,7 +26,7 @@ export LAB_COMMON       := $(LABB)/common
 export LAB_TEST_COMPILE  = $(CXX) $(filter-out -MMD -MP,$(LAB_TEST_FLAGS)) $(call include,labtest$(LAB_PCH))
 LAB_SANITIZERS := -fsanitize=address,undefined
 # gold, where it is installed, links in a third of the time, and each known mistake is a program.
-LAB_LINKER = $(if $(findstring /,$(shell $(CXX) -print-prog-name=ld.gold)),-fuse-ld=gold)
+LAB_LINKER := $(if $(findstring /,$(shell $(CXX) -print-prog-name=ld.gold)),-fuse-ld=gold)
 export LAB_LINK    = $(CXX) $(LAB_LINKER) $(LINK_FLAGS) $(if $(LAB_SANITIZE),$(LAB_SANITIZERS)) {objects} $(LIB) $(LIBS) -o {out}
 
 # The tool uses base/ alone, so that it can be built where the rest of the framework is still to be written.
@@ -60,11 +60,14 @@ $(LAB_NAMES): lab%: $(LABB)/lab%/tests.o $(LAB_READY)
 	@$(LABTOOL) run $* $(lab_options)
 $(LAB_NAMES:%=check-%): check-lab%: $(LABB)/lab%/tests.o $(LAB_READY)
 	@$(LABTOOL) run $* $(lab_options) --strict
-# A lab that is not in this tree, or not written yet.
-lab% check-lab% milestone%:
+# A lab that is not in this tree, or not written yet. Named one by one: a pattern lab% would be a rule for every file whose name begins so.
+LAB_GOALS := $(filter-out labs labs-%,$(filter lab lab% check-lab% milestone%,$(MAKECMDGOALS)))
+NO_LABS   := $(filter-out $(LAB_NAMES) $(LAB_NAMES:%=check-%) $(LAB_NAMES:%=%-asan) $(LAB_NAMES:%=%-reset) $(LAB_NAMES:lab%=milestone%),$(LAB_GOALS))
+.PHONY: $(NO_LABS)
+$(NO_LABS):
 	@echo "vitrail: there is no $@ in this tree. There are: $(LAB_NAMES)" >&2; exit 2
-# The first of them builds the framework.
-ifneq ($(filter lab% check-lab% milestone%,$(MAKECMDGOALS)),)
+# The first goal of these builds the framework.
+ifneq ($(LAB_GOALS),)
 ifeq ($(wildcard $(LIB)),)
 $(info The framework is built first. That happens once and takes some minutes.)
 endif

@@ -10,7 +10,6 @@ import argparse
 import csv
 import json
 import os
-import re
 import statistics
 import subprocess
 import sys
@@ -31,10 +30,11 @@ def ours(o, precision):
                    "--head-epochs", "0", "--batch-size", str(o.batch), "--lr", "5e-5", "--weight-decay", "0.05", "--label-smoothing", "0.1", "--clip-norm", "1",
                    "--crop-scale", "0.35", "--mirror", "true", "--mixup", "0", "--cutmix", "0", "--ema", "0", "--drop-path", "0",
                    "--layer-decay", "1", "--save-every", "0", "--save-minutes", "0", "--precision", precision, "--threads", str(o.threads), "--quiet"]
-        done = subprocess.run(["/usr/bin/time", "-v"] + command, capture_output=True, text=True, env=environment(o.threads))
-        if done.returncode != 0:
-            sys.exit(done.stderr)
-        peak = int(re.search(r"Maximum resident set size \(kbytes\): (\d+)", done.stderr).group(1)) / 1024
+        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=sys.stderr, env=environment(o.threads))
+        _, status, usage = os.wait4(child.pid, 0)
+        if status != 0:
+            sys.exit("vitrail finetune failed")
+        peak = usage.ru_maxrss / 1024
         with open(out + "/run/metrics.csv") as file:
             last = list(csv.DictReader(file))[-1]
         return dict(images_per_s=float(last["images_per_second"]), peak_rss_mb=peak, version="vitrail " + precision)

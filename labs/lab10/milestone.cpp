@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 #include <functional>
 #include <string>
 #include <vector>
@@ -42,13 +41,9 @@ namespace {
 
 constexpr int64_t kTokens = 512, kWidth = 64, kRows = 2048, kCols = 768, kSide = 384;
 
-// Of this thread: the time in which it ran.
-double thread_seconds() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+double seconds_of(const std::function<void()>& work, int runs = 5) {
+  return lab::least_seconds(lab::thread_seconds, runs, work);
 }
-double seconds_of(const std::function<void()>& work, int runs = 5) { return lab::least_seconds(thread_seconds, runs, work); }
 
 int64_t tile_of_user() {
   const char* const text = std::getenv("TILE");

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <ctime>
 #include <functional>
 #include <vector>
 
@@ -55,20 +54,13 @@ std::vector<Kernel> kernels() {
           {"the framework's kernel", "", [](Square& s) { gemm<float>(1, s.left(), s.right(), 0, s.result()); }}};
 }
 
-// Of this thread: the time in which it ran.
-double thread_seconds() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
-
 // The best of at least three runs, more where they are short: other programs can only slow a run down.
 double gflops(const Kernel& kernel, Square& square) {
   double best = 1e30, spent = 0;
   for (int i = 0; i < 200 && (i < 3 || spent < 0.1); ++i) {
-    const double start = thread_seconds();
+    const double start = lab::thread_seconds();
     kernel.run(square);
-    const double seconds = thread_seconds() - start;
+    const double seconds = lab::thread_seconds() - start;
     best = std::min(best, seconds), spent += seconds;
   }
   const auto n = static_cast<double>(square.n);

@@ -222,6 +222,25 @@ TEST_CASE("a model that is not finite is not saved, and the old one stays") {
   }
 }
 
+TEST_CASE("what a model of ours says itself cannot be said otherwise; its pictures may be taken as they are stored") {
+  const Folder folder;
+  saved(folder);
+  CHECK(load_model(folder.path).card.preprocessing.apply_orientation);
+  OpenOptions stored;
+  stored.no_exif = true;
+  CHECK_FALSE(load_model(folder.path, stored).card.preprocessing.apply_orientation);
+  OpenOptions heads, size, weights, preprocess;
+  heads.num_heads = 2, size.img_height = size.img_width = 8, weights.weights = "ema", preprocess.preprocess = "timm";
+  const auto refuses = [&](const OpenOptions& options, const char* name) {
+    CHECK_THROWS_WITH_AS(load_model(folder.path, options),
+                         doctest::Contains(cat(name, " is for models of other programs").c_str()), Error);
+  };
+  refuses(heads, "--num-heads");
+  refuses(size, "--img-size");
+  refuses(weights, "--weights");
+  refuses(preprocess, "--preprocess");
+}
+
 TEST_CASE("missing and damaged files are told apart") {
   const Folder folder;
   const auto kind = [&](const std::string& path) {
