@@ -102,7 +102,6 @@ class MemoryDataset : public Dataset {
   int64_t label(int64_t index) const override;
 
   const Tensor& images() const { return images_; }
-  const Tensor& labels() const { return labels_; }
 
  private:
   Tensor images_, labels_;

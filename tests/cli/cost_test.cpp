@@ -96,7 +96,7 @@ Bytes damaged_png(size_t side) {
     stream.next_in = row.data(), stream.avail_in = static_cast<uInt>(row.size());
     REQUIRE(deflate(&stream, y + 1 < side ? Z_NO_FLUSH : Z_FINISH) >= Z_OK);
   }
-  pixels.erase(pixels.begin() + static_cast<std::ptrdiff_t>(stream.total_out), pixels.end());
+  pixels.resize(stream.total_out);
   deflateEnd(&stream);
   pixels.back() ^= 1;
   return PngFile(side, side, 8, 2).chunk("IDAT", pixels).end();
