@@ -6,6 +6,8 @@
 
 # ---- what to build, and how ------------------------------------------------------------------------------------------
 
+# What make does alone; the first rule below is not the one.
+.DEFAULT_GOAL := all
 CONFIG ?= release
 # native = this machine; x86-64-v3 (AVX2) or x86-64-v2 run elsewhere too.
 ARCH   ?= native

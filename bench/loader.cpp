@@ -32,12 +32,16 @@ DatasetInfo colour_224() {
           .std = {0.229, 0.224, 0.225}};
 }
 
+// Not a picture, as .DS_Store.
+bool hidden(const std::filesystem::path& path) { return path.filename().string().starts_with('.'); }
+
 // The pictures below a folder, read each time that they are asked for.
 class Files : public Dataset {
  public:
   explicit Files(const std::string& folder) : Dataset(colour_224()) {
     for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
-      if (entry.is_regular_file() && paths_.size() < kMostPictures) paths_.push_back(entry.path().string());
+      if (entry.is_regular_file() && !hidden(entry.path()) && paths_.size() < kMostPictures)
+        paths_.push_back(entry.path().string());
     check(!paths_.empty(), ErrorKind::kIo, "bench", "there are no files below ", folder);
   }
   int64_t size() const override { return static_cast<int64_t>(paths_.size()); }

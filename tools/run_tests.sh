@@ -100,6 +100,7 @@ for corpus in tests/fuzz/corpus/*; do
 done
 check "random calls of all operators" "$build/fuzz/random_ops" --calls 5000
 check "layers" tools/check_layers.sh
+check "make alone builds the program" sh -c "make -pnq 2>/dev/null | grep -qx '.DEFAULT_GOAL := all'"
 for example in "$build"/docs/extend/*; do
   case "$example" in *.o | *.d | *'*') ;; *) check "example $(basename "$example") of docs/extend.md" "$example" ;; esac
 done

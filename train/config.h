@@ -29,7 +29,7 @@ struct TrainConfig {
   double lr = 1e-3;
   double weight_decay = 0.05;
   double beta1 = 0.9, beta2 = 0.999;  // adamw, adam, lion, muon's AdamW
-  double momentum = 0.9;              // sgd, rmsprop
+  double momentum = 0.9;              // sgd, rmsprop, muon
   bool nesterov = true;               // sgd
 
   std::string schedule = "cosine";  // constant, linear, cosine, step, multistep, polynomial (train/optim/schedule.h)

@@ -158,7 +158,7 @@ TEST_CASE("info says what a recipe is") {
     CHECK(outcome.says(recipe.help));
     CHECK(outcome.says("\"label_smoothing\""));
   }
-  CHECK(run("train --help").says("scratch-small, scratch-cct, finetune, partial, lora, bitfit, probe, deit"));
+  CHECK(run("train --help").says("scratch-small, scratch-cct, scratch-muon, finetune, partial, lora, bitfit, probe, deit"));
 }
 
 TEST_CASE("a run says by which score its best model is chosen, and refuses one that does not exist with the nearest") {

@@ -83,6 +83,22 @@ TEST_CASE("recipes: DeiT's values are those of its paper") {
   CHECK(c.crop_scale == 0.08);
 }
 
+TEST_CASE("recipes: scratch-muon is the run of docs/results.md") {
+  const TrainConfig c = config_of("scratch-muon", pictures(3, 32));
+  CHECK(c.optimizer == "muon");
+  CHECK(c.precision == "bf16");
+  CHECK(c.lr == 0.01);
+  CHECK(c.momentum == 0.95);
+  CHECK(c.epochs == 40);
+  CHECK(c.cutmix == 1);
+  CHECK(c.mixup == 0.2);
+  CHECK(c.mix_switch == 0.5);
+  CHECK(c.mixup_off_epoch == 32);
+  CHECK(c.crop_padding == 4);
+  CHECK(c.mirror);
+  CHECK(c.augment == "none");
+}
+
 TEST_CASE("recipes: fine-tuning and probing start from a model; large ones at a lower rate, a probe with its head alone") {
   CHECK(find_recipe("finetune").from_model);
   CHECK(find_recipe("probe").from_model);
@@ -130,7 +146,7 @@ TEST_CASE("recipes: stochastic depth goes into models with blocks, and is refuse
 }
 
 TEST_CASE("recipes: a wrong name is answered with the nearest and the list") {
-  CHECK_THROWS_WITH_AS(find_recipe("finetun"), doctest::Contains("did you mean finetune? There are scratch-small, scratch-cct"),
+  CHECK_THROWS_WITH_AS(find_recipe("finetun"), doctest::Contains("did you mean finetune? There are scratch-small, scratch-cct, scratch-muon"),
                        Error);
 }
 
