@@ -100,6 +100,8 @@ else
         strace -f -qq -o /dev/null -e trace=$call -e inject=$call:$fault:when=$n $train --resume auto --out "$out" >"$work/log" 2>&1
         code=$?
         verdict $code "$before" "$fault at $call number $n"
+        # 127: the dynamic loader met the fault, before there was a program.
+        [ $code = 127 ] && grep -q "error while loading shared libraries" "$work/log" && code=0
         case $code in 0 | 3 | 4 | 137) ;; *) fail "$fault at $call number $n: exit code $code: $(tail -c 200 "$work/log")" ;; esac
         finish "$fault at $call number $n"
         n=$((n + step))
