@@ -6,7 +6,7 @@
 
 # ---- what to build, and how ------------------------------------------------------------------------------------------
 
-# What make does alone; the first rule below is not the one.
+# What plain `make` builds. Without this line it would be the first rule of this file, which is that of a precompiled header.
 .DEFAULT_GOAL := all
 CONFIG ?= release
 # native = this machine; x86-64-v3 (AVX2) or x86-64-v2 run elsewhere too.

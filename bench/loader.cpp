@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <ctime>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,6 +11,7 @@
 #include "bench/timing.h"
 #include "data/image/image.h"
 #include "data/loader.h"
+#include "data/sets/walk.h"
 #include "models/presets.h"
 #include "train/optim/optim.h"
 
@@ -32,17 +32,14 @@ DatasetInfo colour_224() {
           .std = {0.229, 0.224, 0.225}};
 }
 
-// Not a picture, as .DS_Store.
-bool hidden(const std::filesystem::path& path) { return path.filename().string().starts_with('.'); }
-
 // The pictures below a folder, read each time that they are asked for.
 class Files : public Dataset {
  public:
   explicit Files(const std::string& folder) : Dataset(colour_224()) {
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
-      if (entry.is_regular_file() && !hidden(entry.path()) && paths_.size() < kMostPictures)
-        paths_.push_back(entry.path().string());
-    check(!paths_.empty(), ErrorKind::kIo, "bench", "there are no files below ", folder);
+    Skipped skipped;
+    paths_ = pictures_below(folder, skipped);
+    if (paths_.size() > kMostPictures) paths_.resize(kMostPictures);
+    check(!paths_.empty(), ErrorKind::kIo, "bench", "there are no pictures below ", folder);
   }
   int64_t size() const override { return static_cast<int64_t>(paths_.size()); }
   int64_t label(int64_t index) const override { return index % 2; }

@@ -30,7 +30,7 @@ struct TrainConfig {
   double weight_decay = 0.05;
   double beta1 = 0.9, beta2 = 0.999;  // adamw, adam, lion, muon's AdamW
   double momentum = 0.9;              // sgd, rmsprop, muon
-  bool nesterov = true;               // sgd
+  bool nesterov = true;               // sgd, muon
 
   std::string schedule = "cosine";  // constant, linear, cosine, step, multistep, polynomial (train/optim/schedule.h)
   double min_lr = 1e-5;             // where linear, cosine and polynomial end; never above lr

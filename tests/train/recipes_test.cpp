@@ -90,6 +90,12 @@ TEST_CASE("recipes: scratch-muon is the run of docs/results.md") {
   CHECK(c.lr == 0.01);
   CHECK(c.momentum == 0.95);
   CHECK(c.epochs == 40);
+  CHECK(c.batch_size == 128);
+  CHECK(c.weight_decay == 0.05);
+  CHECK(c.min_lr == 1e-5);
+  CHECK(c.warmup == 0.05);
+  CHECK(c.label_smoothing == 0.1);
+  CHECK(c.clip_norm == 1);
   CHECK(c.cutmix == 1);
   CHECK(c.mixup == 0.2);
   CHECK(c.mix_switch == 0.5);
@@ -146,8 +152,8 @@ TEST_CASE("recipes: stochastic depth goes into models with blocks, and is refuse
 }
 
 TEST_CASE("recipes: a wrong name is answered with the nearest and the list") {
-  CHECK_THROWS_WITH_AS(find_recipe("finetun"), doctest::Contains("did you mean finetune? There are scratch-small, scratch-cct, scratch-muon"),
-                       Error);
+  CHECK_THROWS_WITH_AS(find_recipe("finetun"),
+                       doctest::Contains("did you mean finetune? There are scratch-small, scratch-cct, scratch-muon"), Error);
 }
 
 TEST_CASE("docs/training.md has the table of the recipes as they are") {
