@@ -1,6 +1,7 @@
 // What a first reading of the ViT can leave out: positions for another grid, patches left out in training, CLIP's embedding,
 // captured attention.
 #include <algorithm>
+#include <utility>
 
 #include "autograd/ops/layers.h"
 #include "autograd/ops/shape.h"
@@ -60,10 +61,12 @@ std::vector<Tensor> ViT::attention_maps() {
 
 std::vector<std::string> ViT::no_weight_decay() const {
   std::vector<std::string> names;
-  if (cls_token.defined()) names.emplace_back("cls_token");
-  if (dist_token.defined()) names.emplace_back("dist_token");
-  if (reg_token.defined()) names.emplace_back("reg_token");
-  if (pos_embed.defined()) names.emplace_back("pos_embed");
+  for (const auto& [name, parameter] : {std::pair{"cls_token", &cls_token},
+                                        {"dist_token", &dist_token},
+                                        {"reg_token", &reg_token},
+                                        {"pos_embed", &pos_embed}}) {
+    if (parameter->defined()) names.emplace_back(name);
+  }
   return names;
 }
 
