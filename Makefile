@@ -74,8 +74,9 @@ $(eval $(call PRECOMPILED_RULE,test,TEST_FLAGS))
 
 # ---- the library ------------------------------------------------------------------------------------------------------
 
-LIB_DIRS := base tensor data autograd nn models train
-LIB_SRC  := $(sort $(foreach d,$(LIB_DIRS),$(wildcard $(d)/*.cpp $(d)/*/*.cpp $(d)/*/*/*.cpp)))
+LIB_DIRS := base tensor data autograd nn models comm train
+# comm/mpi.cpp belongs to the program of make MPI=1 (below).
+LIB_SRC  := $(filter-out comm/mpi.cpp,$(sort $(foreach d,$(LIB_DIRS),$(wildcard $(d)/*.cpp $(d)/*/*.cpp $(d)/*/*/*.cpp))))
 LIB_OBJ  := $(LIB_SRC:%.cpp=$(BUILD)/%.o)
 LIB      := $(BUILD)/libvitrail.a
 
@@ -135,6 +136,33 @@ RUNOP_OBJ := $(patsubst %.cpp,$(BUILD)/%.o,$(filter-out %_test.cpp tests/runop/m
 $(BUILD)/runop: $(BUILD)/tests/runop/main.o $(RUNOP_OBJ) $(BUILD)/cli/memory_limit.o $(BUILD)/cli/processor_check.o $(LIB)
 	@echo "  link    $@"
 	@$(CXX) $(FLAGS) $^ $(LIBS) -o $@
+
+# ---- many nodes (docs/cluster.md) -----------------------------------------------------------------------------------------
+
+# make MPI=1 builds a second program in a folder of its own: the same objects, but comm/mpi.o before the library, whose world() is
+# then taken and not that of comm/world.o. MPI=openmpi or MPI=mpich where both are installed.
+PKG_openmpi := ompi-c
+PKG_mpich   := mpich
+MPI_KIND    := $(if $(filter openmpi mpich,$(MPI)),$(MPI),$(if $(MPI),$(firstword $(foreach m,openmpi mpich,$(shell pkg-config --exists $(PKG_$(m)) 2>/dev/null && echo $(m))))))
+ifneq ($(MPI),)
+MPI_FOUND   := $(if $(MPI_KIND),$(shell pkg-config --exists $(PKG_$(MPI_KIND)) 2>/dev/null && echo yes))
+ifeq ($(MPI_FOUND),)
+$(error pkg-config knows no $(or $(MPI_KIND:%=%),MPI). Type: apt-get install pkg-config libopenmpi-dev openmpi-bin (or libmpich-dev mpich))
+endif
+all: $(BUILD)/$(MPI_KIND)/vitrail
+endif
+
+define MPI_RULES
+$$(BUILD)/$(1)/mpi.o: comm/mpi.cpp $$(call precompiled,light) | deps
+	@mkdir -p $$(@D)
+	@echo "  compile $$< ($(1))"
+	@$$(CXX) $$(LIGHT_FLAGS) $$(call include,light) $$(patsubst -I%,-isystem %,$$(shell pkg-config --cflags $(PKG_$(1)))) -c $$< -o $$@
+$$(BUILD)/$(1)/vitrail: $$(CLI_OBJ) $$(OP_CASES_OBJ) $$(BUILD)/$(1)/mpi.o $$(LIB)
+	@echo "  link    $$@"
+	@$$(CXX) $$(LINK_FLAGS) $$^ $$(LIBS) $$(shell pkg-config --libs $(PKG_$(1))) -o $$@
+endef
+$(eval $(call MPI_RULES,openmpi))
+$(eval $(call MPI_RULES,mpich))
 
 # ---- fuzzing (SECURITY.md) ----------------------------------------------------------------------------------------------
 
@@ -333,6 +361,7 @@ help:
 	@echo "make examples           build the examples           make run-NAME     run one: make run-01_tensors"
 	@echo "make bench              time every kernel            make bench-NAME   time one: make bench-attention"
 	@echo "make versus             beside PyTorch, onnxruntime  make scaling      cost over batch, image, depth, width"
+	@echo "make MPI=1              a program for many nodes (docs/cluster.md): build/release/openmpi/vitrail, or mpich"
 	@echo "make all                library, program, examples   make install      PREFIX=/usr/local (make uninstall)"
 	@echo "make layers check-ops   structure checks             make format lint  clang-format, clang-tidy"
 	@echo "make fuzz-minute        each fuzz target a minute    make fuzz-NAME    one: make fuzz-png"

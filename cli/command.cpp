@@ -8,11 +8,11 @@
 #include "base/json.h"
 #include "base/number.h"
 #include "base/text.h"
+#include "base/version.h"
 
 namespace vitrail::cli {
 namespace {
 
-constexpr const char* kVersion = "vitrail 0.1.0";
 constexpr int kUsage = 2;
 
 // CLI11 would only say that an argument was not expected.

@@ -32,8 +32,8 @@ Loader::Loader(DatasetPtr dataset, Prepare prepare, Collate collate, LoaderOptio
         dataset_->name(), " has ", dataset_->size(), " samples. Hint: smaller batches, or drop_last = false.");
   check(options_.workers >= 0 && options_.workers <= 256, ErrorKind::kValue, "loader", "workers must be in [0, 256]: they are ",
         options_.workers);
-  check(options_.repeats >= 1 && options_.repeats <= 1000, ErrorKind::kValue, "loader", "repeats must be in [1, 1000]: they are ",
-        options_.repeats);
+  check(options_.repeats >= 1 && options_.repeats <= 1000, ErrorKind::kValue, "loader",
+        "repeats must be in [1, 1000]: they are ", options_.repeats);
   if (options_.train && options_.balanced) {
     std::vector<int64_t> labels(static_cast<size_t>(dataset_->size()));
     for (size_t i = 0; i < labels.size(); ++i) labels[i] = dataset_->label(static_cast<int64_t>(i));
@@ -72,9 +72,23 @@ Loader::Order Loader::order_of(int64_t epoch) {
   return orders_.back().second;
 }
 
+int64_t Loader::batch_samples(int64_t index) const {
+  return index + 1 == batches() ? samples() - index * options_.batch_size : options_.batch_size;
+}
+
+int64_t Loader::batch_groups(int64_t index) const {
+  return std::max<int64_t>(1, std::min(options_.groups, batch_samples(index) / options_.least_in_group));
+}
+
+std::pair<int64_t, int64_t> Loader::groups_of(int64_t index) const {
+  const int64_t groups = batch_groups(index), last = options_.last_group < 0 ? groups : std::min(groups, options_.last_group);
+  return {std::min(options_.first_group, last), last};
+}
+
 ExampleRange Loader::range_of(int64_t epoch, int64_t index) const {
-  const int64_t begin = index * options_.batch_size;
-  return {epoch, begin, index + 1 == batches() ? samples() : begin + options_.batch_size};
+  const int64_t begin = index * options_.batch_size, samples = batch_samples(index), groups = batch_groups(index);
+  const auto [first, last] = groups_of(index);
+  return {epoch, begin + first * samples / groups, begin + last * samples / groups};
 }
 
 std::vector<ExampleRange> Loader::following(int64_t epoch, int64_t index) const {
@@ -110,17 +124,21 @@ void Loader::mix(Batch& batch, int64_t epoch, int64_t index) const {
   const bool off = options_.mixup_off_epoch > 0 && epoch >= options_.mixup_off_epoch;
   if (!options_.train || !options_.mixing.any() || off) return;
   const Rng rng = Rng(options_.seed, kMixStream).at(static_cast<uint64_t>(epoch * batches() + index));
-  const int64_t groups = std::max<int64_t>(1, std::min(options_.groups, batch.size() / options_.least_in_group));
-  for (int64_t g = 0; g < groups; ++g)
-    augment::mix(batch, g * batch.size() / groups, (g + 1) * batch.size() / groups, dataset_->num_classes(), options_.mixing,
-                 rng.at(static_cast<uint64_t>(g)));
+  const int64_t samples = batch_samples(index), groups = batch_groups(index);
+  const auto [first, last] = groups_of(index);
+  const int64_t before = first * samples / groups;  // of the batch, that are not here
+  for (int64_t g = first; g < last; ++g)
+    augment::mix(batch, g * samples / groups - before, (g + 1) * samples / groups - before, dataset_->num_classes(),
+                 options_.mixing, rng.at(static_cast<uint64_t>(g)));
 }
 
 Batch Loader::batch(int64_t epoch, int64_t index) {
   check(epoch >= 0 && index >= 0 && index < batches(), ErrorKind::kValue, "loader", "there is no batch ", index, " in epoch ",
         epoch, ": an epoch has ", batches());
   const std::vector<ExampleRange> next = options_.workers > 0 ? following(epoch, index) : std::vector<ExampleRange>{};
-  Batch batch = collate_(prefetcher_->take(range_of(epoch, index), next));
+  std::vector<Example> examples = prefetcher_->take(range_of(epoch, index), next);
+  if (examples.empty()) return {};  // a short batch may have nothing for this process
+  Batch batch = collate_(std::move(examples));
   mix(batch, epoch, index);
   return batch;
 }

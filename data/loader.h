@@ -35,6 +35,9 @@ struct LoaderOptions {
   // Pictures are mixed within the groups that a batch is cut into: group g of G has [g B / G, (g + 1) B / G), fewer groups where
   // they would have fewer than `least_in_group` pictures.
   int64_t groups = 1, least_in_group = 1;
+  // Batches hold the pictures of groups [first_group, last_group) alone, no others are read: the part of one of several processes.
+  // A short batch has fewer groups, so a part may be empty. last_group -1: all.
+  int64_t first_group = 0, last_group = -1;
 
   // Threads that make the examples of the next two batches ahead (data/prefetch.h); 0: all threads make a batch when it is asked
   // for. No effect on the result.
@@ -58,6 +61,9 @@ class Loader {
 
   int64_t batches() const;  // in an epoch
   int64_t samples() const;  // in an epoch
+  // Of batch `index`: its samples, whatever part of them this loader reads, and its groups.
+  int64_t batch_samples(int64_t index) const;
+  int64_t batch_groups(int64_t index) const;
   // Batch `index` of `epoch`: the same tensors to the bit for any number of threads and workers, in any order of asking; asking in
   // order is what workers are ready for. Error(kValue) if out of range; errors of the data set and of prepare: those of the first
   // sample of the batch that has one.
@@ -70,6 +76,8 @@ class Loader {
   using Order = std::shared_ptr<const SampleOrder>;
 
   Order order_of(int64_t epoch);
+  // The groups of batch `index` that this loader reads, and where they are in the order of the epoch.
+  std::pair<int64_t, int64_t> groups_of(int64_t index) const;
   ExampleRange range_of(int64_t epoch, int64_t index) const;
   std::vector<ExampleRange> following(int64_t epoch, int64_t index) const;
   Example make(int64_t epoch, int64_t position);

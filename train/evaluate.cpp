@@ -8,6 +8,7 @@
 #include "data/loader.h"
 #include "train/interrupt.h"
 #include "train/printable.h"
+#include "train/ranks/test_share.h"
 #include "train/task/classification.h"
 
 namespace vitrail {
@@ -30,21 +31,25 @@ Scores Evaluation::all() const {
   return result;
 }
 
-Evaluation evaluate(Task& task, DatasetPtr dataset, int64_t batch_size) {
+Evaluation evaluate(Task& task, DatasetPtr dataset, int64_t batch_size, Communicator* ranks) {
   task.check_data(*dataset);
   Loader loader = make_loader(task, dataset, {.batch_size = batch_size, .train = false});
-  return evaluate(task, loader);
+  return evaluate(task, loader, ranks);
 }
 
-Evaluation evaluate(Task& task, Loader& loader) {
+Evaluation evaluate(Task& task, Loader& loader, Communicator* ranks) {
   const NoGradGuard no_grad;
   const nn::EvalGuard evaluation(task.model());
   const Dataset* const dataset = &loader.dataset();
   const std::unique_ptr<Metric> metric = task.metric();
-  for (int64_t i = 0; i < loader.batches(); ++i) {
-    const Batch batch = loader.batch(0, i);
-    metric->add(batch, task.predict(batch));
-    if (interrupt_signal() != 0) throw Interrupted();
+  if (ranks && ranks->size() > 1) {
+    add_over_ranks(*ranks, task, loader, *metric);
+  } else {
+    for (int64_t i = 0; i < loader.batches(); ++i) {
+      const Batch batch = loader.batch(0, i);
+      metric->add(batch, task.predict(batch));
+      if (interrupt_signal() != 0) throw Interrupted();
+    }
   }
   Evaluation result{metric->result(), loader.samples(), metric->notes(), metric->details(), result_name(dataset->info()),
                     metric->more()};

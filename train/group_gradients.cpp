@@ -1,12 +1,17 @@
 #include "train/group_gradients.h"
 
 #include <algorithm>
+#include <memory>
+#include <optional>
+#include <unordered_map>
 #include <utility>
 
+#include "autograd/engine.h"
 #include "nn/norm.h"
 #include "nn/registration.h"
 #include "tensor/ops.h"
 #include "train/keep_buffers.h"
+#include "train/ranks/gradient_sum.h"
 
 namespace vitrail {
 
@@ -19,13 +24,15 @@ struct GroupSum {
   std::vector<double> parts;
 };
 
+void add_gradient(Tensor& a, Tensor b) {
+  if (!a.defined())
+    a = std::move(b);
+  else if (b.defined())
+    add_(a, b);
+}
+
 void add(GroupSum& a, GroupSum&& b) {
-  for (size_t i = 0; i < a.gradients.size(); ++i) {
-    if (!a.gradients[i].defined())
-      a.gradients[i] = std::move(b.gradients[i]);
-    else if (b.gradients[i].defined())
-      add_(a.gradients[i], b.gradients[i]);
-  }
+  for (size_t i = 0; i < a.gradients.size(); ++i) add_gradient(a.gradients[i], std::move(b.gradients[i]));
   a.loss += b.loss;
   for (size_t i = 0; i < a.parts.size(); ++i) a.parts[i] += b.parts[i];
 }
@@ -39,7 +46,16 @@ class Tree {
   }
   GroupSum total() {
     while (levels_.size() > 1) join();
-    return std::move(levels_.back().sum);
+    return levels_.empty() ? GroupSum() : std::move(levels_.back().sum);
+  }
+  // The last group's gradient of parameter i joins those of the groups before it, from the right, as it would after push().
+  Tensor with_last(size_t i, Tensor gradient) {
+    for (size_t level = levels_.size(); level-- > 0;) {
+      Tensor& left = levels_[level].sum.gradients[i];
+      add_gradient(left, std::move(gradient));
+      gradient = std::exchange(left, {});
+    }
+    return gradient;
   }
 
  private:
@@ -61,23 +77,39 @@ class BufferMeans {
  public:
   explicit BufferMeans(nn::Module& module) : before_(module) {
     for (const nn::NamedBuffer& entry : module.named_buffers())
-      if (entry.buffer->defined() && is_float(entry.buffer->dtype())) sums_.push_back({entry.buffer, {}});
+      if (entry.buffer->defined() && is_float(entry.buffer->dtype())) buffers_.push_back(entry.buffer);
   }
   void before_group() { before_.restore(); }
   void after_group() {
-    for (auto& [buffer, sum] : sums_) {
-      const Tensor now = to(*buffer, Dtype::f64);
-      sum = sum.defined() ? vitrail::add(sum, now) : now;
+    for (const Tensor* buffer : buffers_) {
+      const Tensor now = contiguous(to(*buffer, Dtype::f64));
+      values_.insert(values_.end(), now.data<double>(), now.data<double>() + now.numel());
     }
   }
-  void finish(int64_t groups) {
-    for (auto& [buffer, sum] : sums_) *buffer = to(mul(sum, 1.0 / static_cast<double>(groups)), buffer->dtype());
+  // Added up in the order of the groups, those of other processes among them.
+  void finish(int64_t groups, GradientSum* ranks) {
+    if (ranks && !buffers_.empty()) values_ = ranks->all_groups(values_);
+    size_t begin = 0;
+    const size_t stride = values_.size() / static_cast<size_t>(groups);
+    for (Tensor* buffer : buffers_) {
+      Tensor mean = zeros(buffer->shape(), Dtype::f64);
+      double* const p = mean.mutable_data<double>();
+      const auto n = static_cast<size_t>(mean.numel());
+      for (size_t i = 0; i < n; ++i) {
+        double sum = values_[begin + i];
+        for (size_t at = begin + i + stride; at < values_.size(); at += stride) sum += values_[at];
+        p[i] = sum * (1.0 / static_cast<double>(groups));
+      }
+      *buffer = to(mean, buffer->dtype());
+      begin += n;
+    }
     before_.release();
   }
 
  private:
   KeepBuffers before_;
-  std::vector<std::pair<Tensor*, Tensor>> sums_;
+  std::vector<Tensor*> buffers_;
+  std::vector<double> values_;  // of each group, one buffer after another
 };
 
 BatchLoss backward_whole(Task& task, const Batch& batch, const Rng& rng, bool check_parameters) {
@@ -99,6 +131,11 @@ int64_t count_groups(int64_t images, int64_t groups, nn::Module& model) {
   return std::max<int64_t>(1, std::min(groups, images / least_in_group(model)));
 }
 
+SharedBatch whole_batch(const Batch& batch, int64_t groups, nn::Module& model) {
+  groups = count_groups(batch.size(), groups, model);
+  return {batch, batch.size(), groups, 0, groups};
+}
+
 Batch part_of(const Batch& batch, int64_t begin, int64_t end) {
   return {slice(batch.images, 0, begin, end),
           slice(batch.labels, 0, begin, end),
@@ -113,28 +150,58 @@ Batch group_of(const Batch& batch, int64_t group, int64_t groups) {
   return part_of(batch, group * batch.size() / groups, (group + 1) * batch.size() / groups);
 }
 
+namespace {
+
+// Where the gradients of the last group of this process go, each as soon as it is whole: on to the other processes, while the
+// others are still being computed.
+GradientObserver hand_over(const std::vector<nn::NamedParameter>& parameters, Tree& tree, GradientSum& ranks) {
+  auto index = std::make_shared<std::unordered_map<const Meta*, size_t>>();
+  for (size_t i = 0; i < parameters.size(); ++i) (*index)[parameters[i].parameter->meta().get()] = i;
+  return [&tree, &ranks, index](const Variable& leaf) {
+    const auto found = index->find(leaf.meta().get());
+    if (found == index->end()) return;
+    ranks.ready(found->second, tree.with_last(found->second, leaf.grad()));
+    Variable(leaf).zero_grad();
+  };
+}
+
+// The sums over all processes, from those over the groups of this one.
+void add_up(GradientSum& ranks, bool has_groups, GroupSum& total, Scores& parts) {
+  ranks.finish(total.gradients);
+  ranks.add_up(has_groups, total.loss, total.parts, parts);
+}
+
+}  // namespace
+
 BatchLoss backward_in_groups(Task& task, const Batch& batch, int64_t groups, const Rng& rng, bool check_parameters) {
+  return backward_in_groups(task, whole_batch(batch, groups, task.model()), rng, check_parameters, nullptr);
+}
+
+BatchLoss backward_in_groups(Task& task, const SharedBatch& batch, const Rng& rng, bool check_parameters, GradientSum* ranks) {
+  if (batch.groups == 1 && !ranks) return backward_whole(task, batch.part, rng, check_parameters);
   nn::Module& model = task.model();
-  groups = count_groups(batch.size(), groups, model);
-  if (groups == 1) return backward_whole(task, batch, rng, check_parameters);
   const std::vector<nn::NamedParameter> parameters = model.named_parameters();
   BufferMeans buffers(model);
   Tree tree;
   BatchLoss result;
-  for (int64_t g = 0; g < groups; ++g) {
-    const Batch part = group_of(batch, g, groups);
+  if (ranks) ranks->begin(parameters);
+  for (int64_t g = batch.first; g < batch.last; ++g) {
+    const Batch part = part_of(batch.part, batch.begin(g), batch.begin(g + 1));
     buffers.before_group();
-    default_rng() = rng.at(static_cast<uint64_t>(g));
+    default_rng() = batch.groups == 1 ? rng : rng.at(static_cast<uint64_t>(g));
     const Loss loss = task.loss(part);
-    if (check_parameters && g == 0) nn::check_registered(loss.total, model);
+    if (check_parameters && g == batch.first) nn::check_registered(loss.total, model);
     model.zero_grad();
     GroupSum sum;
+    std::optional<GradientObserverGuard> observer;
+    if (ranks && g + 1 == batch.last) observer.emplace(hand_over(parameters, tree, *ranks));
     // LAB 5.5 BEGIN  backward of this part's share of the batch's loss; sum.loss and sum.parts are its shares, too
     const double weight = static_cast<double>(part.size()) / static_cast<double>(batch.size());
     loss.total.backward(full(loss.total.shape(), weight, loss.total.dtype()));
     sum.loss = weight * loss.total.item();
     for (const Score& entry : loss.parts) sum.parts.push_back(weight * entry.value);
     // LAB 5.5 END
+    observer.reset();
     for (const nn::NamedParameter& entry : parameters) {
       sum.gradients.push_back(entry.parameter->grad());
       entry.parameter->zero_grad();
@@ -144,10 +211,12 @@ BatchLoss backward_in_groups(Task& task, const Batch& batch, int64_t groups, con
     result.parts = loss.parts;  // names and labels
   }
   GroupSum total = tree.total();
+  total.gradients.resize(parameters.size());
+  if (ranks) add_up(*ranks, batch.first < batch.last, total, result.parts);
   for (size_t i = 0; i < parameters.size(); ++i) parameters[i].parameter->set_grad(std::move(total.gradients[i]));
   result.total = total.loss;
   for (size_t i = 0; i < result.parts.size(); ++i) result.parts[i].value = total.parts[i];
-  buffers.finish(groups);
+  buffers.finish(batch.groups, ranks);
   return result;
 }
 

@@ -35,6 +35,8 @@ void interrupt_heard();
 
 // What ends an evaluation when a signal has arrived.
 struct Interrupted : std::exception {
+  explicit Interrupted(int s = interrupt_signal()) : signal(s) {}
+  int signal;
   const char* what() const noexcept override { return "interrupted by a signal"; }
 };
 

@@ -126,13 +126,13 @@ class Search {
 
 }  // namespace
 
-void find_not_finite(Task& task, const Batch& batch, int64_t groups, const Rng& rng, NotFinite& found) {
+void find_not_finite(Task& task, const SharedBatch& batch, const Rng& rng, NotFinite& found) {
   const KeepBuffers buffers(task.model());
-  found.images = batch.indices;
-  groups = count_groups(batch.size(), groups, task.model());
-  for (int64_t g = 0; g < groups && found.where.empty(); ++g) {
-    const Batch part = groups == 1 ? batch : group_of(batch, g, groups);
-    found.where = Search(task, part, groups == 1 ? rng : rng.at(static_cast<uint64_t>(g))).where();
+  found.images = batch.part.indices;
+  for (int64_t g = batch.first; g < batch.last && found.where.empty(); ++g) {
+    const bool whole = batch.groups == 1;
+    const Batch part = whole ? batch.part : part_of(batch.part, batch.begin(g), batch.begin(g + 1));
+    found.where = Search(task, part, whole ? rng : rng.at(static_cast<uint64_t>(g))).where();
     if (!found.where.empty()) found.images = part.indices;
   }
   task.model().zero_grad();

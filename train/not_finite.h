@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tensor/rng.h"
+#include "train/group_gradients.h"
 #include "train/task/task.h"
 
 namespace vitrail {
@@ -24,7 +25,7 @@ struct NotFinite {
 //   forward             the first layer whose output is not finite though its input is, and the op in it
 //   backward            the op whose gradient is the first that is not finite, and the first weight whose gradient is not
 // Layers run one by one meanwhile, not fused: what only the fused form makes is not found.
-void find_not_finite(Task& task, const Batch& batch, int64_t groups, const Rng& rng, NotFinite& found);
+void find_not_finite(Task& task, const SharedBatch& batch, const Rng& rng, NotFinite& found);
 
 // One sentence of an error message: "loss is not finite at step 12: loss is nan, gradient norm is 3.1; first: op softmax in
 // layer blocks.1.attn; images 17, 4, 9 and 29 more. Hint: ..."

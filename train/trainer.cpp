@@ -1,14 +1,14 @@
 #include "train/trainer.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <csignal>
 
 #include "base/text.h"
 #include "data/loader.h"
-#include "nn/norm.h"
 #include "tensor/precision.h"
 #include "tensor/rng.h"
-#include "train/augmentation.h"
 #include "train/early_stop.h"
 #include "train/epoch_means.h"
 #include "train/feature_cache.h"
@@ -22,8 +22,10 @@
 #include "train/optim/ema.h"
 #include "train/optim/update.h"
 #include "train/progress.h"
+#include "train/ranks/facts.h"
+#include "train/ranks/split.h"
 #include "train/stuck_notice.h"
-#include "train/task/classification.h"
+#include "train/training_loader.h"
 
 namespace vitrail {
 
@@ -31,15 +33,11 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr int64_t kTestBatch = 256, kWeightsCheckedEvery = 100;
+
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-// A last batch of one image joins the one before it in a model with batch norm, which could not train on it.
-LoaderOptions loader_options(const TrainConfig& config, nn::Module& model) {
-  LoaderOptions options{.batch_size = config.batch_size, .seed = config.seed, .join_last_one = nn::has_batch_norm(model)};
-  set_augmentation(config, options);
-  options.groups = config.groups, options.least_in_group = least_in_group(model);
-  return options;
-}
+bool several(const RanksOptions& ranks) { return ranks.comm && ranks.comm->size() > 1; }
 
 }  // namespace
 
@@ -53,8 +51,10 @@ class Trainer::Run {
         config_(config),
         callbacks_(callbacks),
         trained_(task.model(), config),
-        loader_(make_loader(task, train, loader_options(config, task.model()))),
-        features_(task, config, loader_.options(), callbacks.feature_cache_bytes),
+        ranks_(several(callbacks.ranks) ? std::make_unique<Ranks>(callbacks.ranks) : nullptr),
+        loader_(make_loader(task, train, training_loader_options(config, task.model(), comm()))),
+        // With several ranks each would compute all of them.
+        features_(task, config, loader_.options(), ranks_ ? 0 : callbacks.feature_cache_bytes),
         optimizer_(make_optimizer(config, task.model())),
         steps_(total_steps(config, train->size(), task.model())),
         epochs_((steps_ + loader_.batches() - 1) / loader_.batches()),
@@ -65,6 +65,7 @@ class Trainer::Run {
         stuck_(config, task.guess_loss(), schedule_.head_steps + schedule_.warmup_steps) {
     if (config.grad_checkpointing) use_grad_checkpointing(task.model());
     if (config.ema_decay > 0) ema_.emplace(task.model(), config.ema_decay);
+    if (ranks_) check_ranks(config.groups, comm()->size(), config.batch_size);
   }
 
   TrainResult run() {
@@ -79,6 +80,7 @@ class Trainer::Run {
     task_.model().eval();
     result_.steps = step_;
     result_.seconds = seconds_since(start_);
+    if (ranks_ && !result_.signal) progress_.line(ranks_->summary());
     if (!result_.signal && !result_.history.empty() && result_.history.back().test)
       for (const std::string& note : result_.history.back().test->notes) progress_.line("note: " + note);
     return std::move(result_);
@@ -91,6 +93,7 @@ class Trainer::Run {
     // (a loaded one, or one after run()) is switched.
     if (!task_.model().training()) task_.model().train();
     const PrecisionGuard precision(precision_from_name(config_.precision));
+    start_ranks();
     start_features();
     if (test_due_) {  // of an epoch that a signal ended
       start_epoch((step_ - 1) / loader_.batches(), 1);
@@ -100,20 +103,17 @@ class Trainer::Run {
       if (batch == 0 || !epoch_started_) start_epoch(epoch, batch);
       const Clock::time_point start = Clock::now();
       Loader* const kept = features_.training(batch);
-      update((kept ? *kept : loader_).batch(epoch, batch));
+      update((kept ? *kept : loader_).batch(epoch, batch), batch);
       set_interrupt_step(seconds_since(start));
+      if (ranks_) ranks_->end_step(seconds_since(start));
       report_.images_per_second = images_here_ / seconds_since(epoch_start_);
       show_progress();
     }
-    result_.signal = interrupt_signal();
+    result_.signal = ranks_ ? ranks_->signal() : interrupt_signal();
     const bool epoch_ends = step_ % loader_.batches() == 0 || step_ == steps_;
     if (epoch_ends || result_.signal) finish_epoch();
-    const bool asked = take_save_request();
-    if (callbacks_.on_checkpoint && (asked || checkpoint_due(epoch_ends))) {
-      callbacks_.on_checkpoint(view());
-      last_checkpoint_ = Clock::now();
-      if (asked) progress_.line(cat("saved after update ", step_, " of ", steps_));
-    }
+    const bool asked = !ranks_ && take_save_request();
+    if (asked || checkpoint_due(epoch_ends)) save(asked);
     return true;
   }
 
@@ -175,6 +175,28 @@ class Trainer::Run {
     if (const std::string note = features_.start(loader_, test_, clean_); !note.empty()) progress_.line(note);
   }
 
+  Communicator* comm() { return ranks_ ? &ranks_->comm() : nullptr; }
+
+  // Once, before the first update, with the weights of the run: rank 0's, after it has been seen that all are on the same run.
+  void start_ranks() {
+    if (!ranks_ || ranks_started_) return;
+    ranks_started_ = true;
+    ranks_->require_same(facts_of(task_, *train_, test_.get(), config_, step_));
+    ranks_->share(task_.model().state_dict());
+  }
+
+  // What rank 0 writes; the others wait for it.
+  void lead(const std::function<void()>& work) { ranks_ ? ranks_->lead(work) : work(); }
+
+  void save(bool asked) {
+    if (ranks_) ranks_->check_weights(task_.model().state_dict(), step_);
+    lead([this] {
+      if (callbacks_.on_checkpoint) callbacks_.on_checkpoint(view());
+    });
+    last_checkpoint_ = Clock::now();
+    if (asked) progress_.line(cat("saved after update ", step_, " of ", steps_));
+  }
+
   void start_epoch(int64_t epoch, int64_t batch) {
     report_ = {};
     report_.epoch = epoch + 1;
@@ -184,12 +206,23 @@ class Trainer::Run {
     epoch_start_ = Clock::now();
   }
 
+  // The batch of this epoch with that number, or this rank's part of it.
+  SharedBatch shared(const Batch& part, int64_t index) const {
+    const int64_t groups = loader_.batch_groups(index);
+    if (!ranks_) return {part, part.size(), groups, 0, groups};
+    const LoaderOptions& options = loader_.options();
+    const int64_t last = std::min(groups, options.last_group);
+    return {part, loader_.batch_samples(index), groups, std::min(options.first_group, last), last};
+  }
+
   // The loss of the batch, its gradients in the parameters, and their norm.
-  BatchLoss differentiate(const Batch& batch) {
+  BatchLoss differentiate(const SharedBatch& batch) {
     // Dropout is a function of (seed, step), whatever was drawn before.
     const Rng rng = Rng(config_.seed).at(static_cast<uint64_t>(step_));
     KeepBuffers buffers(task_.model());  // a step that fails leaves the running statistics as they were, too
-    const BatchLoss loss = backward_in_groups(task_, batch, config_.groups, rng, /*check_parameters=*/step_ == 0);
+    if (ranks_) ranks_->begin_step(step_, heard(), save_is_late());
+    const BatchLoss loss =
+        backward_in_groups(task_, batch, rng, /*check_parameters=*/step_ == 0, ranks_ ? &ranks_->gradients() : nullptr);
     grad_norm_ = grad_norm(optimizer_->groups());
     if (!std::isfinite(loss.total) || !std::isfinite(grad_norm_)) {
       buffers.restore();
@@ -199,10 +232,12 @@ class Trainer::Run {
     return loss;
   }
 
-  void update(const Batch& batch) {
+  void update(const Batch& part, int64_t index) {
+    const SharedBatch batch = shared(part, index);
     const BatchLoss loss = differentiate(batch);
     report_.lr = update_weights(*optimizer_, ema_ ? &*ema_ : nullptr, schedule_, step_, grad_norm_, config_.clip_norm);
     ++step_;
+    if (ranks_ && step_ % kWeightsCheckedEvery == 0) ranks_->check_weights(task_.model().state_dict(), step_);
     const double images = static_cast<double>(batch.size());
     images_here_ += images;
     means_.add(loss.total, loss.parts, images);
@@ -214,12 +249,20 @@ class Trainer::Run {
     }
   }
 
-  [[noreturn]] void stop_not_finite(const Batch& batch, const Rng& rng, double loss) {
+  [[noreturn]] void stop_not_finite(const SharedBatch& batch, const Rng& rng, double loss) {
     NotFinite found;
     found.step = step_, found.loss = loss, found.grad_norm = grad_norm_;
-    find_not_finite(task_, batch, config_.groups, rng, found);
+    find_not_finite(task_, batch, rng, found);
+    if (ranks_) ranks_->let_one_tell(!found.where.empty());
     if (callbacks_.on_not_finite) callbacks_.on_not_finite(found);
     fail(ErrorKind::kNumeric, "train", describe(found));
+  }
+
+  // With several ranks a signal that asks for a checkpoint ends the run as well: it is what a launcher passes on.
+  int heard() { return interrupt_signal() != 0 ? interrupt_signal() : take_save_request() ? SIGUSR1 : 0; }
+
+  bool save_is_late() const {
+    return config_.save_minutes > 0 && seconds_since(last_checkpoint_) > 60.0 * static_cast<double>(config_.save_minutes);
   }
 
   bool over() const { return step_ == steps_ || early_.stopped(); }
@@ -227,9 +270,7 @@ class Trainer::Run {
   bool checkpoint_due(bool epoch_ends) {
     if (result_.signal || over()) return true;
     if (epoch_ends) return config_.save_every > 0 && report_.epoch % config_.save_every == 0;
-    const bool late =
-        config_.save_minutes > 0 && seconds_since(last_checkpoint_) > 60.0 * static_cast<double>(config_.save_minutes);
-    return late || (config_.save_steps > 0 && step_ % config_.save_steps == 0);
+    return (ranks_ ? ranks_->save() : save_is_late()) || (config_.save_steps > 0 && step_ % config_.save_steps == 0);
   }
 
   void show_progress() {
@@ -256,7 +297,9 @@ class Trainer::Run {
     if (early_.stopped()) progress_.line(early_.describe(report_.epoch));
     log_.append(report_);
     epoch_started_ = false;
-    if (callbacks_.on_epoch) callbacks_.on_epoch(report_);
+    lead([this] {
+      if (callbacks_.on_epoch) callbacks_.on_epoch(report_);
+    });
     // The pictures and confusions of an epoch are for its callback: a long history must not hold those of all.
     for (std::optional<Evaluation>* evaluation : {&report_.test, &report_.clean})
       if (*evaluation) (*evaluation)->details.reset();
@@ -265,14 +308,15 @@ class Trainer::Run {
 
   void test() {
     try {
-      report_.test = features_.test() ? evaluate(task_, *features_.test()) : evaluate(task_, test_);
+      report_.test = features_.test() ? evaluate(task_, *features_.test()) : evaluate(task_, test_, kTestBatch, comm());
       report_.test->scores = with_first(report_.test->scores, report_.test->more, config_.eval_metric);
       test_due_ = false;
       note_best(report_.test->scores);
       early_.add(report_.test->all(), report_.epoch);
-      if (clean_) report_.clean = features_.clean() ? evaluate(task_, *features_.clean()) : evaluate(task_, clean_);
-    } catch (const Interrupted&) {
-      result_.signal = interrupt_signal();
+      if (clean_)
+        report_.clean = features_.clean() ? evaluate(task_, *features_.clean()) : evaluate(task_, clean_, kTestBatch, comm());
+    } catch (const Interrupted& interrupted) {
+      result_.signal = interrupted.signal;
       interrupt_heard();
     }
   }
@@ -289,7 +333,9 @@ class Trainer::Run {
   DatasetPtr train_, test_, clean_;
   const TrainConfig config_;
   const TrainCallbacks callbacks_;
-  TrainedPart trained_;  // before the optimiser, which is made for its parameters
+  TrainedPart trained_;           // before the optimiser, which is made for its parameters
+  std::unique_ptr<Ranks> ranks_;  // null: one process
+  bool ranks_started_ = false;
   Loader loader_;
   FeatureCache features_;  // after what is trained has been chosen
   bool features_started_ = false;
@@ -346,20 +392,5 @@ RunState Trainer::state() const {
   return state;
 }
 void Trainer::restore(const RunState& state) { run_->restore(state); }
-
-int64_t total_steps(const TrainConfig& config, int64_t images, nn::Module& model) {
-  const int64_t all = config.epochs * count_batches(images, loader_options(config, model));
-  return config.max_steps > 0 ? std::min(all, config.max_steps) : all;
-}
-
-TrainResult train_model(models::Classifier& model, DatasetPtr train, DatasetPtr test, const Preprocessing& preprocessing,
-                        const TrainConfig& config, const TrainCallbacks& callbacks) {
-  validate(config);
-  check(model.num_classes() == train->num_classes(), ErrorKind::kValue, "train",
-        "model and data have different classes: model has ", model.num_classes(), ", ", train->name(), " has ",
-        train->num_classes(), ".");
-  ClassificationTask task(model, classification_options(config, preprocessing, train->class_names()));
-  return Trainer(task, std::move(train), std::move(test), config, callbacks).run();
-}
 
 }  // namespace vitrail

@@ -13,6 +13,7 @@
 #include "train/config.h"
 #include "train/evaluate.h"
 #include "train/not_finite.h"
+#include "train/ranks/ranks.h"
 #include "train/run_state.h"
 #include "train/task/task.h"
 
@@ -52,6 +53,8 @@ struct TrainCallbacks {
   int64_t clean_images = 0;  // so many training images are tested after each epoch, beside the test set; 0: none
   // Memory for what the frozen start of the model makes of the pictures, in bytes (train/feature_cache.h); 0: nothing is kept.
   int64_t feature_cache_bytes = 0;
+  // The processes that train together: each calls the same functions of its own Trainer, rank 0 alone has the functions below.
+  RanksOptions ranks{};
   std::function<void(int64_t step, double loss)> on_step{};
   std::function<void(const StepReport&)> on_update{};
   // With EMA the model holds the averaged weights while this runs: save it here.

@@ -132,7 +132,7 @@ TEST_CASE("images that are not finite are named") {
   Batch batch = make_loader(task, data, {.batch_size = 4}).batch(0, 0);
   fill_(batch.images, std::nan(""));
   NotFinite found;
-  find_not_finite(task, batch, 1, Rng(1), found);
+  find_not_finite(task, whole_batch(batch, 1, task.model()), Rng(1), found);
   CHECK(found.where == "the images themselves");
   CHECK(found.images == batch.indices);
 }
@@ -143,7 +143,7 @@ TEST_CASE("where nothing is broken nothing is named, and running statistics and 
   ClassificationTask task(*model, {preprocessing_for(*model, data->info()), data->class_names(), {}, 0});
   const Batch batch = make_loader(task, data, {.batch_size = 4}).batch(0, 0);
   NotFinite found;
-  find_not_finite(task, batch, 2, Rng(1), found);
+  find_not_finite(task, whole_batch(batch, 2, task.model()), Rng(1), found);
   CHECK(found.where.empty());
   CHECK(found.images == batch.indices);
   for (const nn::NamedParameter& entry : model->named_parameters()) CHECK(!entry.parameter->grad().defined());

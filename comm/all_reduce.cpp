@@ -1,0 +1,146 @@
+#include "comm/all_reduce.h"
+
+#include <bit>
+
+namespace vitrail {
+
+namespace {
+
+template <class T>
+std::span<const std::byte> const_bytes(std::span<T> values) {
+  return std::as_bytes(values);
+}
+template <class T>
+std::span<std::byte> bytes(std::span<T> values) {
+  return std::as_writable_bytes(values);
+}
+
+// a += b. Which of the two is the left summand makes no difference to a sum of two.
+template <class T>
+void add(std::span<T> a, const T* b) {
+  T* const p = a.data();
+  const auto n = static_cast<int64_t>(a.size());
+#pragma omp simd
+  for (int64_t i = 0; i < n; ++i) p[i] += b[i];
+}
+
+template <class T>
+std::span<T> part(std::span<T> values, int64_t begin, int64_t end) {
+  return values.subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
+}
+
+// parts[r]: the same stretch of rank r. The sum is left in parts[0].
+template <class T>
+void add_in_tree(std::vector<std::span<T>>& parts) {
+  for (size_t distance = 1; distance < parts.size(); distance *= 2)
+    for (size_t r = 0; r + distance < parts.size(); r += 2 * distance) add(parts[r], parts[r + distance].data());
+}
+
+// Each slice goes to its rank, which adds up what it gets.
+template <class T>
+void scatter_slices(Communicator& comm, std::span<T> values, const Slices& slices) {
+  const int size = comm.size(), rank = comm.rank();
+  const int64_t own = slices.length(rank);
+  std::vector<T> memory(static_cast<size_t>(own * (size - 1)));
+  std::vector<std::span<T>> parts;
+  std::vector<TransferPtr> transfers;
+  T* next = memory.data();
+  for (int r = 0; r < size; ++r) {
+    if (r == rank) {
+      parts.push_back(part(values, slices.begin[static_cast<size_t>(r)], slices.end[static_cast<size_t>(r)]));
+      continue;
+    }
+    parts.emplace_back(next, static_cast<size_t>(own));
+    next += own;
+    transfers.push_back(comm.receive(r, bytes(parts.back())));
+  }
+  for (int r = 0; r < size; ++r)
+    if (r != rank)
+      transfers.push_back(
+          comm.send(r, const_bytes(part(values, slices.begin[static_cast<size_t>(r)], slices.end[static_cast<size_t>(r)]))));
+  comm.wait(transfers);
+  const std::span<T> mine = parts[static_cast<size_t>(rank)];
+  add_in_tree(parts);
+  if (rank != 0) std::copy(parts[0].begin(), parts[0].end(), mine.begin());
+}
+
+template <class T>
+void gather_slices(Communicator& comm, std::span<T> values, const Slices& slices) {
+  const auto slice = [&](int r) {
+    return part(values, slices.begin[static_cast<size_t>(r)], slices.end[static_cast<size_t>(r)]);
+  };
+  std::vector<TransferPtr> transfers;
+  for (int r = 0; r < comm.size(); ++r)
+    if (r != comm.rank()) transfers.push_back(comm.receive(r, bytes(slice(r))));
+  for (int r = 0; r < comm.size(); ++r)
+    if (r != comm.rank()) transfers.push_back(comm.send(r, const_bytes(slice(comm.rank()))));
+  comm.wait(transfers);
+}
+
+// R = 2^k. In round i = 0, 1, ... each pair of ranks that differ in bit i halves the stretch that both hold: each sends one
+// half and adds up the other. So the sums grow over 2, 4, 8 neighbours, as the tree does. Backwards, the pairs exchange their
+// halves.
+template <class T>
+void halve_and_double(Communicator& comm, std::span<T> values) {
+  const int rank = comm.rank();
+  struct Round {
+    int peer;
+    int64_t begin, end, mine_begin, mine_end;  // the stretch, and the half that stays here
+  };
+  std::vector<Round> rounds;
+  int64_t begin = 0, end = static_cast<int64_t>(values.size());
+  std::vector<T> received(static_cast<size_t>((end + 1) / 2));
+  for (int bit = 1; bit < comm.size(); bit *= 2) {
+    const int64_t middle = begin + (end - begin) / 2;
+    const bool low = (rank & bit) == 0;
+    const Round round{rank ^ bit, begin, end, low ? begin : middle, low ? middle : end};
+    const std::span<T> mine = part(values, round.mine_begin, round.mine_end);
+    const std::span<T> theirs = low ? part(values, middle, end) : part(values, begin, middle);
+    TransferPtr transfers[2] = {comm.receive(round.peer, bytes(std::span(received.data(), mine.size()))),
+                                comm.send(round.peer, const_bytes(theirs))};
+    comm.wait(transfers);
+    add(mine, received.data());
+    rounds.push_back(round);
+    begin = round.mine_begin, end = round.mine_end;
+  }
+  for (size_t i = rounds.size(); i-- > 0;) {
+    const Round& round = rounds[i];
+    const bool low = round.mine_begin == round.begin && (rank & (1 << i)) == 0;
+    const std::span<T> mine = part(values, round.mine_begin, round.mine_end);
+    const std::span<T> theirs = low ? part(values, round.mine_end, round.end) : part(values, round.begin, round.mine_begin);
+    TransferPtr transfers[2] = {comm.receive(round.peer, bytes(theirs)), comm.send(round.peer, const_bytes(mine))};
+    comm.wait(transfers);
+  }
+}
+
+template <class T>
+void all_reduce_any(Communicator& comm, std::span<T> values) {
+  if (comm.size() == 1 || values.empty()) return;
+  if (std::has_single_bit(static_cast<unsigned>(comm.size()))) return halve_and_double(comm, values);
+  const Slices slices = even_slices(static_cast<int64_t>(values.size()), comm.size());
+  scatter_slices(comm, values, slices);
+  gather_slices(comm, values, slices);
+}
+
+}  // namespace
+
+Slices even_slices(int64_t n, int ranks) {
+  Slices slices;
+  for (int r = 0; r < ranks; ++r) {
+    slices.begin.push_back(n * r / ranks);
+    slices.end.push_back(n * (r + 1) / ranks);
+  }
+  return slices;
+}
+
+void all_reduce(Communicator& comm, std::span<float> values) { all_reduce_any(comm, values); }
+void all_reduce(Communicator& comm, std::span<double> values) { all_reduce_any(comm, values); }
+
+void reduce_scatter(Communicator& comm, std::span<float> values, const Slices& slices) {
+  if (comm.size() > 1) scatter_slices(comm, values, slices);
+}
+void all_gather(Communicator& comm, std::span<float> values, const Slices& slices) {
+  if (comm.size() > 1) gather_slices(comm, values, slices);
+}
+
+}  // namespace vitrail

@@ -1,0 +1,48 @@
+#include "comm/collectives.h"
+
+namespace vitrail {
+
+void broadcast(Communicator& comm, std::span<std::byte> bytes, int root) {
+  // Counted from the root: in round k the first 2^k ranks have the bytes, and rank r of them sends to r + 2^k.
+  const int size = comm.size(), own = (comm.rank() - root + size) % size;
+  const auto rank_of = [&](int number) { return (number + root) % size; };
+  for (int have = 1; have < size; have *= 2) {
+    if (own < have && own + have < size)
+      comm.wait(comm.send(rank_of(own + have), bytes));
+    else if (own >= have && own < 2 * have)
+      comm.wait(comm.receive(rank_of(own - have), bytes));
+  }
+}
+
+void broadcast(Communicator& comm, std::string& text, int root) {
+  uint64_t length = text.size();
+  broadcast(comm, std::as_writable_bytes(std::span(&length, 1)), root);
+  text.resize(length);
+  broadcast(comm, std::as_writable_bytes(std::span(text)), root);
+}
+
+std::vector<std::string> all_gather(Communicator& comm, const std::string& mine) {
+  const int size = comm.size(), rank = comm.rank();
+  std::vector<std::string> all(static_cast<size_t>(size));
+  all[static_cast<size_t>(rank)] = mine;
+  if (size == 1) return all;
+  // Everybody to everybody, lengths first.
+  const uint64_t length = mine.size();
+  std::vector<uint64_t> lengths(static_cast<size_t>(size), length);
+  const auto exchange = [&](auto&& bytes_from, std::span<const std::byte> own) {
+    std::vector<TransferPtr> transfers;
+    for (int r = 0; r < size; ++r)
+      if (r != rank) transfers.push_back(comm.receive(r, bytes_from(static_cast<size_t>(r))));
+    for (int r = 0; r < size; ++r)
+      if (r != rank) transfers.push_back(comm.send(r, own));
+    comm.wait(transfers);
+  };
+  exchange([&](size_t r) { return std::as_writable_bytes(std::span(&lengths[r], 1)); }, std::as_bytes(std::span(&length, 1)));
+  for (size_t r = 0; r < all.size(); ++r) all[r].resize(lengths[r]);
+  exchange([&](size_t r) { return std::as_writable_bytes(std::span(all[r])); }, std::as_bytes(std::span(mine)));
+  return all;
+}
+
+void barrier(Communicator& comm) { all_gather(comm, ""); }
+
+}  // namespace vitrail

@@ -1,0 +1,30 @@
+// What all ranks do together, made of messages between two of them. Every rank calls the same functions in the same order.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "comm/communicator.h"
+
+namespace vitrail {
+
+// The bytes of rank `root` into those of all ranks, along a binary tree: ceil(log2 R) messages one after another. All must give
+// as many bytes.
+void broadcast(Communicator& comm, std::span<std::byte> bytes, int root = 0);
+// The same for a text whose length only the root knows.
+void broadcast(Communicator& comm, std::string& text, int root = 0);
+
+// What each rank has to say, to all ranks: element r is rank r's. Lengths may differ.
+std::vector<std::string> all_gather(Communicator& comm, const std::string& mine);
+
+// Returns when all ranks have called it.
+void barrier(Communicator& comm);
+
+// The bytes of trivially copyable values.
+template <class T>
+std::span<std::byte> bytes_of(std::span<T> values) {
+  return std::as_writable_bytes(values);
+}
+
+}  // namespace vitrail

@@ -1,0 +1,143 @@
+// A run on several ranks is the run of one process, to the bit.
+#include "train/ranks/ranks.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <mutex>
+
+#include "base/text.h"
+#include "comm/threads.h"
+#include "models/presets.h"
+#include "tensor/machine/parallel.h"
+#include "tests/support/learn_helpers.h"
+#include "train/ranks/split.h"
+#include "train/task/classification.h"
+#include "train/trainer.h"
+
+using namespace vitrail;
+using namespace vitrail::testing;
+
+namespace {
+
+// Everything that is random or has a state: dropout, drop path, augmentation, mixing, moments, averages, clipping, a short
+// batch (24 + 24 + 7 images), an epoch border inside.
+TrainConfig full_config(int64_t groups) {
+  TrainConfig config = quick(2, 24);
+  config.groups = groups;
+  config.crop_padding = 2;
+  config.mirror = true;
+  config.mixup = 0.4, config.cutmix = 1, config.mix_switch = 0.5;
+  config.label_smoothing = 0.1;
+  config.ema_decay = 0.9;
+  config.clip_norm = 0.5;
+  config.save_every = 0;
+  return config;
+}
+
+models::ModelConfig batch_norm_model() {
+  models::CnnConfig config;
+  config.img_size = 28, config.in_chans = 1, config.num_classes = 20;
+  return config;
+}
+
+std::unique_ptr<models::Classifier> model_of(const std::string& kind, const DatasetInfo& info, uint64_t seed) {
+  if (kind == "vit") return tiny_vit(info, seed, 0.2);
+  Rng rng(seed);
+  const models::DataShape shape{info.channels, info.height, info.width, static_cast<int64_t>(info.class_names.size())};
+  if (kind == "cct") return models::make_model("cct_2_3x2_d64", rng, shape);
+  return models::make_model(batch_norm_model(), rng);
+}
+
+struct Run {
+  std::string model = "vit";
+  int ranks = 1;
+  bool overlap = true;
+  int64_t bucket_bytes = 4096;
+  int stop_at = 0;  // 0: at the end
+  const RunState* from = nullptr;
+};
+
+// The state in which rank 0 ends; the others must have the same weights, and every test result.
+RunState run(const TrainConfig& config, const Run& what) {
+  const DatasetPtr train = glyphs(55), test = glyphs(20, Split::kTest);
+  RunState state;
+  std::vector<std::vector<double>> losses(static_cast<size_t>(what.ranks));
+  run_ranks(what.ranks, [&](Communicator& comm) {
+    // Other first weights on the other ranks: rank 0's count.
+    const auto model = model_of(what.model, train->info(), static_cast<uint64_t>(comm.rank()));
+    ClassificationTask task(*model,
+                            classification_options(config, preprocessing_for(*model, train->info()), train->class_names()));
+    TrainCallbacks callbacks;
+    callbacks.quiet = true;
+    callbacks.ranks = {&comm, 20, {what.overlap, what.bucket_bytes}};
+    callbacks.on_update = [&](const StepReport& report) { losses[static_cast<size_t>(comm.rank())].push_back(report.loss); };
+    callbacks.on_epoch = [&](const EpochReport& report) {
+      if (report.test) losses[static_cast<size_t>(comm.rank())].push_back(report.test->at("loss"));
+    };
+    Trainer trainer(task, train, test, config, callbacks);
+    if (what.from) trainer.restore(*what.from);
+    for (int i = 0; (what.stop_at == 0 || i < what.stop_at) && trainer.step(); ++i) {
+    }
+    if (comm.rank() == 0) state = trainer.state();
+  });
+  for (size_t r = 1; r < losses.size(); ++r) CHECK(losses[r].size() <= losses[0].size());
+  return state;
+}
+
+void check_same(const RunState& a, const RunState& b) { CHECK(listed(differences(a, b)) == ""); }
+
+}  // namespace
+
+TEST_CASE("weights, moments, averages and scores are the same to the bit on 1, 2, 4 and 8 ranks, and on 1, 3 and 6") {
+  for (const std::string model : {"vit", "cct", "cnn"})
+    for (const auto& [groups, all] : {std::pair(8, std::vector<int>{2, 4, 8}), {24, {3, 6}}}) {
+      const TrainConfig config = full_config(groups);
+      const RunState one = run(config, {.model = model});
+      CHECK(one.step == 6);
+      for (const int ranks : all) {
+        CAPTURE(model);
+        CAPTURE(ranks);
+        check_same(run(config, {.model = model, .ranks = ranks}), one);
+        check_same(run(config, {.model = model, .ranks = ranks, .overlap = false}), one);
+      }
+    }
+}
+
+TEST_CASE("neither the number of threads nor the size of the buckets changes a bit") {
+  const TrainConfig config = full_config(8);
+  const RunState one = run(config, {});
+  const int threads = num_threads();
+  for (const int64_t bytes : {int64_t{1}, int64_t{1} << 30}) check_same(run(config, {.ranks = 4, .bucket_bytes = bytes}), one);
+  set_num_threads(1);
+  check_same(run(config, {.ranks = 2}), one);
+  set_num_threads(threads);
+}
+
+TEST_CASE("a run that stops on some ranks goes on with others, to the undisturbed run's bits") {
+  const TrainConfig config = full_config(8);
+  const RunState one = run(config, {});
+  for (const int stop : {1, 2, 3, 4, 5})
+    for (const auto& [before, after] : {std::pair(4, 1), {1, 8}, {2, 4}}) {
+      CAPTURE(stop);
+      const RunState half = run(config, {.ranks = before, .stop_at = stop});
+      CHECK(half.step == stop);
+      check_same(run(config, {.ranks = after, .from = &half}), one);
+    }
+}
+
+TEST_CASE("ranks that do not fit the groups are refused with the numbers that do") {
+  CHECK(default_groups(128) == 16);
+  CHECK(default_groups(7) == 1);
+  CHECK(default_groups(100) == 8);
+  for (const int ranks : {1, 2, 4, 8}) CHECK_NOTHROW(check_ranks(8, ranks, 64));
+  for (const int ranks : {1, 3, 6, 12, 24}) CHECK_NOTHROW(check_ranks(24, ranks, 96));
+  for (const auto& [groups, ranks] : {std::pair(8, 3), {24, 2}, {24, 4}, {4, 8}, {1, 2}})
+    CHECK_THROWS_AS(check_ranks(groups, ranks, 96), Error);
+  try {
+    check_ranks(16, 3, 128);
+  } catch (const Error& e) {
+    CHECK(std::string(e.what()).find("3 ranks, 16 groups") != std::string::npos);
+    CHECK(std::string(e.what()).find("--groups 3, 6, 12") != std::string::npos);
+  }
+}

@@ -1,0 +1,49 @@
+#include "train/ranks/facts.h"
+
+#include <cstdio>
+
+#include "base/crc32c.h"
+#include "base/error.h"
+#include "base/version.h"
+#include "train/checkpoint.h"
+
+namespace vitrail {
+
+namespace {
+
+uint32_t crc_of(const std::string& text, uint32_t before = 0) {
+  return crc32c({reinterpret_cast<const uint8_t*>(text.data()), text.size()}, before);
+}
+
+// Paths differ from node to node; the names of the files in their folders do not.
+std::string listing(const Dataset& data) {
+  uint32_t crc = 0;
+  for (int64_t i = 0; i < data.size(); ++i) {
+    const std::string name = data.sample_name(i);
+    crc = crc_of(name.substr(name.find_last_of('/') + 1), crc);
+  }
+  char text[80];
+  std::snprintf(text, sizeof text, "%lld samples, names %08x", static_cast<long long>(data.size()), crc);
+  return text;
+}
+
+}  // namespace
+
+Facts facts_of(Task& task, const Dataset& train, const Dataset* test, const TrainConfig& config, int64_t step) {
+  std::string layout;
+  for (const auto& [name, tensor] : task.model().state_dict())
+    layout += cat(name, tensor.shape(), name_of(tensor.dtype()), ";");
+  char crc[16];
+  std::snprintf(crc, sizeof crc, "%08x", crc_of(layout));
+  Facts facts{{"program version", kVersion},
+              {"recipe", recipe_json(config)},
+              {"model", task.architecture()},
+              {"layout of the parameters", crc},
+              {"data set", data_identity(train, test)},
+              {"list of training files", listing(train)},
+              {"update to begin with", std::to_string(step)}};
+  if (test) facts.emplace_back("list of test files", listing(*test));
+  return facts;
+}
+
+}  // namespace vitrail

@@ -1,0 +1,79 @@
+// The gradients of one update, added up over all processes: those of each process over its own groups first
+// (train/group_gradients.h), then these over the ranks, in one tree (comm/all_reduce.h).
+//
+// Communication is hidden behind the backward pass: the gradients lie in one array in the order in which they become whole, cut
+// into buckets; a bucket is on its way as soon as its last gradient is there. The order is that of rank 0's first update.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "comm/lane.h"
+#include "nn/module.h"
+#include "train/task/scores.h"
+
+namespace vitrail {
+
+struct GradientSumOptions {
+  bool overlap = true;                      // false: all at once after the backward pass
+  int64_t bucket_bytes = int64_t{4} << 20;  // at least so many in a bucket
+};
+
+class GradientSum {
+ public:
+  GradientSum(Communicator& comm, const GradientSumOptions& options = {}) : comm_(comm), options_(options), lane_(comm) {}
+
+  // A new update. Parameters that require no gradient take no part.
+  void begin(const std::vector<nn::NamedParameter>& parameters);
+  // The sum over this rank's groups of parameter i is whole; undefined if it has none. Not called at all where the rank has no
+  // group.
+  void ready(size_t i, const Tensor& gradient);
+  // Whatever was not ready() comes from `gradients`. All become the sums over the ranks; undefined where no rank has a
+  // gradient. They lie in memory that the next update takes again. Error(kValue) naming a parameter that has a gradient for the
+  // first time after the first update with these parameters, Error(kIo) if a rank does not answer.
+  void finish(std::vector<Tensor>& gradients);
+
+  // Sums over the ranks of the loss and of the task's scores; a rank without groups adds nothing, and gets the scores' names.
+  void add_up(bool has_groups, double& loss, std::vector<double>& values, Scores& scores);
+  // Numbers of which add_up() makes the sums over the ranks on the same way; as many on each rank.
+  std::vector<double>& beside() { return beside_; }
+  // Values of each of a rank's groups, as many of each: those of all groups, in their order.
+  std::vector<double> all_groups(const std::vector<double>& own);
+
+  // Seconds that this rank waited in finish(): what the backward pass did not hide.
+  double exposed_seconds() const { return exposed_; }
+
+ private:
+  struct Place {
+    int64_t begin = -1, end = -1;  // in flat_; -1: no gradient
+    size_t bucket = 0;
+    bool there = false;
+  };
+  void lay_out(const std::vector<int64_t>& order);
+  void take(Place& place, const Tensor& gradient);
+  void send_whole_buckets();
+  std::string name(size_t i) const { return parameters_[i].name; }
+
+  Communicator& comm_;
+  const GradientSumOptions options_;
+  Lane lane_;
+  std::vector<nn::NamedParameter> parameters_;
+  std::vector<bool> trained_;  // that the layout is for
+  bool laid_out_ = false;
+  std::vector<int64_t> seen_;  // parameters in the order in which they became whole, of an update without a layout
+  std::vector<Tensor> kept_;   // and their gradients
+  std::vector<Place> places_;  // of each parameter
+  struct Bucket {
+    int64_t begin, end, missing;
+    int64_t gradients;
+  };
+  std::vector<Bucket> buckets_;
+  size_t next_ = 0;  // bucket to be sent
+  Tensor flat_;
+  bool named_ = false;
+  Scores names_;  // of the task's scores
+  std::vector<double> beside_;
+  double exposed_ = 0;
+};
+
+}  // namespace vitrail
