@@ -13,6 +13,7 @@
 #include "base/exit_code.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/ranks.h"
 #include "train/interrupt.h"
 
 namespace vitrail::cli {
@@ -36,19 +37,17 @@ int main_guarded(int argc, char** argv) {
   signal(SIGXFSZ, SIG_IGN);
   try {
     limit_memory();
-    const int code = run_command_line(argc, argv);
+    join_ranks(argc, argv);
+    const int code = leave_ranks(run_command_line(argc, argv));
     if ((std::fflush(stdout) != 0 || std::ferror(stdout)) && !reader_left())
       fail(ErrorKind::kIo, "vitrail", "standard output could not be written.");
     return code;
   } catch (const Error& e) {
-    complain(e.what());
-    return exit_code(e.kind());
+    return end_with(e.what(), exit_code(e.kind()));
   } catch (const std::bad_alloc&) {
-    complain("out of memory. Hint: a smaller --batch-size or model.");
-    return exit_code(ErrorKind::kMemory);
+    return end_with("out of memory. Hint: a smaller --batch-size or model.", exit_code(ErrorKind::kMemory));
   } catch (const std::exception& e) {
-    complain(cat("internal error, please report it: ", e.what()));
-    return kExitInternal;
+    return end_with(cat("internal error, please report it: ", e.what()), kExitInternal);
   }
 }
 

@@ -25,11 +25,12 @@ class AnswerWriter {
 };
 
 // Lines: `FILE: cat 98.1 %, dog 1.2 %`.
-// JSON: [{"file", "predictions": [{"class", "index", "probability"}], "warnings"}], of a calibrated model with "unknown", a picture that cannot be read as {"file",
-// "error"}; with logits {"class_names": [...], "predictions": [...]} whose entries have "logits" too. CSV (RFC 4180) after a
-// line of names: file, class_1, probability_1, ... class_K, probability_K, error; with logits file, the name of each class,
-// error. CSV of a multi-label model: file, labels (between ;), the probability of each class under its name, error.
-// Error(kValue) for combinations that do not exist, and for CSV or logits of a task that has no classes.
+// JSON: [{"file", "predictions": [{"class", "index", "probability"}], "warnings"}], of a calibrated model with "unknown", a
+// picture that cannot be read as {"file", "error"}; with logits {"class_names": [...], "predictions": [...]} whose entries have
+// "logits" too. CSV (RFC 4180) after a line of names: file, class_1, probability_1, ... class_K, probability_K, error; with
+// logits file, the name of each class, error. CSV of a multi-label model: file, labels (between ;), the probability of each
+// class under its name, error. Error(kValue) for combinations that do not exist, and for CSV or logits of a task that has no
+// classes.
 std::unique_ptr<AnswerWriter> make_writer(Task& task, const AnswerFormat& format);
 
 // A cell of a CSV file: in quotes where it must be.

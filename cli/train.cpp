@@ -68,6 +68,10 @@ void add_options(Command& command, TrainOptions& o) {
   command.flag("--no-feature-cache", o.no_feature_cache, "Compute frozen parts anew in every epoch");
   command.flag("--quiet", o.quiet, "No progress on standard error, only errors");
   command.flag("--verbose", o.verbose, "Also why features of frozen parts are computed anew in every epoch");
+  command.group("Several ranks (docs/cluster.md)");
+  command.option("--comm-timeout", o.comm_timeout, "Seconds without an answer after which a rank gives up (60); 0: never", 0,
+                 86400);
+  command.flag("--no-overlap", o.no_overlap, "Send gradients after the backward pass, not during it; the same result");
   command.group("Instead of training");
   command.flag("--dry-run", o.dry_run, "Print parameters, memory and time, and leave");
   command.option("--kfold", o.kfold, "Train so often, each time without a part of the training images, to test on it", 2, 1000);

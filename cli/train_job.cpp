@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "cli/data_options.h"
 #include "cli/memory_limit.h"
+#include "comm/world.h"
 #include "data/cached.h"
 #include "models/weights/adapter.h"
 #include "models/weights/save.h"
@@ -287,6 +288,9 @@ int run_training(TrainJob job) {
   callbacks.quiet = job.quiet;
   callbacks.clean_images = clean_images(job);
   callbacks.feature_cache_bytes = for_features;
+  callbacks.ranks.comm = &world();
+  callbacks.ranks.timeout = static_cast<double>(job.comm_timeout);
+  callbacks.ranks.gradients.overlap = job.overlap;
   print_start(job, *model, task);
   print_preflight(job);
   const bool baseline = !job.settings.baseline.empty() && !job.from;
@@ -312,8 +316,7 @@ int run_training(TrainJob job) {
               static_cast<long long>(last.images), format_duration(result.seconds).c_str());
   if (!job.bad.empty()) std::printf("%s\n", left_out(job.bad).c_str());
   if (page) print_best(job, result.history);
-  if (page && nn::lora_of(*model))
-    std::printf("%s holds what was added to the base, %s the whole\n", kAdapterFile, kModelFile);
+  if (page && nn::lora_of(*model)) std::printf("%s holds what was added to the base, %s the whole\n", kAdapterFile, kModelFile);
   if (page) std::printf("saved in %s\nreport: %s\n", escaped_path(job.out).c_str(), escaped_path(page->path()).c_str());
   return 0;
 }

@@ -22,26 +22,29 @@ struct TrainJob {
   TrainSettings settings;  // as asked for; the model resolved, as JSON text
   std::string out;         // folder; empty: nothing is saved
   TrainConfig config;
-  bool replace = false;   // the folder may hold a model already
-  bool quiet = false;     // nothing on standard error but errors
-  bool silent = false;    // nor the result on standard output
-  bool verbose = false;   // also why the features of frozen parts are not kept
+  bool replace = false;       // the folder may hold a model already
+  bool quiet = false;         // nothing on standard error but errors
+  bool silent = false;        // nor the result on standard output
+  bool verbose = false;       // also why the features of frozen parts are not kept
+  int64_t comm_timeout = 60;  // of several ranks: seconds without an answer after which they give up; 0: never
+  bool overlap = true;        // gradients travel while the rest of them is computed
   bool feature_cache = true;  // they are, where that changes nothing (train/feature_cache.h)
   DatasetPtr train, test;
   std::vector<BadImage> bad;  // left out of them
   int64_t cache_mb = -1;      // decoded pictures kept in memory, in MiB; -1: half of what training leaves, at most 4096
-  std::shared_ptr<const SavedModel> init;  // of a new run: the model that it starts from
-  bool adapted = false;                    // to this data, its head included
+  std::shared_ptr<const SavedModel> init;        // of a new run: the model that it starts from
+  bool adapted = false;                          // to this data, its head included
   std::shared_ptr<const OpenedTeacher> teacher;  // null: there is none
   // Of a run that is resumed: its checkpoint, and its folder, locked since before that was read.
   std::shared_ptr<FoundCheckpoint> from;
   std::shared_ptr<RunFolder> folder;
 };
 
-// The preset that suits a data set: cct_2_3x2_d64 for grey pictures, cct_2_3x2 for colour; above 64 pixels a side with one or two
-// convolutions more in front, so that there are not thousands of tokens.
+// The preset that suits a data set: cct_2_3x2_d64 for grey pictures, cct_2_3x2 for colour; above 64 pixels a side with one or
+// two convolutions more in front, so that there are not thousands of tokens.
 std::string default_preset(const DatasetInfo& info);
-// A preset takes size, channels and classes from the data; a JSON file, or its text, keeps its own image size (pictures are resized).
+// A preset takes size, channels and classes from the data; a JSON file, or its text, keeps its own image size (pictures are
+// resized).
 models::ModelConfig model_config(const std::string& model, const DatasetInfo& info);
 
 // The job's model with its first weights: new ones, or those of job.init; a resumed run restores its own over them.

@@ -7,10 +7,14 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "cli/model_options.h"
+#include "cli/ranks.h"
+#include "comm/collectives.h"
+#include "comm/world.h"
 #include "models/presets.h"
 #include "tensor/machine/parallel.h"
 #include "tensor/ops.h"
 #include "train/optim/layer_decay.h"
+#include "train/ranks/split.h"
 #include "train/recipes.h"
 #include "train/start_from.h"
 #include "train/unused_settings.h"
@@ -61,13 +65,37 @@ void check_options(const TrainOptions& o) {
         "--resume goes with neither --overfit-one-batch nor --minutes.");
 }
 
+// What depends on a clock, or is no run, is for one process.
+void check_ranks_options(const TrainOptions& o) {
+  if (world().size() == 1) return;
+  for (const auto& [given, flag] : {std::pair(o.dry_run, "--dry-run"),
+                                    {o.find_lr, "--find-lr"},
+                                    {o.kfold > 0, "--kfold"},
+                                    {o.overfit, "--overfit-one-batch"},
+                                    {o.minutes > 0, "--minutes"}})
+    check(!given, ErrorKind::kValue, "train", flag, " is for one process: ", world().size(), " were started.");
+}
+
+bool rank_0_says(bool answer) {
+  char word = answer;
+  broadcast(world(), std::as_writable_bytes(std::span(&word, 1)));
+  return word != 0;
+}
+
 // The checkpoint to go on from; nothing if a new run is wanted.
 std::shared_ptr<FoundCheckpoint> checkpoint_of(const TrainOptions& o, TrainJob& job) {
-  if (o.resume.empty() || (o.resume == "auto" && !has_checkpoint(o.out))) return nullptr;
+  if (o.resume.empty() || (o.resume == "auto" && !rank_0_says(has_checkpoint(o.out)))) return nullptr;
+  auto found = std::make_shared<FoundCheckpoint>();
+  if (!leads()) {
+    found->path = file_of_rank_0(o.out);
+    found->checkpoint = read_checkpoint(found->path);
+    return found;
+  }
   check(has_checkpoint(o.out), ErrorKind::kIo, "train", escaped_path(o.out),
         " holds no checkpoint to go on from. Hint: --resume auto starts a new run in that case.");
   job.folder = std::make_shared<RunFolder>(o.out, /*replace=*/true);  // nobody writes while we read
-  auto found = std::make_shared<FoundCheckpoint>(find_checkpoint(o.out));
+  *found = find_checkpoint(o.out);
+  file_of_rank_0(found->path);
   if (!found->complaint.empty())
     complain(cat("warning: the newest checkpoint is damaged, going on from ", escaped_path(found->path), ", update ",
                  found->checkpoint.state.step, ": ", found->complaint));
@@ -243,6 +271,20 @@ void adapt_to_data(TrainJob& job, SavedModel& init, AdaptTo to) {
   job.adapted = true;
 }
 
+// Several ranks need groups to share: where nobody said how many, a number that follows from the batch.
+void use_groups(TrainJob& job) {
+  const int ranks = world().size();
+  if (ranks == 1) return;
+  TrainConfig& c = job.config;
+  if (c.groups == 1) {
+    c.groups = default_groups(c.batch_size);
+    if (!job.quiet)
+      complain(cat("note: batches of ", c.batch_size, " in ", c.groups, " groups for ", ranks,
+                   " ranks; one process repeats this run with --groups ", c.groups, "."));
+  }
+  check_ranks(c.groups, ranks, c.batch_size);
+}
+
 TrainJob new_job(const TrainOptions& o, TrainJob job) {
   TrainConfig scratch;  // the recipe depends on the data set, and that may be named in the file
   overlay(o, job.settings, scratch);
@@ -264,6 +306,7 @@ TrainJob new_job(const TrainOptions& o, TrainJob job) {
   if (job.settings.recipe.empty() && !given && chosen < usual && job.config.batch_size == chosen && !o.quiet)
     complain(cat("note: batches of ", chosen, " for ", job.train->size(), " pictures, so that an epoch has ",
                  (job.train->size() + chosen - 1) / chosen, " updates (--batch-size)."));
+  use_groups(job);
   choose_model(job);
   return job;
 }
@@ -301,17 +344,21 @@ void warn_of_unused(const TrainOptions& o, const TrainConfig& config) {
 
 }  // namespace
 
-TrainJob make_job(const TrainOptions& o) {
+TrainJob make_job(const TrainOptions& options) {
+  TrainOptions o = options;
+  if (!leads()) o.quiet = true;
   check_options(o);
+  check_ranks_options(o);
   TrainJob job;
   job.replace = o.force;
   job.quiet = o.quiet;
   job.out = o.out;
   job.cache_mb = o.cache_mb;
+  job.comm_timeout = o.comm_timeout, job.overlap = !o.no_overlap;
   job.verbose = o.verbose && !o.quiet, job.feature_cache = !o.no_feature_cache;
   job.from = checkpoint_of(o, job);
   // Said before anything is loaded.
-  if (!job.from && !nothing_is_saved(o)) RunFolder::check_free(o.out, o.force);
+  if (leads() && !job.from && !nothing_is_saved(o)) RunFolder::check_free(o.out, o.force);
   job = job.from ? resumed_job(o, std::move(job)) : new_job(o, std::move(job));
   find_teacher(o, job, job.settings.teacher_hash);
   if (job.config.mirror && job.train->reads_files() && !o.quiet && !job.from)
@@ -319,6 +366,8 @@ TrainJob make_job(const TrainOptions& o) {
         "note: half of the training pictures are mirrored. Hint: --mirror false where that changes the class, as for letters.");
   if (!o.quiet) warn_of_unused(o, job.config);
   if (job.config.threads > 0) set_num_threads(static_cast<int>(job.config.threads));
+  share_processors(job.config.threads, o.quiet);
+  if (!leads()) job.out.clear(), job.silent = true;
   return job;
 }
 

@@ -26,6 +26,8 @@ struct TrainOptions {
   // Of --init: how to open it, and what to change of it besides its head (finetune).
   OpenOptions open{};
   std::optional<AdaptTo> adapt{};
+  int64_t comm_timeout = 60;
+  bool no_overlap = false;
   int64_t minutes = 0;  // the epochs are chosen so that the run takes so long; 0: they are given
 };
 

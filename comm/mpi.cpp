@@ -1,6 +1,9 @@
 // MPI, the one file that knows it. It takes the place of comm/world.cpp in the program of `make MPI=1`.
 //
 // Only messages between two ranks are used: the order of a sum is ours (comm/all_reduce.h). One thread calls MPI at a time.
+// The C interface alone: the libraries of the C++ one are not linked.
+#define OMPI_SKIP_MPICXX 1
+#define MPICH_SKIP_MPICXX 1
 #include <mpi.h>
 
 #include <algorithm>

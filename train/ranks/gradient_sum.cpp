@@ -85,7 +85,7 @@ void GradientSum::send_whole_buckets() {
   while (next_ < buckets_.size() && buckets_[next_].missing == 0) {
     const Bucket& bucket = buckets_[next_++];
     const std::span<float> values(flat_.mutable_data<float>() + bucket.begin, static_cast<size_t>(bucket.end - bucket.begin));
-    lane_.start([values](Communicator& comm) { all_reduce(comm, values); });
+    lane_.start([values, reduce = options_.reduce](Communicator& comm) { reduce(comm, values); });
   }
 }
 

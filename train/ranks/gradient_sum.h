@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "comm/all_reduce.h"
 #include "comm/lane.h"
 #include "nn/module.h"
 #include "train/task/scores.h"
@@ -17,6 +18,8 @@ namespace vitrail {
 struct GradientSumOptions {
   bool overlap = true;                      // false: all at once after the backward pass
   int64_t bucket_bytes = int64_t{4} << 20;  // at least so many in a bucket
+  // How a bucket is added up over the ranks.
+  void (*reduce)(Communicator&, std::span<float>) = all_reduce;
 };
 
 class GradientSum {

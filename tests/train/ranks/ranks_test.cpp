@@ -4,9 +4,11 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <cstring>
 #include <mutex>
 
 #include "base/text.h"
+#include "comm/collectives.h"
 #include "comm/threads.h"
 #include "models/presets.h"
 #include "tensor/machine/parallel.h"
@@ -54,6 +56,7 @@ struct Run {
   int ranks = 1;
   bool overlap = true;
   int64_t bucket_bytes = 4096;
+  void (*reduce)(Communicator&, std::span<float>) = all_reduce;
   int stop_at = 0;  // 0: at the end
   const RunState* from = nullptr;
 };
@@ -70,7 +73,7 @@ RunState run(const TrainConfig& config, const Run& what) {
                             classification_options(config, preprocessing_for(*model, train->info()), train->class_names()));
     TrainCallbacks callbacks;
     callbacks.quiet = true;
-    callbacks.ranks = {&comm, 20, {what.overlap, what.bucket_bytes}};
+    callbacks.ranks = {&comm, 20, {what.overlap, what.bucket_bytes, what.reduce}};
     callbacks.on_update = [&](const StepReport& report) { losses[static_cast<size_t>(comm.rank())].push_back(report.loss); };
     callbacks.on_epoch = [&](const EpochReport& report) {
       if (report.test) losses[static_cast<size_t>(comm.rank())].push_back(report.test->at("loss"));
@@ -102,6 +105,24 @@ TEST_CASE("weights, moments, averages and scores are the same to the bit on 1, 2
         check_same(run(config, {.model = model, .ranks = ranks, .overlap = false}), one);
       }
     }
+}
+
+// In another order: rank 0's values, then those of 1, 2, 3, ..., as a ring that begins at rank 0 adds them.
+static void one_after_another(Communicator& comm, std::span<float> values) {
+  const std::string own(reinterpret_cast<const char*>(values.data()), values.size_bytes());
+  const std::vector<std::string> all = all_gather(comm, own);
+  std::memcpy(values.data(), all[0].data(), values.size_bytes());
+  for (size_t r = 1; r < all.size(); ++r) {
+    const auto* x = reinterpret_cast<const float*>(all[r].data());
+    for (size_t i = 0; i < values.size(); ++i) values[i] += x[i];
+  }
+}
+
+TEST_CASE("the same test sees a sum in another order") {
+  const TrainConfig config = full_config(8);
+  const RunState one = run(config, {});
+  check_same(run(config, {.ranks = 2, .reduce = one_after_another}), one);  // of two there is one order
+  CHECK_FALSE(differences(run(config, {.ranks = 4, .reduce = one_after_another}), one).empty());
 }
 
 TEST_CASE("neither the number of threads nor the size of the buckets changes a bit") {

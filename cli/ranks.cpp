@@ -1,0 +1,113 @@
+#include "cli/ranks.h"
+
+#include <sched.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <string_view>
+#include <thread>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "comm/collectives.h"
+#include "comm/launcher.h"
+#include "comm/world.h"
+#include "tensor/machine/parallel.h"
+
+namespace vitrail::cli {
+
+namespace {
+
+// The processors that this process may run on, as text.
+std::string processors() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  std::string text;
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return text;
+  for (int i = 0; i < CPU_SETSIZE; ++i)
+    if (CPU_ISSET(i, &set)) text += cat(i, ",");
+  return text;
+}
+
+}  // namespace
+
+void join_ranks(int argc, char** argv) {
+  const Launch launch = launched_by();
+  if (launch.processes <= 1) return;
+  world();
+  const std::string_view command = argc > 1 ? argv[1] : "";
+  for (const char* known : {"train", "comm-bench", "", "--help", "-h", "--version"})
+    if (command == known) return;
+  fail(ErrorKind::kValue, "vitrail", escaped(std::string(command)), " is for one process: ", launch.by, " started ",
+       launch.processes, ". Hint: train and comm-bench use several.");
+}
+
+int leave_ranks(int code) {
+  leave_world();
+  return code;
+}
+
+int end_with(const std::string& message, int code) {
+  if (!in_world()) {
+    complain(message);
+    return code;
+  }
+  Communicator& comm = world();
+  if (comm.rank() != 0) {
+    // What is wrong on all ranks is said once: rank 0 ends the others meanwhile.
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+    complain(cat("[", comm.name(comm.rank()), "] ", message));
+  } else {
+    complain(message);
+  }
+  std::fflush(stdout);
+  comm.abort(code);
+  return code;  // not reached: GCC 12 does not see that a virtual function never returns
+}
+
+bool leads() { return world().rank() == 0; }
+
+std::string file_of_rank_0(const std::string& path) {
+  Communicator& comm = world();
+  if (comm.size() == 1) return path;
+  std::string content;
+  if (leads()) {
+    const std::vector<uint8_t> bytes = read_file(path);
+    content.assign(bytes.begin(), bytes.end());
+  }
+  broadcast(comm, content);
+  if (leads()) return path;
+  const int fd = memfd_create("vitrail", 0);  // for as long as the process lives
+  check(fd >= 0 && ftruncate(fd, 0) == 0, ErrorKind::kMemory, "ranks", "no memory for a copy of rank 0's ", escaped_path(path),
+        ".");
+  for (size_t at = 0; at < content.size();) {
+    const ssize_t n = write(fd, content.data() + at, content.size() - at);
+    check(n > 0, ErrorKind::kMemory, "ranks", "no memory for a copy of rank 0's ", escaped_path(path), ".");
+    at += static_cast<size_t>(n);
+  }
+  return cat("/proc/self/fd/", fd);
+}
+
+void share_processors(int64_t threads, bool quiet) {
+  Communicator& comm = world();
+  if (comm.size() == 1) return;
+  const std::string own = processors();
+  const std::vector<std::string> all = all_gather(comm, own);
+  int64_t sharers = 0;
+  for (const int r : comm.ranks_here()) sharers += all[static_cast<size_t>(r)] == own;
+  const int64_t available = std::max<int64_t>(1, std::count(own.begin(), own.end(), ','));
+  const int64_t fair = std::max<int64_t>(1, std::min<int64_t>(num_threads(), available) / std::max<int64_t>(1, sharers));
+  if (threads == 0) set_num_threads(static_cast<int>(fair));
+  if (quiet || std::max<int64_t>(1, threads) * sharers <= available) return;
+  complain(
+      cat("warning: ", sharers, " ranks with ", threads > 0 ? threads : 1, " threads each share ", available,
+          available == 1 ? " processor" : " processors", " of ", comm.node(comm.rank()),
+          ": they will wait for each other. Hint: fewer ranks or --threads; where the launcher binds each rank to one core, "
+          "mpirun --bind-to none, or srun --cpus-per-task."));
+}
+
+}  // namespace vitrail::cli

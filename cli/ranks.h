@@ -1,0 +1,26 @@
+// `vitrail train` on several ranks: what the command line does together with the others (docs/cluster.md).
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace vitrail::cli {
+
+// For main(), before the command: where a launcher started several processes, connects them. Error(kValue) if this program
+// cannot be one of several, or the command is for one process.
+void join_ranks(int argc, char** argv);
+// The end of a program whose command has returned `code`; all ranks leave together.
+int leave_ranks(int code);
+// Says an error. Of several ranks each but the first says who it is, after a moment in which rank 0 may have said the same;
+// then all ranks end with `code`.
+int end_with(const std::string& message, int code);
+
+// Whether this is the rank that writes; true where there is one.
+bool leads();
+// A path of the file that lies at `path` on rank 0: itself there, a copy in memory elsewhere.
+std::string file_of_rank_0(const std::string& path);
+// Shares the processors among the ranks that may use the same ones. `threads`: those that were asked for, 0: all. Warns of more
+// threads than there are processors.
+void share_processors(int64_t threads, bool quiet);
+
+}  // namespace vitrail::cli
