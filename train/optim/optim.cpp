@@ -5,6 +5,7 @@
 #include <set>
 
 #include "autograd/profile.h"
+#include "base/divide.h"
 #include "train/optim/stretches.h"
 
 namespace vitrail {
@@ -16,12 +17,13 @@ void require_rate(const char* what, double value) {
         " must be a finite number of at least 0: it is ", value, ".");
 }
 
-// Gradients are read, weights and states read and written.
-int64_t bytes_to_move(const std::vector<ParamGroup>& groups, int64_t states) {
+// Gradients are read, weights and states read and written; of two passes, one reads weights and states alone.
+int64_t bytes_to_move(const std::vector<ParamGroup>& groups, int64_t states, bool two_passes) {
   int64_t bytes = 0;
   for (const ParamGroup& group : groups)
     for (const auto& [path, parameter] : group.parameters)
-      if (parameter.grad().defined()) bytes += (3 + 2 * states) * parameter.numel() * size_of(parameter.dtype());
+      if (parameter.grad().defined())
+        bytes += (3 + 2 * states + (two_passes ? 1 + states : 0)) * parameter.numel() * size_of(parameter.dtype());
   return bytes;
 }
 
@@ -99,7 +101,7 @@ void Optimizer::step(double lr, double grad_scale) {
   require_rate("grad_scale", grad_scale);
   check_parameters();
   ProfileScope scope(name());
-  scope.add_bytes(active_profile() ? bytes_to_move(groups_, static_cast<int64_t>(state_names_.size())) : 0);
+  scope.add_bytes(active_profile() ? bytes_to_move(groups_, static_cast<int64_t>(state_names_.size()), measures()) : 0);
   for (size_t i = 0; i < groups_.size(); ++i) {
     step_group<float>(groups_[i], slots_[i], lr, grad_scale);
     step_group<double>(groups_[i], slots_[i], lr, grad_scale);
@@ -142,6 +144,7 @@ void Optimizer::step_group(const ParamGroup& group, std::vector<Slot>& slots, do
   if (as_whole(group)) {
     update_wholes(updates);
   } else {
+    if (measures()) measure_stretches(group, updates);
     update_stretches(updates);
   }
   for (const Update<T>& u : updates)
@@ -151,17 +154,45 @@ void Optimizer::step_group(const ParamGroup& group, std::vector<Slot>& slots, do
 }
 
 template <class T>
+Optimizer::Chunk<T> Optimizer::stretch_of(const Chunk<T>& whole, int64_t begin, int64_t end) const {
+  Chunk<T> part = whole;
+  part.p += begin;
+  part.g += begin;
+  for (size_t k = 0; k < state_names_.size(); ++k) part.s[k] += begin;
+  part.n = end - begin;
+  return part;
+}
+
+// The first of two passes, and what the second one needs to know of it.
+template <class T>
+void Optimizer::measure_stretches(const ParamGroup& group, std::vector<Update<T>>& updates) const {
+  std::vector<int64_t> lengths;
+  std::vector<std::vector<Norms>> squares;  // [parameter][stretch]
+  for (const Update<T>& u : updates) {
+    lengths.push_back(u.whole.n);
+    squares.emplace_back(static_cast<size_t>(ceil_div(u.whole.n, kStretchElements)));
+  }
+  for_each_stretch(lengths, [&](int64_t i, int64_t begin, int64_t end) {
+    const Chunk<T> part = stretch_of(updates[static_cast<size_t>(i)].whole, begin, end);
+    squares[static_cast<size_t>(i)][static_cast<size_t>(begin / kStretchElements)] = measure(part);
+  });
+  for (size_t i = 0; i < updates.size(); ++i) {
+    Norms norms;
+    for (const Norms& part : squares[i]) norms.weights += part.weights, norms.direction += part.direction;
+    norms = {std::sqrt(norms.weights), std::sqrt(norms.direction)};
+    const bool scaled = group.trust_ratio && norms.weights > 0 && norms.direction > 0;
+    updates[i].whole.trust = scaled ? trust(norms, group.weight_decay) : 1;
+  }
+}
+
+template <class T>
 void Optimizer::update_stretches(std::vector<Update<T>>& updates) const {
   std::vector<int64_t> lengths;
   for (const Update<T>& u : updates) lengths.push_back(u.whole.n);
   // The result of an update is looked at while it is still in the cache.
   for_each_stretch(lengths, [&](int64_t i, int64_t begin, int64_t end) {
     Update<T>& u = updates[static_cast<size_t>(i)];
-    Chunk<T> part = u.whole;
-    part.p += begin;
-    part.g += begin;
-    for (size_t k = 0; k < state_names_.size(); ++k) part.s[k] += begin;
-    part.n = end - begin;
+    const Chunk<T> part = stretch_of(u.whole, begin, end);
     update(part);
     bool finite = all_finite(part.p, part.n);
     for (size_t k = 0; k < state_names_.size(); ++k) finite = finite && all_finite(part.s[k], part.n);

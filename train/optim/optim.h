@@ -28,12 +28,13 @@ struct ParamGroup {
   double lr_scale = 1;
   double weight_decay = 0;
   bool orthogonal = false;  // matrices whose update Muon makes orthogonal (train/optim/muon.h); other optimisers ignore it
+  bool trust_ratio = true;  // LAMB and LARS scale its steps by norms (train/optim/lamb.h, lars.h); other optimisers ignore it
 };
 
 // Two groups: "decay" with `weight_decay`, and "no decay" for what shrinking would only harm: all 1-D parameters (biases and
 // the scales of norms), cls_token, pos_embed, reg_token, dist_token wherever they are, and what a module's no_weight_decay()
-// names. Empty groups are left out. Parameters with requires_grad off are listed too: they are skipped by step() for as long as
-// they are frozen.
+// names; it has no trust_ratio either. Empty groups are left out. Parameters with requires_grad off are listed too: they are
+// skipped by step() for as long as they are frozen.
 std::vector<ParamGroup> make_param_groups(nn::Module& module, double weight_decay);
 // All parameters in one group.
 std::vector<ParamGroup> single_group(nn::Module& module, double weight_decay = 0);
@@ -78,6 +79,7 @@ class Optimizer {
     int64_t n;
     int64_t step;  // updates of this parameter, this one included: 1, 2, ...
     double lr, weight_decay, grad_scale;
+    double trust = 1;  // of an optimiser that measures(): factor of the step, from norms of the whole parameter
   };
 
   // state_names: what is kept per element ("exp_avg", "exp_avg_sq"); starts at zero.
@@ -86,6 +88,20 @@ class Optimizer {
 
   virtual void update(const Chunk<float>& c) const = 0;
   virtual void update(const Chunk<double>& c) const = 0;
+
+  // Of a stretch the sums of squares, of a whole parameter their roots.
+  struct Norms {
+    double weights = 0, direction = 0;
+  };
+  // A rule that scales its step by norms over whole parameters: its step is two elementwise passes over all stretches. The
+  // first calls measure(), which may renew the states and returns sums of squares over the stretch; these are added in double,
+  // in the order of the stretches, whose borders are multiples of kStretchElements from the parameter's start: so the norms
+  // depend on nothing but the parameter. The second calls update(), with c.trust = trust(norms, weight_decay), or 1 where
+  // either norm is 0 or the group has no trust_ratio.
+  virtual bool measures() const { return false; }
+  virtual Norms measure(const Chunk<float>&) const { return {}; }
+  virtual Norms measure(const Chunk<double>&) const { return {}; }
+  virtual double trust(const Norms&, double /*weight_decay*/) const { return 1; }
 
   // A parameter as a whole, for a rule that does not work element by element. The gradient is to be multiplied by grad_scale.
   struct Whole {
@@ -108,6 +124,10 @@ class Optimizer {
   struct Update;  // one parameter of a group, ready to be stepped
   template <class T>
   void step_group(const ParamGroup& group, std::vector<Slot>& slots, double lr, double grad_scale);
+  template <class T>
+  Chunk<T> stretch_of(const Chunk<T>& whole, int64_t begin, int64_t end) const;
+  template <class T>
+  void measure_stretches(const ParamGroup& group, std::vector<Update<T>>& updates) const;
   template <class T>
   void update_stretches(std::vector<Update<T>>& updates) const;
   template <class T>

@@ -52,6 +52,7 @@ std::string with_stars(const std::string& path) {
 
 std::vector<ParamGroup> make_param_groups(nn::Module& module, double weight_decay) {
   ParamGroup decay{"decay", {}, 1, weight_decay}, none{"no decay", {}, 1, 0};
+  none.trust_ratio = false;
   const std::set<std::string> spared = spared_paths(module);
   for (const auto& [path, parameter] : module.named_parameters()) {
     // LAB 5.2 BEGIN  into `none`: rank 1 or 0, what is_token(), what stands in `spared`; all else into `decay`
