@@ -2,17 +2,27 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "train/config.h"
 
 namespace vitrail {
 
 namespace {
+
+// A recipe that an older version recorded lacks the fields that came later: it was run with what is usual for them.
+std::string usual_of(const std::string& path) {
+  constexpr const char* kRecipe = "recipe.";
+  static const JsonDocument usual(recipe_json({}), "usual");
+  JsonObject fields(usual.root(), "usual");
+  const std::string key = path.starts_with(kRecipe) ? path.substr(std::string(kRecipe).size()) : "";
+  return !key.empty() && fields.has(key) ? fields.json_text(key) : "missing";
+}
 
 void compare(JsonObject own, JsonObject other, const std::string& prefix, std::vector<std::string>& out) {
   std::vector<std::string> keys = own.keys();
   for (const std::string& key : other.keys())
     if (!own.has(key)) keys.push_back(key);
   for (const std::string& key : keys) {
-    const std::string mine = own.has(key) ? own.json_text(key) : "missing";
+    const std::string mine = own.has(key) ? own.json_text(key) : usual_of(prefix + key);
     const std::string theirs = other.has(key) ? other.json_text(key) : "missing";
     if (mine == theirs) continue;
     if (mine.front() == '{' && theirs.front() == '{')
