@@ -76,12 +76,16 @@ int run_find_lr(const TrainJob& job) {
   check_memory(task, job.train, job.config, memory_limit());
   LrFinderOptions options;
   options.stop = [] { return interrupt_signal() != 0; };
+  if (job.config.optimizer == "lars") options.high = 100;  // its rates are multiplied by 0.001
   const LrFinding finding = find_learning_rate(task, job.train, job.config, options);
   if (finding.stopped) return stopped(job, interrupt_signal(), "");
   const std::string picture = lr_finding_svg(finding);
   std::printf("%zu updates, from %.0e to %.2g%s\n", finding.points.size(), finding.points.front().lr, finding.points.back().lr,
               finding.diverged ? ", where the loss ran away" : "");
   print_suggestions(finding);
+  if (job.config.lr_scaling != "none")  // what is tried are the rates of updates
+    std::printf("for --lr divide by %.4g: --lr-scaling %s multiplies it\n", scaled_lr(job.config) / job.config.lr,
+                job.config.lr_scaling.c_str());
   if (job.out.empty()) return 0;
   write_file_atomically(job.out + "/lr.csv", lr_finding_csv(finding));
   write_file_atomically(job.out + "/lr.svg", picture);

@@ -48,6 +48,7 @@ int print_estimates(const TrainJob& job) {
               static_cast<long long>(summary.parameters), static_cast<double>(summary.macs) / 1e6,
               static_cast<long long>(steps), static_cast<long long>(job.config.batch_size));
   std::printf("%s", describe(make_optimizer(job.config, *model)->groups()).c_str());
+  if (const std::string note = scaling_note(job.config); !note.empty()) std::printf("%s\n", note.c_str());
   if (job.teacher)
     std::printf("teacher     %s\n", teacher_cost(*job.teacher, task.card().preprocessing, job.train->class_names(),
                                                  std::min(job.config.batch_size, job.train->size()))

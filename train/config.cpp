@@ -12,6 +12,8 @@
 #include "train/class_balance.h"
 #include "train/config_fields.h"
 #include "train/finetune/trained_part.h"
+#include "train/optim/lamb.h"
+#include "train/optim/lars.h"
 #include "train/optim/layer_decay.h"
 #include "train/optim/muon.h"
 
@@ -56,7 +58,7 @@ void keep_one_of(const char* field, const std::string& value, std::initializer_l
   fail(ErrorKind::kValue, "train config", field, " must be ", list, ": it is ", quote(value), ".");
 }
 
-constexpr const char* kOptimizers[] = {"adamw", "adam", "sgd", "lion", "rmsprop", "muon"};
+constexpr const char* kOptimizers[] = {"adamw", "adam", "sgd", "lion", "rmsprop", "muon", "lamb", "lars"};
 
 }  // namespace
 
@@ -66,9 +68,10 @@ void validate(const TrainConfig& c) {
   augment::policy_from_name(c.augment);
   const bool known = std::find(std::begin(kOptimizers), std::end(kOptimizers), c.optimizer) != std::end(kOptimizers);
   check(known, ErrorKind::kValue, "train config", "unknown optimizer: it is ", quote(c.optimizer),
-        ". Hint: one of adamw, adam, sgd, lion, rmsprop, muon.");
+        ". Hint: one of adamw, adam, sgd, lion, rmsprop, muon, lamb, lars.");
   check(!c.nesterov || c.momentum > 0 || c.optimizer != "sgd", ErrorKind::kValue, "train config",
         "nesterov needs momentum > 0: momentum is 0.");
+  keep_one_of("lr_scaling", c.lr_scaling, {"none", "linear", "sqrt"});
   keep_one_of("sampling", c.sampling, {"shuffled", "balanced"});
   named_class_weights(c.class_weights);
   keep_one_of("distillation", c.distillation, {"none", "soft", "hard"});
@@ -89,6 +92,19 @@ TrainConfig recipe_for(const DatasetInfo& info) {
   return config;
 }
 
+double scaled_lr(const TrainConfig& c) {
+  const double times = static_cast<double>(c.batch_size) / static_cast<double>(c.base_batch);
+  return c.lr_scaling == "linear" ? c.lr * times : c.lr_scaling == "sqrt" ? c.lr * std::sqrt(times) : c.lr;
+}
+
+std::string scaling_note(const TrainConfig& c) {
+  if (c.lr_scaling == "none") return "";
+  const bool linear = c.lr_scaling == "linear";
+  const std::string times = cat(c.batch_size, " / ", c.base_batch);
+  return cat("learning rate ", c.lr, " x ", linear ? times : cat("sqrt(", times, ")"), " = ", scaled_lr(c), " (",
+             linear ? "linear" : "square root", " scaling)");
+}
+
 std::unique_ptr<Optimizer> make_optimizer(const TrainConfig& c, nn::Module& module) {
   if (c.optimizer == "muon")
     return std::make_unique<Muon>(scaled_by_layer(make_muon_groups(module, c.weight_decay), c.layer_decay, c.head_lr),
@@ -98,6 +114,8 @@ std::unique_ptr<Optimizer> make_optimizer(const TrainConfig& c, nn::Module& modu
   if (c.optimizer == "adam") return std::make_unique<Adam>(std::move(groups), AdamOptions{c.beta1, c.beta2});
   if (c.optimizer == "lion") return std::make_unique<Lion>(std::move(groups), LionOptions{c.beta1, c.beta2});
   if (c.optimizer == "rmsprop") return std::make_unique<Rmsprop>(std::move(groups), RmspropOptions{.momentum = c.momentum});
+  if (c.optimizer == "lamb") return std::make_unique<Lamb>(std::move(groups), LambOptions{c.beta1, c.beta2});
+  if (c.optimizer == "lars") return std::make_unique<Lars>(std::move(groups), LarsOptions{.momentum = c.momentum});
   check(c.optimizer == "sgd", ErrorKind::kValue, "train config", "unknown optimizer: it is ", quote(c.optimizer), ".");
   return std::make_unique<Sgd>(std::move(groups), SgdOptions{.momentum = c.momentum, .nesterov = c.nesterov});
 }
@@ -111,13 +129,16 @@ void use_grad_checkpointing(nn::Module& module) {
 Schedule make_schedule(const TrainConfig& c, int64_t total_steps, int64_t steps_per_epoch) {
   Schedule schedule;
   schedule.kind = schedule_kind(c.schedule);
-  schedule.base_lr = c.lr;
-  schedule.min_lr = std::min(c.min_lr, c.lr);
+  const double lr = scaled_lr(c);
+  schedule.base_lr = lr;
+  schedule.min_lr = std::min(c.min_lr, lr);
   // The epochs of the head alone come before the schedule: the rest of the model starts with a warm-up of its own.
   schedule.head_steps = std::min(c.head_epochs * steps_per_epoch, total_steps - 1);
-  schedule.head_lr = c.lr * c.head_alone_lr;
+  schedule.head_lr = lr * c.head_alone_lr;
   schedule.total_steps = total_steps - schedule.head_steps;
-  schedule.warmup_steps = std::llround(c.warmup * static_cast<double>(schedule.total_steps));
+  const double warmup_steps = c.warmup_epochs > 0 ? c.warmup_epochs * static_cast<double>(steps_per_epoch)
+                                                  : c.warmup * static_cast<double>(schedule.total_steps);
+  schedule.warmup_steps = std::llround(warmup_steps);
   schedule.step_size = c.step_epochs * steps_per_epoch;
   for (int64_t epoch : c.milestones) schedule.milestones.push_back(epoch * steps_per_epoch);
   schedule.gamma = c.gamma;

@@ -25,16 +25,19 @@ struct TrainConfig {
 
   std::string precision = "f32";  // f32, or bf16: operands of products rounded (tensor/precision.h)
 
-  std::string optimizer = "adamw";  // adamw, adam, sgd, lion, rmsprop, muon (train/optim)
+  std::string optimizer = "adamw";  // adamw, adam, sgd, lion, rmsprop, muon, lamb, lars (train/optim)
   double lr = 1e-3;
+  std::string lr_scaling = "none";  // linear, sqrt: what lr is for a batch of base_batch images (scaled_lr())
+  int64_t base_batch = 256;
   double weight_decay = 0.05;
-  double beta1 = 0.9, beta2 = 0.999;  // adamw, adam, lion, muon's AdamW
-  double momentum = 0.9;              // sgd, rmsprop, muon
+  double beta1 = 0.9, beta2 = 0.999;  // adamw, adam, lion, lamb, muon's AdamW
+  double momentum = 0.9;              // sgd, rmsprop, muon, lars
   bool nesterov = true;               // sgd, muon
 
   std::string schedule = "cosine";  // constant, linear, cosine, step, multistep, polynomial (train/optim/schedule.h)
   double min_lr = 1e-5;             // where linear, cosine and polynomial end; never above lr
   double warmup = 0.05;             // part of all steps
+  double warmup_epochs = 0;         // above 0: epochs of warm-up, whatever `warmup` says
   int64_t step_epochs = 10;         // step: epochs between two drops
   std::vector<int64_t> milestones;  // multistep: epochs
   double gamma = 0.1;               // step, multistep
@@ -145,11 +148,17 @@ std::vector<ConfigFlag> config_flags(const TrainConfig& defaults);
 // Sets one field from text, read whole. Error(kValue) naming the flag for an unknown key, or a text that is no value of it.
 void set_field(TrainConfig& config, const std::string& key, const std::string& text);
 
+// The highest learning rate of a run: lr, times batch_size / base_batch with lr_scaling linear (Goyal et al., arXiv:1706.02677,
+// section 2.1), or the square root of that with sqrt (Krizhevsky, arXiv:1404.5997; You et al., arXiv:1904.00962, for LAMB).
+// min_lr is not scaled.
+double scaled_lr(const TrainConfig& config);
+// "learning rate 0.001 x 512 / 256 = 0.002 (linear scaling)"; empty if lr is not scaled.
+std::string scaling_note(const TrainConfig& config);
 // The optimiser of the configuration over the parameters of the module, decaying as make_param_groups says.
 std::unique_ptr<Optimizer> make_optimizer(const TrainConfig& config, nn::Module& module);
 // What grad_checkpointing asks of the model. Error(kValue) if it has no Transformer blocks.
 void use_grad_checkpointing(nn::Module& module);
-// The schedule over a run of total_steps updates, steps_per_epoch of them an epoch.
+// The schedule over a run of total_steps updates, steps_per_epoch of them an epoch; up to scaled_lr().
 Schedule make_schedule(const TrainConfig& config, int64_t total_steps, int64_t steps_per_epoch);
 
 }  // namespace vitrail

@@ -74,16 +74,21 @@ void for_each_recipe_field(Config& c, Fn&& fn) {
   fn("seed", c.seed, Count{0, INT64_MAX}, "The run is a function of it", usual);
   fn("precision", c.precision, Choice{}, "f32, or bf16: operands of the products of linear layers and attention in bf16",
      usual);
-  fn("optimizer", c.optimizer, Choice{}, "adamw, adam, sgd, lion, rmsprop, muon", usual);
-  fn("lr", c.lr, Amount{}, "Highest learning rate", usual);
+  fn("optimizer", c.optimizer, Choice{}, "adamw, adam, sgd, lion, rmsprop, muon, lamb, lars", usual);
+  fn("lr", c.lr, Amount{}, "Highest learning rate; --lr-scaling multiplies it", usual);
+  fn("lr_scaling", c.lr_scaling, Choice{},
+     "none; linear: lr times batch size / base batch; sqrt: times the square root of that", usual);
+  fn("base_batch", c.base_batch, Count{1, int64_t{1} << 20}, "linear, sqrt: the batch size that lr is meant for", usual);
   fn("weight_decay", c.weight_decay, Amount{}, "On matrices only", usual);
-  fn("beta1", c.beta1, Fraction{}, "adamw, adam, lion, muon: decay of the mean of the gradients", usual);
-  fn("beta2", c.beta2, Fraction{}, "adamw, adam, lion, muon: decay of the mean of their squares", usual);
-  fn("momentum", c.momentum, Fraction{}, "sgd, rmsprop, muon", usual);
+  fn("beta1", c.beta1, Fraction{}, "adamw, adam, lion, muon, lamb: decay of the mean of the gradients", usual);
+  fn("beta2", c.beta2, Fraction{}, "adamw, adam, lion, muon, lamb: decay of the mean of their squares", usual);
+  fn("momentum", c.momentum, Fraction{}, "sgd, rmsprop, muon, lars", usual);
   fn("nesterov", c.nesterov, Choice{}, "sgd, muon: Nesterov's momentum", usual);
   fn("schedule", c.schedule, Choice{}, "constant, linear, cosine, step, multistep, polynomial", usual);
   fn("min_lr", c.min_lr, Amount{}, "Rate at the end of linear, cosine, polynomial", usual);
   fn("warmup", c.warmup, Part{}, "Part of the run in which the rate rises", usual);
+  fn("warmup_epochs", c.warmup_epochs, UpTo{kMostEpochs},
+     "Epochs in which the rate rises, instead of --warmup; 0: --warmup counts", usual);
   fn("step_epochs", c.step_epochs, Count{1, kMostEpochs}, "step: epochs between two drops of the rate", usual);
   fn("milestones", c.milestones, Count{0, kMostEpochs}, "multistep: epochs at which the rate drops, as 30,60", usual);
   fn("gamma", c.gamma, Amount{}, "step, multistep: factor of a drop", usual);

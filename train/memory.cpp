@@ -25,7 +25,9 @@ int64_t peak_of_step(Task& task, const DatasetPtr& train, int64_t images) {
 
 // Numbers that optimiser and average keep for each weight. Of Muon the hidden matrices count, which are most.
 int64_t kept_per_weight(const TrainConfig& c) {
-  const int64_t moments = c.optimizer == "sgd" ? c.momentum > 0 : c.optimizer == "lion" || c.optimizer == "muon" ? 1 : 2;
+  const int64_t moments = c.optimizer == "sgd" || c.optimizer == "lars"    ? c.momentum > 0
+                          : c.optimizer == "lion" || c.optimizer == "muon" ? 1
+                                                                           : 2;
   return moments + (c.ema_decay > 0);
 }
 

@@ -14,7 +14,8 @@ namespace vitrail {
 TrainConfig overfit_config(const TrainConfig& config) {
   TrainConfig c;  // without augmentation
   c.batch_size = config.batch_size, c.seed = config.seed, c.threads = config.threads, c.precision = config.precision;
-  c.optimizer = config.optimizer, c.lr = config.lr, c.beta1 = config.beta1, c.beta2 = config.beta2;
+  c.optimizer = config.optimizer, c.lr = config.lr, c.lr_scaling = config.lr_scaling, c.base_batch = config.base_batch;
+  c.beta1 = config.beta1, c.beta2 = config.beta2;
   c.momentum = config.momentum, c.nesterov = config.nesterov, c.clip_norm = config.clip_norm;
   c.layer_decay = config.layer_decay, c.head_lr = config.head_lr;
   c.trainable = config.trainable, c.trainable_blocks = config.trainable_blocks, c.trainable_pattern = config.trainable_pattern;
@@ -51,13 +52,13 @@ OverfitResult overfit_one_batch(Task& task, const Batch& batch, const TrainConfi
     loss.total.backward();
     result.last = {step, loss.total.item(), loss.parts, grad_norm(optimizer->groups())};
     check(std::isfinite(result.last.loss) && std::isfinite(result.last.grad_norm), ErrorKind::kNumeric, "overfit",
-          "the loss is not finite after ", step, " updates. Hint: a lower rate than ", config.lr, ".");
+          "the loss is not finite after ", step, " updates. Hint: a lower rate than ", scaled_lr(config), ".");
     if (step == 0) result.first_loss = result.last.loss;
     if (on_step) on_step(result.last);
     result.learnt =
         loss.parts.empty() ? result.last.loss <= 0.1 * result.first_loss : loss.parts.front().value >= 1;
     if (result.learnt || step == most_steps) break;
-    optimizer->step(config.lr, clip_scale(result.last.grad_norm, config.clip_norm));
+    optimizer->step(scaled_lr(config), clip_scale(result.last.grad_norm, config.clip_norm));
   }
   optimizer->zero_grad();
   return result;

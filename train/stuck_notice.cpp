@@ -30,8 +30,9 @@ std::string StuckNotice::add(int64_t step, double loss) {
   char text[160];
   std::snprintf(text, sizeof text, "after %lld updates the loss is %.3f, and guessing gives %.3f: nothing has been learnt yet. ",
                 static_cast<long long>(step), mean, *guess_);
-  return cat(text, "Usual causes: a learning rate that is too high (it is ", config_.lr, "; try a tenth) or far too low",
-             config_.warmup > 0 ? "" : ", no warm-up (--warmup 0.05)",
+  return cat(text, "Usual causes: a learning rate that is too high (it is ", scaled_lr(config_),
+             "; try a tenth) or far too low",
+             config_.warmup > 0 || config_.warmup_epochs > 0 ? "" : ", no warm-up (--warmup 0.05)",
              ", too much dropout, patches that are large for the picture, labels that do not belong to the images. "
              "--overfit-one-batch tells whether learning works at all.");
 }

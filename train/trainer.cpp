@@ -72,6 +72,7 @@ class Trainer::Run {
     if (step_ > 0) progress_.line(cat("going on after update ", step_, " of ", steps_));
     progress_.line(describe(optimizer_->groups(), /*names=*/false) +
                    cat(steps_, " updates in ", epochs_, " epochs of ", loader_.samples(), " images"));
+    if (const std::string note = scaling_note(config_); !note.empty()) progress_.line(note);
     if (trains_part(config_)) progress_.line(trained_summary(task_.model()));
     for (const std::string& note : task_.notes(*train_)) progress_.line("note: " + note);
     while (!result_.signal && step()) {

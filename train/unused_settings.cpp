@@ -1,6 +1,7 @@
 #include "train/unused_settings.h"
 
 #include <algorithm>
+#include <initializer_list>
 #include <iterator>
 
 #include "base/text.h"
@@ -16,7 +17,11 @@ struct Rule {
   bool (*used)(const TrainConfig&);
 };
 
-bool adam_like(const TrainConfig& c) { return c.optimizer != "sgd" && c.optimizer != "rmsprop"; }
+bool is_one_of(const std::string& name, std::initializer_list<const char*> names) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+bool adam_like(const TrainConfig& c) { return !is_one_of(c.optimizer, {"sgd", "rmsprop", "lars"}); }
+bool with_momentum(const TrainConfig& c) { return is_one_of(c.optimizer, {"sgd", "rmsprop", "muon", "lars"}); }
 bool ends_low(const TrainConfig& c) { return c.schedule == "linear" || c.schedule == "cosine" || c.schedule == "polynomial"; }
 bool drops(const TrainConfig& c) { return c.schedule == "step" || c.schedule == "multistep"; }
 bool rand_augment(const TrainConfig& c) { return c.augment == "randaugment"; }
@@ -24,11 +29,15 @@ bool low_rank(const TrainConfig& c) { return c.trainable == "lora"; }
 bool stops_early(const TrainConfig& c) { return c.patience > 0; }
 
 constexpr Rule kRules[] = {
-    {"beta1", "--optimizer adamw, adam, lion or muon", adam_like},
-    {"beta2", "--optimizer adamw, adam, lion or muon", adam_like},
-    {"momentum", "--optimizer sgd, rmsprop or muon",
-     [](const TrainConfig& c) { return c.optimizer == "sgd" || c.optimizer == "rmsprop" || c.optimizer == "muon"; }},
-    {"nesterov", "--optimizer sgd or muon", [](const TrainConfig& c) { return c.optimizer == "sgd" || c.optimizer == "muon"; }},
+    {"base_batch", "--lr-scaling linear or sqrt", [](const TrainConfig& c) { return c.lr_scaling != "none"; }},
+    {"beta1", "--optimizer adamw, adam, lion, muon or lamb", adam_like},
+    {"beta2", "--optimizer adamw, adam, lion, muon or lamb", adam_like},
+    {"momentum", "--optimizer sgd, rmsprop, muon or lars", with_momentum},
+    {"nesterov", "--optimizer sgd or muon",
+     [](const TrainConfig& c) {
+       return is_one_of(c.optimizer, {"sgd", "muon"});
+     }},
+    {"warmup", "--warmup-epochs 0", [](const TrainConfig& c) { return c.warmup_epochs == 0; }},
     {"min_lr", "--schedule linear, cosine or polynomial", ends_low},
     {"step_epochs", "--schedule step", [](const TrainConfig& c) { return c.schedule == "step"; }},
     {"milestones", "--schedule multistep", [](const TrainConfig& c) { return c.schedule == "multistep"; }},

@@ -192,3 +192,21 @@ TEST_CASE("--max-train-samples draws by the seed, is said and written down, and 
   refused("--max-train-samples 30 --limit 20" + kFew + "--out " + scratch() + "/both",
           "--limit and --max-train-samples both say how many");
 }
+
+TEST_CASE("--lr-scaling says what it makes of --lr, in a run and before one, and is written down") {
+  const std::string out = scratch() + "/scaled", line = "learning rate 0.004 x 20 / 80 = 0.001 (linear scaling)";
+  const std::string arguments =
+      "train --lr-scaling linear --base-batch 80 --lr 0.004 --optimizer lamb --warmup-epochs 1 "
+      "--data glyphs --train-size 40 --test-size 10 --batch-size 20 --epochs 2 ";
+  const Outcome outcome = run(arguments + "--out " + out);
+  REQUIRE_MESSAGE(outcome.code == 0, outcome.text);
+  CHECK_MESSAGE(outcome.says(line), outcome.text);
+  CHECK(recorded(out, "lr_scaling") == "\"linear\"");
+  CHECK(recorded(out, "warmup_epochs").starts_with("1"));
+  CHECK(run(arguments + "--dry-run").says(line));
+  CHECK(run(arguments + "--find-lr").says("for --lr divide by 0.25: --lr-scaling linear multiplies it"));
+  check_rerun(out);
+  refused("--lr-scaling root" + kFew + "--out " + out, "lr_scaling must be none or linear or sqrt: it is 'root'");
+  const Outcome unused = run("train --base-batch 64" + kFew + "--max-steps 1 --out " + scratch() + "/unused_base");
+  CHECK_MESSAGE(unused.says("--base-batch has no effect in this run: it goes with --lr-scaling linear or sqrt"), unused.text);
+}

@@ -224,7 +224,7 @@ TEST_CASE("an update that is not a number ends with 6 and leaves the old model u
   const std::string out = scratch() + "/good";
   REQUIRE(run("train --data glyphs --max-steps 1 --out " + out + kQuick).code == 0);
   const auto before = read_file(out + "/model.safetensors");
-  for (const std::string name : {"adamw", "adam", "sgd", "lion", "rmsprop", "muon"}) {
+  for (const std::string name : {"adamw", "adam", "sgd", "lion", "rmsprop", "muon", "lamb", "lars"}) {
     const Outcome outcome =
         run("train --force --data glyphs --max-steps 1 --warmup 0 --lr 1e39 --optimizer " + name + " --out " + out + kQuick);
     CHECK_MESSAGE(outcome.code == 6, outcome.text);

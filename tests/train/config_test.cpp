@@ -65,7 +65,7 @@ TEST_CASE("wrong keys, types and ranges are refused by name") {
   refuses("{\"batch_size\": 0}", "batch_size must be in [1, 1048576]: it is 0");
   refuses("{\"batch_size\": -5}", "it is -5");
   refuses("{\"lr\": -0.1}", "lr must be a finite number of at least 0: it is -0.1");
-  refuses("{\"optimizer\": \"adamax\"}", "one of adamw, adam, sgd, lion, rmsprop, muon");
+  refuses("{\"optimizer\": \"adamax\"}", "one of adamw, adam, sgd, lion, rmsprop, muon, lamb, lars");
   refuses("{\"schedule\": \"cosin\"}", "unknown schedule");
   refuses("[1]", "recipe.json");
 }
@@ -73,7 +73,7 @@ TEST_CASE("wrong keys, types and ranges are refused by name") {
 TEST_CASE("the configuration names its optimiser and its schedule") {
   testing::TinyModule module;
   TrainConfig config;
-  for (const char* name : {"adamw", "adam", "sgd", "lion", "rmsprop", "muon"}) {
+  for (const char* name : {"adamw", "adam", "sgd", "lion", "rmsprop", "muon", "lamb", "lars"}) {
     config.optimizer = name;
     CHECK(make_optimizer(config, module)->name() == std::string(name));
   }

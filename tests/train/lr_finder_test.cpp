@@ -84,7 +84,7 @@ TEST_CASE("range test: on a parabola the losses are those of the formula, and bo
 
 TEST_CASE("range test: every optimiser finds a rate for a ViT, which keeps its bits and its mode") {
   const DatasetPtr data = glyphs(32);
-  for (const std::string optimizer : {"adamw", "adam", "sgd", "lion", "rmsprop", "muon"}) {
+  for (const std::string optimizer : {"adamw", "adam", "sgd", "lion", "rmsprop", "muon", "lamb"}) {
     CAPTURE(optimizer);
     const auto model = tiny_vit(data->info());
     nn::StateDict before;

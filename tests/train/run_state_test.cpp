@@ -71,7 +71,7 @@ TEST_CASE("restored at any step, a run goes on to the bits of the undisturbed on
 
 TEST_CASE("the same holds for every optimiser, and for another number of threads") {
   const int before = num_threads();
-  for (const char* name : {"adam", "sgd", "lion", "rmsprop", "muon"}) {
+  for (const char* name : {"adam", "sgd", "lion", "rmsprop", "muon", "lamb", "lars"}) {
     CAPTURE(name);
     set_num_threads(1);
     TestRun run(name), other(name, 3);

@@ -158,7 +158,7 @@ std::string trained_summary(nn::Module& module) {
 }
 
 TrainedPart::TrainedPart(nn::Module& module, const TrainConfig& config)
-    : module_(module), head_epochs_(config.head_epochs), head_rate_(config.lr * config.head_lr * config.head_alone_lr) {
+    : module_(module), head_epochs_(config.head_epochs), head_rate_(scaled_lr(config) * config.head_lr * config.head_alone_lr) {
   choose_trained(module, config);
 }
 

@@ -14,7 +14,7 @@ using testing::TinyModule;
 
 namespace {
 
-constexpr const char* kOptimizers[] = {"adamw", "adam", "sgd", "lion", "rmsprop", "muon"};
+constexpr const char* kOptimizers[] = {"adamw", "adam", "sgd", "lion", "rmsprop", "muon", "lamb", "lars"};
 
 std::unique_ptr<Optimizer> optimizer_of(const std::string& name, nn::Module& module) {
   TrainConfig config;
@@ -77,7 +77,7 @@ TEST_CASE("an update that gives NaN or infinity is found with every optimiser, i
     CHECK(error->kind() == ErrorKind::kNumeric);
     CHECK(std::string(error->what()).find("weights are not finite at step 0: the update of ") != std::string::npos);
   }
-  for (const char* name : {"adamw", "adam", "rmsprop"}) {
+  for (const char* name : {"adamw", "adam", "rmsprop", "lamb"}) {
     CAPTURE(name);
     TinyModule module({1, 2}, Dtype::f32);
     const auto optimizer = optimizer_of(name, module);
