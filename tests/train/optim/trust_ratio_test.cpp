@@ -10,6 +10,7 @@
 
 #include "tensor/machine/parallel.h"
 #include "tensor/ops.h"
+#include "tensor/view.h"
 #include "tests/support/scratch_folder.h"
 #include "train/optim/lamb.h"
 #include "train/optim/lars.h"
@@ -220,6 +221,43 @@ TEST_CASE("lamb and lars give the same bits for any number of threads, and for a
     }
   }
   set_num_threads(before);
+}
+
+TEST_CASE("lamb and lars give the same bits wherever in memory a parameter begins") {
+  for (const auto& [name, make] : kBoth) {
+    for (const int64_t offset : {1, 3, 8}) {
+      CAPTURE(name);
+      CAPTURE(offset);
+      Large whole(Dtype::f32, {20011}), part(Dtype::f32, {20011});
+      Tensor storage = zeros({20011 + offset});
+      Tensor view = slice(storage, 0, offset, 20011 + offset);
+      copy_(view, part.weights[0]->value());
+      part.weights[0]->set_value(view);
+      REQUIRE(part.weights[0]->value().data<float>() == storage.data<float>() + offset);
+      whole.train(*make(whole.groups), 0, 3);
+      part.train(*make(part.groups), 0, 3);
+      CHECK(bit_equal(whole.weights[0]->value(), part.weights[0]->value()));
+    }
+  }
+}
+
+// What a rank does that owns a part of a parameter, in a rule without norms.
+TEST_CASE("lamb and lars update a part of a parameter, from any element on, to the bits that it has in the whole") {
+  for (const auto& [name, make] : kBoth) {
+    CAPTURE(name);
+    Large whole(Dtype::f32, {20011}), part(Dtype::f32, {20011});
+    for (Large* one : {&whole, &part}) one->groups[0].trust_ratio = false;
+    Variable piece(clone(slice(part.weights[0]->value(), 0, 777, 17000)), true);
+    part.groups[0].parameters = {{"piece", piece}};
+    const auto one = make(whole.groups), two = make(part.groups);
+    for (uint64_t step = 0; step < 3; ++step) {
+      whole.set_grads(step);
+      piece.set_grad(clone(slice(whole.weights[0]->grad(), 0, 777, 17000)));
+      one->step(0.01);
+      two->step(0.01);
+    }
+    CHECK(bit_equal(clone(slice(whole.weights[0]->value(), 0, 777, 17000)), piece.value()));
+  }
 }
 
 TEST_CASE("lamb and lars with restored state go on to the same bits") {
