@@ -206,7 +206,7 @@ TEST_CASE("--lr-scaling says what it makes of --lr, in a run and before one, and
   CHECK(run(arguments + "--dry-run").says(line));
   CHECK(run(arguments + "--find-lr").says("for --lr divide by 0.25: --lr-scaling linear multiplies it"));
   check_rerun(out);
-  refused("--lr-scaling root" + kFew + "--out " + out, "lr_scaling must be none or linear or sqrt: it is 'root'");
-  const Outcome unused = run("train --base-batch 64" + kFew + "--max-steps 1 --out " + scratch() + "/unused_base");
+  refused("--lr-scaling root" + kFew + "--out " + out + "_root", "lr_scaling must be none or linear or sqrt: it is \"root\"");
+  const Outcome unused = run("train --base-batch 64 --data glyphs --max-steps 1 --out " + scratch() + "/unused_base" + kQuick);
   CHECK_MESSAGE(unused.says("--base-batch has no effect in this run: it goes with --lr-scaling linear or sqrt"), unused.text);
 }
