@@ -2,6 +2,8 @@
 
 #include <bit>
 
+#include "comm/slices.h"
+
 namespace vitrail {
 
 namespace {
@@ -15,27 +17,6 @@ std::span<std::byte> bytes(std::span<T> values) {
   return std::as_writable_bytes(values);
 }
 
-// a += b. Which of the two is the left summand makes no difference to a sum of two.
-template <class T>
-void add(std::span<T> a, const T* b) {
-  T* const p = a.data();
-  const auto n = static_cast<int64_t>(a.size());
-#pragma omp simd
-  for (int64_t i = 0; i < n; ++i) p[i] += b[i];
-}
-
-template <class T>
-std::span<T> part(std::span<T> values, int64_t begin, int64_t end) {
-  return values.subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
-}
-
-// parts[r]: the same stretch of rank r. The sum is left in parts[0].
-template <class T>
-void add_in_tree(std::vector<std::span<T>>& parts) {
-  for (size_t distance = 1; distance < parts.size(); distance *= 2)
-    for (size_t r = 0; r + distance < parts.size(); r += 2 * distance) add(parts[r], parts[r + distance].data());
-}
-
 // Each slice goes to its rank, which adds up what it gets.
 template <class T>
 void scatter_slices(Communicator& comm, std::span<T> values, const Slices& slices) {
@@ -47,7 +28,7 @@ void scatter_slices(Communicator& comm, std::span<T> values, const Slices& slice
   T* next = memory.data();
   for (int r = 0; r < size; ++r) {
     if (r == rank) {
-      parts.push_back(part(values, slices.begin[static_cast<size_t>(r)], slices.end[static_cast<size_t>(r)]));
+      parts.push_back(slice_of(values, slices, r));
       continue;
     }
     parts.emplace_back(next, static_cast<size_t>(own));
@@ -55,9 +36,7 @@ void scatter_slices(Communicator& comm, std::span<T> values, const Slices& slice
     transfers.push_back(comm.receive(r, bytes(parts.back())));
   }
   for (int r = 0; r < size; ++r)
-    if (r != rank)
-      transfers.push_back(
-          comm.send(r, const_bytes(part(values, slices.begin[static_cast<size_t>(r)], slices.end[static_cast<size_t>(r)]))));
+    if (r != rank) transfers.push_back(comm.send(r, const_bytes(slice_of(values, slices, r))));
   comm.wait(transfers);
   const std::span<T> mine = parts[static_cast<size_t>(rank)];
   add_in_tree(parts);
@@ -66,9 +45,7 @@ void scatter_slices(Communicator& comm, std::span<T> values, const Slices& slice
 
 template <class T>
 void gather_slices(Communicator& comm, std::span<T> values, const Slices& slices) {
-  const auto slice = [&](int r) {
-    return part(values, slices.begin[static_cast<size_t>(r)], slices.end[static_cast<size_t>(r)]);
-  };
+  const auto slice = [&](int r) { return slice_of(values, slices, r); };
   std::vector<TransferPtr> transfers;
   for (int r = 0; r < comm.size(); ++r)
     if (r != comm.rank()) transfers.push_back(comm.receive(r, bytes(slice(r))));
@@ -94,20 +71,21 @@ void halve_and_double(Communicator& comm, std::span<T> values) {
     const int64_t middle = begin + (end - begin) / 2;
     const bool low = (rank & bit) == 0;
     const Round round{rank ^ bit, begin, end, low ? begin : middle, low ? middle : end};
-    const std::span<T> mine = part(values, round.mine_begin, round.mine_end);
-    const std::span<T> theirs = low ? part(values, middle, end) : part(values, begin, middle);
+    const std::span<T> mine = stretch(values, round.mine_begin, round.mine_end);
+    const std::span<T> theirs = low ? stretch(values, middle, end) : stretch(values, begin, middle);
     TransferPtr transfers[2] = {comm.receive(round.peer, bytes(std::span(received.data(), mine.size()))),
                                 comm.send(round.peer, const_bytes(theirs))};
     comm.wait(transfers);
-    add(mine, received.data());
+    add_to(mine, received.data());
     rounds.push_back(round);
     begin = round.mine_begin, end = round.mine_end;
   }
   for (size_t i = rounds.size(); i-- > 0;) {
     const Round& round = rounds[i];
     const bool low = round.mine_begin == round.begin && (rank & (1 << i)) == 0;
-    const std::span<T> mine = part(values, round.mine_begin, round.mine_end);
-    const std::span<T> theirs = low ? part(values, round.mine_end, round.end) : part(values, round.begin, round.mine_begin);
+    const std::span<T> mine = stretch(values, round.mine_begin, round.mine_end);
+    const std::span<T> theirs =
+        low ? stretch(values, round.mine_end, round.end) : stretch(values, round.begin, round.mine_begin);
     TransferPtr transfers[2] = {comm.receive(round.peer, bytes(theirs)), comm.send(round.peer, const_bytes(mine))};
     comm.wait(transfers);
   }

@@ -30,7 +30,12 @@ Slices even_slices(int64_t n, int ranks);
 void all_reduce(Communicator& comm, std::span<float> values);
 void all_reduce(Communicator& comm, std::span<double> values);
 
-// The first half of it: rank r's slice becomes the sum, the other elements are not to be read afterwards.
+// Half the bytes: what is sent is rounded to bf16, what is added up is f32 and not rounded in between. The result is rounded,
+// too, so that all ranks hold the same bits; those depend on the number of ranks.
+void all_reduce_bf16(Communicator& comm, std::span<float> values);
+void reduce_scatter_bf16(Communicator& comm, std::span<float> values, const Slices& slices);
+
+// The first half of all_reduce(): rank r's slice becomes the sum, the other elements are not to be read afterwards.
 void reduce_scatter(Communicator& comm, std::span<float> values, const Slices& slices);
 // The second: each rank's slice into the arrays of all.
 void all_gather(Communicator& comm, std::span<float> values, const Slices& slices);

@@ -116,6 +116,29 @@ TEST_CASE("in two halves: each rank the sum of its slice, then all slices to all
   }
 }
 
+TEST_CASE("in bf16 messages: the same bits on all ranks, within the rounding of each summand and of the sum, half the bytes") {
+  for (const int ranks : {2, 3, 4}) {
+    const int64_t n = 997;
+    std::vector<std::vector<float>> results(static_cast<size_t>(ranks));
+    std::vector<double> exact(static_cast<size_t>(n)), largest(static_cast<size_t>(n));
+    for (int r = 0; r < ranks; ++r) {
+      const std::vector<float> x = numbers<float>(n, static_cast<unsigned>(r));
+      for (size_t i = 0; i < x.size(); ++i) exact[i] += x[i], largest[i] += std::abs(x[i]);
+    }
+    run_ranks(ranks, [&](Communicator& comm) {
+      std::vector<float> x = numbers<float>(n, static_cast<unsigned>(comm.rank()));
+      all_reduce_bf16(comm, std::span(x));
+      check(comm.sent() <= 2.0 * 2 * n * (ranks - 1) / ranks + 4 * ranks, ErrorKind::kValue, "test", "sent ", comm.sent());
+      results[static_cast<size_t>(comm.rank())] = x;
+    });
+    for (const std::vector<float>& x : results) CHECK(same_bits(x, results[0]));
+    double worst = 0;
+    for (size_t i = 0; i < exact.size(); ++i) worst = std::max(worst, std::abs(results[0][i] - exact[i]) / largest[i]);
+    CHECK(worst <= 2.0 / 256);  // 8 bits of mantissa: half a unit for each summand, half for the sum
+    CHECK(worst > 1e-4);        // it was rounded
+  }
+}
+
 TEST_CASE("a broadcast reaches all ranks from any root, and texts of any length are gathered") {
   for (const int ranks : {1, 2, 3, 5, 8})
     for (int root = 0; root < ranks; ++root)

@@ -1,0 +1,80 @@
+#include <vector>
+
+#include "comm/all_reduce.h"
+#include "comm/slices.h"
+#include "tensor/machine/bf16.h"
+
+namespace vitrail {
+
+namespace {
+
+std::vector<Bf16> rounded(std::span<const float> values) {
+  std::vector<Bf16> result(values.size());
+  for (size_t i = 0; i < values.size(); ++i) result[i] = detail::to_bf16(values[i]);
+  return result;
+}
+
+void widen(const std::vector<Bf16>& from, std::span<float> to) {
+  for (size_t i = 0; i < to.size(); ++i) to[i] = detail::value_of(from[i]);
+}
+
+// This rank's slice becomes the sum. Of the other ranks' parts all are rounded, of its own nothing: as exact as bf16 messages
+// allow.
+void scatter(Communicator& comm, std::span<float> values, const Slices& slices) {
+  const int size = comm.size(), rank = comm.rank();
+  std::vector<std::vector<Bf16>> received(static_cast<size_t>(size)), sent(static_cast<size_t>(size));
+  std::vector<TransferPtr> transfers;
+  for (int r = 0; r < size; ++r) {
+    if (r == rank) continue;
+    auto& to = received[static_cast<size_t>(r)];
+    to.resize(static_cast<size_t>(slices.length(rank)));
+    transfers.push_back(comm.receive(r, std::as_writable_bytes(std::span(to))));
+  }
+  for (int r = 0; r < size; ++r) {
+    if (r == rank) continue;
+    auto& from = sent[static_cast<size_t>(r)] = rounded(slice_of(values, slices, r));
+    transfers.push_back(comm.send(r, std::as_bytes(std::span(from))));
+  }
+  comm.wait(transfers);
+  const std::span<float> own = slice_of(values, slices, rank);
+  std::vector<std::vector<float>> memory(static_cast<size_t>(size));
+  std::vector<std::span<float>> parts;
+  for (int r = 0; r < size; ++r) {
+    auto& part = memory[static_cast<size_t>(r)];
+    part.assign(own.begin(), own.end());
+    if (r != rank) widen(received[static_cast<size_t>(r)], part);
+    parts.emplace_back(part);
+  }
+  add_in_tree(parts);
+  std::copy(parts[0].begin(), parts[0].end(), own.begin());
+}
+
+}  // namespace
+
+void reduce_scatter_bf16(Communicator& comm, std::span<float> values, const Slices& slices) {
+  if (comm.size() > 1) scatter(comm, values, slices);
+}
+
+void all_reduce_bf16(Communicator& comm, std::span<float> values) {
+  const int size = comm.size(), rank = comm.rank();
+  if (size == 1 || values.empty()) return;
+  const Slices slices = even_slices(static_cast<int64_t>(values.size()), size);
+  scatter(comm, values, slices);
+  const std::vector<Bf16> own = rounded(slice_of(values, slices, rank));
+  widen(own, slice_of(values, slices, rank));
+  std::vector<std::vector<Bf16>> received(static_cast<size_t>(size));
+  std::vector<TransferPtr> transfers;
+  for (int r = 0; r < size; ++r) {
+    if (r == rank) continue;
+    auto& to = received[static_cast<size_t>(r)];
+    to.resize(static_cast<size_t>(slices.length(r)));
+    transfers.push_back(comm.receive(r, std::as_writable_bytes(std::span(to))));
+  }
+  for (int r = 0; r < size; ++r)
+    if (r != rank) transfers.push_back(comm.send(r, std::as_bytes(std::span(own))));
+  comm.wait(transfers);
+  for (int r = 0; r < size; ++r)
+    if (r != rank) widen(received[static_cast<size_t>(r)], slice_of(values, slices, r));
+}
+
+}  // namespace vitrail
