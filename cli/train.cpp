@@ -71,6 +71,9 @@ void add_options(Command& command, TrainOptions& o) {
   command.group("Several ranks (docs/cluster.md)");
   command.option("--comm-timeout", o.comm_timeout, "Seconds without an answer after which a rank gives up (60); 0: never", 0,
                  86400);
+  command.flag("--shard-optimizer", o.shard_optimizer,
+               "Each rank keeps the optimiser's state of a part of the weights; the same result");
+  command.option("--compress", o.compress, "bf16: gradients in half the bytes; another result for each number of ranks");
   command.flag("--no-overlap", o.no_overlap, "Send gradients after the backward pass, not during it; the same result");
   command.group("Instead of training");
   command.flag("--dry-run", o.dry_run, "Print parameters, memory and time, and leave");

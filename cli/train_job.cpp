@@ -14,7 +14,6 @@
 #include "base/text.h"
 #include "cli/data_options.h"
 #include "cli/memory_limit.h"
-#include "comm/world.h"
 #include "data/cached.h"
 #include "models/weights/adapter.h"
 #include "models/weights/save.h"
@@ -288,9 +287,7 @@ int run_training(TrainJob job) {
   callbacks.quiet = job.quiet;
   callbacks.clean_images = clean_images(job);
   callbacks.feature_cache_bytes = for_features;
-  callbacks.ranks.comm = &world();
-  callbacks.ranks.timeout = static_cast<double>(job.comm_timeout);
-  callbacks.ranks.gradients.overlap = job.overlap;
+  callbacks.ranks = job.ranks;
   print_start(job, *model, task);
   print_preflight(job);
   const bool baseline = !job.settings.baseline.empty() && !job.from;

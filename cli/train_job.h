@@ -26,8 +26,7 @@ struct TrainJob {
   bool quiet = false;         // nothing on standard error but errors
   bool silent = false;        // nor the result on standard output
   bool verbose = false;       // also why the features of frozen parts are not kept
-  int64_t comm_timeout = 60;  // of several ranks: seconds without an answer after which they give up; 0: never
-  bool overlap = true;        // gradients travel while the rest of them is computed
+  RanksOptions ranks{};       // of several processes
   bool feature_cache = true;  // they are, where that changes nothing (train/feature_cache.h)
   DatasetPtr train, test;
   std::vector<BadImage> bad;  // left out of them

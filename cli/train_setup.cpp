@@ -67,6 +67,8 @@ void check_options(const TrainOptions& o) {
 
 // What depends on a clock, or is no run, is for one process.
 void check_ranks_options(const TrainOptions& o) {
+  check(o.compress.empty() || o.compress == "bf16", ErrorKind::kValue, "train", "--compress must be bf16: it is ",
+        quote(o.compress), ".");
   if (world().size() == 1) return;
   for (const auto& [given, flag] : {std::pair(o.dry_run, "--dry-run"),
                                     {o.find_lr, "--find-lr"},
@@ -354,7 +356,9 @@ TrainJob make_job(const TrainOptions& options) {
   job.quiet = o.quiet;
   job.out = o.out;
   job.cache_mb = o.cache_mb;
-  job.comm_timeout = o.comm_timeout, job.overlap = !o.no_overlap;
+  job.ranks.comm = &world(), job.ranks.timeout = static_cast<double>(o.comm_timeout);
+  job.ranks.gradients.overlap = !o.no_overlap, job.ranks.gradients.shard = o.shard_optimizer;
+  job.ranks.gradients.compress = !o.compress.empty();
   job.verbose = o.verbose && !o.quiet, job.feature_cache = !o.no_feature_cache;
   job.from = checkpoint_of(o, job);
   // Said before anything is loaded.

@@ -27,7 +27,8 @@ struct TrainOptions {
   OpenOptions open{};
   std::optional<AdaptTo> adapt{};
   int64_t comm_timeout = 60;
-  bool no_overlap = false;
+  bool no_overlap = false, shard_optimizer = false;
+  std::string compress;
   int64_t minutes = 0;  // the epochs are chosen so that the run takes so long; 0: they are given
 };
 

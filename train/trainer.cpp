@@ -23,6 +23,7 @@
 #include "train/optim/update.h"
 #include "train/progress.h"
 #include "train/ranks/facts.h"
+#include "train/ranks/sharded_update.h"
 #include "train/ranks/split.h"
 #include "train/stuck_notice.h"
 #include "train/training_loader.h"
@@ -65,7 +66,9 @@ class Trainer::Run {
         stuck_(config, task.guess_loss(), schedule_.head_steps + schedule_.warmup_steps) {
     if (config.grad_checkpointing) use_grad_checkpointing(task.model());
     if (config.ema_decay > 0) ema_.emplace(task.model(), config.ema_decay);
-    if (ranks_) check_ranks(config.groups, comm()->size(), config.batch_size);
+    if (!ranks_) return;
+    check_ranks(config.groups, comm()->size(), config.batch_size);
+    if (callbacks.ranks.gradients.shard) sharded_.emplace(*comm(), ranks_->gradients(), *optimizer_, task.model());
   }
 
   TrainResult run() {
@@ -129,7 +132,7 @@ class Trainer::Run {
     const bool swapped = ema_ && ema_->swapped();
     if (swapped) ema_->swap();
     s.weights = task_.model().state_dict();
-    s.optimizer = optimizer_->state();
+    s.optimizer = sharded_ ? sharded_->state() : optimizer_->state();
     if (ema_) s.average = ema_->state(), s.average_updates = ema_->updates();
     if (swapped) ema_->swap();
     s.sums = means_.sums();
@@ -182,7 +185,7 @@ class Trainer::Run {
   void start_ranks() {
     if (!ranks_ || ranks_started_) return;
     ranks_started_ = true;
-    ranks_->require_same(facts_of(task_, *train_, test_.get(), config_, step_));
+    ranks_->require_same(facts_of(task_, *train_, test_.get(), config_, step_, callbacks_.ranks.gradients));
     ranks_->share(task_.model().state_dict());
   }
 
@@ -191,8 +194,10 @@ class Trainer::Run {
 
   void save(bool asked) {
     if (ranks_) ranks_->check_weights(task_.model().state_dict(), step_);
-    lead([this] {
-      if (callbacks_.on_checkpoint) callbacks_.on_checkpoint(view());
+    std::optional<RunState> state;
+    if (sharded_) state = view();  // in which all ranks take part
+    lead([&] {
+      if (callbacks_.on_checkpoint) callbacks_.on_checkpoint(state ? *state : view());
     });
     last_checkpoint_ = Clock::now();
     if (asked) progress_.line(cat("saved after update ", step_, " of ", steps_));
@@ -207,15 +212,6 @@ class Trainer::Run {
     epoch_start_ = Clock::now();
   }
 
-  // The batch of this epoch with that number, or this rank's part of it.
-  SharedBatch shared(const Batch& part, int64_t index) const {
-    const int64_t groups = loader_.batch_groups(index);
-    if (!ranks_) return {part, part.size(), groups, 0, groups};
-    const LoaderOptions& options = loader_.options();
-    const int64_t last = std::min(groups, options.last_group);
-    return {part, loader_.batch_samples(index), groups, std::min(options.first_group, last), last};
-  }
-
   // The loss of the batch, its gradients in the parameters, and their norm.
   BatchLoss differentiate(const SharedBatch& batch) {
     // Dropout is a function of (seed, step), whatever was drawn before.
@@ -224,7 +220,7 @@ class Trainer::Run {
     if (ranks_) ranks_->begin_step(step_, heard(), save_is_late());
     const BatchLoss loss =
         backward_in_groups(task_, batch, rng, /*check_parameters=*/step_ == 0, ranks_ ? &ranks_->gradients() : nullptr);
-    grad_norm_ = grad_norm(optimizer_->groups());
+    grad_norm_ = sharded_ ? sharded_->grad_norm() : grad_norm(optimizer_->groups());
     if (!std::isfinite(loss.total) || !std::isfinite(grad_norm_)) {
       buffers.restore();
       stop_not_finite(batch, rng, loss.total);
@@ -234,7 +230,7 @@ class Trainer::Run {
   }
 
   void update(const Batch& part, int64_t index) {
-    const SharedBatch batch = shared(part, index);
+    const SharedBatch batch = share_of_batch(loader_, part, index);
     const BatchLoss loss = differentiate(batch);
     report_.lr = update_weights(*optimizer_, ema_ ? &*ema_ : nullptr, schedule_, step_, grad_norm_, config_.clip_norm);
     ++step_;
@@ -341,6 +337,7 @@ class Trainer::Run {
   FeatureCache features_;  // after what is trained has been chosen
   bool features_started_ = false;
   std::unique_ptr<Optimizer> optimizer_;
+  std::optional<ShardedUpdate> sharded_;
   int64_t steps_, epochs_;
   Schedule schedule_;
   Progress progress_;

@@ -10,24 +10,29 @@ namespace vitrail {
 
 namespace {
 
+template <class T>
+double squares_of(const T* p, int64_t n) {
+  double sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (int64_t i = 0; i < n; ++i) sum += static_cast<double>(p[i]) * static_cast<double>(p[i]);
+  return sum;
+}
+
 double sum_of_squares(const Tensor& gradient) {
   const Tensor x = contiguous(gradient);
   return dispatch_float("grad_norm", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const T* p = x.data<T>();
     return parallel_reduce(
-        x.numel(), kElementwiseGrain, 0.0,
-        [p](int64_t begin, int64_t end) {
-          double sum = 0;
-#pragma omp simd reduction(+ : sum)
-          for (int64_t i = begin; i < end; ++i) sum += static_cast<double>(p[i]) * static_cast<double>(p[i]);
-          return sum;
-        },
+        x.numel(), kElementwiseGrain, 0.0, [p](int64_t begin, int64_t end) { return squares_of(p + begin, end - begin); },
         [](double a, double b) { return a + b; });
   });
 }
 
 }  // namespace
+
+double sum_of_squares(const float* gradient, int64_t n) { return squares_of(gradient, n); }
+double sum_of_squares(const double* gradient, int64_t n) { return squares_of(gradient, n); }
 
 double grad_norm(const std::vector<ParamGroup>& groups) {
   // LAB 5.3 BEGIN  one norm over the gradients of all parameters that an update will move, by sum_of_squares()

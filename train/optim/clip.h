@@ -10,6 +10,9 @@ namespace vitrail {
 // any gradient gives NaN or infinity.
 double grad_norm(const std::vector<ParamGroup>& groups);
 double grad_norm(nn::Module& module);
+// Of one chunk (train/optim/stretches.h, norm_chunk()): its part of the sum.
+double sum_of_squares(const float* gradient, int64_t n);
+double sum_of_squares(const double* gradient, int64_t n);
 
 // The factor that brings `norm` down to max_norm: 1 if it is not above, or if max_norm <= 0 (clipping off), or if norm is
 // not finite. Hand it to Optimizer::step as grad_scale.

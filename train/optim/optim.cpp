@@ -72,9 +72,10 @@ void Optimizer::check_parameter(const std::string& path, const Variable& paramet
   for (size_t k = 0; k < state_names_.size(); ++k) {
     const Tensor& state = slot.state[k];
     if (!state.defined()) continue;
-    check(state.shape() == value.shape() && state.dtype() == value.dtype(), ErrorKind::kValue, "optimizer",
-          "state and parameter differ: ", path, " is ", name_of(value.dtype()), " ", value.shape(), ", its ", state_names_[k],
-          " is ", name_of(state.dtype()), " ", state.shape(), ". Hint: a new value of another shape needs a new optimiser.");
+    const bool fits = parts_.of.empty() ? state.shape() == value.shape() : state.numel() == part_of(path, value.numel()).size();
+    check(fits && state.dtype() == value.dtype(), ErrorKind::kValue, "optimizer", "state and parameter differ: ", path, " is ",
+          name_of(value.dtype()), " ", value.shape(), ", its ", state_names_[k], " is ", name_of(state.dtype()), " ",
+          state.shape(), ". Hint: a new value of another shape needs a new optimiser.");
   }
 }
 
@@ -107,6 +108,47 @@ void Optimizer::step(double lr, double grad_scale) {
     step_group<double>(groups_[i], slots_[i], lr, grad_scale);
   }
   ++steps_;
+  if (parts_.gather) parts_.gather();
+}
+
+void Optimizer::set_parts(OptimizerParts parts) {
+  parts_ = std::move(parts);
+  for (const ParamGroup& group : groups_)
+    for (const auto& [path, parameter] : group.parameters) {
+      const ElementRange part = part_of(path, parameter.numel());
+      const int64_t n = parameter.numel(), chunk = as_whole(group) ? n : norm_chunk(n);
+      const auto is_border = [&](int64_t at) { return at == n || at % chunk == 0; };
+      check(part.begin >= 0 && part.begin <= part.end && part.end <= n &&
+                (part.size() == 0 || (is_border(part.begin) && is_border(part.end))),
+            ErrorKind::kValue, "optimizer", "the part [", part.begin, ", ", part.end, ") of ", path, ", ", n,
+            " elements, does not end at a chunk of ", chunk, ".");
+    }
+  cut_states();
+}
+
+bool Optimizer::moves_whole(const std::string& path) const {
+  for (const ParamGroup& group : groups_)
+    for (const auto& entry : group.parameters)
+      if (entry.first == path) return as_whole(group);
+  return false;
+}
+
+ElementRange Optimizer::part_of(const std::string& path, int64_t numel) const {
+  if (parts_.of.empty()) return {0, numel};
+  const auto found = parts_.of.find(path);
+  return found == parts_.of.end() ? ElementRange{} : found->second;
+}
+
+void Optimizer::cut_states() {
+  if (parts_.of.empty()) return;
+  for (size_t i = 0; i < groups_.size(); ++i)
+    for (size_t j = 0; j < slots_[i].size(); ++j) {
+      const auto& [path, parameter] = groups_[i].parameters[j];
+      const ElementRange part = part_of(path, parameter.numel());
+      for (Tensor& state : slots_[i][j].state)
+        if (state.defined() && state.numel() == parameter.numel() && part.size() < parameter.numel())
+          state = clone(slice(reshape(state, {state.numel()}), 0, part.begin, part.end));
+    }
 }
 
 template <class T>
@@ -114,13 +156,14 @@ struct Optimizer::Update {
   const std::string* path;
   Tensor value, grad;  // grad is contiguous
   Slot* slot;
-  Chunk<T> whole;
+  ElementRange part{};  // that is updated here
+  Chunk<T> whole;       // that part
   std::atomic<bool> broken = false;
 
   Update(const std::string& name, const Variable& parameter, Slot& its_slot)
       : path(&name), value(parameter.value()), grad(contiguous(parameter.grad())), slot(&its_slot) {}
   Update(Update&& other) noexcept
-      : path(other.path), value(other.value), grad(other.grad), slot(other.slot), whole(other.whole) {}
+      : path(other.path), value(other.value), grad(other.grad), slot(other.slot), part(other.part), whole(other.whole) {}
 };
 
 // All parameters of the group in one pass.
@@ -132,11 +175,19 @@ void Optimizer::step_group(const ParamGroup& group, std::vector<Slot>& slots, do
     if (parameter.dtype() != dtype_of<T>() || !parameter.requires_grad() || !parameter.grad().defined()) continue;
     Update<T> u(path, parameter, slots[i]);
     ++slots[i].steps;
-    u.whole = {u.value.template mutable_data<T>(), u.grad.template data<T>(), {},        u.value.numel(), slots[i].steps,
-               lr * group.lr_scale,                group.weight_decay,        grad_scale};
+    u.part = part_of(path, u.value.numel());
+    u.whole = {u.value.template mutable_data<T>() + u.part.begin,
+               u.grad.template data<T>() + u.part.begin,
+               {},
+               u.part.size(),
+               slots[i].steps,
+               lr * group.lr_scale,
+               group.weight_decay,
+               grad_scale};
     for (int k = 0; k < states_of(group); ++k) {
       Tensor& state = slots[i].state[static_cast<size_t>(k)];
-      if (!state.defined()) state = zeros_like(u.value);
+      if (!state.defined())
+        state = u.part.size() == u.value.numel() ? zeros_like(u.value) : zeros({u.part.size()}, u.value.dtype());
       u.whole.s[static_cast<size_t>(k)] = state.template mutable_data<T>();
     }
     updates.push_back(std::move(u));
@@ -166,22 +217,34 @@ Optimizer::Chunk<T> Optimizer::stretch_of(const Chunk<T>& whole, int64_t begin, 
 // The first of two passes, and what the second one needs to know of it.
 template <class T>
 void Optimizer::measure_stretches(const ParamGroup& group, std::vector<Update<T>>& updates) const {
-  std::vector<int64_t> lengths;
-  std::vector<std::vector<Norms>> squares;  // [parameter][stretch]
-  for (const Update<T>& u : updates) {
-    lengths.push_back(u.whole.n);
-    squares.emplace_back(static_cast<size_t>(ceil_div(u.whole.n, kStretchElements)));
-  }
-  for_each_stretch(lengths, [&](int64_t i, int64_t begin, int64_t end) {
-    const Chunk<T> part = stretch_of(updates[static_cast<size_t>(i)].whole, begin, end);
-    squares[static_cast<size_t>(i)][static_cast<size_t>(begin / kStretchElements)] = measure(part);
-  });
+  struct Stretch {
+    size_t update;
+    int64_t begin, end;  // in the parameter
+  };
+  std::vector<Stretch> stretches;
   for (size_t i = 0; i < updates.size(); ++i) {
-    Norms norms;
-    for (const Norms& part : squares[i]) norms.weights += part.weights, norms.direction += part.direction;
-    norms = {std::sqrt(norms.weights), std::sqrt(norms.direction)};
-    const bool scaled = group.trust_ratio && norms.weights > 0 && norms.direction > 0;
-    updates[i].whole.trust = scaled ? trust(norms, group.weight_decay) : 1;
+    const int64_t n = updates[i].value.numel(), length = norm_chunk(n);
+    for (int64_t begin = 0; begin < n; begin += length) stretches.push_back({i, begin, std::min(n, begin + length)});
+  }
+  std::vector<double> squares(2 * stretches.size(), 0);
+  parallel_for(static_cast<int64_t>(stretches.size()), 1, [&](int64_t first, int64_t last) {
+    for (auto s = static_cast<size_t>(first); s < static_cast<size_t>(last); ++s) {
+      const Update<T>& u = updates[stretches[s].update];
+      if (stretches[s].begin < u.part.begin || stretches[s].begin >= u.part.end) continue;  // of another process
+      const Norms norms = measure(stretch_of(u.whole, stretches[s].begin - u.part.begin, stretches[s].end - u.part.begin));
+      squares[2 * s] = norms.weights, squares[2 * s + 1] = norms.direction;
+    }
+  });
+  if (parts_.sum) parts_.sum(squares);
+  std::vector<Norms> norms(updates.size());
+  for (size_t s = 0; s < stretches.size(); ++s) {
+    Norms& sum = norms[stretches[s].update];
+    sum.weights += squares[2 * s], sum.direction += squares[2 * s + 1];
+  }
+  for (size_t i = 0; i < updates.size(); ++i) {
+    const Norms roots = {std::sqrt(norms[i].weights), std::sqrt(norms[i].direction)};
+    const bool scaled = group.trust_ratio && roots.weights > 0 && roots.direction > 0;
+    updates[i].whole.trust = scaled ? trust(roots, group.weight_decay) : 1;
   }
 }
 
@@ -205,6 +268,7 @@ template <class T>
 void Optimizer::update_wholes(std::vector<Update<T>>& updates) const {
   constexpr int64_t kLarge = 512 * 512;
   const auto run = [&](Update<T>& u) {
+    if (u.part.size() == 0) return;
     update_whole({u.value, u.grad, u.slot->state[0], u.whole.lr, u.whole.weight_decay, u.whole.grad_scale});
     if (!all_finite(u.whole.p, u.whole.n) || !all_finite(u.whole.s[0], u.whole.n)) u.broken = true;
   };

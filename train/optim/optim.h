@@ -12,12 +12,15 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "autograd/variable.h"
 #include "nn/module.h"
+#include "train/optim/element_range.h"
 
 namespace vitrail {
 
@@ -41,6 +44,13 @@ std::vector<ParamGroup> single_group(nn::Module& module, double weight_decay = 0
 // One compact paragraph on who decays and who does not; blocks.0 ... blocks.11 are written once as blocks.*.
 std::string describe(const std::vector<ParamGroup>& groups, bool names = true);
 
+// What one of several processes updates, and how it learns of the others (train/ranks/sharded_update.h).
+struct OptimizerParts {
+  std::map<std::string, ElementRange> of;  // of each parameter by path; cut between chunks of norm_chunk(), or not at all
+  std::function<void(std::vector<double>&)> sum;  // numbers become their sums over the processes
+  std::function<void()> gather;                   // after the update: the other parts of the weights
+};
+
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
@@ -56,6 +66,12 @@ class Optimizer {
   // Forgets the gradients of all parameters.
   void zero_grad();
 
+  // From here on step() updates these parts alone, and keeps states of them alone; states that are whole are cut. Empty:
+  // everything. Every process calls step() with the same arguments.
+  void set_parts(OptimizerParts parts);
+  // Whether a parameter's update needs all of it: then its part is all or nothing.
+  bool moves_whole(const std::string& path) const;
+
   std::vector<ParamGroup>& groups() { return groups_; }
   const std::vector<ParamGroup>& groups() const { return groups_; }
   int64_t num_steps() const { return steps_; }  // calls of step() so far
@@ -63,7 +79,7 @@ class Optimizer {
 
   // Everything that step() depends on beside weights and gradients: "step" (i64), and for each parameter that has moved
   // "<state>.<path>" (e.g. "exp_avg.blocks.0.attn.qkv.weight") and "step.<path>" (i64). The tensors share memory with the
-  // optimiser: clone what must outlive the next step.
+  // optimiser: clone what must outlive the next step. With set_parts() they are the elements of the part, [n].
   nn::StateDict state() const;
   // The inverse. Error(kValue) listing unknown names and shapes or dtypes that differ; then nothing has been changed.
   void load_state(const nn::StateDict& state);
@@ -95,9 +111,9 @@ class Optimizer {
   };
   // A rule that scales its step by norms over whole parameters: its step is two elementwise passes over all stretches. The
   // first calls measure(), which may renew the states and returns sums of squares over the stretch; these are added in double,
-  // in the order of the stretches, whose borders are multiples of kStretchElements from the parameter's start: so the norms
-  // depend on nothing but the parameter. The second calls update(), with c.trust = trust(norms, weight_decay), or 1 where
-  // either norm is 0 or the group has no trust_ratio.
+  // in the order of the stretches, which are those of norm_chunk() (train/optim/stretches.h): so the norms depend on nothing
+  // but the parameter. The second calls update(), with c.trust = trust(norms, weight_decay), or 1 where either norm is 0 or the
+  // group has no trust_ratio.
   virtual bool measures() const { return false; }
   virtual Norms measure(const Chunk<float>&) const { return {}; }
   virtual Norms measure(const Chunk<double>&) const { return {}; }
@@ -119,6 +135,8 @@ class Optimizer {
   };
   void check_parameter(const std::string& path, const Variable& parameter, const Slot& slot) const;
   void check_parameters() const;
+  ElementRange part_of(const std::string& path, int64_t numel) const;
+  void cut_states();
   int states_of(const ParamGroup& group) const { return as_whole(group) ? 1 : static_cast<int>(state_names_.size()); }
   template <class T>
   struct Update;  // one parameter of a group, ready to be stepped
@@ -143,6 +161,7 @@ class Optimizer {
   std::vector<std::vector<Slot>> slots_;  // [group][parameter]
   std::vector<std::string> state_names_;
   int64_t steps_ = 0;
+  OptimizerParts parts_;
 };
 
 struct SgdOptions {

@@ -82,6 +82,7 @@ void Optimizer::load_state(const nn::StateDict& state) {
   for (auto& slots : slots_)
     for (Slot& slot : slots) slot = loaded.count(&slot) ? loaded[&slot] : Slot{};
   // LAB 5.7 END
+  cut_states();
 }
 
 }  // namespace vitrail

@@ -13,6 +13,10 @@ namespace vitrail {
 // Elements of one stretch: the working set of an update (weights, gradients, two states) stays in the L2 cache.
 constexpr int64_t kStretchElements = 16384;
 
+// Norms of a parameter of n elements are sums over chunks of this length, added in their order: the length follows from n
+// alone, so that several processes, each of which knows some of the chunks, can add up the same numbers in the same order.
+inline int64_t norm_chunk(int64_t n) { return chunk_length(n, kElementwiseGrain); }
+
 // Calls fn(array, begin, end) for stretches of arrays of the given lengths, in parallel. For elementwise work: how it is split
 // cannot be seen in the result.
 template <class Fn>

@@ -29,7 +29,8 @@ std::string listing(const Dataset& data) {
 
 }  // namespace
 
-Facts facts_of(Task& task, const Dataset& train, const Dataset* test, const TrainConfig& config, int64_t step) {
+Facts facts_of(Task& task, const Dataset& train, const Dataset* test, const TrainConfig& config, int64_t step,
+               const GradientSumOptions& options) {
   std::string layout;
   for (const auto& [name, tensor] : task.model().state_dict())
     layout += cat(name, tensor.shape(), name_of(tensor.dtype()), ";");
@@ -41,7 +42,9 @@ Facts facts_of(Task& task, const Dataset& train, const Dataset* test, const Trai
               {"layout of the parameters", crc},
               {"data set", data_identity(train, test)},
               {"list of training files", listing(train)},
-              {"update to begin with", std::to_string(step)}};
+              {"update to begin with", std::to_string(step)},
+              {"setting of --shard-optimizer, --compress and --no-overlap",
+               cat(options.shard, " ", options.compress, " ", !options.overlap)}};
   if (test) facts.emplace_back("list of test files", listing(*test));
   return facts;
 }

@@ -10,6 +10,7 @@ namespace vitrail {
 
 // The program's own version and configuration, the layout of the model, what the data consists of, and the update to begin
 // with. `test` may be null.
-Facts facts_of(Task& task, const Dataset& train, const Dataset* test, const TrainConfig& config, int64_t step);
+Facts facts_of(Task& task, const Dataset& train, const Dataset* test, const TrainConfig& config, int64_t step,
+               const GradientSumOptions& options);
 
 }  // namespace vitrail

@@ -10,6 +10,7 @@
 #include "comm/collectives.h"
 #include "tensor/machine/parallel.h"
 #include "tensor/ops.h"
+#include "train/optim/stretches.h"
 #include "train/ranks/pack.h"
 
 namespace vitrail {
@@ -85,7 +86,75 @@ void GradientSum::send_whole_buckets() {
   while (next_ < buckets_.size() && buckets_[next_].missing == 0) {
     const Bucket& bucket = buckets_[next_++];
     const std::span<float> values(flat_.mutable_data<float>() + bucket.begin, static_cast<size_t>(bucket.end - bucket.begin));
-    lane_.start([values, reduce = options_.reduce](Communicator& comm) { reduce(comm, values); });
+    if (options_.shard) {
+      const auto scatter = options_.compress ? reduce_scatter_bf16 : reduce_scatter;
+      lane_.start([values, scatter, slices = bucket.slices](Communicator& comm) { scatter(comm, values, slices); });
+    } else {
+      const auto usual =
+          options_.compress ? all_reduce_bf16 : static_cast<void (*)(Communicator&, std::span<float>)>(all_reduce);
+      lane_.start([values, reduce = options_.reduce ? options_.reduce : usual](Communicator& comm) { reduce(comm, values); });
+    }
+  }
+}
+
+// Each rank about as much of a bucket, cut between the chunks of a parameter over which norms are added up
+// (train/optim/stretches.h): so those are added up as in one process.
+void GradientSum::cut_buckets() {
+  const int ranks = comm_.size();
+  std::vector<std::vector<int64_t>> borders(buckets_.size());
+  for (size_t i = 0; i < places_.size(); ++i) {
+    const Place& place = places_[i];
+    if (place.begin < 0) continue;
+    const int64_t n = place.end - place.begin, chunk = whole_(i) ? n : norm_chunk(n);
+    for (int64_t at = 0; at < n; at += chunk) borders[place.bucket].push_back(place.begin + at);
+  }
+  for (size_t b = 0; b < buckets_.size(); ++b) {
+    Bucket& bucket = buckets_[b];
+    std::vector<int64_t>& all = borders[b];
+    std::sort(all.begin(), all.end());
+    all.push_back(bucket.end);
+    bucket.slices = {};
+    int64_t begin = bucket.begin;
+    for (int r = 0; r < ranks; ++r) {
+      const int64_t wanted = bucket.begin + (bucket.end - bucket.begin) * (r + 1) / ranks;
+      const int64_t end = r + 1 == ranks ? bucket.end : *std::lower_bound(all.begin(), all.end(), wanted);
+      bucket.slices.begin.push_back(begin - bucket.begin);
+      bucket.slices.end.push_back(end - bucket.begin);
+      begin = end;
+    }
+  }
+}
+
+ElementRange GradientSum::part(size_t i, int rank) const {
+  const Place& place = places_[i];
+  if (place.begin < 0) return {};
+  const Bucket& bucket = buckets_[place.bucket];
+  const auto r = static_cast<size_t>(rank);
+  const int64_t begin = std::max(place.begin, bucket.begin + bucket.slices.begin[r]);
+  const int64_t end = std::min(place.end, bucket.begin + bucket.slices.end[r]);
+  return begin < end ? ElementRange{begin - place.begin, end - place.begin} : ElementRange{};
+}
+
+void GradientSum::gather_weights() {
+  float* const array = flat_.mutable_data<float>();
+  for (size_t i = 0; i < places_.size(); ++i) {
+    const ElementRange own = part(i, comm_.rank());
+    if (own.size() == 0) continue;
+    const float* const weights = parameters_[i].parameter->value().data<float>();
+    std::copy(weights + own.begin, weights + own.end, array + places_[i].begin + own.begin);
+  }
+  for (const Bucket& bucket : buckets_)
+    lane_.start([&bucket, array](Communicator& comm) {
+      all_gather(comm, std::span(array + bucket.begin, static_cast<size_t>(bucket.end - bucket.begin)), bucket.slices);
+    });
+  const auto start = std::chrono::steady_clock::now();
+  lane_.wait();
+  exposed_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  for (size_t i = 0; i < places_.size(); ++i) {
+    const Place& place = places_[i];
+    if (place.begin < 0) continue;
+    Tensor value = parameters_[i].parameter->value();
+    std::copy(array + place.begin, array + place.end, value.mutable_data<float>());
   }
 }
 
@@ -105,6 +174,8 @@ void GradientSum::lay_out(const std::vector<int64_t>& order) {
     ++buckets_.back().gradients;
   }
   for (Bucket& bucket : buckets_) bucket.missing = bucket.gradients;
+  if (options_.shard) cut_buckets();
+  ++layouts_;
   flat_ = empty({elements}, Dtype::f32, "gradients of all ranks");
   laid_out_ = true;
 }

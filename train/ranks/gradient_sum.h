@@ -6,11 +6,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "comm/all_reduce.h"
 #include "comm/lane.h"
 #include "nn/module.h"
+#include "train/optim/element_range.h"
 #include "train/task/scores.h"
 
 namespace vitrail {
@@ -18,13 +20,20 @@ namespace vitrail {
 struct GradientSumOptions {
   bool overlap = true;                      // false: all at once after the backward pass
   int64_t bucket_bytes = int64_t{4} << 20;  // at least so many in a bucket
-  // How a bucket is added up over the ranks.
-  void (*reduce)(Communicator&, std::span<float>) = all_reduce;
+  bool compress = false;                    // messages in bf16: half the bytes, other bits for each number of ranks
+  // Each rank gets the sums of its own parts of the parameters alone, updates these, and gets the other weights from their
+  // ranks.
+  bool shard = false;
+  // How a bucket is added up over the ranks where nothing is sharded; null: all_reduce(), or all_reduce_bf16().
+  void (*reduce)(Communicator&, std::span<float>) = nullptr;
 };
 
 class GradientSum {
  public:
   GradientSum(Communicator& comm, const GradientSumOptions& options = {}) : comm_(comm), options_(options), lane_(comm) {}
+
+  // With `shard`: whether a parameter must not be cut, by its number among the named_parameters(). Before the first update.
+  void keep_whole(std::function<bool(size_t)> whole) { whole_ = std::move(whole); }
 
   // A new update. Parameters that require no gradient take no part.
   void begin(const std::vector<nn::NamedParameter>& parameters);
@@ -35,6 +44,13 @@ class GradientSum {
   // gradient. They lie in memory that the next update takes again. Error(kValue) naming a parameter that has a gradient for the
   // first time after the first update with these parameters, Error(kIo) if a rank does not answer.
   void finish(std::vector<Tensor>& gradients);
+
+  // With `shard`: the part of parameter i that a rank updates; empty where it has no gradient. It changes with the parameters
+  // that are trained: then layouts() does.
+  ElementRange part(size_t i, int rank) const;
+  int64_t layouts() const { return layouts_; }
+  // After the update of each rank's parts: the whole weights on all ranks.
+  void gather_weights();
 
   // Sums over the ranks of the loss and of the task's scores; a rank without groups adds nothing, and gets the scores' names.
   void add_up(bool has_groups, double& loss, std::vector<double>& values, Scores& scores);
@@ -55,6 +71,7 @@ class GradientSum {
   void lay_out(const std::vector<int64_t>& order);
   void take(Place& place, const Tensor& gradient);
   void send_whole_buckets();
+  void cut_buckets();
   std::string name(size_t i) const { return parameters_[i].name; }
 
   Communicator& comm_;
@@ -69,8 +86,11 @@ class GradientSum {
   struct Bucket {
     int64_t begin, end, missing;
     int64_t gradients;
+    Slices slices{};  // with `shard`
   };
   std::vector<Bucket> buckets_;
+  std::function<bool(size_t)> whole_ = [](size_t) { return false; };
+  int64_t layouts_ = 0;
   size_t next_ = 0;  // bucket to be sent
   Tensor flat_;
   bool named_ = false;

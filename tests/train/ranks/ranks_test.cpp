@@ -12,6 +12,7 @@
 #include "comm/threads.h"
 #include "models/presets.h"
 #include "tensor/machine/parallel.h"
+#include "tensor/ops.h"
 #include "tests/support/learn_helpers.h"
 #include "train/ranks/split.h"
 #include "train/task/classification.h"
@@ -54,9 +55,9 @@ std::unique_ptr<models::Classifier> model_of(const std::string& kind, const Data
 struct Run {
   std::string model = "vit";
   int ranks = 1;
-  bool overlap = true;
+  bool overlap = true, shard = false, compress = false;
   int64_t bucket_bytes = 4096;
-  void (*reduce)(Communicator&, std::span<float>) = all_reduce;
+  void (*reduce)(Communicator&, std::span<float>) = nullptr;
   int stop_at = 0;  // 0: at the end
   const RunState* from = nullptr;
 };
@@ -73,7 +74,7 @@ RunState run(const TrainConfig& config, const Run& what) {
                             classification_options(config, preprocessing_for(*model, train->info()), train->class_names()));
     TrainCallbacks callbacks;
     callbacks.quiet = true;
-    callbacks.ranks = {&comm, 20, {what.overlap, what.bucket_bytes, what.reduce}};
+    callbacks.ranks = {&comm, 20, {what.overlap, what.bucket_bytes, what.compress, what.shard, what.reduce}};
     callbacks.on_update = [&](const StepReport& report) { losses[static_cast<size_t>(comm.rank())].push_back(report.loss); };
     callbacks.on_epoch = [&](const EpochReport& report) {
       if (report.test) losses[static_cast<size_t>(comm.rank())].push_back(report.test->at("loss"));
@@ -82,7 +83,8 @@ RunState run(const TrainConfig& config, const Run& what) {
     if (what.from) trainer.restore(*what.from);
     for (int i = 0; (what.stop_at == 0 || i < what.stop_at) && trainer.step(); ++i) {
     }
-    if (comm.rank() == 0) state = trainer.state();
+    const RunState own = trainer.state();  // of a sharded run all ranks together
+    if (comm.rank() == 0) state = own;
   });
   for (size_t r = 1; r < losses.size(); ++r) CHECK(losses[r].size() <= losses[0].size());
   return state;
@@ -145,6 +147,43 @@ TEST_CASE("a run that stops on some ranks goes on with others, to the undisturbe
       CHECK(half.step == stop);
       check_same(run(config, {.ranks = after, .from = &half}), one);
     }
+}
+
+TEST_CASE("an optimiser in parts gives the bits of a whole one, for every rule, and goes on in others' parts") {
+  for (const char* name : {"adamw", "sgd", "lion", "rmsprop", "muon", "lamb", "lars"}) {
+    TrainConfig config = full_config(8);
+    config.optimizer = name;
+    config.lr = 1e-2;
+    const RunState one = run(config, {});
+    for (const int ranks : {2, 4}) {
+      CAPTURE(name);
+      CAPTURE(ranks);
+      check_same(run(config, {.ranks = ranks, .shard = true}), one);
+      const RunState half = run(config, {.ranks = ranks, .shard = true, .stop_at = 3});
+      check_same(half, run(config, {.stop_at = 3}));
+      check_same(run(config, {.ranks = 8 / ranks, .shard = true, .from = &half}), one);
+      check_same(run(config, {.from = &half}), one);
+    }
+  }
+  check_same(run(full_config(24), {.model = "cct", .ranks = 3, .shard = true}), run(full_config(24), {.model = "cct"}));
+}
+
+TEST_CASE("parts follow the parameters that are trained: the head alone first, then all") {
+  TrainConfig config = full_config(8);
+  config.head_epochs = 1;
+  const RunState one = run(config, {});
+  for (const bool shard : {false, true}) check_same(run(config, {.ranks = 4, .shard = shard}), one);
+}
+
+TEST_CASE("compressed gradients give nearly the same run, and the same on all ranks") {
+  const TrainConfig config = full_config(8);
+  const RunState one = run(config, {});
+  for (const bool shard : {false, true}) {
+    const RunState other = run(config, {.ranks = 4, .shard = shard, .compress = true});
+    CHECK_FALSE(differences(other, one).empty());
+    for (size_t i = 0; i < one.weights.size(); ++i)
+      CHECK(max(vitrail::abs(sub(other.weights[i].second, one.weights[i].second))).item() < 0.02);
+  }
 }
 
 TEST_CASE("ranks that do not fit the groups are refused with the numbers that do") {
