@@ -33,8 +33,8 @@ void check_ranks(int64_t groups, int ranks, int64_t batch_size) {
   for (int64_t g = ranks; g <= std::max<int64_t>(ranks, batch_size) && groups_that_fit.size() < 5; g *= 2)
     groups_that_fit.push_back(std::to_string(g));
   fail(ErrorKind::kValue, "train", "the ranks do not fit the groups of a batch: ", ranks, " ranks, ", groups,
-       " groups. A rank has a power of two of them, or all. Hint: with these groups ", listed(ranks_that_fit),
-       " ranks; with these ranks --groups ", listed(groups_that_fit), ".");
+       " groups. A rank has a power of two of them, or all. Hint: with these groups ", listed(ranks_that_fit, 12),
+       " ranks; with these ranks --groups ", listed(groups_that_fit, 5), ".");
 }
 
 std::pair<int64_t, int64_t> groups_of_rank(int64_t groups, int ranks, int rank) {
