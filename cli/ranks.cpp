@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <memory>
 #include <string_view>
 #include <thread>
 
@@ -14,6 +15,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "comm/collectives.h"
+#include "comm/heartbeat.h"
 #include "comm/launcher.h"
 #include "comm/world.h"
 #include "tensor/machine/parallel.h"
@@ -33,6 +35,8 @@ std::string processors() {
   return text;
 }
 
+std::unique_ptr<Heartbeat> heartbeat;
+
 }  // namespace
 
 void join_ranks(int argc, char** argv) {
@@ -46,7 +50,10 @@ void join_ranks(int argc, char** argv) {
        launch.processes, ". Hint: train and comm-bench use several.");
 }
 
+void watch_ranks(double timeout) { heartbeat = std::make_unique<Heartbeat>(world(), timeout); }
+
 int leave_ranks(int code) {
+  heartbeat.reset();
   leave_world();
   return code;
 }

@@ -15,6 +15,9 @@ int leave_ranks(int code);
 // then all ranks end with `code`.
 int end_with(const std::string& message, int code);
 
+// From here on a rank that gives no sign of life for so many seconds (0: for ever) is lost, and ends all.
+void watch_ranks(double timeout);
+
 // Whether this is the rank that writes; true where there is one.
 bool leads();
 // A path of the file that lies at `path` on rank 0: itself there, a copy in memory elsewhere.

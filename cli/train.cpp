@@ -69,8 +69,8 @@ void add_options(Command& command, TrainOptions& o) {
   command.flag("--quiet", o.quiet, "No progress on standard error, only errors");
   command.flag("--verbose", o.verbose, "Also why features of frozen parts are computed anew in every epoch");
   command.group("Several ranks (docs/cluster.md)");
-  command.option("--comm-timeout", o.comm_timeout, "Seconds without an answer after which a rank gives up (60); 0: never", 0,
-                 86400);
+  command.option("--comm-timeout", o.comm_timeout, "Seconds without a sign of life after which a rank is lost (60); 0: never",
+                 0, 86400);
   command.flag("--shard-optimizer", o.shard_optimizer,
                "Each rank keeps the optimiser's state of a part of the weights; the same result");
   command.option("--compress", o.compress, "bf16: gradients in half the bytes; another result for each number of ranks");

@@ -351,12 +351,13 @@ TrainJob make_job(const TrainOptions& options) {
   if (!leads()) o.quiet = true;
   check_options(o);
   check_ranks_options(o);
+  watch_ranks(static_cast<double>(o.comm_timeout));
   TrainJob job;
   job.replace = o.force;
   job.quiet = o.quiet;
   job.out = o.out;
   job.cache_mb = o.cache_mb;
-  job.ranks.comm = &world(), job.ranks.timeout = static_cast<double>(o.comm_timeout);
+  job.ranks.comm = &world();
   job.ranks.gradients.overlap = !o.no_overlap, job.ranks.gradients.shard = o.shard_optimizer;
   job.ranks.gradients.compress = !o.compress.empty();
   job.verbose = o.verbose && !o.quiet, job.feature_cache = !o.no_feature_cache;

@@ -12,8 +12,8 @@ namespace {
 class Alone final : public Communicator {
  public:
   explicit Alone(std::string node) : Communicator(0, {std::move(node)}) {}
-  TransferPtr send(int to, std::span<const std::byte>) override { nobody(to); }
-  TransferPtr receive(int from, std::span<std::byte>) override { nobody(from); }
+  TransferPtr send(int to, std::span<const std::byte>, Channel) override { nobody(to); }
+  TransferPtr receive(int from, std::span<std::byte>, Channel) override { nobody(from); }
   [[noreturn]] void abort(int code) override { std::_Exit(code); }
 
  private:

@@ -43,6 +43,17 @@ std::vector<std::string> all_gather(Communicator& comm, const std::string& mine)
   return all;
 }
 
-void barrier(Communicator& comm) { all_gather(comm, ""); }
+// In round k each rank tells rank + 2^k and hears of rank - 2^k: after ceil(log2 R) rounds each has heard of all (Hensgen,
+// Finkel and Manber, "Two algorithms for barrier synchronization", 1988).
+void barrier(Communicator& comm) {
+  const int size = comm.size();
+  for (int distance = 1; distance < size; distance *= 2) {
+    char out = 0, in = 0;
+    const TransferPtr transfers[2] = {
+        comm.receive((comm.rank() - distance + size) % size, std::as_writable_bytes(std::span(&in, 1))),
+        comm.send((comm.rank() + distance) % size, std::as_bytes(std::span(&out, 1)))};
+    comm.wait(transfers);
+  }
+}
 
 }  // namespace vitrail

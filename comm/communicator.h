@@ -5,8 +5,10 @@
 // (comm/mpi.cpp).
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <vector>
@@ -30,7 +32,10 @@ class Transfer {
 };
 using TransferPtr = std::unique_ptr<Transfer>;
 
-// Thread safety: one thread at a time.
+// Separate streams of messages between two ranks.
+enum class Channel { kData, kBeat };
+
+// Thread safety: one thread at a time for each channel.
 class Communicator {
  public:
   virtual ~Communicator() = default;
@@ -46,25 +51,25 @@ class Communicator {
   // "rank 3 on node7"
   std::string name(int rank) const;
 
-  // Messages from one rank to another arrive in the order in which they were sent, each into a receive() of its size.
-  virtual TransferPtr send(int to, std::span<const std::byte> bytes) = 0;
-  virtual TransferPtr receive(int from, std::span<std::byte> bytes) = 0;
+  // Messages of a channel from one rank to another arrive in the order in which they were sent, each into a receive() of its
+  // size.
+  virtual TransferPtr send(int to, std::span<const std::byte> bytes, Channel channel = Channel::kData) = 0;
+  virtual TransferPtr receive(int from, std::span<std::byte> bytes, Channel channel = Channel::kData) = 0;
   // Looks until all are done: spinning briefly, then sleeping between two looks, so that a rank that waits does not take a
-  // processor from one that computes. Error(kIo) naming the ranks that are waited for, and what for (set_activity()), after the
-  // timeout.
+  // processor from one that computes. Error(kIo) with the words of lose(), once that has been called, and what this rank waits
+  // for.
   void wait(std::span<const TransferPtr> transfers);
   void wait(const TransferPtr& transfer) { wait(std::span(&transfer, 1)); }
 
-  // Seconds without an answer after which wait() gives up; 0: never.
-  void set_timeout(double seconds) { timeout_ = seconds; }
-  double timeout() const { return timeout_; }
-  // What this rank is doing, for the message of a timeout: "step 17".
-  void set_activity(std::string what) { activity_ = std::move(what); }
+  // What this rank is doing, for messages: "update 17".
+  void set_activity(std::string what);
+  // From any thread: a rank is lost, and nobody is to wait for it any more.
+  void lose(const std::string& why);
 
   // Ends all ranks with this exit code, whatever they are doing.
   [[noreturn]] virtual void abort(int code) = 0;
 
-  // Bytes sent so far.
+  // Bytes of data sent so far.
   double sent() const { return sent_; }
 
  protected:
@@ -74,8 +79,10 @@ class Communicator {
  private:
   int rank_;
   std::vector<std::string> nodes_;  // of each rank
-  double timeout_ = 60, sent_ = 0;
-  std::string activity_ = "start";
+  double sent_ = 0;
+  std::mutex mutex_;  // of the texts
+  std::string activity_ = "the start", lost_;
+  std::atomic<bool> is_lost_{false};
 };
 
 }  // namespace vitrail

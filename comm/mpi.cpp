@@ -1,6 +1,6 @@
 // MPI, the one file that knows it. It takes the place of comm/world.cpp in the program of `make MPI=1`.
 //
-// Only messages between two ranks are used: the order of a sum is ours (comm/all_reduce.h). One thread calls MPI at a time.
+// Only messages between two ranks are used: the order of a sum is ours (comm/all_reduce.h).
 // The C interface alone: the libraries of the C++ one are not linked.
 #define OMPI_SKIP_MPICXX 1
 #define MPICH_SKIP_MPICXX 1
@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <mutex>
 #include <utility>
 
 #include "base/error.h"
@@ -20,7 +21,12 @@ namespace {
 
 // MPI counts in int.
 constexpr size_t kMostBytes = size_t{1} << 30;
-constexpr int kTag = 1;
+
+// MPI is called by one thread at a time: by the one that trains, by that of the messages (comm/lane.h) and by that of the signs
+// of life (comm/heartbeat.h). No call waits, so the lock is never held long.
+std::mutex calls;
+
+int tag(Channel channel) { return static_cast<int>(channel) + 1; }
 
 void check_mpi(int code, const char* what) {
   if (code == MPI_SUCCESS) return;
@@ -35,10 +41,12 @@ class MpiTransfer final : public Transfer {
   using Transfer::Transfer;
   // Of a message that was not waited for, since another failed: MPI must not write into memory that is gone.
   ~MpiTransfer() override {
+    const std::lock_guard<std::mutex> lock(calls);
     for (MPI_Request& request : requests_)
       if (request != MPI_REQUEST_NULL) MPI_Cancel(&request), MPI_Request_free(&request);
   }
   bool test() override {
+    const std::lock_guard<std::mutex> lock(calls);
     int done = 0;
     check_mpi(MPI_Testall(static_cast<int>(requests_.size()), requests_.data(), &done, MPI_STATUSES_IGNORE),
               "a message failed");
@@ -54,22 +62,26 @@ class MpiCommunicator final : public Communicator {
  public:
   MpiCommunicator(int rank, std::vector<std::string> nodes) : Communicator(rank, std::move(nodes)) {}
 
-  TransferPtr send(int to, std::span<const std::byte> bytes) override {
-    count_sent(bytes.size());
+  TransferPtr send(int to, std::span<const std::byte> bytes, Channel channel) override {
+    if (channel == Channel::kData) count_sent(bytes.size());
+    const std::lock_guard<std::mutex> lock(calls);
     auto transfer = std::make_unique<MpiTransfer>(to);
     for (size_t begin = 0; begin < std::max<size_t>(1, bytes.size()); begin += kMostBytes) {
       const std::span<const std::byte> part = bytes.subspan(begin, std::min(kMostBytes, bytes.size() - begin));
-      check_mpi(MPI_Isend(part.data(), static_cast<int>(part.size()), MPI_BYTE, to, kTag, MPI_COMM_WORLD, transfer->next()),
-                "send");
+      check_mpi(
+          MPI_Isend(part.data(), static_cast<int>(part.size()), MPI_BYTE, to, tag(channel), MPI_COMM_WORLD, transfer->next()),
+          "send");
     }
     return transfer;
   }
-  TransferPtr receive(int from, std::span<std::byte> bytes) override {
+  TransferPtr receive(int from, std::span<std::byte> bytes, Channel channel) override {
+    const std::lock_guard<std::mutex> lock(calls);
     auto transfer = std::make_unique<MpiTransfer>(from);
     for (size_t begin = 0; begin < std::max<size_t>(1, bytes.size()); begin += kMostBytes) {
       const std::span<std::byte> part = bytes.subspan(begin, std::min(kMostBytes, bytes.size() - begin));
-      check_mpi(MPI_Irecv(part.data(), static_cast<int>(part.size()), MPI_BYTE, from, kTag, MPI_COMM_WORLD, transfer->next()),
-                "receive");
+      check_mpi(
+          MPI_Irecv(part.data(), static_cast<int>(part.size()), MPI_BYTE, from, tag(channel), MPI_COMM_WORLD, transfer->next()),
+          "receive");
     }
     return transfer;
   }

@@ -7,6 +7,7 @@
 #include <map>
 #include <mutex>
 #include <thread>
+#include <tuple>
 
 #include "base/error.h"
 
@@ -17,9 +18,11 @@ namespace {
 // Of a rank that another one's end has reached.
 struct OtherEnded {};
 
+using Key = std::tuple<int, int, Channel>;  // from, to
+
 struct World {
   std::mutex mutex;
-  std::map<std::pair<int, int>, std::deque<std::vector<std::byte>>> messages;  // by sender and receiver
+  std::map<Key, std::deque<std::vector<std::byte>>> messages;
   std::atomic<bool> ended{false};
 };
 
@@ -31,16 +34,16 @@ class Sent final : public Transfer {
 
 class Receiving final : public Transfer {
  public:
-  Receiving(World& world, int from, int to, std::span<std::byte> bytes)
-      : Transfer(from), world_(world), key_(from, to), bytes_(bytes) {}
+  Receiving(World& world, const Key& key, std::span<std::byte> bytes)
+      : Transfer(std::get<0>(key)), world_(world), key_(key), bytes_(bytes) {}
   bool test() override {
     if (done_) return true;
     if (world_.ended) throw OtherEnded();
     const std::lock_guard<std::mutex> lock(world_.mutex);
     auto& queue = world_.messages[key_];
     if (queue.empty()) return false;
-    check(queue.front().size() == bytes_.size(), ErrorKind::kIo, "comm", "rank ", key_.first, " sent ", queue.front().size(),
-          " bytes, rank ", key_.second, " expects ", bytes_.size(), ".");
+    check(queue.front().size() == bytes_.size(), ErrorKind::kIo, "comm", "rank ", std::get<0>(key_), " sent ",
+          queue.front().size(), " bytes, rank ", std::get<1>(key_), " expects ", bytes_.size(), ".");
     if (!bytes_.empty()) std::memcpy(bytes_.data(), queue.front().data(), bytes_.size());
     queue.pop_front();
     return done_ = true;
@@ -48,7 +51,7 @@ class Receiving final : public Transfer {
 
  private:
   World& world_;
-  std::pair<int, int> key_;
+  Key key_;
   std::span<std::byte> bytes_;
   bool done_ = false;
 };
@@ -57,14 +60,14 @@ class ThreadCommunicator final : public Communicator {
  public:
   ThreadCommunicator(World& world, int rank, int size)
       : Communicator(rank, std::vector<std::string>(static_cast<size_t>(size), "this process")), world_(world) {}
-  TransferPtr send(int to, std::span<const std::byte> bytes) override {
-    count_sent(bytes.size());
+  TransferPtr send(int to, std::span<const std::byte> bytes, Channel channel) override {
+    if (channel == Channel::kData) count_sent(bytes.size());
     const std::lock_guard<std::mutex> lock(world_.mutex);
-    world_.messages[{rank(), to}].emplace_back(bytes.begin(), bytes.end());
+    world_.messages[{rank(), to, channel}].emplace_back(bytes.begin(), bytes.end());
     return std::make_unique<Sent>(to);
   }
-  TransferPtr receive(int from, std::span<std::byte> bytes) override {
-    return std::make_unique<Receiving>(world_, from, rank(), bytes);
+  TransferPtr receive(int from, std::span<std::byte> bytes, Channel channel) override {
+    return std::make_unique<Receiving>(world_, Key{from, rank(), channel}, bytes);
   }
   [[noreturn]] void abort(int code) override { throw Aborted{code}; }
 

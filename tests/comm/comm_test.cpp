@@ -1,14 +1,18 @@
 // Ranks, messages and sums: on threads of this process.
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <bit>
+#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <random>
+#include <thread>
 
 #include "base/error.h"
 #include "comm/all_reduce.h"
 #include "comm/collectives.h"
+#include "comm/heartbeat.h"
 #include "comm/threads.h"
 #include "comm/world.h"
 
@@ -151,21 +155,47 @@ TEST_CASE("a broadcast reaches all ranks from any root, and texts of any length 
       });
 }
 
-TEST_CASE("who waits in vain gives up and says for whom, and in what") {
+TEST_CASE("who waits for a rank without a sign of life gives up, and says for whom, and in what") {
   std::string message;
   try {
     run_ranks(3, [&](Communicator& comm) {
-      comm.set_timeout(comm.rank() == 0 ? 0.05 : 10);
-      comm.set_activity("step 17");
-      if (comm.rank() == 2) return;  // says nothing
+      if (comm.rank() == 2) {  // says nothing, and is there
+        std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+        return;
+      }
+      const Heartbeat heartbeat(comm, 0.2);
+      comm.set_activity("update 17");
       std::vector<float> x(8, 1);
       all_reduce(comm, std::span(x));
     });
   } catch (const Error& e) {
     message = e.what();
   }
-  CHECK(message.find("no answer for 0.05 s in step 17 from rank 2 on this process") != std::string::npos);
-  CHECK(message.find("rank 1") == std::string::npos);
+  CHECK(message.find("no sign of life from rank 2 on this process for 0.2 s, in update 17") != std::string::npos);
+}
+
+TEST_CASE("who computes for long is not taken for lost, nor who has ended as it should") {
+  run_ranks(4, [](Communicator& comm) {
+    const Heartbeat heartbeat(comm, 0.2);
+    if (comm.rank() == 1) std::this_thread::sleep_for(std::chrono::milliseconds(900));
+    barrier(comm);
+    if (comm.rank() != 3) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(700));
+    comm.wait(std::vector<TransferPtr>{});
+  });
+}
+
+TEST_CASE("nobody leaves a barrier before all have come") {
+  for (const int ranks : {1, 2, 3, 5, 8}) {
+    std::atomic<int> arrived{0};
+    run_ranks(ranks, [&](Communicator& comm) {
+      for (int round = 1; round <= 20; ++round) {
+        ++arrived;
+        barrier(comm);
+        if (arrived < round * ranks) fail(ErrorKind::kValue, "test", "rank ", comm.rank(), " left early");
+      }
+    });
+  }
 }
 
 TEST_CASE("the error of one rank ends all") {

@@ -1,11 +1,10 @@
 #include "train/ranks/ranks.h"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
-#include <mutex>
+#include <thread>
 
 #include "base/crc32c.h"
 #include "base/error.h"
@@ -52,9 +51,7 @@ size_t first_other(const std::vector<std::string>& all) {
 
 }  // namespace
 
-Ranks::Ranks(const RanksOptions& options) : options_(options), sum_(*options.comm, options.gradients) {
-  comm().set_timeout(options_.timeout);
-}
+Ranks::Ranks(const RanksOptions& options) : options_(options), sum_(*options.comm, options.gradients) {}
 
 void Ranks::require_same(const Facts& facts) {
   Packer packer;
@@ -92,7 +89,6 @@ void Ranks::check_weights(const nn::StateDict& weights, int64_t step) {
 
 void Ranks::begin_step(int64_t step, int signal, bool save) {
   comm().set_activity(cat("update ", step + 1));
-  comm().set_timeout(options_.timeout > 0 ? options_.timeout + 3 * slowest_ : 0);
   std::vector<double>& beside = sum_.beside();
   beside.assign(kSignalCount + 1, 0);
   for (size_t i = 0; i < kSignalCount; ++i) beside[i] = signal == kSignals[i];
@@ -106,47 +102,13 @@ void Ranks::end_step(double seconds) {
     if (beside[i] > 0) signal_ = kSignals[i];
   save_ = beside[kSignalCount] > 0;
   seconds_ += seconds;
-  slowest_ = std::max(slowest_, seconds);
   ++steps_;
 }
 
 void Ranks::lead(const std::function<void()>& work) {
-  enum : char { kAlive, kDone };
   comm().set_activity("what rank 0 saves");
-  if (!leads()) {
-    for (char word = kAlive; word != kDone;) comm().wait(comm().receive(0, std::as_writable_bytes(std::span(&word, 1))));
-    return;
-  }
-  const auto say = [](Communicator& comm, char word) {
-    std::vector<TransferPtr> transfers;
-    for (int r = 1; r < comm.size(); ++r) transfers.push_back(comm.send(r, std::as_bytes(std::span(&word, 1))));
-    comm.wait(transfers);
-  };
-  std::mutex mutex;
-  std::condition_variable ended;
-  bool done = false;
-  const auto pause = std::chrono::duration<double>(options_.timeout > 0 ? options_.timeout / 4 : 3600);
-  Lane lane(comm());
-  lane.start([&](Communicator& comm) {
-    std::unique_lock<std::mutex> lock(mutex);
-    while (!ended.wait_for(lock, pause, [&] { return done; })) say(comm, kAlive);
-    say(comm, kDone);
-  });
-  const auto end = [&] {
-    {
-      const std::lock_guard<std::mutex> lock(mutex);
-      done = true;
-    }
-    ended.notify_all();
-    lane.wait();
-  };
-  try {
-    work();
-  } catch (...) {
-    end();
-    throw;
-  }
-  end();
+  if (leads()) work();
+  barrier(comm());
 }
 
 void Ranks::let_one_tell(bool answers) {
@@ -155,14 +117,17 @@ void Ranks::let_one_tell(bool answers) {
   if (comm().rank() != static_cast<int>(teller == all.size() ? 0 : teller)) wait_for_the_end();
 }
 
-// A message that nobody sends: the rank that tells the error ends this one.
+// The rank that tells the error ends this one meanwhile.
 void Ranks::wait_for_the_end() {
-  comm().set_timeout(30);
   comm().set_activity("the end of the run");
   char never = 0;
-  const int peer = comm().rank() == 0 ? 1 : 0;
-  comm().wait(comm().receive(peer, std::as_writable_bytes(std::span(&never, 1))));
-  fail(ErrorKind::kIo, "ranks", "another rank has ended the run.");
+  const TransferPtr message = comm().receive(comm().rank() == 0 ? 1 : 0, std::as_writable_bytes(std::span(&never, 1)));
+  const auto start = std::chrono::steady_clock::now();
+  while (std::chrono::steady_clock::now() - start < std::chrono::seconds(30)) {
+    message->test();
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  fail(ErrorKind::kIo, "ranks", "another rank has met an error and did not end this one.");
 }
 
 std::string Ranks::summary() {

@@ -12,7 +12,6 @@ namespace vitrail {
 
 struct RanksOptions {
   Communicator* comm = nullptr;  // must outlive the run; null, or of one rank: this process alone
-  double timeout = 60;           // seconds without an answer, beyond the length of a few updates
   GradientSumOptions gradients{};
 };
 
@@ -41,7 +40,7 @@ class Ranks {
   // After it: seconds of the update, of which gradients().exposed_seconds() were spent waiting.
   void end_step(double seconds);
 
-  // Rank 0 does something that the others wait for, however long it takes: it shows them that it lives.
+  // Rank 0 does something that the others wait for.
   void lead(const std::function<void()>& work);
   // Of an error that all ranks have found together: returns on the rank that is to tell it, the lowest that answers for it, or
   // rank 0; the others wait here until that one has ended them.
@@ -57,7 +56,7 @@ class Ranks {
   GradientSum sum_;
   int signal_ = 0;
   bool save_ = false;
-  double slowest_ = 0, seconds_ = 0;
+  double seconds_ = 0;
   int64_t steps_ = 0;
 };
 

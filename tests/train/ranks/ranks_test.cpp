@@ -74,7 +74,7 @@ RunState run(const TrainConfig& config, const Run& what) {
                             classification_options(config, preprocessing_for(*model, train->info()), train->class_names()));
     TrainCallbacks callbacks;
     callbacks.quiet = true;
-    callbacks.ranks = {&comm, 20, {what.overlap, what.bucket_bytes, what.compress, what.shard, what.reduce}};
+    callbacks.ranks = {&comm, {what.overlap, what.bucket_bytes, what.compress, what.shard, what.reduce}};
     callbacks.on_update = [&](const StepReport& report) { losses[static_cast<size_t>(comm.rank())].push_back(report.loss); };
     callbacks.on_epoch = [&](const EpochReport& report) {
       if (report.test) losses[static_cast<size_t>(comm.rank())].push_back(report.test->at("loss"));
