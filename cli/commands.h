@@ -39,11 +39,13 @@ void add_verify(CLI::App& app, Action& action);
 void add_data_check(CLI::App& app, Action& action);
 void add_opcheck(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
+void add_comm_bench(CLI::App& app, Action& action);
+void add_plan(CLI::App& app, Action& action);
 // In the order of `vitrail --help`. A new command: a file of its own, its declaration above and its place here.
 inline const std::vector<AddCommand> kCommands = {
-    add_train,   add_finetune,  add_demo,    add_search,   add_probe,      add_transfer, add_average,
-    add_eval,    add_calibrate, add_predict, add_features, add_similar,    add_explain,  add_convert,
-    add_adapter, add_report,    add_info,    add_verify,   add_data_check, add_opcheck,  add_bench};
+    add_train,     add_finetune, add_demo,       add_search,  add_probe,   add_transfer,   add_average, add_eval,
+    add_calibrate, add_predict,  add_features,   add_similar, add_explain, add_convert,    add_adapter, add_report,
+    add_info,      add_verify,   add_data_check, add_opcheck, add_bench,   add_comm_bench, add_plan};
 
 // On standard error: the limits of the container that this process is in, if they are below the machine's, and what BLIS says
 // of the processor. For the commands that compute for longer than a moment.
