@@ -53,7 +53,12 @@ void join_ranks(int argc, char** argv) {
 void watch_ranks(double timeout) { heartbeat = std::make_unique<Heartbeat>(world(), timeout); }
 
 int leave_ranks(int code) {
-  heartbeat.reset();
+  std::fflush(stdout);  // Open MPI ends all as soon as one has left with a code that is not 0
+  if (heartbeat) {
+    world().set_activity("the end of the run");
+    barrier(world());  // as long as a rank that does not come is noticed
+    heartbeat.reset();
+  }
   leave_world();
   return code;
 }

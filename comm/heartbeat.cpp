@@ -48,6 +48,11 @@ struct Watcher {
     sending = comm.send(rank, std::as_bytes(std::span(&word, 1)), Channel::kBeat);
     sending->test();
   }
+  // Whether it has been told that this rank ends.
+  bool told(Communicator& comm) {
+    if (word != kBye) say(comm, kBye);
+    return word == kBye && sending->test();
+  }
 };
 
 }  // namespace
@@ -91,7 +96,13 @@ void Heartbeat::run() {
           comm_.lose(cat("no sign of life from ", comm_.name(other.rank), " for ", timeout_, " s"));
       }
     } while (!ended_.wait_for(lock, pause, [this] { return stop_; }));
-    for (Watcher& watcher : watchers) watcher.say(comm_, kBye);
+    // Until all have said it: MPI wants to have no message left when it ends.
+    const auto limit = Clock::now() + std::chrono::duration<double>(timeout_);
+    for (bool open = true; open && Clock::now() < limit; std::this_thread::sleep_for(std::chrono::milliseconds(1))) {
+      open = false;
+      for (Watcher& watcher : watchers) open |= !watcher.told(comm_);
+      for (Watched& other : watched) other.look(comm_), open |= !other.gone;
+    }
   } catch (const Error& e) {
     comm_.lose(e.what());
   } catch (...) {  // another rank of this process has ended (comm/threads.h)
