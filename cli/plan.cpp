@@ -22,7 +22,7 @@ namespace {
 
 struct Options {
   std::string model, nodes = "1,2,4,8,16,32,64", network = "25", compress = "none", precision = "f32";
-  std::optional<double> latency, jitter;  // microseconds; per cent of a step
+  std::optional<double> latency, jitter, speed;  // microseconds; per cent of a step; times this machine's
   int64_t images = 32, ranks = 1, groups = 0, bucket = 4, updates = 5, threads = 0;
   bool json = false, explain = false;
 };
@@ -60,6 +60,7 @@ Question question_of(const Options& o) {
   q.latency = o.latency.value_or(kLatency);
   check(q.latency >= 0, ErrorKind::kValue, "plan", "--latency must be at least 0 microseconds: it is ", q.latency, ".");
   check(o.jitter.value_or(0) >= 0, ErrorKind::kValue, "plan", "--jitter must be at least 0 per cent: it is ", *o.jitter, ".");
+  check(o.speed.value_or(1) > 0, ErrorKind::kValue, "plan", "--speed must be above 0: it is ", *o.speed, ".");
   check(o.compress == "none" || o.compress == "bf16", ErrorKind::kValue, "plan", "--compress must be none or bf16: it is ",
         quote(o.compress), ".");
   q.content = o.compress == "bf16" ? 0.5 : 1;
@@ -90,7 +91,7 @@ Answer measure(const Options& o, const Question& q) {
   const PrecisionGuard precision(precision_from_name(o.precision));
   const auto model = models::make_model(config, Rng(1));
   answer.parameters = model->num_parameters();
-  answer.step = measure_step(*model, {q.images, q.groups, o.updates, o.bucket << 20});
+  answer.step = faster(measure_step(*model, {q.images, q.groups, o.updates, o.bucket << 20}), o.speed.value_or(1));
   if (o.jitter) answer.step.deviation = *o.jitter / 100 * answer.step.seconds;
   answer.add_seconds = measure_add_seconds(o.bucket << 20);
   return answer;
@@ -118,7 +119,11 @@ std::string to_json(const Options& o, const Question& q, const Answer& answer, c
   json.field("images_per_node", o.images).field("ranks_per_node", o.ranks).field("groups_per_rank", q.groups);
   json.field("processor", processor_name()).field("threads_per_rank", answer.threads).field("precision", o.precision);
   json.field("compress", o.compress).field("latency", 1e-6 * q.latency).field("add_seconds_per_byte", answer.add_seconds);
-  json.field("step", answer.step.seconds).field("deviation", answer.step.deviation).key("buckets").begin_array();
+  json.field("step", answer.step.seconds).field("deviation", answer.step.deviation);
+  json.field("processor_seconds", answer.step.processor_seconds)
+      .field("speed", o.speed.value_or(1))
+      .key("buckets")
+      .begin_array();
   for (const PlanBucket& bucket : answer.step.buckets)
     json.begin_object().field("bytes", bucket.bytes).field("lead", bucket.lead).end_object();
   json.end_array().key("plans").begin_array();
@@ -133,7 +138,8 @@ std::string to_json(const Options& o, const Question& q, const Answer& answer, c
 
 const char* const kExplanation =
     "\nAll times are of one update. The formulas are in train/ranks/plan.h.\n"
-    "compute        measured here, one rank alone: passes in groups, norm, AdamW; pictures are there already\n"
+    "compute        measured here, one rank alone: passes in groups, norm, AdamW; pictures are there already. Other programs\n"
+    "               make it longer: see the processor time, which is that of all threads\n"
     "communication  of each bucket of n bytes over R ranks, latency a, rate b, seconds g of adding a byte:\n"
     "               2 log2(R) a + 2 n (R-1)/R / b + n (R-1)/R g where R is a power of two,\n"
     "               2 (R-1) a + 2 n (R-1)/R / b + n (R-1)/R g for others; ranks of one node share its link\n"
@@ -150,10 +156,13 @@ void print_table(const Options& o, const Question& q, const Answer& answer, cons
   std::printf("%s, %lld parameters, %s; a node: %lld images", o.model.c_str(), static_cast<long long>(answer.parameters),
               o.precision.c_str(), static_cast<long long>(o.images));
   if (o.ranks > 1) std::printf(" on %lld ranks", static_cast<long long>(o.ranks));
-  std::printf("\n%s, %lld threads: an update of %lld images in %lld %s takes %.4g ms, standard deviation %.2g %%%s\n",
-              processor_name().c_str(), static_cast<long long>(answer.threads), static_cast<long long>(q.images),
-              static_cast<long long>(q.groups), q.groups == 1 ? "group" : "groups", 1e3 * step.seconds,
-              100 * step.deviation / step.seconds, o.jitter ? " (given)" : "");
+  std::printf(
+      "\n%s, %lld threads: an update of %lld images in %lld %s takes %.4g ms (%.4g of processor time), standard deviation "
+      "%.2g %%%s%s\n",
+      processor_name().c_str(), static_cast<long long>(answer.threads), static_cast<long long>(q.images),
+      static_cast<long long>(q.groups), q.groups == 1 ? "group" : "groups", 1e3 * step.seconds, 1e3 * step.processor_seconds,
+      100 * step.deviation / step.seconds, o.jitter ? " (given)" : "",
+      o.speed ? cat("; at ", *o.speed, " times the speed measured here").c_str() : "");
   std::printf("%.1f MB of gradients%s in %zu %s, the first whole %.4g ms before the end of the backward pass\n",
               1e-6 * answer.bytes() * q.content, q.content < 1 ? " as bf16" : "", step.buckets.size(),
               step.buckets.size() == 1 ? "bucket" : "buckets", 1e3 * answer.lead());
@@ -195,6 +204,7 @@ void add_plan(CLI::App& app, Action& action) {
   command.option("--network", o->network, "Gb/s of a node's link, each way, or a list (25)");
   command.option("--latency", o->latency, "Microseconds of a message, as comm-bench measures them (50)");
   command.option("--ranks-per-node", o->ranks, "They share its images, processors and link (1)", 1, 1024);
+  command.option("--speed", o->speed, "How many times as fast as this machine a node computes (1)");
   command.option("--jitter", o->jitter, "Standard deviation of an update in per cent (measured)");
   command.group("The update");
   command.option("--images-per-node", o->images, "Images of an update on each node (32)", 1, 65536);

@@ -40,6 +40,7 @@ TEST_CASE("plan refuses what makes no sense, with 2 and in words") {
   refuses("--network 10,fast", "--network must be a finite number: it is fast");
   refuses("--latency -1", "--latency must be at least 0 microseconds");
   refuses("--jitter -1", "--jitter must be at least 0 per cent");
+  refuses("--speed 0", "--speed must be above 0: it is 0");
   refuses("--compress zip", "--compress must be none or bf16: it is \"zip\"");
   refuses("--precision f16", "f32 or bf16");
   refuses("--images-per-node 10 --ranks-per-node 4", "10 images (--images-per-node) and 4 ranks (--ranks-per-node)");

@@ -1,5 +1,7 @@
 #include "train/ranks/measure_step.h"
 
+#include <time.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -46,6 +48,13 @@ class BucketClock final : public Communicator {
   [[noreturn]] static void nobody() { fail(ErrorKind::kValue, "plan", "there is one rank, and nobody to talk to."); }
 };
 
+// Of all threads of this process.
+double processor_seconds() {
+  timespec time{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
 double deviation(const std::vector<double>& values) {
   if (values.size() < 2) return 0;
   double mean = 0, squares = 0;
@@ -89,16 +98,18 @@ MeasuredStep measure_step(models::Classifier& model, const StepToMeasure& what) 
   GradientSum sum(clock, {.bucket_bytes = what.bucket_bytes, .reduce = BucketClock::leaves});
 
   MeasuredStep result;
-  std::vector<double> seconds;
+  std::vector<double> seconds, processor;
   std::vector<std::vector<double>> leads;  // of each bucket
   // In the first update the order of the gradients is not known, nor are the moments there.
   for (int64_t i = 0; i <= what.updates; ++i) {
     clock.departures.clear();
     const Clock::time_point start = Clock::now();
+    const double before = processor_seconds();
     backward_in_groups(task, shared, Rng(1).at(static_cast<uint64_t>(i)), false, &sum);
     optimizer.step(1e-4, clip_scale(grad_norm(optimizer.groups()), 1));
     if (i == 0) continue;
     seconds.push_back(seconds_between(start, Clock::now()));
+    processor.push_back(processor_seconds() - before);
     leads.resize(clock.departures.size());
     // The last bucket leaves when the backward pass ends: what is whole last is what is computed last.
     for (size_t b = 0; b < leads.size(); ++b)
@@ -107,6 +118,7 @@ MeasuredStep measure_step(models::Classifier& model, const StepToMeasure& what) 
   for (size_t b = 0; b < leads.size(); ++b) result.buckets.push_back({clock.departures[b].bytes, median(leads[b])});
   result.seconds = median(seconds);
   result.deviation = deviation(seconds);
+  result.processor_seconds = median(processor);
   return result;
 }
 

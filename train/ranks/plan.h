@@ -56,8 +56,12 @@ struct PlanBucket {
 // An update of one rank that has no others.
 struct MeasuredStep {
   double seconds = 0, deviation = 0;  // median, and the standard deviation between updates
+  double processor_seconds = 0;       // of all threads, the median: less than their number times `seconds` on a busy machine
   std::vector<PlanBucket> buckets;    // in the order in which they become whole
 };
+
+// The same update on a node that computes `speed` times as fast. Error(kValue) unless speed is above 0 and finite.
+MeasuredStep faster(MeasuredStep step, double speed);
 
 struct PlannedStep {
   double compute = 0, communication = 0, hidden = 0, exposed = 0, waiting = 0, step = 0;  // seconds

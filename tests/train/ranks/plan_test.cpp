@@ -22,7 +22,7 @@ constexpr double kInfinite = std::numeric_limits<double>::infinity();
 // 1 ms and 1 MB/s between nodes, 0.1 ms and 4 MB/s within.
 Cluster cluster(int64_t nodes, int64_t ranks = 1) { return {nodes, ranks, {1e-3, 1e6}, {1e-4, 4e6}, 1e-8}; }
 
-MeasuredStep step(double deviation = 0) { return {2, deviation, {{1e6, 1.5}, {1e6, 0.5}, {0.5e6, 0}}}; }
+MeasuredStep step(double deviation = 0) { return {2, deviation, 4, {{1e6, 1.5}, {1e6, 0.5}, {0.5e6, 0}}}; }
 
 }  // namespace
 
@@ -96,6 +96,14 @@ TEST_CASE("buckets leave when they are whole and the link is free; what ends aft
   CHECK(predict(step(), 10, two, 0.5).exposed == doctest::Approx(0.25 + scores));
 }
 
+TEST_CASE("a node that computes twice as fast hides half as long") {
+  const MeasuredStep half = faster(step(0.1), 2);
+  CHECK(half.seconds == 1);
+  CHECK(half.deviation == 0.05);
+  CHECK(half.buckets[0].lead == 0.75);
+  CHECK(half.buckets[0].bytes == 1e6);
+}
+
 TEST_CASE("limits: one node does not communicate, an infinitely fast network leaves jitter alone") {
   const PlannedStep one = predict(step(0.1), 10, cluster(1));
   CHECK(one.communication == 0);
@@ -132,6 +140,7 @@ TEST_CASE("numbers that make no sense are refused, with the number") {
   refused({2, 1, {0, 1}, {}, -1}, "adding up a byte");
   refused(cluster(2), "at least one image: it has 0", 0);
   refused(cluster(2), "a step must take time: it takes 0", 10, MeasuredStep{});
+  CHECK(message_of([] { faster(step(), 0); }).find("must be above 0: it is 0") != std::string::npos);
   CHECK(message_of([] { expected_maximum(0); }).find("there are 0") != std::string::npos);
 }
 
@@ -150,6 +159,7 @@ TEST_CASE("a measured update has all trained bytes in its buckets, whole before 
   CHECK(measured.buckets.back().lead == 0);
   CHECK(measured.seconds > measured.buckets.front().lead);
   CHECK(measured.deviation >= 0);
+  CHECK(measured.processor_seconds > 0);
   CHECK(measure_add_seconds(1 << 16) > 0);
   CHECK(message_of([&] { measure_step(*model, {2, 4}); }).find("2 images and 4 groups") != std::string::npos);
   CHECK(message_of([&] { measure_step(*model, {2, 1, 0}); }).find("at least one update") != std::string::npos);
