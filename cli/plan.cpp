@@ -23,7 +23,7 @@ namespace {
 struct Options {
   std::string model, nodes = "1,2,4,8,16,32,64", network = "25", compress = "none", precision = "f32";
   std::optional<double> latency, jitter, speed;  // microseconds; per cent of a step; times this machine's
-  int64_t images = 32, ranks = 1, groups = 0, bucket = 4, updates = 5, threads = 0;
+  int64_t images = 32, ranks = 1, groups = 0, bucket = 4, updates = 5, threads = 0, img_size = 0;
   bool json = false, explain = false;
 };
 
@@ -41,6 +41,7 @@ struct Answer {
   double add_seconds = 0;
   Link within{};
   int64_t parameters = 0, threads = 0;  // threads of a rank
+  std::vector<int64_t> img_size;        // height, width
 
   double bytes() const {
     double sum = 0;
@@ -89,8 +90,9 @@ Answer measure(const Options& o, const Question& q) {
   }
   answer.threads = num_threads();
   const PrecisionGuard precision(precision_from_name(o.precision));
-  const auto model = models::make_model(config, Rng(1));
+  const auto model = models::make_model(models::adapted(config, {.img_height = o.img_size, .img_width = o.img_size}), Rng(1));
   answer.parameters = model->num_parameters();
+  answer.img_size = {model->img_height(), model->img_width()};
   answer.step = faster(measure_step(*model, {q.images, q.groups, o.updates, o.bucket << 20}), o.speed.value_or(1));
   if (o.jitter) answer.step.deviation = *o.jitter / 100 * answer.step.seconds;
   answer.add_seconds = measure_add_seconds(o.bucket << 20);
@@ -116,6 +118,7 @@ std::vector<Row> predict_all(const Options& o, const Question& q, const Answer& 
 std::string to_json(const Options& o, const Question& q, const Answer& answer, const std::vector<Row>& rows) {
   JsonWriter json(2);
   json.begin_object().field("model", o.model).field("parameters", answer.parameters).field("bytes", answer.bytes());
+  json.field("img_size", answer.img_size);
   json.field("images_per_node", o.images).field("ranks_per_node", o.ranks).field("groups_per_rank", q.groups);
   json.field("processor", processor_name()).field("threads_per_rank", answer.threads).field("precision", o.precision);
   json.field("compress", o.compress).field("latency", 1e-6 * q.latency).field("add_seconds_per_byte", answer.add_seconds);
@@ -153,8 +156,9 @@ const char* const kExplanation =
 
 void print_table(const Options& o, const Question& q, const Answer& answer, const std::vector<Row>& rows) {
   const MeasuredStep& step = answer.step;
-  std::printf("%s, %lld parameters, %s; a node: %lld images", o.model.c_str(), static_cast<long long>(answer.parameters),
-              o.precision.c_str(), static_cast<long long>(o.images));
+  std::printf("%s, %lld parameters, %lld x %lld pixels, %s; a node: %lld images", o.model.c_str(),
+              static_cast<long long>(answer.parameters), static_cast<long long>(answer.img_size[0]),
+              static_cast<long long>(answer.img_size[1]), o.precision.c_str(), static_cast<long long>(o.images));
   if (o.ranks > 1) std::printf(" on %lld ranks", static_cast<long long>(o.ranks));
   std::printf(
       "\n%s, %lld threads: an update of %lld images in %lld %s takes %.4g ms (%.4g of processor time), standard deviation "
@@ -199,6 +203,7 @@ void add_plan(CLI::App& app, Action& action) {
   auto o = std::make_shared<Options>();
   Command command(app, "plan", "Predict step time and efficiency on many nodes, from an update measured here");
   command.option("--model", o->model, "Preset or config.json").required();
+  command.option("--img-size", o->img_size, "Side of the images instead of the model's own", 0, 16384);
   command.group("The cluster");
   command.option("--nodes", o->nodes, "How many, or a list (1,2,4,8,16,32,64)");
   command.option("--network", o->network, "Gb/s of a node's link, each way, or a list (25)");

@@ -40,6 +40,7 @@ TEST_CASE("plan refuses what makes no sense, with 2 and in words") {
   refuses("--network 10,fast", "--network must be a finite number: it is fast");
   refuses("--latency -1", "--latency must be at least 0 microseconds");
   refuses("--jitter -1", "--jitter must be at least 0 per cent");
+  refuses("--img-size 30", "30");  // patches of 7 do not tile it
   refuses("--speed 0", "--speed must be above 0: it is 0");
   refuses("--compress zip", "--compress must be none or bf16: it is \"zip\"");
   refuses("--precision f16", "f32 or bf16");
@@ -78,6 +79,7 @@ TEST_CASE("plan takes jitter, compression, ranks of a node and groups as given")
   CHECK(ranks["plans"][0]["ranks"] == 4);
   CHECK(ranks["plans"][0]["groups"] == 16);
   CHECK(ranks["threads_per_rank"] == 1);
+  CHECK(plan_json("--nodes 2 --img-size 14")["img_size"] == nlohmann::json({14, 14}));
 }
 
 TEST_CASE("plan says the same in a table, and explains it") {
