@@ -33,7 +33,7 @@ void check_launcher(const Launch& launch, int known, const std::string& mpi) {
                                : "start it with the launcher of that MPI, or build it with this one's: make MPI=openmpi, make "
                                  "MPI=mpich";
   fail(ErrorKind::kValue, "comm", launch.by, " started ", launch.processes, " processes (", launch.variable,
-       "), and this program ", why, ": each would train by itself and write into the same folder. Hint: ", hint, ".");
+       "), and this program ", why, ": each would train alone, into one folder. Hint: ", hint, ".");
 }
 
 }  // namespace vitrail

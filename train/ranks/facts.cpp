@@ -36,17 +36,17 @@ Facts facts_of(Task& task, const Dataset& train, const Dataset* test, const Trai
     layout += cat(name, tensor.shape(), name_of(tensor.dtype()), ";");
   char crc[16];
   std::snprintf(crc, sizeof crc, "%08x", crc_of(layout));
-  Facts facts{{"program version", kVersion},
-              {"recipe", recipe_json(config)},
-              {"model", task.architecture()},
-              {"layout of the parameters", crc},
-              {"data set", data_identity(train, test)},
-              {"list of training files", listing(train)},
-              {"update to begin with", std::to_string(step)},
-              {"setting of --shard-optimizer, --compress and --no-overlap",
-               cat(options.shard, " ", options.compress, " ", !options.overlap)}};
-  if (test) facts.emplace_back("list of test files", listing(*test));
-  return facts;
+  // What depends on another comes after it: the recipe and the model may follow from the data.
+  return {{"program version", kVersion},
+          {"data set", data_identity(train, test)},
+          {"list of training files", listing(train)},
+          {"list of test files", test ? listing(*test) : ""},
+          {"recipe", recipe_json(config)},
+          {"model", task.architecture()},
+          {"layout of the parameters", crc},
+          {"update to begin with", std::to_string(step)},
+          {"setting of --shard-optimizer, --compress and --no-overlap",
+           cat(options.shard, " ", options.compress, " ", !options.overlap)}};
 }
 
 }  // namespace vitrail

@@ -49,6 +49,16 @@ size_t first_other(const std::vector<std::string>& all) {
   return 0;
 }
 
+// The entry of a list or of a JSON text with the first byte that differs from the other text: all of a short one.
+std::string entry_that_differs(const std::string& text, const std::string& other) {
+  constexpr const char* kBorders = "\n,{}";
+  const auto differs =
+      static_cast<size_t>(std::mismatch(text.begin(), text.end(), other.begin(), other.end()).first - text.begin());
+  const size_t before = differs == 0 ? std::string::npos : text.find_last_of(kBorders, differs - 1);
+  const size_t begin = text.find_first_not_of(' ', before == std::string::npos ? 0 : before + 1);
+  return begin == std::string::npos ? "" : text.substr(begin, text.find_first_of(kBorders, std::max(begin, differs)) - begin);
+}
+
 }  // namespace
 
 Ranks::Ranks(const RanksOptions& options) : options_(options), sum_(*options.comm, options.gradients) {}
@@ -64,7 +74,7 @@ void Ranks::require_same(const Facts& facts) {
   for (const auto& fact : facts) {
     const auto a = first.get<std::string>(), b = here.get<std::string>();
     check(a == b, ErrorKind::kValue, "ranks", comm().name(static_cast<int>(other)), " has another ", fact.first, " than ",
-          comm().name(0), ": ", escaped(b, 200), ", not ", escaped(a, 200), ".");
+          comm().name(0), ": ", escaped(entry_that_differs(b, a), 100), ", not ", escaped(entry_that_differs(a, b), 100), ".");
   }
 }
 
