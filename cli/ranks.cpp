@@ -71,7 +71,7 @@ int end_with(const std::string& message, int code) {
   Communicator& comm = world();
   if (comm.rank() != 0) {
     // What is wrong on all ranks is said once: rank 0 ends the others meanwhile.
-    std::this_thread::sleep_for(std::chrono::seconds(1));
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
     complain(cat("[", comm.name(comm.rank()), "] ", message));
   } else {
     complain(message);

@@ -85,7 +85,7 @@ void Heartbeat::run() {
     watched.push_back({(rank - distance + size) % size});
     watchers.push_back({(rank + distance) % size});
   }
-  const auto pause = std::chrono::duration<double>(timeout_ / 4);
+  const auto pause = std::chrono::duration<double>(timeout_ / 8);
   try {
     std::unique_lock<std::mutex> lock(mutex_);
     do {

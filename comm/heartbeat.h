@@ -10,7 +10,7 @@
 
 namespace vitrail {
 
-// Its thread sends a byte four times in `timeout` seconds to the ranks r + 1, r + 2, r + 4, ... and expects the same from r -
+// Its thread sends a byte eight times in `timeout` seconds to the ranks r + 1, r + 2, r + 4, ... and expects the same from r -
 // 1, r - 2, r - 4, ...: after `timeout` without one, Communicator::lose() ends all waiting here. So each rank notices by itself
 // when it is cut off from most of the others, at log2 R small messages a rank. 0 seconds, or one rank: nothing.
 class Heartbeat {

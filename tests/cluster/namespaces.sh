@@ -8,6 +8,7 @@ build=$(cd "$1" && pwd) kind=$2
 rate=${VITRAIL_RATE:-1gbit}
 nodes="vtn1 vtn2 vtn3 vtn4" bridge=vtbr
 work=$(mktemp -d)
+exec 9>/tmp/vitrail-namespaces.lock && flock 9  # the names are those of the machine
 
 down() {
   for node in $nodes; do
