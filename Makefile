@@ -163,6 +163,8 @@ $$(BUILD)/$(1)/vitrail: $$(CLI_OBJ) $$(OP_CASES_OBJ) $$(BUILD)/$(1)/mpi.o $$(LIB
 endef
 $(eval $(call MPI_RULES,openmpi))
 $(eval $(call MPI_RULES,mpich))
+# For make test: what is installed.
+MPI_PROGRAMS = $(foreach m,openmpi mpich,$(if $(shell pkg-config --exists $(PKG_$(m)) 2>/dev/null && echo yes),$(BUILD)/$(m)/vitrail))
 
 # ---- fuzzing (SECURITY.md) ----------------------------------------------------------------------------------------------
 
@@ -287,7 +289,7 @@ endef
 $(foreach d,$(TEST_DIRS),$(eval $(call TEST_RULE,$(d))))
 
 .PHONY: test test-long test-asan test-tsan check-ops layers
-test: $(TEST_BINS) $(BENCHES:%=$(BUILD)/bench/%) $(BUILD)/vitrail $(BUILD)/runop $(EXAMPLES:%=$(BUILD)/examples/%) $(EXTEND) $(FUZZERS:%=$(BUILD)/fuzz/%) $(BUILD)/fuzz/random_ops $(if $(filter build/release,$(BUILD)),labs-grader $(LABB)/hostile)
+test: $(TEST_BINS) $(BENCHES:%=$(BUILD)/bench/%) $(BUILD)/vitrail $(BUILD)/runop $(EXAMPLES:%=$(BUILD)/examples/%) $(EXTEND) $(FUZZERS:%=$(BUILD)/fuzz/%) $(BUILD)/fuzz/random_ops $(if $(filter build/release,$(BUILD)),labs-grader $(LABB)/hostile $(MPI_PROGRAMS))
 	@VITRAIL_BIN=$(BUILD)/vitrail VITRAIL_RUNOP=$(BUILD)/runop tools/run_tests.sh $(BUILD) $(ARGS)
 
 # Hours of proof in minutes: the demo's promise, the real data sets, the sanitizers, the second compiler, the portable builds.

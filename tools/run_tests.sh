@@ -119,6 +119,15 @@ build/release)
     check "lab ${number%/lab.json} is proven" "$build/labs/labtool" prove --jobs 2 --labs "${number%/lab.json}" $quick
   done
   check "trees for students hold no solutions" labs/tests/exports.sh "$build/labs/labtool"
+  # Several ranks: under each MPI in continuous integration, else under the first that is there.
+  mpis=0
+  for mpi in openmpi mpich; do
+    if [ -x "$build/$mpi/vitrail" ] && { [ "${CI:-}" = true ] || [ $mpis = 0 ]; }; then
+      check "several ranks have the bits of one process ($mpi)" tests/cluster/same_bits.sh "$build" $mpi short
+      [ "${CI:-}" = true ] && check "what ends one rank ends all ($mpi)" tests/cluster/faults.sh "$build" $mpi short
+      mpis=$((mpis + 1))
+    fi
+  done
   if [ "${CI:-}" = true ]; then
     check "hostile answers to labs" "$build/labs/hostile"
     check "the proofs of the labs are proven" labs/tests/proofs.sh
