@@ -59,7 +59,7 @@ int leave_ranks(int code) {
     barrier(world());  // as long as a rank that does not come is noticed
     heartbeat.reset();
   }
-  leave_world();
+  leave_world(code);
   return code;
 }
 

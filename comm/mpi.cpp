@@ -38,6 +38,14 @@ void check_mpi(int code, const char* what) {
   fail(ErrorKind::kIo, "mpi", what, ": ", text);
 }
 
+// For calls that may never return.
+void end_after(std::chrono::milliseconds time, int code) {
+  std::thread([time, code] {
+    std::this_thread::sleep_for(time);
+    std::_Exit(code);
+  }).detach();
+}
+
 class MpiTransfer final : public Transfer {
  public:
   using Transfer::Transfer;
@@ -89,10 +97,7 @@ class MpiCommunicator final : public Communicator {
   }
   // MPI_Abort tells the launcher, which a cut network may keep it from: then this process ends by itself.
   [[noreturn]] void abort(int code) override {
-    std::thread([code] {
-      std::this_thread::sleep_for(std::chrono::milliseconds(1500));
-      std::_Exit(code);
-    }).detach();
+    end_after(std::chrono::milliseconds(1500), code);
     MPI_Abort(MPI_COMM_WORLD, code);
     std::_Exit(code);
   }
@@ -134,11 +139,19 @@ Communicator& world() {
 
 bool in_world() { return connected && connected->size() > 1; }
 
-void leave_world() {
+void leave_world(int code) {
   int initialized = 0, finalized = 0;
   MPI_Initialized(&initialized);
   MPI_Finalized(&finalized);
-  if (initialized && !finalized) MPI_Finalize();
+  if (!initialized || finalized) return;
+#ifndef OPEN_MPI
+  // MPICH 4.0 over TCP (UCX 1.13) often stays in there for ever, programs of ten lines too: one rank closes a connection while
+  // the other waits for all, without looking. Everything is written by now; mpiexec takes it for an orderly end.
+  end_after(std::chrono::seconds(3), code);
+#else
+  end_after(std::chrono::seconds(30), code);  // mpirun calls this an error
+#endif
+  MPI_Finalize();
 }
 
 std::string mpi_version() {
@@ -149,7 +162,7 @@ std::string mpi_version() {
 #ifdef OPEN_MPI
   return all.substr(0, all.find(','));  // "Open MPI v4.1.4, package: ..."
 #else
-  const size_t end = all.find('\n');  // "MPICH Version:      4.0.2\nMPICH Release date: ..."
+  const size_t end = all.find('\n');          // "MPICH Version:      4.0.2\nMPICH Release date: ..."
   const size_t digit = all.find_first_of("0123456789");
   return digit < end ? "MPICH " + all.substr(digit, end - digit) : "MPICH";
 #endif

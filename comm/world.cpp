@@ -19,7 +19,7 @@ Communicator& world() {
 }
 
 bool in_world() { return false; }
-void leave_world() {}
+void leave_world(int) {}
 std::string mpi_version() { return ""; }
 
 }  // namespace vitrail

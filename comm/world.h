@@ -17,8 +17,9 @@ std::unique_ptr<Communicator> alone();
 Communicator& world();
 // Whether world() has been called and knows more than one rank: what an error must end.
 bool in_world();
-// After the last message: waits for all ranks. Nothing where world() was not called.
-void leave_world();
+// After the last message: waits for all ranks, and ends the process with `code` if MPI does not. Nothing where world() was not
+// called.
+void leave_world(int code);
 // "Open MPI 4.1.4", "MPICH 4.0.2", "" in the plain build.
 std::string mpi_version();
 

@@ -217,7 +217,7 @@ if [ "$size" = long ]; then  # found in the middle of training, by the rank whos
     cp "$work/photos/train/0/$number.pgm" "$work/kept"
     cut_off photos "train/0/$number.pgm"
     # shellcheck disable=SC2086
-    refused "a broken picture in the middle" 3 "train/0/$number.pgm: cut off" 4 --data "$work/photos" $photos --batch-size 256
+    refused "a broken picture in the middle" 3 "train/0/$number.pgm: cut off" 4 --data "$work/photos" $(echo "$photos" | sed 's/--batch-size 32/--batch-size 256/')
     said '^vitrail: \[rank 2 ' && found=$number
     cp "$work/kept" "$work/photos/train/0/$number.pgm"
     number=$((number + 1))

@@ -1,53 +1,63 @@
 #!/bin/sh
-# A cluster of four nodes on one machine: network namespaces with names of their own, joined by a bridge, their links shaped to 1 Gb/s.
-#   tests/cluster/namespaces.sh BUILD openmpi|mpich            the same files as one process; a killed node; a cut link
-#   tests/cluster/namespaces.sh BUILD openmpi|mpich run NODES RANKS vitrail-arguments...      anything on it
-# Root only: elsewhere, and where the kernel has no namespaces, it says so and passes nothing.
+# A cluster of four nodes on one machine: network namespaces with host names of their own, joined by a bridge, their links shaped.
+#   tests/cluster/namespaces.sh BUILD openmpi|mpich            the same files as one process; a killed node; a stopped one; a cut link
+#   tests/cluster/namespaces.sh BUILD openmpi|mpich run NODES RANKS vitrail-arguments...      anything on it; VITRAIL_RATE=1gbit
+# Root only: elsewhere, and where the kernel has no namespaces, it says so and is skipped. Nothing of it lies in the machine's own network.
 set -u
 build=$(cd "$1" && pwd) kind=$2
+. "$(dirname "$0")/ranks.sh"
 rate=${VITRAIL_RATE:-1gbit}
-nodes="vtn1 vtn2 vtn3 vtn4" bridge=vtbr
+nodes="vtn1 vtn2 vtn3 vtn4" hub=vthub
 work=$(mktemp -d)
-exec 9>/tmp/vitrail-namespaces.lock && flock 9  # the names are those of the machine
+export TMPDIR="$work" OMP_WAIT_POLICY=passive
 
+kill_nodes() {
+  # shellcheck disable=SC2046
+  for node in $nodes; do kill -9 $(ip netns pids "$node" 2>/dev/null) 2>/dev/null; done
+}
 down() {
-  for node in $nodes; do
-    # shellcheck disable=SC2046
-    kill -9 $(ip netns pids $node 2>/dev/null) 2>/dev/null
-    ip link del $node-b 2>/dev/null  # first: a namespace gives its devices up only some time after it is gone
-    ip netns del $node 2>/dev/null
+  kill_nodes
+  for node in $hub $nodes; do
+    ip netns del "$node" 2>/dev/null
     rm -rf "/etc/netns/$node"
   done
-  ip link del $bridge 2>/dev/null
 }
 end() {
-  down
+  [ -z "${made:-}" ] || down
   rm -rf "$work"
 }
 trap end EXIT
-trap 'exit 130' INT TERM
-
-[ "$(id -u)" = 0 ] && command -v ip >/dev/null && down  # what a run that was killed has left
-if [ "$(id -u)" != 0 ] || ! command -v ip >/dev/null || ! command -v tc >/dev/null || ! ip netns add vtn1 2>/dev/null; then
-  echo "no cluster of namespaces here: that needs root, iproute2, and a kernel that has them"
+trap 'exit 130' INT TERM HUP
+skip() {
+  echo "skipped: no cluster of namespaces here, $1"
   exit 0
-fi
-ip netns del vtn1
-
-ip link add $bridge type bridge && ip link set $bridge up
+}
+[ "$(id -u)" = 0 ] || skip "that needs root"
+command -v ip >/dev/null && command -v tc >/dev/null || skip "that needs iproute2"
+exec 9>/tmp/vitrail-namespaces.lock  # the names are those of the machine
+flock -w 600 9 || skip "another test has one"
+made=yes
+down  # what one that was killed has left
+ip netns add $hub 2>/dev/null && ip netns exec $hub unshare --uts true 2>/dev/null && ip -n $hub link add bridge type bridge 2>/dev/null ||
+  skip "the kernel does not allow it"
+ip -n $hub link set bridge up
 number=0
 for node in $nodes; do
   number=$((number + 1))
-  ip netns add $node
-  ip link add $node-b type veth peer name eth0 netns $node
-  ip link set $node-b master $bridge up
-  tc qdisc add dev $node-b root tbf rate "$rate" burst 128kb latency 50ms
-  ip -n $node addr add 10.77.0.$number/24 dev eth0
-  ip -n $node link set eth0 up
-  ip -n $node link set lo up
-  ip netns exec $node tc qdisc add dev eth0 root tbf rate "$rate" burst 128kb latency 50ms
-  mkdir -p /etc/netns/$node
-  printf '127.0.0.1 localhost\n10.77.0.1 vtn1\n10.77.0.2 vtn2\n10.77.0.3 vtn3\n10.77.0.4 vtn4\n' >/etc/netns/$node/hosts
+  ip netns add "$node"
+  ip -n $hub link add "$node" type veth peer name eth0 netns "$node"
+  ip -n $hub link set "$node" master bridge up
+  ip -n "$node" addr add 10.77.0.$number/24 dev eth0
+  ip -n "$node" link set eth0 up
+  ip -n "$node" link set lo up
+  for end in "$hub $node" "$node eth0"; do
+    # shellcheck disable=SC2086
+    set_rate() { tc -n $1 qdisc add dev $2 root tbf rate "$rate" burst 128kb latency 50ms || echo "the link of $1 is not shaped"; }
+    # shellcheck disable=SC2086
+    set_rate $end
+  done
+  mkdir -p "/etc/netns/$node"
+  printf '127.0.0.1 localhost\n10.77.0.1 vtn1\n10.77.0.2 vtn2\n10.77.0.3 vtn3\n10.77.0.4 vtn4\n' >"/etc/netns/$node/hosts"
 done
 
 # What the launchers call instead of ssh: [-x] HOST COMMAND...
@@ -60,7 +70,7 @@ exec ip netns exec "$host" unshare --uts sh -c "hostname $host; $*"
 RSH
 chmod +x "$work/rsh"
 
-# nodes, ranks, program...
+# nodes, ranks, program...: replaces this (sub)shell.
 launch() {
   hosts=$(echo $nodes | cut -d' ' -f1-"$1" | tr ' ' ',') count=$2
   each=$((count / $1))
@@ -74,6 +84,7 @@ launch() {
     set -- "$(command -v mpiexec.mpich || command -v mpiexec)" -launcher ssh -launcher-exec "$work/rsh" -iface eth0 -hosts "$hosts" -ppn "$each" \
       -genv UCX_TLS tcp,self -genv UCX_NET_DEVICES eth0 -n "$count" "$@"
   fi
+  exec 9>&-
   exec ip netns exec vtn1 unshare --uts sh -c 'hostname vtn1; exec "$@"' sh "$@"
 }
 
@@ -91,64 +102,73 @@ verdict() {  # what, 0 if it holds
   else
     failed=$((failed + 1))
     echo "FAILED: $1"
-    tail -5 "$work/log"
+    tail -c 1000 "$work/log"
   fi
 }
-options="--data glyphs --train-size 300 --test-size 100 --batch-size 64 --groups 8 --seed 5 --mixup 0.2 --ema 0.9 --save-steps 2 --quiet"
-sum() { sha256sum "$work/$1/checkpoint.safetensors" | cut -c1-64; }
-# Within so many seconds no rank is left; how long it took.
-gone() {
-  waited=0
-  while pgrep -f "^$build/$kind/vitrail train" >/dev/null && [ $waited -lt $((10 * $1)) ]; do
-    sleep 0.1
-    waited=$((waited + 1))
-  done
-  ! pgrep -f "^$build/$kind/vitrail train" >/dev/null
-}
+options="--data glyphs --train-size 300 --test-size 100 --batch-size 64 --groups 8 --model vit_fashion_p7 --seed 5 --mixup 0.2 --ema 0.9
+  --save-steps 2 --threads 1 --quiet"
+same() { cmp -s "$work/one/checkpoint.safetensors" "$work/$1/checkpoint.safetensors"; }
 
 # shellcheck disable=SC2086
 "$build/vitrail" train $options --epochs 2 --out "$work/one" >"$work/log" 2>&1
 # shellcheck disable=SC2086
 (launch 4 4 "$build/$kind/vitrail" train $options --epochs 2 --out "$work/four") >"$work/log" 2>&1
-[ "$(sum one)" = "$(sum four)" ]
+same four
 verdict "four nodes have the bits of one process" $?
+# shellcheck disable=SC2086
+(launch 4 8 "$build/$kind/vitrail" train $options --epochs 2 --shard-optimizer --out "$work/eight") >"$work/log" 2>&1
+same eight
+verdict "eight ranks on four nodes, each with a part of the optimiser, have the bits of one process" $?
 
-# fault, seconds until all must be gone
+out=$work/run timeout=5
+# What happens; a pattern of the ranks that stay ("process rank").
 after_fault() {
-  what=$1 limit=$2
-  rm -rf "$work/run"
+  what=$1
+  rm -rf "$out"
   # shellcheck disable=SC2086
-  (launch 4 4 "$build/$kind/vitrail" train $options --epochs 400 --comm-timeout 5 --out "$work/run") >"$work/log" 2>&1 &
+  (launch 4 4 "$build/$kind/vitrail" train $options --epochs 4000 --comm-timeout $timeout --out "$out") >"$work/log" 2>&1 &
   launcher=$!
-  waited=0
-  while [ ! -e "$work/run/checkpoint.safetensors" ] && [ $waited -lt 300 ]; do
-    sleep 0.1
-    waited=$((waited + 1))
-  done
-  [ -e "$work/run/checkpoint.safetensors" ] && [ "$(pgrep -fc "^$build/$kind/vitrail train")" = 4 ]
+  comes "$out/checkpoint.safetensors" 60
+  [ "$(ranks_of "$out" | wc -l)" = 4 ]
   verdict "$what: four ranks run" $?
   $what
-  gone "$limit"
-  verdict "$what: all ranks are gone within $limit s" $?
-  echo "  $what: gone after $((waited / 10)).$((waited % 10)) s"
-  if kill -0 $launcher 2>/dev/null; then echo "  the launcher is still there, and is ended"; fi
-  # Whatever still waits for a node that will not answer.
-  # shellcheck disable=SC2046
-  for node in $nodes; do kill -9 $(ip netns pids $node 2>/dev/null) 2>/dev/null; done
+  clock
+  left=4
+  while [ "$left" != 0 ] && [ "$(tenths)" -lt $((10 * (timeout + 10))) ]; do
+    sleep 0.05
+    left=$(ranks_of "$out" | grep -vc "${2:-none}")
+  done
+  tenths=$(tenths)
+  [ "$left" = 0 ]
+  verdict "$what: all ranks are gone within $((timeout + 10)) s" $?
+  echo "$what: all ranks were gone after $((tenths / 10)).$((tenths % 10)) s, with --comm-timeout $timeout"
+  sleep 2
+  stayed=$(for node in $nodes; do ip netns pids "$node" | while read -r process; do echo "$(tr '\0' ' ' <"/proc/$process/cmdline" | cut -d' ' -f1) on $node"; done; done)
+  [ -z "$stayed" ] || echo "  what stayed, and is ended: $(echo "$stayed" | sed 's,^.*/,,' | sort | uniq -c | tr -s ' \n' ' ')"
+  kill_nodes
   wait $launcher 2>/dev/null
   code=$?
   [ $code != 0 ]
-  verdict "$what: the exit code is not 0 (it is $code)" $?
-  "$build/vitrail" verify "$work/run/checkpoint.safetensors" >"$work/log" 2>&1
+  verdict "$what: the exit code of the launcher is not 0" $?
+  echo "  exit code $code; $(grep -a '^vitrail: ' "$work/log" | sort | uniq -c | tr -s ' ')"
+  "$build/vitrail" verify "$out/checkpoint.safetensors" >/dev/null 2>&1
   verdict "$what: the checkpoint is valid" $?
 }
-killed_node() {
-  # shellcheck disable=SC2046
-  kill -9 $(ip netns pids vtn3)
+# shellcheck disable=SC2046
+killed_node() { kill -9 $(ip netns pids vtn3); }
+# shellcheck disable=SC2046
+stopped_node() { kill -STOP $(ip netns pids vtn3); }
+cut_link() { ip -n $hub link set vtn3 down; }
+cut_first_link() { ip -n $hub link set vtn1 down; }
+joined_again() {
+  ip -n $hub link set "$1" up
+  for node in $nodes; do ip -n "$node" neigh flush all; done
+  sleep 1
 }
-cut_link() { ip link set vtn3-b down; }
-after_fault killed_node 10
-after_fault cut_link 10
-ip link set vtn3-b up
+after_fault killed_node
+after_fault stopped_node ' 2$'
+after_fault cut_link
+joined_again vtn3
+after_fault cut_first_link
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

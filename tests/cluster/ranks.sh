@@ -20,14 +20,18 @@ ranks_of() {
 }
 process_of() { ranks_of "$1" | awk -v rank="$2" '$2 == rank { print $1 }'; }
 
+# Tenths of a second since $clock.
+clock() { clock=$(date +%s%N); }
+tenths() { echo $((($(date +%s%N) - clock) / 100000000)); }
+
 # Whether all ranks of the run into the folder $1 are gone within $2 s, and so is the launcher, the process $3; says who is not, and ends it.
+# How long it took: $tenths.
 all_gone() {
-  tenths=0
-  while [ $tenths -lt $(($2 * 10)) ]; do
+  clock
+  while [ "$(tenths)" -lt $(($2 * 10)) ]; do
     left=$(ranks_of "$1")
-    [ -z "$left" ] && ! kill -0 "$3" 2>/dev/null && return 0
-    sleep 0.1
-    tenths=$((tenths + 1))
+    [ -z "$left" ] && ! kill -0 "$3" 2>/dev/null && tenths=$(tenths) && return 0
+    sleep 0.05
   done
   [ -n "$left" ] && echo "  still there after $2 s: rank $(echo "$left" | cut -d' ' -f2 | tr '\n' ' ')" || echo "  the launcher is still there after $2 s"
   # shellcheck disable=SC2046
@@ -36,10 +40,9 @@ all_gone() {
 }
 # Until the file $1 is there; false after $2 s.
 comes() {
-  tenths=0
+  clock
   while [ ! -e "$1" ]; do
-    [ $tenths -lt $(($2 * 20)) ] || return 1
-    sleep 0.05
-    tenths=$((tenths + 1))
+    [ "$(tenths)" -lt $(($2 * 10)) ] || return 1
+    sleep 0.02
   done
 }
