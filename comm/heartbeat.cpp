@@ -14,15 +14,17 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-enum Word : char { kAlive, kBye };
+// What ranks say; or the number of a rank that is lost.
+constexpr int kAlive = -1, kBye = -2;
 
 // A rank that this one watches.
 struct Watched {
   int rank;
-  char word = kAlive;  // where the next one is received
+  int word = kAlive;  // where the next one is received
   TransferPtr receiving{};
   Clock::time_point heard = Clock::now();
   bool gone = false;  // as it should be
+  int told = -1;      // a rank that it has lost
 
   void look(Communicator& comm) {
     while (!gone) {
@@ -31,6 +33,7 @@ struct Watched {
       receiving.reset();
       heard = Clock::now();
       gone = word == kBye;
+      if (word >= 0) told = word;
     }
   }
 };
@@ -38,11 +41,11 @@ struct Watched {
 // A rank that watches this one.
 struct Watcher {
   int rank;
-  char word = kAlive;
+  int word = kAlive;
   TransferPtr sending{};
 
   // Nothing while the last word has not left: who does not read it has other troubles.
-  void say(Communicator& comm, Word what) {
+  void say(Communicator& comm, int what) {
     if (sending && !sending->test()) return;
     word = what;
     sending = comm.send(rank, std::as_bytes(std::span(&word, 1)), Channel::kBeat);
@@ -86,15 +89,20 @@ void Heartbeat::run() {
     watchers.push_back({(rank + distance) % size});
   }
   const auto pause = std::chrono::duration<double>(timeout_ / 8);
+  int lost = -1;
   try {
     std::unique_lock<std::mutex> lock(mutex_);
     do {
-      for (Watcher& watcher : watchers) watcher.say(comm_, kAlive);
       for (Watched& other : watched) {
         other.look(comm_);
-        if (!other.gone && std::chrono::duration<double>(Clock::now() - other.heard).count() > timeout_)
-          comm_.lose(cat("no sign of life from ", comm_.name(other.rank), " for ", timeout_, " s"));
+        if (lost >= 0) continue;
+        if (other.told >= 0)
+          lost = other.told;
+        else if (!other.gone && std::chrono::duration<double>(Clock::now() - other.heard).count() > timeout_)
+          lost = other.rank;
       }
+      if (lost >= 0) comm_.lose(cat("no sign of life from ", comm_.name(lost), " for ", timeout_, " s"));
+      for (Watcher& watcher : watchers) watcher.say(comm_, lost >= 0 ? lost : kAlive);
     } while (!ended_.wait_for(lock, pause, [this] { return stop_; }));
     // Until all have said it: MPI wants to have no message left when it ends.
     const auto limit = Clock::now() + std::chrono::duration<double>(timeout_);

@@ -11,8 +11,9 @@
 namespace vitrail {
 
 // Its thread sends a byte eight times in `timeout` seconds to the ranks r + 1, r + 2, r + 4, ... and expects the same from r -
-// 1, r - 2, r - 4, ...: after `timeout` without one, Communicator::lose() ends all waiting here. So each rank notices by itself
-// when it is cut off from most of the others, at log2 R small messages a rank. 0 seconds, or one rank: nothing.
+// 1, r - 2, r - 4, ...: after `timeout` without one, Communicator::lose() ends all waiting here, and those that watch this rank
+// are told. So each rank notices by itself when it is cut off from most of the others, at log2 R small messages a rank. 0
+// seconds, or one rank: nothing.
 class Heartbeat {
  public:
   Heartbeat(Communicator& comm, double timeout);

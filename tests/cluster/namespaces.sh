@@ -134,13 +134,13 @@ after_fault() {
   $what
   clock
   left=4
-  while [ "$left" != 0 ] && [ "$(tenths)" -lt $((10 * (timeout + 10))) ]; do
+  while [ "$left" != 0 ] && [ "$(tenths)" -lt $((10 * (timeout + 5))) ]; do
     sleep 0.05
     left=$(ranks_of "$out" | grep -vc "${2:-none}")
   done
   tenths=$(tenths)
   [ "$left" = 0 ]
-  verdict "$what: all ranks are gone within $((timeout + 10)) s" $?
+  verdict "$what: all ranks are gone within $((timeout + 5)) s" $?
   echo "$what: all ranks were gone after $((tenths / 10)).$((tenths % 10)) s, with --comm-timeout $timeout"
   sleep 2
   stayed=$(for node in $nodes; do ip netns pids "$node" | while read -r process; do echo "$(tr '\0' ' ' <"/proc/$process/cmdline" | cut -d' ' -f1) on $node"; done; done)
