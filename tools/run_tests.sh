@@ -125,6 +125,7 @@ build/release)
     if [ -x "$build/$mpi/vitrail" ] && { [ "${CI:-}" = true ] || [ $mpis = 0 ]; }; then
       check "several ranks have the bits of one process ($mpi)" tests/cluster/same_bits.sh "$build" $mpi short
       [ "${CI:-}" = true ] && check "what ends one rank ends all ($mpi)" tests/cluster/faults.sh "$build" $mpi short
+      check "the commands of docs/cluster.md run ($mpi)" tests/cluster/docs.sh "$build" $mpi
       mpis=$((mpis + 1))
     fi
   done

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The long proofs, about half an hour on two cores: the suite under sanitizers, with the second compiler, on older processors;
+# The long proofs, about an hour on two cores: the suite under sanitizers, with the second compiler, on older processors;
 # the promise of the demo; the real data sets, where they are at hand. The last line counts: "N passed, N failed".
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -34,6 +34,12 @@ prove "400,000 random calls of operators under the sanitizers" sh -c "make CONFI
 prove "memory that ends at any of 1,000 allocations of each command is exit code 5" tests/fault/failing_allocations.sh build/release
 prove "a model is whole whatever happens while it is saved" tests/fault/save_faults.sh build/release/vitrail
 prove "no saved update is lost in 200 kills and at any fault of a file" tests/fault/resume_faults.sh build/release/vitrail
+for mpi in openmpi mpich; do
+  [ -x build/release/$mpi/vitrail ] || { echo "skipped: no program of $mpi (make MPI=$mpi)"; continue; }
+  prove "several ranks have the bits of one process, all combinations ($mpi)" tests/cluster/same_bits.sh build/release $mpi
+  prove "100 kills and what else ends a rank ($mpi)" tests/cluster/faults.sh build/release $mpi
+  prove "four nodes, of which one ends, stops or is cut off ($mpi)" tests/cluster/namespaces.sh build/release $mpi
+done
 prove "labs: known mistakes, hostile answers, proofs of the proofs" make labs-prove labs-hostile labs-proofs
 prove "labs in trees for students: answered, every lab has all points and the demo runs" make labs-answers SOLVED="0 5"
 command -v clang++-14 >/dev/null && prove "labs with clang 14" make CXX=clang++-14 labs-prove ARGS=--quick

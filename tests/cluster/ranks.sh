@@ -3,7 +3,7 @@
 start_ranks() {
   launcher=$1 count=$2
   shift 2
-  export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
+  environment_for_tests
   if [ "$launcher" = openmpi ]; then
     ${LAUNCH_BY:-} "$(command -v mpirun.openmpi || command -v mpirun)" --bind-to none -np "$count" "$@"
   else
@@ -46,3 +46,5 @@ comes() {
     sleep 0.02
   done
 }
+# Open MPI refuses root, and more ranks than processors, unless told so.
+environment_for_tests() { export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1; }

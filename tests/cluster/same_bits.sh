@@ -34,6 +34,24 @@ same() {  # as, ranks, options...
   fi
 }
 
+# Stopped by a signal to one rank after its first updates, then resumed on another number of ranks.
+stopped_and_resumed() {  # as, ranks, ranks afterwards, options...
+  as=$1 ranks_before=$2 ranks_after=$3
+  shift 3
+  rm -rf "$work/other"
+  train other "$ranks_before" "$@" --save-steps 1 >/dev/null &
+  runner=$!
+  comes "$work/other/checkpoint.safetensors" 60 && kill -TERM "$(process_of "$work/other" 1)"
+  if wait $runner; then
+    echo "it ended before it was stopped: $*"
+  elif train other "$ranks_after" "$@" --resume && [ "$(sum other)" = "$(sum "$as")" ]; then
+    passed=$((passed + 1))
+    return
+  fi
+  failed=$((failed + 1))
+  echo "FAILED: other bits than $as after a stop of $ranks_before ranks and the rest on $ranks_after: $*"
+}
+
 for model in vit cct cnn; do
   case $model in
   vit*) options="--model vit_fashion_p7 --drop-path 0.2" ;;
@@ -47,6 +65,11 @@ for model in vit cct cnn; do
     rm -rf "${work:?}/$one"
     # The plain program.
     "$build/vitrail" train $recipe $options --groups $groups --out "$work/$one" >"$work/log" 2>&1 || { cat "$work/log"; failed=$((failed + 1)); }
+    if [ "$groups" = 8 ]; then
+      stopped_and_resumed "$one" 4 2 $options --groups $groups --threads 1
+    elif [ "$length" != short ]; then
+      stopped_and_resumed "$one" 3 6 $options --groups $groups --threads 1 --shard-optimizer
+    fi
     turn=0
     for ranks in $all; do
       if [ "$length" = short ]; then
