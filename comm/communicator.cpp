@@ -28,7 +28,12 @@ std::string Communicator::name(int rank) const { return cat("rank ", rank, " on 
 
 void Communicator::set_activity(std::string what) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  activity_ = std::move(what);
+  last_ = activity_ = std::move(what);
+}
+
+void Communicator::set_activity_after(const std::string& what) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  activity_ = what + " after " + last_;
 }
 
 void Communicator::lose(const std::string& why) {

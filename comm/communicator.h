@@ -63,6 +63,8 @@ class Communicator {
 
   // What this rank is doing, for messages: "update 17".
   void set_activity(std::string what);
+  // What it does between two of these: "the test after update 17".
+  void set_activity_after(const std::string& what);
   // From any thread: a rank is lost, and nobody is to wait for it any more.
   void lose(const std::string& why);
 
@@ -81,7 +83,7 @@ class Communicator {
   std::vector<std::string> nodes_;  // of each rank
   double sent_ = 0;
   std::mutex mutex_;  // of the texts
-  std::string activity_ = "the start", lost_;
+  std::string last_ = "the start", activity_ = last_, lost_;
   std::atomic<bool> is_lost_{false};
 };
 

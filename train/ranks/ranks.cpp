@@ -116,7 +116,7 @@ void Ranks::end_step(double seconds) {
 }
 
 void Ranks::lead(const std::function<void()>& work) {
-  comm().set_activity("what rank 0 saves");
+  comm().set_activity_after("what rank 0 writes");
   if (leads()) work();
   barrier(comm());
 }

@@ -64,7 +64,7 @@ void add_batch(Unpacker& unpacker, Metric& metric) {
 }  // namespace
 
 void add_over_ranks(Communicator& comm, Task& task, Loader& loader, Metric& metric) {
-  comm.set_activity("a test");
+  comm.set_activity_after("the test");
   for (int64_t first = 0; first < loader.batches(); first += comm.size()) {
     const int64_t own = first + comm.rank();
     Packer packer;
