@@ -70,8 +70,8 @@ int end_with(const std::string& message, int code) {
   }
   Communicator& comm = world();
   if (comm.rank() != 0) {
-    // What is wrong on all ranks is said once: rank 0 ends the others meanwhile.
-    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    // What is wrong on all ranks, or on all but one, is said once: the lowest ends the others meanwhile.
+    std::this_thread::sleep_for(std::chrono::milliseconds(500 + 500 * std::min(comm.rank() - 1, 8)));
     complain(cat("[", comm.name(comm.rank()), "] ", message));
   } else {
     complain(message);

@@ -11,8 +11,8 @@ namespace vitrail::cli {
 void join_ranks(int argc, char** argv);
 // The end of a program whose command has returned `code`; all ranks leave together.
 int leave_ranks(int code);
-// Says an error. Of several ranks each but the first says who it is, after a moment in which rank 0 may have said the same;
-// then all ranks end with `code`.
+// Says an error. Of several ranks each but the first says who it is, after a moment in which a lower one may have said the
+// same; then all ranks end with `code`.
 int end_with(const std::string& message, int code);
 
 // From here on a rank that gives no sign of life for so many seconds (0: for ever) is lost, and ends all.
