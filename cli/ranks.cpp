@@ -14,11 +14,13 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "base/version.h"
 #include "comm/collectives.h"
 #include "comm/heartbeat.h"
 #include "comm/launcher.h"
 #include "comm/world.h"
 #include "tensor/machine/parallel.h"
+#include "train/ranks/ranks.h"
 
 namespace vitrail::cli {
 
@@ -51,6 +53,13 @@ void join_ranks(int argc, char** argv) {
 }
 
 void watch_ranks(double timeout) { heartbeat = std::make_unique<Heartbeat>(world(), timeout); }
+
+void require_same_flags(const std::vector<std::pair<std::string, std::string>>& flags) {
+  if (!in_world()) return;
+  Facts facts{{"program version", kVersion}};
+  facts.insert(facts.end(), flags.begin(), flags.end());
+  Ranks(RanksOptions{&world()}).require_same(facts);
+}
 
 int leave_ranks(int code) {
   std::fflush(stdout);  // Open MPI ends all as soon as one has left with a code that is not 0

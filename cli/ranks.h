@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace vitrail::cli {
 
@@ -17,6 +19,9 @@ int end_with(const std::string& message, int code);
 
 // From here on a rank that gives no sign of life for so many seconds (0: for ever) is lost, and ends all.
 void watch_ranks(double timeout);
+// Error(kValue) where a rank was given another value of one of these flags than rank 0, so that one would wait for what the
+// other does not do. Names and values.
+void require_same_flags(const std::vector<std::pair<std::string, std::string>>& flags);
 
 // Whether this is the rank that writes; true where there is one.
 bool leads();

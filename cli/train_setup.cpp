@@ -352,6 +352,7 @@ TrainJob make_job(const TrainOptions& options) {
   check_options(o);
   check_ranks_options(o);
   watch_ranks(static_cast<double>(o.comm_timeout));
+  require_same_flags({{"--resume", o.resume}, {"--comm-timeout", std::to_string(o.comm_timeout)}});
   TrainJob job;
   job.replace = o.force;
   job.quiet = o.quiet;
@@ -366,6 +367,7 @@ TrainJob make_job(const TrainOptions& options) {
   if (leads() && !job.from && !nothing_is_saved(o)) RunFolder::check_free(o.out, o.force);
   job = job.from ? resumed_job(o, std::move(job)) : new_job(o, std::move(job));
   find_teacher(o, job, job.settings.teacher_hash);
+  job.ranks.facts = {{"teacher", job.settings.teacher_hash}};
   if (job.config.mirror && job.train->reads_files() && !o.quiet && !job.from)
     complain(
         "note: half of the training pictures are mirrored. Hint: --mirror false where that changes the class, as for letters.");

@@ -142,7 +142,7 @@ whole=$work/whole-long
 run 4 $long_run && mv "$out" "$whole"
 verdict "the undisturbed longer run" $?
 # What mpirun itself makes of a signal (docs/cluster.md): Open MPI 4.1 gives its ranks SIGTERM, and ends with 1.
-for case in "TERM 2 143 8" "INT 0 130 -" "USR1 3 138 -" "TERM launcher 143 2" "INT launcher 130 -" "USR1 launcher 138 1" "KILL launcher 137 -"; do
+for case in "TERM 2 143 8" "INT 0 130 -" "USR1 3 138 -" "TERM launcher 143 2" "INT launcher 130 -" "USR1 launcher 138 1" "HUP launcher 129 -" "KILL launcher 137 -"; do
   # shellcheck disable=SC2086
   set -- $case
   signal=$1 to=$2 expected=$3 then=$4
@@ -157,7 +157,7 @@ for case in "TERM 2 143 8" "INT 0 130 -" "USR1 3 138 -" "TERM launcher 143 2" "I
   verdict "$what: nobody is left" $?
   wait $launcher_process
   code=$?
-  case $kind,$to,$signal in openmpi,launcher,TERM | openmpi,launcher,INT) expected=1 ;; esac
+  case $kind,$to,$signal in openmpi,launcher,TERM | openmpi,launcher,INT | openmpi,launcher,HUP) expected=1 ;; esac
   [ $code = "$expected" ]
   verdict "$what: exit code $expected (it is $code)" $?
   saved=$(step_of)
@@ -207,6 +207,12 @@ cp -r "$work/photos" "$work/copy"
 cut_off() { head -c 100 "$work/photos/$2" >"$work/$1/$2"; }
 cut_off copy train/1/20.pgm
 photos="$common --epochs 2"
+mkdir "$work/other"
+cp -r "$work/photos" "$work/other/photos"
+cp "$work/photos/train/1/20.pgm" "$work/other/photos/train/1/21.pgm"
+prefix="$work/on-one-rank 1 --data=$work/other/photos --data=$work/photos"
+# shellcheck disable=SC2086
+refused "a picture that is another one on rank 1" 2 'rank 1 on .* has another preprocessing than rank 0 on .*' 4 $photos
 prefix="$work/on-one-rank 2 --data=$work/copy --data=$work/photos"
 # shellcheck disable=SC2086
 refused "a broken picture that only rank 2 has" 3 "rank 2 on .*copy/train/1/20.pgm: cut off" 4 $photos
@@ -243,6 +249,10 @@ verdict "--bad-image skip: exit code 0 (it is $code), the count once" $?
   refused "another rate on rank 2" 2 'rank 2 on .* has another recipe than rank 0 on .*: "lr": 0.01, not "lr": 0.02' 4 $short_run
   prefix="$work/on-one-rank 1 --data=drawn-digits --data=glyphs"
   refused "other data on rank 1" 2 'rank 1 on .* has another .* than rank 0 on .*digits.*, not .*glyphs' 4 $common
+  prefix="$work/on-one-rank 1 --save-steps=3 --save-steps=2"
+  refused "other checkpoints on rank 1" 2 'rank 1 on .* has another --save-steps than rank 0 on .*: 3, not 2' 4 $glyphs --epochs 4
+  prefix="$work/on-one-rank 0 --resume=auto --comm-timeout=60"
+  refused "resumed on rank 0 alone" 2 'rank 1 on .* has another --resume than rank 0 on .*: , not auto' 4 $short_run
   prefix="$work/on-one-rank 3 --shard-optimizer --comm-timeout=60"
   refused "sharded on rank 3 alone" 2 'rank 3 on .* another setting of --shard-optimizer.*: 1 0 0, not 0 0 0' 4 $short_run
   prefix=

@@ -41,12 +41,16 @@ Facts facts_of(Task& task, const Dataset& train, const Dataset* test, const Trai
           {"data set", data_identity(train, test)},
           {"list of training files", listing(train)},
           {"list of test files", test ? listing(*test) : ""},
+          {"preprocessing", preprocessing_to_json(task.card().preprocessing)},
           {"recipe", recipe_json(config)},
           {"model", task.architecture()},
           {"layout of the parameters", crc},
           {"update to begin with", std::to_string(step)},
           {"setting of --shard-optimizer, --compress and --no-overlap",
-           cat(options.shard, " ", options.compress, " ", !options.overlap)}};
+           cat(options.shard, " ", options.compress, " ", !options.overlap)},
+          // All save together.
+          {"--save-every", std::to_string(config.save_every)},
+          {"--save-steps", std::to_string(config.save_steps)}};
 }
 
 }  // namespace vitrail

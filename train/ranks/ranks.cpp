@@ -63,7 +63,8 @@ std::string entry_that_differs(const std::string& text, const std::string& other
 
 Ranks::Ranks(const RanksOptions& options) : options_(options), sum_(*options.comm, options.gradients) {}
 
-void Ranks::require_same(const Facts& facts) {
+void Ranks::require_same(Facts facts) {
+  facts.insert(facts.end(), options_.facts.begin(), options_.facts.end());
   Packer packer;
   for (const auto& [name, value] : facts) packer.put(value);
   const std::vector<std::string> all = all_gather(comm(), packer.bytes());

@@ -10,13 +10,14 @@
 
 namespace vitrail {
 
+// What is compared between the ranks before a run: a name for people, and the value.
+using Facts = std::vector<std::pair<std::string, std::string>>;
+
 struct RanksOptions {
   Communicator* comm = nullptr;  // must outlive the run; null, or of one rank: this process alone
   GradientSumOptions gradients{};
+  Facts facts{};  // that the trainer does not know of
 };
-
-// What is compared between the ranks before a run: a name for people, and the value.
-using Facts = std::vector<std::pair<std::string, std::string>>;
 
 class Ranks {
  public:
@@ -26,8 +27,9 @@ class Ranks {
   GradientSum& gradients() { return sum_; }
   bool leads() const { return options_.comm->rank() == 0; }
 
-  // Error(kValue) on the lowest rank that differs from rank 0, naming the fact and both values; the others wait for its end.
-  void require_same(const Facts& facts);
+  // Error(kValue) on the lowest rank that differs from rank 0 in one of these facts or those of the options, naming it and both
+  // values; the others wait for its end.
+  void require_same(Facts facts);
   // Rank 0's values into those of all.
   void share(const nn::StateDict& tensors);
   // Error(kNumeric) on the lowest rank whose weights differ from rank 0's.
