@@ -20,6 +20,9 @@
 #include "comm/launcher.h"
 #include "comm/world.h"
 #include "tensor/machine/parallel.h"
+#include "tensor/machine/simd.h"
+#include "tensor/precision.h"
+#include "tensor/product/gemm.h"
 #include "train/ranks/ranks.h"
 
 namespace vitrail::cli {
@@ -131,6 +134,17 @@ void share_processors(int64_t threads, bool quiet) {
           available == 1 ? " processor" : " processors", " of ", comm.node(comm.rank()),
           ": they will wait for each other. Hint: fewer ranks or --threads; where the launcher binds each rank to one core, "
           "mpirun --bind-to none, or srun --cpus-per-task."));
+}
+
+void warn_of_other_kernels(bool quiet) {
+  Communicator& comm = world();
+  if (comm.size() == 1) return;
+  const std::vector<std::string> all =
+      all_gather(comm, cat(simd::kLanes, " lanes, BLIS ", blas_kernel_name(), ", bf16 ", bf16_kernel_name()));
+  const auto other = std::find_if(all.begin(), all.end(), [&](const std::string& kernels) { return kernels != all[0]; });
+  if (other == all.end() || quiet) return;
+  complain(cat("warning: ", comm.name(static_cast<int>(other - all.begin())), " computes with other kernels than ",
+               comm.name(0), " (", *other, "; ", all[0], "): all ranks agree, but this run's bits are those of the mixture."));
 }
 
 }  // namespace vitrail::cli

@@ -30,5 +30,8 @@ std::string file_of_rank_0(const std::string& path);
 // Shares the processors among the ranks that may use the same ones. `threads`: those that were asked for, 0: all. Warns of more
 // threads than there are processors.
 void share_processors(int64_t threads, bool quiet);
+// Warns, on rank 0, of ranks whose processors are given other kernels: all still hold the same weights, since each sum is
+// computed once or in one order, but another mixture of processors gives other last bits.
+void warn_of_other_kernels(bool quiet);
 
 }  // namespace vitrail::cli

@@ -8,17 +8,18 @@
 #include "base/text.h"
 #include "models/weights/adapter.h"
 #include "tensor/tensor.h"
+#include "train/ranks/model_of_rank_0.h"
 #include "train/task/classification.h"
 
 namespace vitrail::cli {
 
 const char* const kTeacherHelp = "A trained model to learn from beside the labels: with --distillation soft or hard";
 
-std::shared_ptr<const OpenedTeacher> open_teacher(const std::string& path) {
+std::shared_ptr<const OpenedTeacher> open_teacher(Communicator& comm, const std::string& path) {
   auto opened = std::make_shared<OpenedTeacher>();
   opened->file = path;
   // The task owns its model; what is kept of it keeps the task.
-  std::shared_ptr<Task> task = load_task(path, &opened->card, {}, &opened->origin);
+  std::shared_ptr<Task> task = make_task(read_on_rank_0(comm, path), &opened->card, &opened->origin);
   auto* classification = dynamic_cast<ClassificationTask*>(task.get());
   check(classification != nullptr, ErrorKind::kValue, "teacher", escaped_path(path), " names no classes: its task is ",
         escaped(task->name()), ".");

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "comm/communicator.h"
 #include "models/weights/foreign.h"
 #include "train/task/distillation.h"
 
@@ -21,8 +22,8 @@ struct OpenedTeacher {
   std::shared_ptr<Origin> origin;
 };
 
-// Errors of load_task(): a model without a head, or with one of zeros, has no answers.
-std::shared_ptr<const OpenedTeacher> open_teacher(const std::string& path);
+// Rank 0 reads the file. Errors of load_task(): a model without a head, or with one of zeros, has no answers.
+std::shared_ptr<const OpenedTeacher> open_teacher(Communicator& comm, const std::string& path);
 
 // For a student whose pictures come so. Errors of Teacher.
 std::shared_ptr<Teacher> teacher_for(const OpenedTeacher& opened, const Preprocessing& student,

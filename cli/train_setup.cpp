@@ -14,6 +14,7 @@
 #include "tensor/machine/parallel.h"
 #include "tensor/ops.h"
 #include "train/optim/layer_decay.h"
+#include "train/ranks/model_of_rank_0.h"
 #include "train/ranks/split.h"
 #include "train/recipes.h"
 #include "train/start_from.h"
@@ -291,8 +292,9 @@ TrainJob new_job(const TrainOptions& o, TrainJob job) {
   TrainConfig scratch;  // the recipe depends on the data set, and that may be named in the file
   overlay(o, job.settings, scratch);
   if (!job.settings.recipe.empty()) find_recipe(job.settings.recipe);  // a wrong name is told before data is opened
+  require_same_flags({{"--init", job.settings.init}});
   if (!job.settings.init.empty()) {
-    auto init = std::make_shared<SavedModel>(read_saved_model(job.settings.init, o.open));
+    auto init = std::make_shared<SavedModel>(read_on_rank_0(world(), job.settings.init, o.open));
     if (init->origin && !job.quiet) print_origin_notes(*init->origin);
     if (o.adapt) use_model_size(job, *init, *o.adapt);
     open_data(job, scratch.seed);
@@ -316,13 +318,14 @@ TrainJob new_job(const TrainOptions& o, TrainJob job) {
 // Opens the teacher, if there is one. `recorded`: its hash in the checkpoint, or in the file of --config; "": none yet.
 void find_teacher(const TrainOptions& o, TrainJob& job, const std::string& recorded) {
   TrainSettings& s = job.settings;
+  require_same_flags({{"--teacher", s.teacher}});
   check(s.teacher.empty() || job.config.distillation != "none", ErrorKind::kValue, "train",
         "--teacher needs to know what is learnt from it. Hint: --distillation hard (its answers) or soft (its probabilities).");
   check(!s.teacher.empty() || job.config.distillation == "none", ErrorKind::kValue, "train", "distillation ",
         job.config.distillation, " needs a teacher. Hint: --teacher FILE or DIR, a trained model.");
   if (s.teacher.empty()) return;
   try {
-    job.teacher = open_teacher(s.teacher);
+    job.teacher = open_teacher(world(), s.teacher);
   } catch (const Error& e) {
     if (!job.from || !o.settings.teacher.empty() || e.kind() != ErrorKind::kIo) throw;
     throw Error(e.kind(),
@@ -374,6 +377,7 @@ TrainJob make_job(const TrainOptions& options) {
   if (!o.quiet) warn_of_unused(o, job.config);
   if (job.config.threads > 0) set_num_threads(static_cast<int>(job.config.threads));
   share_processors(job.config.threads, o.quiet);
+  warn_of_other_kernels(o.quiet);
   if (!leads()) job.out.clear(), job.silent = true;
   return job;
 }

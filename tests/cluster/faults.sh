@@ -251,6 +251,8 @@ verdict "--bad-image skip: exit code 0 (it is $code), the count once" $?
   refused "other data on rank 1" 2 'rank 1 on .* has another .* than rank 0 on .*digits.*, not .*glyphs' 4 $common
   prefix="$work/on-one-rank 1 --save-steps=3 --save-steps=2"
   refused "other checkpoints on rank 1" 2 'rank 1 on .* has another --save-steps than rank 0 on .*: 3, not 2' 4 $glyphs --epochs 4
+  prefix="$work/on-one-rank 1 --init=$work/whole-short --init=$work/other"
+  refused "another --init on rank 1" 2 'rank 1 on .* has another --init than rank 0' 4 $short_run
   prefix="$work/on-one-rank 0 --resume=auto --comm-timeout=60"
   refused "resumed on rank 0 alone" 2 'rank 1 on .* has another --resume than rank 0 on .*: , not auto' 4 $short_run
   prefix="$work/on-one-rank 3 --shard-optimizer --comm-timeout=60"
@@ -261,6 +263,19 @@ verdict "--bad-image skip: exit code 0 (it is $code), the count once" $?
   command=eval
   refused "a command for one process" 2 'eval is for one process: mpi.* started 4' 4 --data glyphs
   command=train
+
+  # 25 is BLIS's generic set, which no processor is given that BLIS knows.
+  cat >"$work/other-kernels" <<'ONE'
+#!/bin/sh
+[ "${OMPI_COMM_WORLD_RANK:-${PMI_RANK:-}}" != 1 ] || export BLIS_ARCH_TYPE=25
+exec "$@"
+ONE
+  chmod +x "$work/other-kernels"
+  prefix=$work/other-kernels
+  run 2 $(echo "$short_run" | sed 's/ --quiet//')
+  said 'warning: rank 1 on .* computes with other kernels than rank 0 on .*BLIS generic.*the mixture'
+  verdict "a rank with other kernels is warned of" $?
+  prefix=
 
   echo "a file" >"$work/file"
   out=$work/file/run

@@ -89,5 +89,16 @@ for model in vit cct cnn; do
     done
   done
 done
+
+# Ten updates of the optimisers for large batches; and a run from weights, with a teacher, that rank 0 reads for all.
+recipe=$(echo "$recipe" | sed 's/--epochs 2 --batch-size 96/--epochs 1 --batch-size 32/')
+for options in "--optimizer lamb" "--optimizer lars" "--init $work/cnn-8 --teacher $work/cnn-8 --distillation soft"; do
+  options="--model cnn --groups 8 --threads 1 $options"
+  rm -rf "$work/one"
+  # shellcheck disable=SC2086
+  "$build/vitrail" train $recipe $options --out "$work/one" >"$work/log" 2>&1 || { cat "$work/log"; failed=$((failed + 1)); }
+  # shellcheck disable=SC2086
+  same one 4 $options --shard-optimizer
+done
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

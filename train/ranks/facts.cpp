@@ -1,6 +1,7 @@
 #include "train/ranks/facts.h"
 
 #include <cstdio>
+#include <filesystem>
 
 #include "base/crc32c.h"
 #include "base/error.h"
@@ -15,15 +16,20 @@ uint32_t crc_of(const std::string& text, uint32_t before = 0) {
   return crc32c({reinterpret_cast<const uint8_t*>(text.data()), text.size()}, before);
 }
 
-// Paths differ from node to node; the names of the files in their folders do not.
+// Paths differ from node to node; the names of the files in their folders do not, nor do their sizes.
 std::string listing(const Dataset& data) {
   uint32_t crc = 0;
+  uint64_t bytes = 0;
   for (int64_t i = 0; i < data.size(); ++i) {
     const std::string name = data.sample_name(i);
     crc = crc_of(name.substr(name.find_last_of('/') + 1), crc);
+    std::error_code error;  // who opens it says what is wrong
+    const uint64_t size = data.reads_files() ? std::filesystem::file_size(name, error) : 0;
+    if (!error) bytes += size;
   }
-  char text[80];
-  std::snprintf(text, sizeof text, "%lld samples, names %08x", static_cast<long long>(data.size()), crc);
+  char text[120];
+  std::snprintf(text, sizeof text, "%lld samples, names %08x, %llu bytes", static_cast<long long>(data.size()), crc,
+                static_cast<unsigned long long>(bytes));
   return text;
 }
 

@@ -61,7 +61,10 @@ void check_head(const SavedModel& saved) {
 
 std::unique_ptr<Task> load_task(const std::string& path, ModelCard* card, const OpenOptions& options,
                                 std::shared_ptr<Origin>* origin) {
-  SavedModel saved = read_saved_model(path, options);
+  return make_task(read_saved_model(path, options), card, origin);
+}
+
+std::unique_ptr<Task> make_task(SavedModel saved, ModelCard* card, std::shared_ptr<Origin>* origin) {
   check_head(saved);
   if (origin) *origin = saved.origin;
   if (card) *card = saved.card;

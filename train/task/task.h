@@ -102,5 +102,7 @@ Loader make_loader(const Task& task, DatasetPtr data, const LoaderOptions& optio
 // another program's model, else null.
 std::unique_ptr<Task> load_task(const std::string& path, ModelCard* card = nullptr, const OpenOptions& options = {},
                                 std::shared_ptr<Origin>* origin = nullptr);
+// The same of a model that has been read.
+std::unique_ptr<Task> make_task(SavedModel saved, ModelCard* card = nullptr, std::shared_ptr<Origin>* origin = nullptr);
 
 }  // namespace vitrail
