@@ -158,8 +158,8 @@ int run(const Options& o) {
   }
   print_table(comm, pairs, sums);
   std::printf(
-      "\nvitrail plan --network %.3g --latency %.3g predicts with these numbers what training on more nodes would take.\n",
-      gbit(cluster.between.bytes_per_second), 1e6 * cluster.between.latency);
+      "\nWhat training on more nodes would take, with these numbers:\nvitrail plan --model %s --network %.3g --latency %.3g\n",
+      sums.front().model.c_str(), gbit(cluster.between.bytes_per_second), 1e6 * cluster.between.latency);
   return 0;
 }
 

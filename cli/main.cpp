@@ -37,7 +37,7 @@ int main_guarded(int argc, char** argv) {
   signal(SIGXFSZ, SIG_IGN);
   try {
     limit_memory();
-    join_ranks(argc, argv);
+    if (const int ranks = join_ranks(argc, argv); ranks > 1) limit_memory(ranks);
     const int code = leave_ranks(run_command_line(argc, argv));
     if ((std::fflush(stdout) != 0 || std::ferror(stdout)) && !reader_left())
       fail(ErrorKind::kIo, "vitrail", "standard output could not be written.");

@@ -62,10 +62,10 @@ __attribute__((constructor(102))) void set_handlers() {
 
 int64_t memory_limit() { return limit; }
 
-void limit_memory() {
+void limit_memory(int processes) {
   const char* wish = std::getenv("VITRAIL_MEMORY_MB");
   if (!wish) {
-    set_limit(memory_of_machine());
+    set_limit(memory_of_machine() / processes);
     return;
   }
   char* end = nullptr;

@@ -5,9 +5,9 @@
 
 namespace vitrail::cli {
 
-// Tensors may take as much memory as the machine (or the container) has, or VITRAIL_MEMORY_MB mebibytes (0: no limit); more is
-// Error(kMemory). Error(kValue) for another value of that variable.
-void limit_memory();
+// Tensors may take as much memory as the machine (or the container) has, shared by so many processes, or VITRAIL_MEMORY_MB
+// mebibytes each (0: no limit); more is Error(kMemory). Error(kValue) for another value of that variable.
+void limit_memory(int processes = 1);
 // The limit in bytes that limit_memory() has set; 0: none.
 int64_t memory_limit();
 

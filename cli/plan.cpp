@@ -60,8 +60,9 @@ Question question_of(const Options& o) {
   q.networks = positives_of("plan", "--network", o.network);
   q.latency = o.latency.value_or(kLatency);
   check(q.latency >= 0, ErrorKind::kValue, "plan", "--latency must be at least 0 microseconds: it is ", q.latency, ".");
-  check(o.jitter.value_or(0) >= 0, ErrorKind::kValue, "plan", "--jitter must be at least 0 per cent: it is ", *o.jitter, ".");
-  check(o.speed.value_or(1) > 0, ErrorKind::kValue, "plan", "--speed must be above 0: it is ", *o.speed, ".");
+  check(o.jitter.value_or(0) >= 0, ErrorKind::kValue, "plan", "--jitter must be at least 0 per cent: it is ",
+        o.jitter.value_or(0), ".");
+  check(o.speed.value_or(1) > 0, ErrorKind::kValue, "plan", "--speed must be above 0: it is ", o.speed.value_or(1), ".");
   check(o.compress == "none" || o.compress == "bf16", ErrorKind::kValue, "plan", "--compress must be none or bf16: it is ",
         quote(o.compress), ".");
   q.content = o.compress == "bf16" ? 0.5 : 1;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <string_view>
 #include <thread>
@@ -20,10 +21,9 @@
 #include "comm/launcher.h"
 #include "comm/world.h"
 #include "tensor/machine/parallel.h"
-#include "tensor/machine/simd.h"
 #include "tensor/precision.h"
 #include "tensor/product/gemm.h"
-#include "train/ranks/ranks.h"
+#include "train/ranks/agree.h"
 
 namespace vitrail::cli {
 
@@ -44,13 +44,13 @@ std::unique_ptr<Heartbeat> heartbeat;
 
 }  // namespace
 
-void join_ranks(int argc, char** argv) {
+int join_ranks(int argc, char** argv) {
   const Launch launch = launched_by();
-  if (launch.processes <= 1) return;
-  world();
+  if (launch.processes <= 1) return 1;
+  const auto here = static_cast<int>(world().ranks_here().size());
   const std::string_view command = argc > 1 ? argv[1] : "";
   for (const char* known : {"train", "comm-bench", "", "--help", "-h", "--version"})
-    if (command == known) return;
+    if (command == known) return here;
   fail(ErrorKind::kValue, "vitrail", escaped(std::string(command)), " is for one process: ", launch.by, " started ",
        launch.processes, ". Hint: train and comm-bench use several.");
 }
@@ -61,7 +61,7 @@ void require_same_flags(const std::vector<std::pair<std::string, std::string>>& 
   if (!in_world()) return;
   Facts facts{{"program version", kVersion}};
   facts.insert(facts.end(), flags.begin(), flags.end());
-  Ranks(RanksOptions{&world()}).require_same(facts);
+  require_same(world(), facts);
 }
 
 int leave_ranks(int code) {
@@ -97,25 +97,28 @@ int end_with(const std::string& message, int code) {
 
 bool leads() { return world().rank() == 0; }
 
-std::string file_of_rank_0(const std::string& path) {
+FileOfRank0::FileOfRank0(std::string path) : path_(std::move(path)) {
   Communicator& comm = world();
-  if (comm.size() == 1) return path;
+  if (comm.size() == 1) return;
   std::string content;
   if (leads()) {
-    const std::vector<uint8_t> bytes = read_file(path);
+    const std::vector<uint8_t> bytes = read_file(path_);
     content.assign(bytes.begin(), bytes.end());
   }
   broadcast(comm, content);
-  if (leads()) return path;
-  const int fd = memfd_create("vitrail", 0);  // for as long as the process lives
-  check(fd >= 0 && ftruncate(fd, 0) == 0, ErrorKind::kMemory, "ranks", "no memory for a copy of rank 0's ", escaped_path(path),
-        ".");
+  if (leads()) return;
+  copy_ = memfd_create("vitrail", 0);
+  check(copy_ >= 0, ErrorKind::kMemory, "ranks", "no memory for a copy of rank 0's ", escaped_path(path_), ".");
   for (size_t at = 0; at < content.size();) {
-    const ssize_t n = write(fd, content.data() + at, content.size() - at);
-    check(n > 0, ErrorKind::kMemory, "ranks", "no memory for a copy of rank 0's ", escaped_path(path), ".");
+    const ssize_t n = write(copy_, content.data() + at, content.size() - at);
+    check(n > 0, ErrorKind::kMemory, "ranks", "no memory for a copy of rank 0's ", escaped_path(path_), ".");
     at += static_cast<size_t>(n);
   }
-  return cat("/proc/self/fd/", fd);
+  path_ = cat("/proc/self/fd/", copy_);
+}
+
+FileOfRank0::~FileOfRank0() {
+  if (copy_ >= 0) close(copy_);
 }
 
 void share_processors(int64_t threads, bool quiet) {
@@ -126,7 +129,11 @@ void share_processors(int64_t threads, bool quiet) {
   int64_t sharers = 0;
   for (const int r : comm.ranks_here()) sharers += all[static_cast<size_t>(r)] == own;
   const int64_t available = std::max<int64_t>(1, std::count(own.begin(), own.end(), ','));
-  const int64_t fair = std::max<int64_t>(1, std::min<int64_t>(num_threads(), available) / std::max<int64_t>(1, sharers));
+  // What was chosen for each rank (OMP_NUM_THREADS) is not divided again.
+  const bool chosen = std::getenv("OMP_NUM_THREADS") != nullptr;
+  const int64_t share =
+      std::max<int64_t>(1, (chosen ? available : std::min<int64_t>(num_threads(), available)) / std::max<int64_t>(1, sharers));
+  const int64_t fair = std::min<int64_t>(num_threads(), share);
   if (threads == 0) set_num_threads(static_cast<int>(fair));
   if (quiet || std::max<int64_t>(1, threads) * sharers <= available) return;
   complain(
@@ -136,15 +143,18 @@ void share_processors(int64_t threads, bool quiet) {
           "mpirun --bind-to none, or srun --cpus-per-task."));
 }
 
-void warn_of_other_kernels(bool quiet) {
+void compare_kernels(bool products_in_update, bool quiet) {
   Communicator& comm = world();
   if (comm.size() == 1) return;
-  const std::vector<std::string> all =
-      all_gather(comm, cat(simd::kLanes, " lanes, BLIS ", blas_kernel_name(), ", bf16 ", bf16_kernel_name()));
+  const std::vector<std::string> all = all_gather(comm, cat("BLIS ", blas_kernel_name(), ", bf16 ", bf16_kernel_name()));
   const auto other = std::find_if(all.begin(), all.end(), [&](const std::string& kernels) { return kernels != all[0]; });
-  if (other == all.end() || quiet) return;
-  complain(cat("warning: ", comm.name(static_cast<int>(other - all.begin())), " computes with other kernels than ",
-               comm.name(0), " (", *other, "; ", all[0], "): all ranks agree, but this run's bits are those of the mixture."));
+  if (other == all.end()) return;
+  const std::string difference = cat(comm.name(static_cast<int>(other - all.begin())), " computes with other kernels than ",
+                                     comm.name(0), " (", *other, "; ", all[0], ")");
+  check(!products_in_update || !leads(), ErrorKind::kValue, "train", difference,
+        ", and muon multiplies matrices on each rank: their weights would drift apart. Hint: --shard-optimizer, or nodes of "
+        "one kind.");
+  if (!quiet) complain(cat("warning: ", difference, ": all ranks agree, but this run's bits are those of the mixture."));
 }
 
 }  // namespace vitrail::cli

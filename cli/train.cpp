@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/experiments.h"
+#include "cli/ranks.h"
 #include "cli/train_flags.h"
 #include "cli/train_setup.h"
 #include "cli/train_trials.h"
@@ -74,6 +75,8 @@ void add_options(Command& command, TrainOptions& o) {
   command.flag("--shard-optimizer", o.shard_optimizer,
                "Each rank keeps the optimiser's state of a part of the weights; the same result");
   command.option("--compress", o.compress, "bf16: gradients in half the bytes; another result for each number of ranks");
+  command.option("--bucket", o.bucket, "MiB of gradients that are sent at a time (measured at the start); the same result", 1,
+                 1024);
   command.flag("--no-overlap", o.no_overlap, "Send gradients after the backward pass, not during it; the same result");
   command.group("Instead of training");
   command.flag("--dry-run", o.dry_run, "Print parameters, memory and time, and leave");
@@ -106,7 +109,7 @@ void add_train(CLI::App& app, Action& action) {
       "Grey images: 8 epochs and a rate of 0.002 unless told otherwise; crop padding and mirroring follow the data.\n"
       "Example: vitrail train --data photos --out runs/photos");
   command.runs(action, [o] {
-    if (!o->quiet) print_machine_notice();
+    if (!o->quiet && leads()) print_machine_notice();
     TrainJob job = make_job(*o);
     if (o->kfold > 0) return run_kfold_job(job, o->kfold);
     if (o->find_lr) return run_find_lr(job);

@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "cli/data_options.h"
 #include "cli/memory_limit.h"
+#include "comm/world.h"
 #include "data/cached.h"
 #include "models/weights/adapter.h"
 #include "models/weights/save.h"
@@ -135,6 +136,7 @@ int64_t add_cache(TrainJob& job, Task& task, const MemoryEstimate& run) {
 }  // namespace
 
 std::string features_not_kept(const TrainJob& job, Task& task) {
+  if (world().size() > 1) return "several ranks";
   return job.feature_cache ? feature_cache_obstacle(task, job.config, job.train->size()) : "--no-feature-cache";
 }
 
@@ -272,7 +274,8 @@ int run_training(TrainJob job) {
   if (finished(job, *model)) return 0;
   const int64_t set_apart = std::max<int64_t>(0, job.cache_mb) << 20;  // a cache that was asked for
   const int64_t limit = memory_limit() > 0 ? std::max<int64_t>(1, memory_limit() - set_apart) : 0;
-  const int64_t for_features = add_cache(job, task, check_memory(task, job.train, job.config, limit));
+  const int64_t for_features =
+      add_cache(job, task, check_memory(task, job.train, job.config, limit, {world().size(), job.ranks.gradients.shard}));
   std::shared_ptr<RunFolder> folder = job.folder;
   std::optional<report::RunReport> page;
   TrainCallbacks callbacks;
@@ -304,7 +307,8 @@ int run_training(TrainJob job) {
   }
   if (folder) write_file_atomically(folder->file(kConfigFile), to_json(job.settings, job.config) + "\n");
   const TrainResult result = run_with_page(trainer, page);
-  if (const int signal = result.signal ? result.signal : interrupt_signal()) return report_stop(job, signal, result.steps);
+  const int late = world().size() > 1 ? 0 : interrupt_signal();  // of several ranks all must have heard it
+  if (const int signal = result.signal ? result.signal : late) return report_stop(job, signal, result.steps);
   if (const std::string note = gap_note(result.history.back()); !note.empty()) Progress(job.quiet).line("note: " + note);
   if (job.silent) return 0;
   if (baseline) std::printf("linear model: %s accuracy %.2f %%\n", result_name(job.test->info()), 100 * linear);

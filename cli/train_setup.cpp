@@ -90,7 +90,8 @@ std::shared_ptr<FoundCheckpoint> checkpoint_of(const TrainOptions& o, TrainJob& 
   if (o.resume.empty() || (o.resume == "auto" && !rank_0_says(has_checkpoint(o.out)))) return nullptr;
   auto found = std::make_shared<FoundCheckpoint>();
   if (!leads()) {
-    found->path = file_of_rank_0(o.out);
+    const FileOfRank0 copy(o.out);
+    found->path = copy.path();
     found->checkpoint = read_checkpoint(found->path);
     return found;
   }
@@ -98,7 +99,7 @@ std::shared_ptr<FoundCheckpoint> checkpoint_of(const TrainOptions& o, TrainJob& 
         " holds no checkpoint to go on from. Hint: --resume auto starts a new run in that case.");
   job.folder = std::make_shared<RunFolder>(o.out, /*replace=*/true);  // nobody writes while we read
   *found = find_checkpoint(o.out);
-  file_of_rank_0(found->path);
+  const FileOfRank0 sent(found->path);
   if (!found->complaint.empty())
     complain(cat("warning: the newest checkpoint is damaged, going on from ", escaped_path(found->path), ", update ",
                  found->checkpoint.state.step, ": ", found->complaint));
@@ -106,13 +107,19 @@ std::shared_ptr<FoundCheckpoint> checkpoint_of(const TrainOptions& o, TrainJob& 
   return found;
 }
 
-// How to run, as the run was told; a file that is missing or not ours is no reason to lose the run.
+// How to run, as the run was told: what rank 0's folder says. A file that is missing or not ours is no reason to lose the run.
 TrainConfig how_to_run(const std::string& out) {
+  const std::string path = (fs::path(out) / kConfigFile).string();
+  std::string text;
+  try {
+    if (leads()) text = read_text_file(path);
+  } catch (const Error&) {
+  }
+  broadcast(world(), text);
   TrainSettings ignored;
   TrainConfig config;
   try {
-    const std::string path = (fs::path(out) / kConfigFile).string();
-    read_settings(read_text_file(path), path, ignored, config);
+    read_settings(text, path, ignored, config);
   } catch (const Error&) {
     return {};
   }
@@ -327,7 +334,7 @@ void find_teacher(const TrainOptions& o, TrainJob& job, const std::string& recor
   try {
     job.teacher = open_teacher(world(), s.teacher);
   } catch (const Error& e) {
-    if (!job.from || !o.settings.teacher.empty() || e.kind() != ErrorKind::kIo) throw;
+    if (!leads() || !job.from || !o.settings.teacher.empty() || e.kind() != ErrorKind::kIo) throw;
     throw Error(e.kind(),
                 cat("[train] the run recorded its teacher as ", quote(s.teacher, kMaxPath),
                     ", which cannot be opened from here. Hint: --teacher PATH says where it lies now. (", e.what(), ")"));
@@ -364,6 +371,7 @@ TrainJob make_job(const TrainOptions& options) {
   job.ranks.comm = &world();
   job.ranks.gradients.overlap = !o.no_overlap, job.ranks.gradients.shard = o.shard_optimizer;
   job.ranks.gradients.compress = !o.compress.empty();
+  job.ranks.gradients.bucket_bytes = o.bucket << 20;
   job.verbose = o.verbose && !o.quiet, job.feature_cache = !o.no_feature_cache;
   job.from = checkpoint_of(o, job);
   // Said before anything is loaded.
@@ -377,7 +385,7 @@ TrainJob make_job(const TrainOptions& options) {
   if (!o.quiet) warn_of_unused(o, job.config);
   if (job.config.threads > 0) set_num_threads(static_cast<int>(job.config.threads));
   share_processors(job.config.threads, o.quiet);
-  warn_of_other_kernels(o.quiet);
+  compare_kernels(job.config.optimizer == "muon" && !o.shard_optimizer, o.quiet);
   if (!leads()) job.out.clear(), job.silent = true;
   return job;
 }

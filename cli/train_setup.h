@@ -28,6 +28,7 @@ struct TrainOptions {
   std::optional<AdaptTo> adapt{};
   int64_t comm_timeout = 60;
   bool no_overlap = false, shard_optimizer = false;
+  int64_t bucket = 0;
   std::string compress;
   int64_t minutes = 0;  // the epochs are chosen so that the run takes so long; 0: they are given
 };

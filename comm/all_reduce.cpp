@@ -2,6 +2,7 @@
 
 #include <bit>
 
+#include "comm/collectives.h"
 #include "comm/slices.h"
 
 namespace vitrail {
@@ -24,20 +25,14 @@ void scatter_slices(Communicator& comm, std::span<T> values, const Slices& slice
   const int64_t own = slices.length(rank);
   std::vector<T> memory(static_cast<size_t>(own * (size - 1)));
   std::vector<std::span<T>> parts;
-  std::vector<TransferPtr> transfers;
   T* next = memory.data();
   for (int r = 0; r < size; ++r) {
-    if (r == rank) {
-      parts.push_back(slice_of(values, slices, r));
-      continue;
-    }
-    parts.emplace_back(next, static_cast<size_t>(own));
-    next += own;
-    transfers.push_back(comm.receive(r, bytes(parts.back())));
+    parts.push_back(r == rank ? slice_of(values, slices, r) : std::span<T>(next, static_cast<size_t>(own)));
+    if (r != rank) next += own;
   }
-  for (int r = 0; r < size; ++r)
-    if (r != rank) transfers.push_back(comm.send(r, const_bytes(slice_of(values, slices, r))));
-  comm.wait(transfers);
+  exchange_with_all(
+      comm, [&](int r) { return bytes(parts[static_cast<size_t>(r)]); },
+      [&](int r) { return const_bytes(slice_of(values, slices, r)); });
   const std::span<T> mine = parts[static_cast<size_t>(rank)];
   add_in_tree(parts);
   if (rank != 0) std::copy(parts[0].begin(), parts[0].end(), mine.begin());
@@ -45,13 +40,9 @@ void scatter_slices(Communicator& comm, std::span<T> values, const Slices& slice
 
 template <class T>
 void gather_slices(Communicator& comm, std::span<T> values, const Slices& slices) {
-  const auto slice = [&](int r) { return slice_of(values, slices, r); };
-  std::vector<TransferPtr> transfers;
-  for (int r = 0; r < comm.size(); ++r)
-    if (r != comm.rank()) transfers.push_back(comm.receive(r, bytes(slice(r))));
-  for (int r = 0; r < comm.size(); ++r)
-    if (r != comm.rank()) transfers.push_back(comm.send(r, const_bytes(slice(comm.rank()))));
-  comm.wait(transfers);
+  exchange_with_all(
+      comm, [&](int r) { return bytes(slice_of(values, slices, r)); },
+      [&](int) { return const_bytes(slice_of(values, slices, comm.rank())); });
 }
 
 // R = 2^k. In round i = 0, 1, ... each pair of ranks that differ in bit i halves the stretch that both hold: each sends one

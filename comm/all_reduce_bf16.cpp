@@ -1,6 +1,7 @@
 #include <vector>
 
 #include "comm/all_reduce.h"
+#include "comm/collectives.h"
 #include "comm/slices.h"
 #include "tensor/machine/bf16.h"
 
@@ -18,35 +19,30 @@ void widen(const std::vector<Bf16>& from, std::span<float> to) {
   for (size_t i = 0; i < to.size(); ++i) to[i] = detail::value_of(from[i]);
 }
 
-// This rank's slice becomes the sum. Of the other ranks' parts all are rounded, of its own nothing: as exact as bf16 messages
-// allow.
+// This rank's slice becomes the sum, rounded, as all_reduce_bf16() sends it on. All parts are rounded, its own too, though that
+// one is not sent: so the sum does not depend on where the slices are cut.
 void scatter(Communicator& comm, std::span<float> values, const Slices& slices) {
   const int size = comm.size(), rank = comm.rank();
   std::vector<std::vector<Bf16>> received(static_cast<size_t>(size)), sent(static_cast<size_t>(size));
-  std::vector<TransferPtr> transfers;
   for (int r = 0; r < size; ++r) {
     if (r == rank) continue;
-    auto& to = received[static_cast<size_t>(r)];
-    to.resize(static_cast<size_t>(slices.length(rank)));
-    transfers.push_back(comm.receive(r, std::as_writable_bytes(std::span(to))));
+    received[static_cast<size_t>(r)].resize(static_cast<size_t>(slices.length(rank)));
+    sent[static_cast<size_t>(r)] = rounded(slice_of(values, slices, r));
   }
-  for (int r = 0; r < size; ++r) {
-    if (r == rank) continue;
-    auto& from = sent[static_cast<size_t>(r)] = rounded(slice_of(values, slices, r));
-    transfers.push_back(comm.send(r, std::as_bytes(std::span(from))));
-  }
-  comm.wait(transfers);
+  exchange_with_all(
+      comm, [&](int r) { return std::as_writable_bytes(std::span(received[static_cast<size_t>(r)])); },
+      [&](int r) { return std::as_bytes(std::span(sent[static_cast<size_t>(r)])); });
   const std::span<float> own = slice_of(values, slices, rank);
   std::vector<std::vector<float>> memory(static_cast<size_t>(size));
   std::vector<std::span<float>> parts;
   for (int r = 0; r < size; ++r) {
     auto& part = memory[static_cast<size_t>(r)];
-    part.assign(own.begin(), own.end());
-    if (r != rank) widen(received[static_cast<size_t>(r)], part);
+    part.resize(own.size());
+    widen(r == rank ? rounded(own) : received[static_cast<size_t>(r)], part);
     parts.emplace_back(part);
   }
   add_in_tree(parts);
-  std::copy(parts[0].begin(), parts[0].end(), own.begin());
+  widen(rounded(parts[0]), own);
 }
 
 }  // namespace
@@ -61,18 +57,11 @@ void all_reduce_bf16(Communicator& comm, std::span<float> values) {
   const Slices slices = even_slices(static_cast<int64_t>(values.size()), size);
   scatter(comm, values, slices);
   const std::vector<Bf16> own = rounded(slice_of(values, slices, rank));
-  widen(own, slice_of(values, slices, rank));
   std::vector<std::vector<Bf16>> received(static_cast<size_t>(size));
-  std::vector<TransferPtr> transfers;
-  for (int r = 0; r < size; ++r) {
-    if (r == rank) continue;
-    auto& to = received[static_cast<size_t>(r)];
-    to.resize(static_cast<size_t>(slices.length(r)));
-    transfers.push_back(comm.receive(r, std::as_writable_bytes(std::span(to))));
-  }
-  for (int r = 0; r < size; ++r)
-    if (r != rank) transfers.push_back(comm.send(r, std::as_bytes(std::span(own))));
-  comm.wait(transfers);
+  for (int r = 0; r < size; ++r) received[static_cast<size_t>(r)].resize(static_cast<size_t>(slices.length(r)));
+  exchange_with_all(
+      comm, [&](int r) { return std::as_writable_bytes(std::span(received[static_cast<size_t>(r)])); },
+      [&](int) { return std::as_bytes(std::span(own)); });
   for (int r = 0; r < size; ++r)
     if (r != rank) widen(received[static_cast<size_t>(r)], slice_of(values, slices, r));
 }

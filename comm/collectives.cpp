@@ -26,20 +26,16 @@ std::vector<std::string> all_gather(Communicator& comm, const std::string& mine)
   std::vector<std::string> all(static_cast<size_t>(size));
   all[static_cast<size_t>(rank)] = mine;
   if (size == 1) return all;
-  // Everybody to everybody, lengths first.
+  // Lengths first.
   const uint64_t length = mine.size();
   std::vector<uint64_t> lengths(static_cast<size_t>(size), length);
-  const auto exchange = [&](auto&& bytes_from, std::span<const std::byte> own) {
-    std::vector<TransferPtr> transfers;
-    for (int r = 0; r < size; ++r)
-      if (r != rank) transfers.push_back(comm.receive(r, bytes_from(static_cast<size_t>(r))));
-    for (int r = 0; r < size; ++r)
-      if (r != rank) transfers.push_back(comm.send(r, own));
-    comm.wait(transfers);
-  };
-  exchange([&](size_t r) { return std::as_writable_bytes(std::span(&lengths[r], 1)); }, std::as_bytes(std::span(&length, 1)));
+  exchange_with_all(
+      comm, [&](int r) { return std::as_writable_bytes(std::span(&lengths[static_cast<size_t>(r)], 1)); },
+      [&](int) { return std::as_bytes(std::span(&length, 1)); });
   for (size_t r = 0; r < all.size(); ++r) all[r].resize(lengths[r]);
-  exchange([&](size_t r) { return std::as_writable_bytes(std::span(all[r])); }, std::as_bytes(std::span(mine)));
+  exchange_with_all(
+      comm, [&](int r) { return std::as_writable_bytes(std::span(all[static_cast<size_t>(r)])); },
+      [&](int) { return std::as_bytes(std::span(mine)); });
   return all;
 }
 

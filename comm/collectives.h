@@ -21,10 +21,16 @@ std::vector<std::string> all_gather(Communicator& comm, const std::string& mine)
 // Returns when all ranks have called it.
 void barrier(Communicator& comm);
 
-// The bytes of trivially copyable values.
-template <class T>
-std::span<std::byte> bytes_of(std::span<T> values) {
-  return std::as_writable_bytes(values);
+// A message to every other rank and one from each: bytes_to(r) and bytes_from(r) are where rank r's lie. Receiving begins
+// first, so that what arrives has a place.
+template <class From, class To>
+void exchange_with_all(Communicator& comm, const From& bytes_from, const To& bytes_to) {
+  std::vector<TransferPtr> transfers;
+  for (int r = 0; r < comm.size(); ++r)
+    if (r != comm.rank()) transfers.push_back(comm.receive(r, bytes_from(r)));
+  for (int r = 0; r < comm.size(); ++r)
+    if (r != comm.rank()) transfers.push_back(comm.send(r, bytes_to(r)));
+  comm.wait(transfers);
 }
 
 }  // namespace vitrail

@@ -26,7 +26,7 @@ constexpr size_t kMostBytes = size_t{1} << 30;
 
 // MPI is called by one thread at a time: by the one that trains, by that of the messages (comm/lane.h) and by that of the signs
 // of life (comm/heartbeat.h). No call waits, so the lock is never held long.
-std::mutex calls;
+std::timed_mutex calls;
 
 int tag(Channel channel) { return static_cast<int>(channel) + 1; }
 
@@ -49,14 +49,15 @@ void end_after(std::chrono::milliseconds time, int code) {
 class MpiTransfer final : public Transfer {
  public:
   using Transfer::Transfer;
-  // Of a message that was not waited for, since another failed: MPI must not write into memory that is gone.
+  // Of a message that was not waited for, since another failed. One that has begun to arrive cannot be called back: its memory
+  // must live until this rank has ended all.
   ~MpiTransfer() override {
-    const std::lock_guard<std::mutex> lock(calls);
+    const std::lock_guard<std::timed_mutex> lock(calls);
     for (MPI_Request& request : requests_)
       if (request != MPI_REQUEST_NULL) MPI_Cancel(&request), MPI_Request_free(&request);
   }
   bool test() override {
-    const std::lock_guard<std::mutex> lock(calls);
+    const std::lock_guard<std::timed_mutex> lock(calls);
     int done = 0;
     check_mpi(MPI_Testall(static_cast<int>(requests_.size()), requests_.data(), &done, MPI_STATUSES_IGNORE),
               "a message failed");
@@ -74,7 +75,7 @@ class MpiCommunicator final : public Communicator {
 
   TransferPtr send(int to, std::span<const std::byte> bytes, Channel channel) override {
     if (channel == Channel::kData) count_sent(bytes.size());
-    const std::lock_guard<std::mutex> lock(calls);
+    const std::lock_guard<std::timed_mutex> lock(calls);
     auto transfer = std::make_unique<MpiTransfer>(to);
     for (size_t begin = 0; begin < std::max<size_t>(1, bytes.size()); begin += kMostBytes) {
       const std::span<const std::byte> part = bytes.subspan(begin, std::min(kMostBytes, bytes.size() - begin));
@@ -85,7 +86,7 @@ class MpiCommunicator final : public Communicator {
     return transfer;
   }
   TransferPtr receive(int from, std::span<std::byte> bytes, Channel channel) override {
-    const std::lock_guard<std::mutex> lock(calls);
+    const std::lock_guard<std::timed_mutex> lock(calls);
     auto transfer = std::make_unique<MpiTransfer>(from);
     for (size_t begin = 0; begin < std::max<size_t>(1, bytes.size()); begin += kMostBytes) {
       const std::span<std::byte> part = bytes.subspan(begin, std::min(kMostBytes, bytes.size() - begin));
@@ -98,6 +99,9 @@ class MpiCommunicator final : public Communicator {
   // MPI_Abort tells the launcher, which a cut network may keep it from: then this process ends by itself.
   [[noreturn]] void abort(int code) override {
     end_after(std::chrono::milliseconds(1500), code);
+    // Other threads of this process stay out of MPI from here on; one that does not come back from a call is not waited for.
+    std::unique_lock<std::timed_mutex> lock(calls, std::chrono::milliseconds(200));
+    lock.release();
     MPI_Abort(MPI_COMM_WORLD, code);
     std::_Exit(code);
   }

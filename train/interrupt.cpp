@@ -85,6 +85,13 @@ bool take_save_request() { return save_requests.exchange(0) != 0; }
 
 int interrupt_signal() { return first_signal; }
 
+int signal_or_save_request() {
+  if (const int signal = interrupt_signal()) return signal;
+  return take_save_request() ? SIGUSR1 : 0;
+}
+
+void wait_for_interrupts() { grace = 0; }
+
 void set_interrupt_step(double seconds) {
   const double wanted = std::isfinite(seconds) ? std::ceil(2 * seconds) + 1 : 0;
   grace = std::max(kGrace, static_cast<unsigned>(std::clamp(wanted, 0.0, 86400.0)));

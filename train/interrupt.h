@@ -28,8 +28,14 @@ bool take_save_request();
 // The first signal that arrived in the present scope, 0 if none did or no scope is open.
 int interrupt_signal();
 
+// What ends a run on several ranks: the first signal, or SIGUSR1, which launchers pass on. A save request is taken by asking.
+int signal_or_save_request();
+
 // How long one step takes, in seconds: the grace time is four seconds, or two steps and one second if that is more.
 void set_interrupt_step(double seconds);
+// From here on the program is not ended because nobody looks at the flag: several ranks agree on it between two updates, also
+// behind what rank 0 writes, and watch each other (comm/heartbeat.h).
+void wait_for_interrupts();
 // The signal has been heard and the work that is left is short: the grace time no longer runs.
 void interrupt_heard();
 

@@ -23,12 +23,11 @@ int64_t peak_of_step(Task& task, const DatasetPtr& train, int64_t images) {
   return memory_stats().peak_bytes;
 }
 
-// Numbers that optimiser and average keep for each weight. Of Muon the hidden matrices count, which are most.
-int64_t kept_per_weight(const TrainConfig& c) {
-  const int64_t moments = c.optimizer == "sgd" || c.optimizer == "lars"    ? c.momentum > 0
-                          : c.optimizer == "lion" || c.optimizer == "muon" ? 1
-                                                                           : 2;
-  return moments + (c.ema_decay > 0);
+// Numbers that the optimiser keeps for each weight. Of Muon the hidden matrices count, which are most.
+int64_t moments_per_weight(const TrainConfig& c) {
+  return c.optimizer == "sgd" || c.optimizer == "lars"    ? c.momentum > 0
+         : c.optimizer == "lion" || c.optimizer == "muon" ? 1
+                                                          : 2;
 }
 
 // Bytes of the pictures that workers have ready at most: of two batches (data/loader.h).
@@ -49,7 +48,7 @@ int64_t bytes_of_image(Task& task, const DatasetPtr& train) {
 
 }  // namespace
 
-MemoryEstimate estimate_memory(Task& task, const DatasetPtr& train, const TrainConfig& config) {
+MemoryEstimate estimate_memory(Task& task, const DatasetPtr& train, const TrainConfig& config, const MemoryOfRanks& ranks) {
   const PrecisionGuard precision(precision_from_name(config.precision));
   choose_trained(task.model(), config);
   if (config.grad_checkpointing) use_grad_checkpointing(task.model());
@@ -62,18 +61,23 @@ MemoryEstimate estimate_memory(Task& task, const DatasetPtr& train, const TrainC
   MemoryEstimate estimate;
   estimate.batch_size = largest;
   estimate.per_image = more > few ? std::max<int64_t>(0, (peak_more - peak_few) / (more - few)) : 0;
-  estimate.fixed = peak_few - few * estimate.per_image + prefetched(task, config, whole);
-  for (const nn::NamedParameter& entry : task.model().named_parameters())
-    if (entry.parameter->requires_grad())
-      estimate.fixed +=
-          (kept_per_weight(config) + sums_of(groups)) * entry.parameter->numel() * size_of(entry.parameter->dtype());
-  if (groups > 1) estimate.fixed += (whole - largest) * bytes_of_image(task, train);
+  const int64_t own_groups = (groups + ranks.ranks - 1) / ranks.ranks, own_images = std::min(whole, own_groups * largest);
+  estimate.fixed = peak_few - few * estimate.per_image + prefetched(task, config, own_images);
+  for (const nn::NamedParameter& entry : task.model().named_parameters()) {
+    if (!entry.parameter->requires_grad()) continue;
+    const int64_t bytes = entry.parameter->numel() * size_of(entry.parameter->dtype());
+    estimate.fixed += moments_per_weight(config) * bytes / (ranks.shard ? ranks.ranks : 1);
+    // The average, the groups' sums, and the array of all ranks' gradients.
+    estimate.fixed += ((config.ema_decay > 0) + sums_of(own_groups) + (ranks.ranks > 1)) * bytes;
+  }
+  if (groups > 1) estimate.fixed += (own_images - largest) * bytes_of_image(task, train);
   return estimate;
 }
 
-MemoryEstimate check_memory(Task& task, const DatasetPtr& train, const TrainConfig& config, int64_t limit) {
+MemoryEstimate check_memory(Task& task, const DatasetPtr& train, const TrainConfig& config, int64_t limit,
+                            const MemoryOfRanks& ranks) {
   if (limit <= 0) return {};
-  const MemoryEstimate e = estimate_memory(task, train, config);
+  const MemoryEstimate e = estimate_memory(task, train, config, ranks);
   check(static_cast<double>(e.total()) <= 1.1 * static_cast<double>(limit), ErrorKind::kMemory, "train",
         "training needs more memory than there is: about ", e.total(), " bytes (", e.fixed, ", and ", e.per_image,
         " for each of the ", e.batch_size, " images of a pass), the limit is ", limit,

@@ -24,6 +24,7 @@
 #include "train/progress.h"
 #include "train/ranks/facts.h"
 #include "train/ranks/sharded_update.h"
+#include "train/ranks/share_not_finite.h"
 #include "train/ranks/split.h"
 #include "train/stuck_notice.h"
 #include "train/training_loader.h"
@@ -108,8 +109,8 @@ class Trainer::Run {
       const Clock::time_point start = Clock::now();
       Loader* const kept = features_.training(batch);
       update((kept ? *kept : loader_).batch(epoch, batch), batch);
-      set_interrupt_step(seconds_since(start));
-      if (ranks_) ranks_->end_step(seconds_since(start));
+      const double seconds = seconds_since(start);
+      ranks_ ? ranks_->end_step(seconds) : set_interrupt_step(seconds);
       report_.images_per_second = images_here_ / seconds_since(epoch_start_);
       show_progress();
     }
@@ -185,15 +186,17 @@ class Trainer::Run {
   void start_ranks() {
     if (!ranks_ || ranks_started_) return;
     ranks_started_ = true;
+    wait_for_interrupts();
     ranks_->require_same(facts_of(task_, *train_, test_.get(), config_, step_, callbacks_.ranks.gradients));
-    ranks_->share(task_.model().state_dict());
+    share(*comm(), task_.model().state_dict());
+    if (ema_) share(*comm(), ema_->state());
   }
 
   // What rank 0 writes; the others wait for it.
   void lead(const std::function<void()>& work) { ranks_ ? ranks_->lead(work) : work(); }
 
   void save(bool asked) {
-    if (ranks_) ranks_->check_weights(task_.model().state_dict(), step_);
+    if (ranks_) require_same_weights(*comm(), task_.model().state_dict(), step_);
     std::optional<RunState> state;
     if (sharded_) state = view();  // in which all ranks take part
     lead([&] {
@@ -217,7 +220,7 @@ class Trainer::Run {
     // Dropout is a function of (seed, step), whatever was drawn before.
     const Rng rng = Rng(config_.seed).at(static_cast<uint64_t>(step_));
     KeepBuffers buffers(task_.model());  // a step that fails leaves the running statistics as they were, too
-    if (ranks_) ranks_->begin_step(step_, heard(), save_is_late());
+    if (ranks_) ranks_->begin_step(step_, signal_or_save_request(), save_is_late());
     const BatchLoss loss =
         backward_in_groups(task_, batch, rng, /*check_parameters=*/step_ == 0, ranks_ ? &ranks_->gradients() : nullptr);
     grad_norm_ = sharded_ ? sharded_->grad_norm() : grad_norm(optimizer_->groups());
@@ -234,7 +237,7 @@ class Trainer::Run {
     const BatchLoss loss = differentiate(batch);
     report_.lr = update_weights(*optimizer_, ema_ ? &*ema_ : nullptr, schedule_, step_, grad_norm_, config_.clip_norm);
     ++step_;
-    if (ranks_ && step_ % kWeightsCheckedEvery == 0) ranks_->check_weights(task_.model().state_dict(), step_);
+    if (ranks_ && step_ % kWeightsCheckedEvery == 0) require_same_weights(*comm(), task_.model().state_dict(), step_);
     const double images = static_cast<double>(batch.size());
     images_here_ += images;
     means_.add(loss.total, loss.parts, images);
@@ -250,13 +253,11 @@ class Trainer::Run {
     NotFinite found;
     found.step = step_, found.loss = loss, found.grad_norm = grad_norm_;
     find_not_finite(task_, batch, rng, found);
-    if (ranks_) ranks_->let_one_tell(!found.where.empty());
+    const int teller = ranks_ ? share_not_finite(*comm(), found) : 0;
     if (callbacks_.on_not_finite) callbacks_.on_not_finite(found);
+    if (ranks_) let_one_tell(*comm(), teller == comm()->rank());
     fail(ErrorKind::kNumeric, "train", describe(found));
   }
-
-  // With several ranks a signal that asks for a checkpoint ends the run as well: it is what a launcher passes on.
-  int heard() { return interrupt_signal() != 0 ? interrupt_signal() : take_save_request() ? SIGUSR1 : 0; }
 
   bool save_is_late() const {
     return config_.save_minutes > 0 && seconds_since(last_checkpoint_) > 60.0 * static_cast<double>(config_.save_minutes);

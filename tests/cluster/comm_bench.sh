@@ -33,7 +33,7 @@ for ranks in 2 3 4; do
 done
 bench 2 --model vit_tiny_patch16_224
 expect "a table" $?
-grep -q 'vitrail plan --network' "$out"
+grep -q 'vitrail plan --model' "$out"
 expect "the table ends with the numbers for plan" $?
 bench 2 --model vit_tinny_patch16_224
 [ $? = 2 ] && grep -q 'vit_tiny_patch16_224' "$out"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs the commands of docs/cluster.md that one machine can run: each indented line that begins with mpirun, mpiexec or srun, as it stands there. `photos` is a
+# Runs the commands of docs/cluster.md that one machine can run: each indented line that begins with vitrail, mpirun, mpiexec or srun, as it stands there. `photos` is a
 # folder of small pictures, `hosts` names this machine; PBS's file is `hosts`, too, and Slurm is skipped where it is not.
 #   tests/cluster/docs.sh BUILD openmpi|mpich
 set -u
@@ -23,6 +23,8 @@ cat >"$work/bin/vitrail" <<ONE
 command=\$1
 shift
 case \$command in
+plan) exec "$build/vitrail" plan "\$@" --updates 1 --img-size 32 ;;
+comm-bench) exec "$build/$kind/vitrail" comm-bench "\$@" --model vit_tiny_patch16_224 --buckets 4 --repeats 2 --sums 1 ;;
 train) exec "$build/$kind/vitrail" train --quiet --model vit_fashion_p7 --epochs 1 --batch-size 32 --threads 1 "\$@" ;;
 *) exec "$build/$kind/vitrail" \$command "\$@" ;;
 esac
@@ -40,12 +42,13 @@ chmod +x "$work"/bin/*
 echo "$(hostname)$slots" >"$work/hosts"
 PATH="$work/bin:$PATH" PBS_NODEFILE=$work/hosts OMP_WAIT_POLICY=passive
 export PATH PBS_NODEFILE OMP_WAIT_POLICY
-[ "$kind" = openmpi ] && mine='^    (mpirun|srun --mpi=pmix) ' || mine='^    mpiexec '
+[ "$kind" = openmpi ] && mine='^    (vitrail|mpirun|srun --mpi=pmix) ' || mine='^    mpiexec '
 passed=0 failed=0
 grep -E "$mine" "$document" >"$work/commands"
 while read -r line; do
   case $line in
-  *node1,node2*) line=$(echo "$line" | sed "s/node1,node2/$(hostname):2/") ;;
+  *"--host node1,node2"*) line=$(echo "$line" | sed "s/node1,node2/$(hostname):2/") ;;
+  *"-hosts node1,node2"*) line=$(echo "$line" | sed "s/node1,node2/$(hostname)/") ;;
   srun*) command -v srun >/dev/null && sinfo -h 2>/dev/null | grep -q idle || { echo "skipped, no Slurm here: $line"; continue; } ;;
   esac
   if (cd "$work" && sh -c "$line") >"$work/log" 2>&1 </dev/null && { ! echo "$line" | grep -q ' train ' || [ -e "$work/$(echo "$line" | sed 's/.*--out \([^ ]*\).*/\1/')/model.safetensors" ]; }; then

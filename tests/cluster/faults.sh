@@ -167,6 +167,19 @@ for case in "TERM 2 143 8" "INT 0 130 -" "USR1 3 138 -" "TERM launcher 143 2" "I
   [ $then = - ] || ends_the_same $then "$what" $long_run
 done
 
+# In the middle of a test, which comes before the checkpoint of the third update.
+rm -rf "$out"
+# shellcheck disable=SC2046
+start 4 $(echo "$short_run" | sed 's/--test-size 4 /--test-size 20000 /')
+tries=0
+while [ "$(step_of)" -lt 2 ] && [ $tries -lt 100 ]; do sleep 0.1 && tries=$((tries + 1)); done
+sleep 0.5
+kill -USR1 "$(process_of "$out" 3)"
+wait $launcher_process
+code=$?
+[ $code = 138 ] && [ "$(step_of)" = 3 ]
+verdict "SIGUSR1 in the middle of a test: exit code 138 (it is $code), and update 3 is saved (it is $(step_of))" $?
+
 # ---- what one rank finds, or all --------------------------------------------------------------------------------------------
 # what, exit code, a part of the message, ranks, arguments of train. As it is for all errors: one message and the rank's code.
 refused() {

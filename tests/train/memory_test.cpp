@@ -42,6 +42,22 @@ TEST_CASE("the estimate is near the peak of the run") {
   }
 }
 
+TEST_CASE(
+    "of several ranks each needs its own groups' sums and images, an array of gradients, and with parts its part of the "
+    "moments") {
+  const DatasetPtr data = glyphs(128);
+  const auto model = tiny_vit(data->info());
+  TrainConfig config = quick(2, 64);
+  config.groups = 8;
+  ClassificationTask task = task_of(*model, data, config);
+  const auto fixed = [&](int64_t ranks, bool shard) { return estimate_memory(task, data, config, {ranks, shard}).fixed; };
+  const int64_t weights = 4 * model->num_parameters(), image = 28 * 28 * 4;
+  fixed(1, false);  // what is made once
+  // Eight groups need four sums at a time, two groups two; 48 images less are there, and one array more.
+  CHECK(fixed(1, false) - fixed(4, false) == 2 * weights - weights + 48 * image);
+  CHECK(fixed(4, false) - fixed(4, true) == 2 * weights - 2 * weights / 4);
+}
+
 TEST_CASE("too large a run is refused with its numbers, and model and gradients are as before") {
   const DatasetPtr data = glyphs(64);
   const auto model = tiny_vit(data->info());

@@ -6,6 +6,7 @@
 #include "base/crc32c.h"
 #include "base/error.h"
 #include "base/version.h"
+#include "tensor/machine/simd.h"
 #include "train/checkpoint.h"
 
 namespace vitrail {
@@ -44,6 +45,7 @@ Facts facts_of(Task& task, const Dataset& train, const Dataset* test, const Trai
   std::snprintf(crc, sizeof crc, "%08x", crc_of(layout));
   // What depends on another comes after it: the recipe and the model may follow from the data.
   return {{"program version", kVersion},
+          {"build (make ARCH=...)", cat("vectors of ", simd::kLanes, " floats", simd::kFusedMultiplyAdd ? ", fused" : "")},
           {"data set", data_identity(train, test)},
           {"list of training files", listing(train)},
           {"list of test files", test ? listing(*test) : ""},

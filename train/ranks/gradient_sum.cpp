@@ -11,6 +11,7 @@
 #include "tensor/machine/parallel.h"
 #include "tensor/ops.h"
 #include "train/optim/stretches.h"
+#include "train/ranks/bucket_size.h"
 #include "train/ranks/pack.h"
 
 namespace vitrail {
@@ -162,11 +163,14 @@ void GradientSum::lay_out(const std::vector<int64_t>& order) {
   places_.assign(parameters_.size(), {});
   buckets_.clear();
   int64_t elements = 0;
+  for (const int64_t i : order) elements += parameters_[static_cast<size_t>(i)].parameter->numel();
+  if (bucket_bytes_ == 0) bucket_bytes_ = options_.overlap ? measured_bucket_bytes(comm_, 4 * elements) : 4 * elements;
+  elements = 0;
   for (const int64_t i : order) {
     const Tensor& value = parameters_[static_cast<size_t>(i)].parameter->value();
     check(value.dtype() == Dtype::f32, ErrorKind::kValue, "train",
           "several ranks train f32 parameters: ", name(static_cast<size_t>(i)), " is ", name_of(value.dtype()), ".");
-    const bool full = !buckets_.empty() && 4 * (buckets_.back().end - buckets_.back().begin) >= options_.bucket_bytes;
+    const bool full = !buckets_.empty() && 4 * (buckets_.back().end - buckets_.back().begin) >= bucket_bytes_;
     if (buckets_.empty() || (options_.overlap && full)) buckets_.push_back({elements, elements, 0, 0});
     places_[static_cast<size_t>(i)] = {elements, elements + value.numel(), buckets_.size() - 1};
     elements += value.numel();

@@ -18,9 +18,9 @@
 namespace vitrail {
 
 struct GradientSumOptions {
-  bool overlap = true;                      // false: all at once after the backward pass
-  int64_t bucket_bytes = int64_t{4} << 20;  // at least so many in a bucket
-  bool compress = false;                    // messages in bf16: half the bytes, other bits for each number of ranks
+  bool overlap = true;       // false: all at once after the backward pass
+  int64_t bucket_bytes = 0;  // at least so many in a bucket; 0: as bucket_size.h measures
+  bool compress = false;     // messages in bf16: half the bytes, other bits for each number of ranks
   // Each rank gets the sums of its own parts of the parameters alone, updates these, and gets the other weights from their
   // ranks.
   bool shard = false;
@@ -59,7 +59,7 @@ class GradientSum {
   // Values of each of a rank's groups, as many of each: those of all groups, in their order.
   std::vector<double> all_groups(const std::vector<double>& own);
 
-  // Seconds that this rank waited in finish(): what the backward pass did not hide.
+  // Seconds that this rank waited in finish() and gather_weights(): what the backward pass did not hide.
   double exposed_seconds() const { return exposed_; }
 
  private:
@@ -76,10 +76,10 @@ class GradientSum {
 
   Communicator& comm_;
   const GradientSumOptions options_;
-  Lane lane_;
   std::vector<nn::NamedParameter> parameters_;
   std::vector<bool> trained_;  // that the layout is for
   bool laid_out_ = false;
+  int64_t bucket_bytes_ = options_.bucket_bytes;  // or as measured
   std::vector<int64_t> seen_;  // parameters in the order in which they became whole, of an update without a layout
   std::vector<Tensor> kept_;   // and their gradients
   std::vector<Place> places_;  // of each parameter
@@ -97,6 +97,7 @@ class GradientSum {
   Scores names_;  // of the task's scores
   std::vector<double> beside_;
   double exposed_ = 0;
+  Lane lane_;  // the last: whatever is on its way writes into the memory above, and ends before that does
 };
 
 }  // namespace vitrail

@@ -2,8 +2,8 @@
 
 #include "comm/collectives.h"
 #include "tensor/tensor.h"
+#include "train/ranks/agree.h"
 #include "train/ranks/pack.h"
-#include "train/ranks/ranks.h"
 
 namespace vitrail {
 
@@ -46,7 +46,7 @@ SavedModel read_on_rank_0(Communicator& comm, const std::string& path, const Ope
   }
   broadcast(comm, description);
   if (comm.rank() != 0) saved = described(description);
-  Ranks(RanksOptions{&comm}).share(saved.weights);
+  share(comm, saved.weights);
   return saved;
 }
 

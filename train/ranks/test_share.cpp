@@ -73,7 +73,7 @@ void add_over_ranks(Communicator& comm, Task& task, Loader& loader, Metric& metr
       put_batch(packer, batch, task.predict(batch));
     }
     Packer message;
-    message.put(interrupt_signal()).put(packer.bytes());
+    message.put(signal_or_save_request()).put(packer.bytes());
     int signal = 0;
     for (const std::string& bytes : all_gather(comm, message.bytes())) {
       Unpacker unpacker(bytes);

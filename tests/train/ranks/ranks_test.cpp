@@ -3,17 +3,21 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <mutex>
 
+#include "autograd/ops.h"
 #include "base/text.h"
 #include "comm/collectives.h"
 #include "comm/threads.h"
 #include "models/presets.h"
+#include "nn/nn.h"
 #include "tensor/machine/parallel.h"
 #include "tensor/ops.h"
 #include "tests/support/learn_helpers.h"
+#include "train/ranks/bucket_size.h"
 #include "train/ranks/split.h"
 #include "train/task/classification.h"
 #include "train/trainer.h"
@@ -178,11 +182,22 @@ TEST_CASE("parts follow the parameters that are trained: the head alone first, t
 TEST_CASE("compressed gradients give nearly the same run, and the same on all ranks") {
   const TrainConfig config = full_config(8);
   const RunState one = run(config, {});
-  for (const bool shard : {false, true}) {
-    const RunState other = run(config, {.ranks = 4, .shard = shard, .compress = true});
-    CHECK_FALSE(differences(other, one).empty());
-    for (size_t i = 0; i < one.weights.size(); ++i)
-      CHECK(max(vitrail::abs(sub(other.weights[i].second, one.weights[i].second))).item() < 0.02);
+  const RunState other = run(config, {.ranks = 4, .compress = true});
+  CHECK_FALSE(differences(other, one).empty());
+  for (size_t i = 0; i < one.weights.size(); ++i)
+    CHECK(max(vitrail::abs(sub(other.weights[i].second, one.weights[i].second))).item() < 0.02);
+  check_same(run(config, {.ranks = 4, .shard = true, .compress = true}), other);
+  check_same(run(config, {.ranks = 4, .compress = true, .bucket_bytes = 1 << 30}), other);
+}
+
+TEST_CASE("the size of a bucket is measured, the same on all ranks, and at most a quarter of the gradients") {
+  for (const int64_t mebibytes : {1, 20, 80}) {
+    std::vector<int64_t> sizes(3);
+    run_ranks(
+        3, [&](Communicator& comm) { sizes[static_cast<size_t>(comm.rank())] = measured_bucket_bytes(comm, mebibytes << 20); });
+    CHECK(sizes == std::vector<int64_t>(3, sizes[0]));
+    CHECK(sizes[0] >= 1 << 20);
+    CHECK(sizes[0] <= std::max<int64_t>(1, mebibytes / 4) << 20);
   }
 }
 
@@ -200,4 +215,66 @@ TEST_CASE("ranks that do not fit the groups are refused with the numbers that do
     CHECK(std::string(e.what()).find("3 ranks, 16 groups") != std::string::npos);
     CHECK(std::string(e.what()).find("--groups 3, 6, 12") != std::string::npos);
   }
+}
+
+namespace {
+
+// A classifier that gives NaN for pictures with a bright first pixel: the logarithm of a negative number.
+class LogNet : public models::Classifier {
+ public:
+  explicit LogNet(Rng rng) : last(16, 2, rng) { register_module("last", last); }
+  Variable forward(const Variable& images) override {
+    const Variable pixels = flatten(images, 1);
+    return last(pixels) + vitrail::log(1.0 - slice(pixels, 1, 0, 1));
+  }
+  int64_t in_chans() const override { return 1; }
+  int64_t img_height() const override { return 4; }
+  int64_t img_width() const override { return 4; }
+  int64_t num_classes() const override { return 2; }
+  std::string config_json() const override { return "{}"; }
+  nn::Linear last;
+};
+
+}  // namespace
+
+TEST_CASE("a NaN on one rank stops all before the update; that rank tells it, and rank 0 writes it down") {
+  TrainConfig config = quick(1, 24);
+  config.groups = 4;
+  Tensor images = zeros({24, 1, 4, 4}, Dtype::u8);
+  images.mutable_data<uint8_t>()[11 * 16] = 255;
+  const DatasetInfo info{"dots", 1, 4, 4, {"a", "b"}, {0.5}, {0.25}};
+  const auto data = std::make_shared<MemoryDataset>(info, images, zeros({24}, Dtype::i64));
+  std::vector<NotFinite> written;
+  std::string told;
+  std::mutex mutex;
+  bool moved = false;
+  try {
+    run_ranks(4, [&](Communicator& comm) {
+      LogNet model(Rng(1)), before(Rng(1));
+      ClassificationTask task(model, classification_options(config, preprocessing_for(model, info), info.class_names));
+      TrainCallbacks callbacks;
+      callbacks.quiet = true;
+      callbacks.ranks = {&comm};
+      if (comm.rank() == 0) callbacks.on_not_finite = [&](const NotFinite& found) { written.push_back(found); };
+      try {
+        Trainer(task, data, nullptr, config, callbacks).run();
+      } catch (const Error& e) {
+        const std::lock_guard<std::mutex> lock(mutex);
+        told += cat(comm.name(comm.rank()), ": ", e.what(), "\n");
+        const nn::StateDict now = model.state_dict(), then = before.state_dict();
+        for (size_t i = 0; i < now.size(); ++i) moved |= !bit_equal(now[i].second, then[i].second);
+        throw;
+      }
+    });
+    FAIL("it was not stopped");
+  } catch (const Error& e) {
+    CHECK(e.kind() == ErrorKind::kNumeric);
+  }
+  CHECK_MESSAGE(told.find("loss is not finite at step 0") != std::string::npos, told);
+  CHECK_MESSAGE(std::count(told.begin(), told.end(), '\n') == 1, told);
+  REQUIRE(written.size() == 1);
+  CHECK_MESSAGE(written[0].where.find("log") != std::string::npos, written[0].where);
+  CHECK(std::find(written[0].images.begin(), written[0].images.end(), 11) != written[0].images.end());
+  CHECK(written[0].images.size() == 6);
+  CHECK_FALSE(moved);
 }
