@@ -166,20 +166,25 @@ void sync_folder(const std::string& path) {
 
 }  // namespace
 
-void write_file_atomically(const std::string& path, const std::vector<std::span<const uint8_t>>& pieces) {
+void write_file_atomically(const std::string& path, size_t pieces,
+                           const std::function<std::span<const uint8_t>(size_t)>& piece) {
   struct stat status {};
   // The rename would replace a device by a regular file, and /dev/null is a common output path.
   check(::stat(path.c_str(), &status) != 0 || S_ISREG(status.st_mode), ErrorKind::kIo, "file", "cannot replace ",
         escaped_path(path), ": it is no regular file");
   remove_leftovers(folder_of(path), [stem = temporary_stem(path)](std::string_view name) { return name.starts_with(stem); });
   TemporaryFile file(path);
-  for (const auto& piece : pieces) file.write(piece);
+  for (size_t i = 0; i < pieces; ++i) file.write(piece(i));
   file.commit();
   sync_folder(path);
 }
 
+void write_file_atomically(const std::string& path, const std::vector<std::span<const uint8_t>>& pieces) {
+  write_file_atomically(path, pieces.size(), [&](size_t i) { return pieces[i]; });
+}
+
 void write_file_atomically(const std::string& path, const std::string& text) {
-  write_file_atomically(path, {std::span(reinterpret_cast<const uint8_t*>(text.data()), text.size())});
+  write_file_atomically(path, std::vector{std::span(reinterpret_cast<const uint8_t*>(text.data()), text.size())});
 }
 
 void remove_temporary_files(const std::string& folder) { remove_leftovers(folder, is_temporary); }

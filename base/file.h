@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -39,6 +40,10 @@ std::string read_text_file(const std::string& path, int64_t max_bytes = int64_t{
 // temporary file is removed and the old content stays: Error(kIo) naming path and the system's reason.
 void write_file_atomically(const std::string& path, const std::vector<std::span<const uint8_t>>& pieces);
 void write_file_atomically(const std::string& path, const std::string& text);
+// The same, piece by piece: piece(i) is called when the pieces before it have been written, and what it gives must live until
+// the next call. What it throws is passed on, and the old content stays.
+void write_file_atomically(const std::string& path, size_t pieces,
+                           const std::function<std::span<const uint8_t>(size_t)>& piece);
 
 // Removes what killed processes of this machine left of files that they were writing into the folder; only names that
 // write_file_atomically() gives, and none that a process is still writing.

@@ -191,18 +191,24 @@ const char* stored_name(Dtype dtype) {
 }
 
 void save_safetensors(const std::string& path, const SafetensorsFile& file) {
+  save_safetensors(path, file, [&](size_t i) { return file.tensors[i].second; });
+}
+
+void save_safetensors(const std::string& path, const SafetensorsFile& file, const TensorOf& tensor) {
   const std::string header = header_text(file);
   const uint64_t length = header.size();
-  std::vector<Tensor> held;  // contiguous copies live until they are written
-  std::vector<std::span<const uint8_t>> pieces{{reinterpret_cast<const uint8_t*>(&length), 8},
-                                               {reinterpret_cast<const uint8_t*>(header.data()), header.size()}};
-  for (const auto& [name, tensor] : file.tensors) {
-    held.push_back(contiguous(tensor));
-    const Tensor& x = held.back();
-    const auto* data = static_cast<const uint8_t*>(x.storage()->data()) + x.offset() * size_of(x.dtype());
-    pieces.emplace_back(data, static_cast<size_t>(x.numel() * size_of(x.dtype())));
-  }
-  write_file_atomically(path, pieces);
+  Tensor held;  // until it has been written
+  write_file_atomically(path, 2 + file.tensors.size(), [&](size_t i) -> std::span<const uint8_t> {
+    if (i == 0) return {reinterpret_cast<const uint8_t*>(&length), 8};
+    if (i == 1) return {reinterpret_cast<const uint8_t*>(header.data()), header.size()};
+    const auto& [name, described] = file.tensors[i - 2];
+    held = contiguous(tensor(i - 2));
+    check(held.shape() == described.shape() && held.dtype() == described.dtype(), ErrorKind::kValue, "safetensors",
+          escaped(name), " is ", name_of(held.dtype()), held.shape(), ", not ", name_of(described.dtype()), described.shape(),
+          " as the header says.");
+    const auto* data = static_cast<const uint8_t*>(held.storage()->data()) + held.offset() * size_of(held.dtype());
+    return {data, static_cast<size_t>(held.numel() * size_of(held.dtype()))};
+  });
 }
 
 }  // namespace vitrail

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <utility>
@@ -37,5 +38,11 @@ const char* stored_name(Dtype dtype);
 
 // Writes atomically (base/file.h). The same content gives the same bytes. Error(kValue) for a duplicate or empty name.
 void save_safetensors(const std::string& path, const SafetensorsFile& file);
+
+// For files whose tensors are not in memory at a time: tensor i of the file, which in the SafetensorsFile has only the right
+// dtype and shape (an expanded scalar takes no memory).
+using TensorOf = std::function<Tensor(size_t)>;
+// The same file, where each tensor is asked for in its turn, and dropped when it has been written.
+void save_safetensors(const std::string& path, const SafetensorsFile& file, const TensorOf& tensor);
 
 }  // namespace vitrail

@@ -63,11 +63,18 @@ uint32_t crc_of(const std::string& name, const Tensor& tensor) {
 }  // namespace
 
 void add_checksums(SafetensorsFile& file) {
+  add_checksums(file, [&](size_t i) { return file.tensors[i].second; });
+}
+
+void add_checksums(SafetensorsFile& file, const TensorOf& tensor) {
   JsonWriter json;
   json.begin_object().key("metadata").begin_object();
   for (const auto& [key, text] : file.metadata) json.field(key, hexadecimal(crc32c(bytes_of(text))));
   json.end_object().key("tensors").begin_object();
-  for (const auto& [name, tensor] : file.tensors) json.field(name, hexadecimal(crc_of(name, tensor)));
+  for (size_t i = 0; i < file.tensors.size(); ++i) {
+    const std::string& name = file.tensors[i].first;
+    json.field(name, hexadecimal(crc_of(name, tensor(i))));
+  }
   file.metadata.emplace_back(kChecksums, json.end_object().end_object().text());
 }
 

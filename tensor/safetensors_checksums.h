@@ -13,6 +13,8 @@ constexpr const char* kChecksums = "vitrail_checksums";
 
 // Adds that entry for all that stands in the file; save_safetensors() writes it.
 void add_checksums(SafetensorsFile& file);
+// The same where the tensors are not in memory at a time.
+void add_checksums(SafetensorsFile& file, const TensorOf& tensor);
 
 // Holds the tensors of a file that has been read against its checksums, without reading it again; the other texts are left to
 // verify_checksums(): a person may edit them. False if the file has none. Error(kData) naming `source` and the first tensor

@@ -96,10 +96,18 @@ std::string data_identity(const Dataset& train, const Dataset* test) {
 void write_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
   SafetensorsFile file;
   file.tensors = tensors_of(checkpoint.state);
-  check_finite_weights("checkpoint", file.tensors, "of the run's state, a ");
+  const RunState& state = checkpoint.state;
+  const size_t first = state.weights.size(), last = first + state.optimizer.size();
+  const auto tensor = [&](size_t i) {
+    return state.optimizer_entry && i >= first && i < last ? state.optimizer_entry(i - first) : file.tensors[i].second;
+  };
   file.metadata.emplace_back(kRunKey, run_text(checkpoint));
-  add_checksums(file);
-  save_safetensors(path, file);
+  add_checksums(file, [&](size_t i) {
+    const Tensor x = tensor(i);
+    check_finite_weights("checkpoint", {{file.tensors[i].first, x}}, "of the run's state, a ");
+    return x;
+  });
+  save_safetensors(path, file, tensor);
 }
 
 Checkpoint read_checkpoint(const std::string& path) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -25,7 +26,10 @@ struct RunState {
 
   nn::StateDict weights;    // parameters and buffers of the model
   nn::StateDict optimizer;  // Optimizer::state(): moments and steps of each parameter
-  nn::StateDict average;    // Ema::state(); empty without EMA
+  // Where these lie in parts on several ranks: entry i in full, while a checkpoint is written. They then have only their dtypes
+  // and shapes.
+  std::function<Tensor(size_t)> optimizer_entry{};
+  nn::StateDict average;  // Ema::state(); empty without EMA
   int64_t average_updates = 0;
 
   // Sums over the images of the epoch so far, for its report: "images", "loss", and the task's own.
@@ -33,8 +37,8 @@ struct RunState {
   std::optional<double> best;  // the best first score of an evaluation
   int64_t best_step = 0;
 
-  double grad_norm = 0;   // of the last update
-  bool test_due = false;  // the epoch that ends here has not been tested yet: a signal came before
+  double grad_norm = 0;      // of the last update
+  bool test_due = false;     // the epoch that ends here has not been tested yet: a signal came before
   EarlyStop::State early{};  // of early stopping
 };
 

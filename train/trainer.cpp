@@ -123,6 +123,12 @@ class Trainer::Run {
   }
 
   RunState view() {
+    RunState s = view_without_optimizer();
+    s.optimizer = sharded_ ? sharded_->state() : optimizer_->state();
+    return s;
+  }
+
+  RunState view_without_optimizer() {
     RunState s;
     s.task = task_.name();
     s.config = config_;
@@ -133,7 +139,6 @@ class Trainer::Run {
     const bool swapped = ema_ && ema_->swapped();
     if (swapped) ema_->swap();
     s.weights = task_.model().state_dict();
-    s.optimizer = sharded_ ? sharded_->state() : optimizer_->state();
     if (ema_) s.average = ema_->state(), s.average_updates = ema_->updates();
     if (swapped) ema_->swap();
     s.sums = means_.sums();
@@ -197,11 +202,9 @@ class Trainer::Run {
 
   void save(bool asked) {
     if (ranks_) require_same_weights(*comm(), task_.model().state_dict(), step_);
-    std::optional<RunState> state;
-    if (sharded_) state = view();  // in which all ranks take part
-    lead([&] {
-      if (callbacks_.on_checkpoint) callbacks_.on_checkpoint(state ? *state : view());
-    });
+    const auto& wanted = callbacks_.on_checkpoint;
+    const auto write = wanted ? wanted : [](const RunState&) {};
+    sharded_ ? sharded_->write(*ranks_, view_without_optimizer(), write) : lead([&] { write(view()); });
     last_checkpoint_ = Clock::now();
     if (asked) progress_.line(cat("saved after update ", step_, " of ", steps_));
   }

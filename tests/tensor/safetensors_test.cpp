@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "tensor/rng.h"
+#include "tensor/safetensors_checksums.h"
 #include "tensor/view.h"
 #include "tests/support/cases.h"
 #include "tests/support/scratch_folder.h"
@@ -87,6 +88,25 @@ TEST_CASE("safetensors: what is saved is loaded, and saving it again gives the s
   CHECK(content_of(folder.file("a")) == content_of(folder.file("b")));
   save_safetensors(folder.file("a"), back);  // over the file it was loaded from
   CHECK(content_of(folder.file("a")) == content_of(folder.file("b")));
+}
+
+TEST_CASE("safetensors: tensors that come one by one give the same bytes; one of another shape leaves the old file") {
+  const ScratchFolder folder;
+  SafetensorsFile file;
+  file.metadata = {{"format", "pt"}};
+  file.tensors = {{"a", full({7, 3}, 0.25)}, {"b", full({5}, -3)}};
+  SafetensorsFile outline = file;
+  for (auto& [name, tensor] : outline.tensors) tensor = expand(zeros({}), tensor.shape());
+  const auto entry = [&](size_t i) { return file.tensors[i].second; };
+  add_checksums(file);
+  add_checksums(outline, entry);
+  save_safetensors(folder.file("whole"), file);
+  save_safetensors(folder.file("parts"), outline, entry);
+  CHECK(content_of(folder.file("parts")) == content_of(folder.file("whole")));
+  CHECK_NOTHROW(verify_checksums(folder.file("parts")));
+  CHECK(refuses([&] { save_safetensors(folder.file("parts"), outline, [&](size_t) { return file.tensors[0].second; }); },
+                ErrorKind::kValue, "b is f32[7, 3], not f32[5] as the header says"));
+  CHECK(content_of(folder.file("parts")) == content_of(folder.file("whole")));
 }
 
 TEST_CASE("safetensors: the written bytes are those of the published format") {

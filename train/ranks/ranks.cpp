@@ -46,9 +46,12 @@ void Ranks::end_step(double seconds) {
   ++steps_;
 }
 
-void Ranks::lead(const std::function<void()>& work) {
+void Ranks::lead(const std::function<void()>& work, const std::function<void()>& serve) {
   comm().set_activity_after("what rank 0 writes");
-  if (leads()) work();
+  if (leads())
+    work();
+  else if (serve)
+    serve();
   barrier(comm());
 }
 

@@ -35,8 +35,8 @@ class Ranks {
   // After it: seconds of the update, of which gradients().exposed_seconds() were spent waiting.
   void end_step(double seconds);
 
-  // Rank 0 does something that the others wait for.
-  void lead(const std::function<void()>& work);
+  // Rank 0 does something that the others wait for, and perhaps serve.
+  void lead(const std::function<void()>& work, const std::function<void()>& serve = {});
 
   // What the run cost beside computing, in one sentence for rank 0; the same call on all ranks.
   std::string summary();

@@ -111,6 +111,49 @@ Tensor ShardedUpdate::whole(const Tensor& own, size_t parameter) {
   return all;
 }
 
+void ShardedUpdate::write(Ranks& ranks, RunState state, const std::function<void(const RunState&)>& write) {
+  const auto work = [&] {
+    state.optimizer = outline();
+    state.optimizer_entry = [this](size_t i) { return entry(i); };
+    write(state);
+    int64_t nothing = -1;
+    broadcast(comm_, std::as_writable_bytes(std::span(&nothing, 1)));
+  };
+  ranks.lead(work, [this] { serve(); });
+}
+
+// Names, dtypes and shapes.
+nn::StateDict ShardedUpdate::outline() {
+  nn::StateDict state = optimizer_.state();
+  if (layout_ == 0) return state;
+  for (auto& [name, tensor] : state)
+    if (const auto found = number_of(name, tensor); found != numbers_.end())
+      tensor = expand(zeros({}), parameters_[found->second].parameter->shape());
+  return state;
+}
+
+// On rank 0: the others are told which one, and give their parts in serve().
+Tensor ShardedUpdate::entry(size_t i) {
+  const nn::StateDict state = optimizer_.state();
+  const auto& [name, tensor] = state.at(i);
+  const auto found = number_of(name, tensor);
+  if (layout_ == 0 || found == numbers_.end()) return tensor;
+  auto wanted = static_cast<int64_t>(i);
+  broadcast(comm_, std::as_writable_bytes(std::span(&wanted, 1)));
+  return whole(tensor, found->second);
+}
+
+void ShardedUpdate::serve() {
+  const nn::StateDict state = optimizer_.state();
+  while (true) {
+    int64_t wanted = -1;
+    broadcast(comm_, std::as_writable_bytes(std::span(&wanted, 1)));
+    if (wanted < 0) return;
+    const auto& [name, tensor] = state.at(static_cast<size_t>(wanted));
+    whole(tensor, number_of(name, tensor)->second);
+  }
+}
+
 nn::StateDict ShardedUpdate::state() {
   nn::StateDict state = optimizer_.state();
   if (layout_ == 0) return state;

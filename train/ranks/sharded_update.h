@@ -2,12 +2,15 @@
 // the other weights from their ranks. The bits are those of one process. Rajbhandari et al., "ZeRO", arXiv:1910.02054, stage 1.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "train/optim/optim.h"
 #include "train/ranks/gradient_sum.h"
+#include "train/ranks/ranks.h"
+#include "train/run_state.h"
 
 namespace vitrail {
 
@@ -21,7 +24,14 @@ class ShardedUpdate {
   // The whole state of the optimiser (Optimizer::state()), on rank 0; elsewhere this rank's parts. The same call on all ranks.
   nn::StateDict state();
 
+  // Calls write() on rank 0 with a state whose entries of the optimiser come there one by one, when they are asked for
+  // (RunState::optimizer_entry): no rank holds all of them. The same call on all ranks.
+  void write(Ranks& ranks, RunState state, const std::function<void(const RunState&)>& write);
+
  private:
+  nn::StateDict outline();
+  Tensor entry(size_t i);
+  void serve();
   void use_layout();
   const ElementRange& own_part(size_t parameter) const { return parts_[parameter][static_cast<size_t>(comm_.rank())]; }
   std::map<std::string, size_t>::const_iterator number_of(const std::string& state, const Tensor& tensor) const;
