@@ -4,6 +4,7 @@ namespace vitrail {
 
 void broadcast(Communicator& comm, std::span<std::byte> bytes, int root) {
   // Counted from the root: in round k the first 2^k ranks have the bytes, and rank r of them sends to r + 2^k.
+  // LAB 11.1 BEGIN  rounds of messages: who has the bytes sends them to one who has not, until all have
   const int size = comm.size(), own = (comm.rank() - root + size) % size;
   const auto rank_of = [&](int number) { return (number + root) % size; };
   for (int have = 1; have < size; have *= 2) {
@@ -12,6 +13,7 @@ void broadcast(Communicator& comm, std::span<std::byte> bytes, int root) {
     else if (own >= have && own < 2 * have)
       comm.wait(comm.receive(rank_of(own - have), bytes));
   }
+  // LAB 11.1 END
 }
 
 void broadcast(Communicator& comm, std::string& text, int root) {
