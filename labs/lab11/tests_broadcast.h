@@ -68,7 +68,9 @@ AfterRun after_sharing(int ranks, int root, uint64_t first, const lab::Weather& 
 }
 
 std::string costs_of(const AfterRun& after) {
-  return cat(after.traffic.all_messages(), " messages, ", after.traffic.rounds, " rounds; ");
+  const std::vector<int64_t>& messages = after.traffic.messages;
+  const int64_t most = messages.empty() ? 0 : *std::max_element(messages.begin(), messages.end());
+  return cat(after.traffic.all_messages(), " messages, ", most, " of one rank, ", after.traffic.rounds, " rounds; ");
 }
 
 }  // namespace

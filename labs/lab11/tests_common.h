@@ -45,9 +45,10 @@ AfterRun on_ranks(OfRanks lists, const lab::Weather& weather, Fn fn) {
   return after;
 }
 
-// For probes: "trouble", not who waits for whom.
+// For probes: which kind of trouble, not which rank.
 std::string text_of(const AfterRun& after, int digits = 5) {
-  if (!after.trouble.empty()) return "trouble;";
+  for (const char* kind : {"for ever", "did not wait", "never received", "expects", "speaks to"})
+    if (after.trouble.find(kind) != std::string::npos) return std::string(kind) + "; ";
   std::string text;
   for (const std::vector<double>& list : after.lists) text += lab::digits(list, digits) + "; ";
   return text;

@@ -75,7 +75,11 @@ LAB_PROBE("11.2") {
   const AfterRun after = after_ring(decimal(4, 8), {});
   return text_of(after, 8) + cat(after.traffic.all_messages(), " ", after.traffic.all_bytes());
 }
-LAB_PROBE("11.2") { return text_of(after_ring(decimal(3, 6), {.handed_over = true}), 8); }
+LAB_PROBE("11.2") {
+  const lab::Weather handed_over{.handed_over = true};
+  return text_of(after_ring(decimal(3, 6), handed_over, lab::ring_reduce_scatter<float>), 8) +
+         text_of(after_ring(own_chunks(decimal(3, 6)), handed_over, lab::ring_all_gather<float>), 8);
+}
 LAB_PROBE("11.2") { return text_of(after_ring(decimal(3, 6), {}, lab::ring_reduce_scatter<float>), 8); }
 LAB_PROBE("11.2") { return text_of(after_ring(own_chunks(decimal(3, 6)), {}, lab::ring_all_gather<float>), 8); }
 

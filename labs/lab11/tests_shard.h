@@ -81,6 +81,7 @@ LAB_PROBE("11.5") { return text_of({6, 2, 5, 1}, 0) + text_of({6, 2, 5, 1}, 1) +
 LAB_PROBE("11.5") { return text_of({8, 4, 5, 2}, 0) + text_of({8, 4, 5, 2}, 1); }
 LAB_PROBE("11.5") { return text_of({7, 4, 5, 3}, 0); }
 LAB_PROBE("11.5") { return text_of({5, 4, 5, 4}, 0); }
+LAB_PROBE("11.5") { return text_of({12, 6, 5, 4}, 0); }
 
 TEST_SUITE("11.5") {
   TEST_CASE("every sample once an epoch, on one rank") {
