@@ -32,7 +32,7 @@ using namespace vitrail;
 namespace {
 
 constexpr int64_t kSide = 16, kSamples = 212, kBatch = 54, kEpochs = 10;  // four batches an epoch, the last one of 50
-constexpr double kRate = 0.05, kMomentum = 0.9, kLongest = 0.5;
+constexpr double kRate = 0.05, kMomentum = 0.9, kLongest = 1;
 constexpr int kRanks = 4, kShown = 16;  // the update that the picture begins with
 
 int64_t from_user(const char* name, int64_t usual) {
@@ -43,7 +43,7 @@ const lab::Weather kNetwork{.latency = 1e-6 * static_cast<double>(from_user("LAT
                             .rate = 1e6 * static_cast<double>(from_user("RATE", 20))};
 const int64_t kBucket = from_user("BUCKET", 4000);
 
-// ---- the task: is the disc in the left or in the right half? ----
+// ---- the task: is the disc lighter or darker than the ground? ----
 
 struct Pictures {
   Tensor images, labels;  // f32 [N, 1, 16, 16]; i64 [N]
@@ -55,12 +55,12 @@ Pictures drawn() {
   const Rng places(2);
   for (int64_t i = 0; i < kSamples; ++i) {
     const auto at = static_cast<uint64_t>(3 * i);
-    const int64_t right = static_cast<int64_t>(places.below(at, 2));
-    const int64_t cx = 3 + 8 * right + static_cast<int64_t>(places.below(at + 1, 3)),
-                  cy = 3 + static_cast<int64_t>(places.below(at + 2, 10));
-    all.labels.mutable_data<int64_t>()[i] = right;
+    const auto light = static_cast<int64_t>(places.below(at, 2)), cx = 3 + static_cast<int64_t>(places.below(at + 1, 10)),
+               cy = 3 + static_cast<int64_t>(places.below(at + 2, 10));
+    all.labels.mutable_data<int64_t>()[i] = light;
     for (int64_t y = 0; y < kSide; ++y)
-      for (int64_t x = 0; x < kSide; ++x, ++pixel) *pixel += (y - cy) * (y - cy) + (x - cx) * (x - cx) <= 6 ? 1.0f : 0.0f;
+      for (int64_t x = 0; x < kSide; ++x, ++pixel)
+        if ((y - cy) * (y - cy) + (x - cx) * (x - cx) <= 9) *pixel += light ? 1.0f : -1.0f;
   }
   return all;
 }
@@ -73,7 +73,7 @@ Pictures chosen(const Pictures& all, const std::vector<int64_t>& which) {
 models::ViTConfig vit() {
   models::ViTConfig c;
   c.img_size = kSide, c.patch_size = 4, c.in_chans = 1, c.num_classes = 2, c.embed_dim = 32, c.depth = 2, c.num_heads = 2,
-  c.mlp_ratio = 2;
+  c.mlp_ratio = 2, c.global_pool = "avg";
   return c;
 }
 
