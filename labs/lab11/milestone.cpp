@@ -31,7 +31,7 @@ using namespace vitrail;
 
 namespace {
 
-constexpr int64_t kSide = 16, kSamples = 212, kBatch = 54, kEpochs = 10;  // four batches an epoch, the last one of 50
+constexpr int64_t kSide = 32, kSamples = 212, kBatch = 54, kEpochs = 10;  // four batches an epoch, the last one of 50
 constexpr double kRate = 0.05, kMomentum = 0.9, kLongest = 1;
 constexpr int kRanks = 4, kShown = 16;  // the update that the picture begins with
 
@@ -39,14 +39,14 @@ int64_t from_user(const char* name, int64_t usual) {
   const char* const text = std::getenv(name);
   return text ? parse_integer("labs", name, text, 1, 1000000000) : usual;
 }
-const lab::Weather kNetwork{.latency = 1e-6 * static_cast<double>(from_user("LATENCY", 200)),
-                            .rate = 1e6 * static_cast<double>(from_user("RATE", 20))};
+const lab::Weather kNetwork{.latency = 1e-6 * static_cast<double>(from_user("LATENCY", 50)),
+                            .rate = 1e6 * static_cast<double>(from_user("RATE", 50))};
 const int64_t kBucket = from_user("BUCKET", 4000);
 
 // ---- the task: is the disc lighter or darker than the ground? ----
 
 struct Pictures {
-  Tensor images, labels;  // f32 [N, 1, 16, 16]; i64 [N]
+  Tensor images, labels;  // f32 [N, 1, 32, 32]; i64 [N]
 };
 
 Pictures drawn() {
@@ -55,12 +55,12 @@ Pictures drawn() {
   const Rng places(2);
   for (int64_t i = 0; i < kSamples; ++i) {
     const auto at = static_cast<uint64_t>(3 * i);
-    const auto light = static_cast<int64_t>(places.below(at, 2)), cx = 3 + static_cast<int64_t>(places.below(at + 1, 10)),
-               cy = 3 + static_cast<int64_t>(places.below(at + 2, 10));
+    const auto light = static_cast<int64_t>(places.below(at, 2)), cx = 6 + static_cast<int64_t>(places.below(at + 1, 20)),
+               cy = 6 + static_cast<int64_t>(places.below(at + 2, 20));
     all.labels.mutable_data<int64_t>()[i] = light;
     for (int64_t y = 0; y < kSide; ++y)
       for (int64_t x = 0; x < kSide; ++x, ++pixel)
-        if ((y - cy) * (y - cy) + (x - cx) * (x - cx) <= 9) *pixel += light ? 1.0f : -1.0f;
+        if ((y - cy) * (y - cy) + (x - cx) * (x - cx) <= 30) *pixel += light ? 1.0f : -1.0f;
   }
   return all;
 }
@@ -72,7 +72,7 @@ Pictures chosen(const Pictures& all, const std::vector<int64_t>& which) {
 
 models::ViTConfig vit() {
   models::ViTConfig c;
-  c.img_size = kSide, c.patch_size = 4, c.in_chans = 1, c.num_classes = 2, c.embed_dim = 32, c.depth = 2, c.num_heads = 2,
+  c.img_size = kSide, c.patch_size = 4, c.in_chans = 1, c.num_classes = 2, c.embed_dim = 32, c.depth = 3, c.num_heads = 2,
   c.mlp_ratio = 2, c.global_pool = "avg";
   return c;
 }
