@@ -30,10 +30,10 @@ AfterRun after_norm(const OfRanks& parts, const lab::Weather& weather) {
 }
 
 double norm_of(const OfRanks& parts) {
-  double squares = 0;
+  double sum = 0;
   for (const std::vector<double>& part : parts)
-    for (const double x : part) squares += x * x;
-  return std::sqrt(squares);
+    for (const double x : part) sum += x * x;
+  return std::sqrt(sum);
 }
 
 // What one process makes of the whole gradient.
