@@ -40,7 +40,7 @@ int64_t from_user(const char* name, int64_t usual) {
   return text ? parse_integer("labs", name, text, 1, 1000000000) : usual;
 }
 const lab::Weather kNetwork{.latency = 1e-6 * static_cast<double>(from_user("LATENCY", 50)),
-                            .rate = 1e6 * static_cast<double>(from_user("RATE", 10))};
+                            .rate = 1e6 * static_cast<double>(from_user("RATE", 20))};
 const int64_t kBucket = from_user("BUCKET", 4000);
 
 // ---- the task: is the disc lighter or darker than the ground? ----
