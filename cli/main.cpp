@@ -38,10 +38,10 @@ int main_guarded(int argc, char** argv) {
   try {
     limit_memory();
     if (const int ranks = join_ranks(argc, argv); ranks > 1) limit_memory(ranks);
-    const int code = leave_ranks(run_command_line(argc, argv));
+    const int code = run_command_line(argc, argv);
     if ((std::fflush(stdout) != 0 || std::ferror(stdout)) && !reader_left())
       fail(ErrorKind::kIo, "vitrail", "standard output could not be written.");
-    return code;
+    return leave_ranks(code);
   } catch (const Error& e) {
     return end_with(e.what(), exit_code(e.kind()));
   } catch (const std::bad_alloc&) {

@@ -65,7 +65,6 @@ void require_same_flags(const std::vector<std::pair<std::string, std::string>>& 
 }
 
 int leave_ranks(int code) {
-  std::fflush(stdout);  // Open MPI ends all as soon as one has left with a code that is not 0
   if (heartbeat) {
     world().set_activity("the end of the run");
     barrier(world());  // as long as a rank that does not come is noticed

@@ -11,7 +11,8 @@ namespace vitrail::cli {
 // For main(), before the command: where a launcher started several processes, connects them. Error(kValue) if this program
 // cannot be one of several, or the command is for one process. Returns how many run on this machine.
 int join_ranks(int argc, char** argv);
-// The end of a program whose command has returned `code`; all ranks leave together.
+// The end of a program whose command has returned `code`, with all output written: Open MPI ends all as soon as one has left
+// with a code that is not 0. All ranks leave together.
 int leave_ranks(int code);
 // Says an error. Of several ranks each but the first says who it is, after a moment in which a lower one may have said the
 // same; then all ranks end with `code`.
@@ -42,8 +43,8 @@ class FileOfRank0 {
 // Shares the processors among the ranks that may use the same ones. `threads`: those that were asked for, 0: all. Warns of more
 // threads than there are processors.
 void share_processors(int64_t threads, bool quiet);
-// Warns, on rank 0, of ranks whose processors are given other kernels for products: each product of a gradient is computed on one
-// rank, so that all hold the same weights, but another mixture of processors gives other last bits. Error(kValue) where the
+// Warns, on rank 0, of ranks whose processors are given other kernels for products: each product of a gradient is computed on
+// one rank, so that all hold the same weights, but another mixture of processors gives other last bits. Error(kValue) where the
 // update has products, too, which each rank computes for itself.
 void compare_kernels(bool products_in_update, bool quiet);
 

@@ -49,8 +49,8 @@ void end_after(std::chrono::milliseconds time, int code) {
 class MpiTransfer final : public Transfer {
  public:
   using Transfer::Transfer;
-  // Of a message that was not waited for, since another failed. One that has begun to arrive cannot be called back: its memory
-  // must live until this rank has ended all.
+  // Of a message that was not waited for, since another failed. One that has begun to arrive cannot be called back and may still
+  // be written: the error ends this process soon.
   ~MpiTransfer() override {
     const std::lock_guard<std::timed_mutex> lock(calls);
     for (MPI_Request& request : requests_)

@@ -217,7 +217,7 @@ awk -v folder="$work/photos" -v n=$pictures 'BEGIN {
 }'
 # What lies on one node only.
 cp -r "$work/photos" "$work/copy"
-cut_off() { head -c 100 "$work/photos/$2" >"$work/$1/$2"; }
+cut_off() { head -c 100 "$work/photos/$2" >"$work/cut" && mv "$work/cut" "$work/$1/$2"; }
 cut_off copy train/1/20.pgm
 photos="$common --epochs 2"
 mkdir "$work/other"
