@@ -202,9 +202,11 @@ class Trainer::Run {
 
   void save(bool asked) {
     if (ranks_) require_same_weights(*comm(), task_.model().state_dict(), step_);
-    const auto& wanted = callbacks_.on_checkpoint;
-    const auto write = wanted ? wanted : [](const RunState&) {};
-    sharded_ ? sharded_->write(*ranks_, view_without_optimizer(), write) : lead([&] { write(view()); });
+    const auto& write = callbacks_.on_checkpoint;
+    if (sharded_)
+      sharded_->write(*ranks_, view_without_optimizer(), write);
+    else
+      lead([&] { write ? write(view()) : void(); });
     last_checkpoint_ = Clock::now();
     if (asked) progress_.line(cat("saved after update ", step_, " of ", steps_));
   }

@@ -115,7 +115,7 @@ void ShardedUpdate::write(Ranks& ranks, RunState state, const std::function<void
   const auto work = [&] {
     state.optimizer = outline();
     state.optimizer_entry = [this](size_t i) { return entry(i); };
-    write(state);
+    if (write) write(state);
     int64_t nothing = -1;
     broadcast(comm_, std::as_writable_bytes(std::span(&nothing, 1)));
   };

@@ -24,8 +24,8 @@ class ShardedUpdate {
   // The whole state of the optimiser (Optimizer::state()), on rank 0; elsewhere this rank's parts. The same call on all ranks.
   nn::StateDict state();
 
-  // Calls write() on rank 0 with a state whose entries of the optimiser come there one by one, when they are asked for
-  // (RunState::optimizer_entry): no rank holds all of them. The same call on all ranks.
+  // Calls write(), if there is one, on rank 0 with a state whose entries of the optimiser come there one by one, when they are
+  // asked for (RunState::optimizer_entry): no rank holds all of them. The same call on all ranks.
   void write(Ranks& ranks, RunState state, const std::function<void(const RunState&)>& write);
 
  private:
