@@ -90,7 +90,9 @@ while [ $number -lt $kills ]; do
   rm -rf "$out"
   # shellcheck disable=SC2086
   start 4 $short_run
-  sleep "$(random $length | awk '{ print $1 / 1000 }')"
+  # Killed while it is being started, a rank of Open MPI on a crowded machine may leave mpirun behind for longer: `long` tries that, too.
+  [ "$size" = long ] || comes "$out/checkpoint.safetensors" 30
+  sleep "$(random $length | awk -v part=$([ "$size" = long ] && echo 1 || echo 4) '{ print $1 / 1000 / part }')"
   victim=
   while kill -0 $launcher_process 2>/dev/null && [ -z "$victim" ]; do victim=$(process_of "$out" $rank); done
   before=$(step_of)
