@@ -85,7 +85,12 @@ reveal: $(LABTOOL)
 labs: $(LABTOOL)
 	@$(LABTOOL) status
 
-lab_numbers = $(LABS)
+# LABS=1,3 and LABS="1 3": for a loop, and as the tool takes them.
+comma := ,
+none  :=
+space := $(none) $(none)
+lab_list    = $(strip $(subst $(comma),$(space),$(LABS)))
+lab_numbers = $(subst $(space),$(comma),$(lab_list))
 # The pictures. A student's lie in mine/pictures; labs-pictures draws those of the handouts, with the reference.
 MILESTONES := $(patsubst labs/lab%/milestone.cpp,%,$(wildcard labs/lab*/milestone.cpp))
 $(LABB)/lab%/milestone.o: labs/lab%/milestone.cpp $(call precompiled,lab$(LAB_PCH))
@@ -96,7 +101,7 @@ $(LABB)/lab%/milestone.o: labs/lab%/milestone.cpp $(call precompiled,lab$(LAB_PC
 $(MILESTONES:%=milestone%): milestone%: $(LABB)/lab%/milestone.o $(LAB_READY)
 	@$(LABTOOL) milestone $* --mine "$(MINE)" $(if $(LEND),--lend "$(LEND)")
 labs-pictures: $(MILESTONES:%=$(LABB)/lab%/milestone.o) $(LAB_READY)
-	@for n in $(or $(lab_numbers),$(MILESTONES)); do $(LABTOOL) milestone $$n --reference --out labs/lab$$n || exit 1; done
+	@for n in $(or $(lab_list),$(MILESTONES)); do $(LABTOOL) milestone $$n --reference --out labs/lab$$n || exit 1; done
 labs-handouts: $(LABTOOL)
 	@$(LABTOOL) handouts
 
@@ -105,9 +110,9 @@ labs-handouts: $(LABTOOL)
 # All that grading needs, so that it compiles nothing but the submission.
 labs-grader: $(patsubst labs/%/tests.cpp,$(LABB)/%/tests.o,$(wildcard labs/lab*/tests.cpp)) $(LAB_READY)
 submit: $(LABTOOL)
-	@$(LABTOOL) submit --labs "$(LABS)" --mine "$(MINE)" --out "$(or $(OUT),submission.zip)"
+	@$(LABTOOL) submit --labs "$(lab_numbers)" --mine "$(MINE)" --out "$(or $(OUT),submission.zip)"
 grade: labs-grader
-	@$(LABTOOL) grade --submission "$(SUBMISSION)" --labs "$(LABS)" $(if $(SEED),--seed $(SEED)) --format $(or $(FORMAT),gradescope) --out "$(OUT)" --jobs $(JOBS)
+	@$(LABTOOL) grade --submission "$(SUBMISSION)" --labs "$(lab_numbers)" $(if $(SEED),--seed $(SEED)) --format $(or $(FORMAT),gradescope) --out "$(OUT)" --jobs $(JOBS)
 labs-export: $(LABTOOL)
 	@$(LABTOOL) export --out "$(OUT)" $(if $(SOLVED),--solved $(SOLVED))
 

@@ -9,7 +9,7 @@ build=$(cd "$1" && pwd) kind=$2 size=${3:-long}
 program=$build/$kind/vitrail
 work=$(mktemp -d)
 out=$work/run
-full= prefix= command=train
+full= prefix= command=train own_out=
 end() {
   # shellcheck disable=SC2046
   kill -9 $(ranks_of "$out" | cut -d' ' -f1) 2>/dev/null
@@ -54,7 +54,7 @@ start() {
   count=$1
   shift
   # shellcheck disable=SC2046,SC2086
-  (LAUNCH_BY=exec && start_ranks "$kind" "$count" $prefix "$program" $command "$@" $([ $command != train ] || echo "--out $out") >"$work/log" 2>&1 </dev/null) &
+  (LAUNCH_BY=exec && start_ranks "$kind" "$count" $prefix "$program" $command "$@" $([ $command != train ] || [ -n "$own_out" ] || echo "--out $out") >"$work/log" 2>&1 </dev/null) &
   launcher_process=$!
 }
 # The same in the foreground; the exit code.
@@ -73,6 +73,16 @@ ends_the_same() {
   [ $code = 0 ] && cmp -s "$out/checkpoint.safetensors" "$whole/checkpoint.safetensors" && cmp -s "$out/model.safetensors" "$whole/model.safetensors"
   verdict "$what: resumed on $count ranks it ends with the same bytes (exit code $code)" $?
 }
+
+# RANK ITS-WORD WORD-OF-THE-OTHERS COMMAND...: one more word for the command.
+cat >"$work/on-one-rank" <<'ONE'
+#!/bin/sh
+rank=$1 its=$2 others=$3
+shift 3
+[ "${OMPI_COMM_WORLD_RANK:-${PMI_RANK:-}}" = "$rank" ] && word=$its || word=$others
+exec "$@" "$word"
+ONE
+chmod +x "$work/on-one-rank"
 
 # ---- kill -9 of a random rank at a random moment ----------------------------------------------------------------------------
 whole=$work/whole-short
@@ -182,6 +192,21 @@ code=$?
 [ $code = 138 ] && [ "$(step_of)" = 3 ]
 verdict "SIGUSR1 in the middle of a test: exit code 138 (it is $code), and update 3 is saved (it is $(step_of))" $?
 
+# A run whose folder only rank 0's node has, resumed with nothing but --resume: what it recorded counts on all ranks.
+rm -rf "$out"
+# shellcheck disable=SC2086
+start 4 $long_run
+comes "$out/checkpoint.safetensors" 30
+kill -USR1 "$(process_of "$out" 3)"
+wait $launcher_process
+prefix="$work/on-one-rank 1 --out=$work/nowhere/run --out=$out" own_out=yes
+start 4 --resume
+wait $launcher_process
+code=$?
+prefix= own_out=
+[ $code = 0 ] && [ ! -e "$work/nowhere" ] && cmp -s "$out/checkpoint.safetensors" "$whole/checkpoint.safetensors"
+verdict "the folder lies on rank 0's node alone: resumed, the run ends with the same bytes (exit code $code)" $?
+
 # ---- what one rank finds, or all --------------------------------------------------------------------------------------------
 # what, exit code, a part of the message, ranks, arguments of train. As it is for all errors: one message and the rank's code.
 refused() {
@@ -194,16 +219,6 @@ refused() {
   [ $code = "$expected" ] && said "$text" && [ "$(messages)" = 1 ]
   verdict "$what: exit code $expected (it is $code) and one message (there are $(messages)): $text" $?
 }
-# RANK ITS-WORD WORD-OF-THE-OTHERS COMMAND...: one more word for the command.
-cat >"$work/on-one-rank" <<'ONE'
-#!/bin/sh
-rank=$1 its=$2 others=$3
-shift 3
-[ "${OMPI_COMM_WORLD_RANK:-${PMI_RANK:-}}" = "$rank" ] && word=$its || word=$others
-exec "$@" "$word"
-ONE
-chmod +x "$work/on-one-rank"
-
 # Pictures of noise, 14 x 14: more than the 2,000 that are looked at when they are opened, so that what is wrong with the others is found by
 # the rank that trains on them.
 pictures=100
@@ -269,6 +284,8 @@ verdict "--bad-image skip: exit code 0 (it is $code), the count once" $?
   refused "other checkpoints on rank 1" 2 'rank 1 on .* has another --save-steps than rank 0 on .*: 3, not 2' 4 $glyphs --epochs 4
   prefix="$work/on-one-rank 1 --init=$work/whole-short --init=$work/other"
   refused "another --init on rank 1" 2 'rank 1 on .* has another --init than rank 0' 4 $short_run
+  prefix="$work/on-one-rank 2 --bucket=1 --bucket=4"
+  refused "another --bucket on rank 2" 2 'rank 2 on .* has another --bucket than rank 0 on' 4 $short_run
   prefix="$work/on-one-rank 0 --resume=auto --comm-timeout=60"
   refused "resumed on rank 0 alone" 2 'rank 1 on .* has another --resume than rank 0 on .*: , not auto' 4 $short_run
   prefix="$work/on-one-rank 3 --shard-optimizer --comm-timeout=60"
@@ -291,6 +308,7 @@ ONE
   run 2 $(echo "$short_run" | sed 's/ --quiet//')
   said 'warning: rank 1 on .* computes with other kernels than rank 0 on .*BLIS generic.*the mixture'
   verdict "a rank with other kernels is warned of" $?
+  refused "muon with other kernels" 2 'rank 1 on .* computes with other kernels than rank 0 on .* muon multiplies matrices' 2 $short_run --optimizer muon
   prefix=
 
   echo "a file" >"$work/file"

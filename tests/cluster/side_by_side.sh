@@ -5,7 +5,7 @@ set -u
 build=$1 here=$(dirname "$0")
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
-trap 'kill $(jobs -p) 2>/dev/null; exit 130' INT TERM
+trap 'kill $(cut -d" " -f1 "$logs/running") 2>/dev/null; exit 130' INT TERM
 for mpi in openmpi mpich; do
   [ -x "$build/$mpi/vitrail" ] || continue
   (

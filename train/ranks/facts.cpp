@@ -56,6 +56,8 @@ Facts facts_of(Task& task, const Dataset& train, const Dataset* test, const Trai
           {"update to begin with", std::to_string(step)},
           {"setting of --shard-optimizer, --compress and --no-overlap",
            cat(options.shard, " ", options.compress, " ", !options.overlap)},
+          // Messages of another size fit no receive().
+          {"--bucket", std::to_string(options.bucket_bytes)},
           // All save together.
           {"--save-every", std::to_string(config.save_every)},
           {"--save-steps", std::to_string(config.save_steps)}};
