@@ -1,6 +1,5 @@
 #include "autograd/modes.h"
 
-#include <atomic>
 #include <cmath>
 
 #include "tensor/machine/parallel.h"
@@ -11,7 +10,7 @@ namespace {
 thread_local bool grad_mode = true;
 thread_local bool recompute_mode = false;
 thread_local detail::ModeTape* active_tape = nullptr;
-std::atomic<bool> anomaly{false};
+thread_local bool anomaly = false;
 
 // Index of the first element that is no finite number, or -1.
 template <class T>
@@ -36,7 +35,8 @@ NoGradGuard::~NoGradGuard() { grad_mode = before_; }
 EnableGradGuard::EnableGradGuard() : before_(grad_mode) { grad_mode = true; }
 EnableGradGuard::~EnableGradGuard() { grad_mode = before_; }
 
-void set_anomaly_mode(bool on) { anomaly = on; }
+AnomalyGuard::AnomalyGuard() : before_(anomaly) { anomaly = true; }
+AnomalyGuard::~AnomalyGuard() { anomaly = before_; }
 bool anomaly_mode() { return anomaly; }
 
 void check_finite(const char* op, const char* what, const Tensor& x) {

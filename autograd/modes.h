@@ -32,9 +32,18 @@ class EnableGradGuard {
   bool before_;
 };
 
-// While on (for all threads), the first op whose value or gradient holds a NaN or infinity throws Error(kNumeric) that names
-// it. Costs a pass over every result.
-void set_anomaly_mode(bool on);
+// While one exists on this thread, the first op whose value or gradient holds a NaN or infinity throws Error(kNumeric) that
+// names it. Costs a pass over every result.
+class AnomalyGuard {
+ public:
+  AnomalyGuard();
+  ~AnomalyGuard();
+  AnomalyGuard(const AnomalyGuard&) = delete;
+  AnomalyGuard& operator=(const AnomalyGuard&) = delete;
+
+ private:
+  bool before_;
+};
 bool anomaly_mode();
 // In anomaly mode: Error(kNumeric) naming op, what and place if x holds a NaN or infinity. Else nothing.
 void check_finite(const char* op, const char* what, const Tensor& x);

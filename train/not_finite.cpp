@@ -21,17 +21,6 @@ bool all_finite(const Tensor& x) {
   return !x.defined() || !is_float(x.dtype()) || x.numel() == 0 || min(isfinite(contiguous(x))).item() != 0;
 }
 
-class AnomalyScope {
- public:
-  AnomalyScope() : before_(anomaly_mode()) { set_anomaly_mode(true); }
-  ~AnomalyScope() { set_anomaly_mode(before_); }
-  AnomalyScope(const AnomalyScope&) = delete;
-  AnomalyScope& operator=(const AnomalyScope&) = delete;
-
- private:
-  bool before_;
-};
-
 // "[softmax] the first value ..." -> "softmax"
 std::string op_of(const std::string& message) {
   const size_t end = message.find(']');
@@ -41,7 +30,7 @@ std::string op_of(const std::string& message) {
 // The op that anomaly mode names when `pass` runs; empty if none does.
 template <class Pass>
 std::string first_op(const Pass& pass) {
-  const AnomalyScope anomaly;
+  const AnomalyGuard anomaly;
   try {
     pass();
   } catch (const Error& e) {

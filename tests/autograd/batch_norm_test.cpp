@@ -50,8 +50,9 @@ TEST_CASE("one value a channel is refused in training, before anything changes, 
     FAIL("trained on one value");
   } catch (const Error& error) {
     CHECK(error.kind() == ErrorKind::kValue);
-    CHECK(std::string(error.what()).find("training needs more than one value a channel") != std::string::npos);
-    CHECK(std::string(error.what()).find("Hint: larger batches") != std::string::npos);
+    CHECK_MESSAGE(std::string(error.what()).find("training needs more than one value a channel") != std::string::npos,
+                  error.what());
+    CHECK_MESSAGE(std::string(error.what()).find("Hint: larger batches") != std::string::npos, error.what());
   }
   CHECK(bit_equal(layer.mean, full({2}, 0.5)));
   const Tensor y = layer(x, false).value();

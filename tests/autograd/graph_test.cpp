@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <thread>
 
 #include "autograd/graph_picture.h"
 #include "autograd/ops.h"
@@ -15,11 +16,6 @@ namespace {
 Variable leaf(const Values& values) { return Variable(from_vector(values, Shape{static_cast<int64_t>(values.size())}), true); }
 
 Values grad_of(const Variable& x) { return to_vector<double>(x.grad()); }
-
-struct AnomalyMode {
-  AnomalyMode() { set_anomaly_mode(true); }
-  ~AnomalyMode() { set_anomaly_mode(false); }
-};
 
 }  // namespace
 
@@ -265,14 +261,25 @@ TEST_CASE("only a leaf can be changed or asked to require a gradient") {
 }
 
 TEST_CASE("anomaly mode names the op that made the first value or gradient that is no number") {
-  const AnomalyMode anomaly;
+  const AnomalyGuard anomaly;
   const Variable x = leaf({4, -1, 0});
   CHECK_THROWS_WITH_AS(exp(log(x)), doctest::Contains("[log] the first value that is no finite number: element 1"), Error);
   const Variable y = sum(sqrt(abs(x)));
   CHECK_THROWS_WITH_AS(y.backward(), doctest::Contains("[sqrt] the first gradient that is no finite number: element 2"), Error);
 }
 
+TEST_CASE("anomaly mode is that of one thread") {
+  const AnomalyGuard anomaly;
+  std::thread([] {
+    CHECK(!anomaly_mode());
+    const AnomalyGuard another;
+    CHECK(anomaly_mode());
+  }).join();
+  CHECK(anomaly_mode());
+}
+
 TEST_CASE("without anomaly mode NaN and infinity flow on") {
+  CHECK(!anomaly_mode());
   const Variable x = leaf({-1});
   log(x).backward();
   CHECK(grad_of(x) == Values{-1});

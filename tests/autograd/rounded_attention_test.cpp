@@ -123,7 +123,6 @@ TEST_CASE("anomaly mode looks into rounded results") {
   const Variable x(rand_normal({2, kTokens, kWidth}, 0, 1, Rng(1)), true);
   const Variable w(full({3 * kWidth, kWidth}, NAN), true);
   const PrecisionGuard guard(Precision::kBf16);
-  set_anomaly_mode(true);
+  const AnomalyGuard anomaly;
   CHECK(refuses([&] { linear_rounded(x, w); }, ErrorKind::kNumeric, "linear"));
-  set_anomaly_mode(false);
 }

@@ -98,7 +98,7 @@ TEST_CASE("a weight that is not a number stops the run before the update, with t
     FAIL("went on");
   } catch (const Error& e) {
     CHECK(e.kind() == ErrorKind::kNumeric);
-    CHECK(std::string(e.what()).find("loss is not finite at step 1") != std::string::npos);
+    CHECK_MESSAGE(std::string(e.what()).find("loss is not finite at step 1") != std::string::npos, e.what());
   }
   for (auto& [name, tensor] : model->state_dict())
     if (name.rfind("head", 0) == 0) CHECK(std::isfinite(sum(tensor).item()));

@@ -169,7 +169,7 @@ TEST_CASE("weights that do not fit are refused with all names") {
   } catch (const Error& e) {
     CHECK(e.kind() == ErrorKind::kData);
     for (const char* part : {"model.safetensors", "class_token", "cls_token", "norm.bias"})
-      CHECK(std::string(e.what()).find(part) != std::string::npos);
+      CHECK_MESSAGE(std::string(e.what()).find(part) != std::string::npos, e.what());
   }
 }
 
@@ -187,8 +187,9 @@ TEST_CASE("a bit that flipped in a weight is noticed whenever the model is read;
     const auto error = error_of([&] { load_model(folder.path); });
     REQUIRE(error);
     CHECK(error->kind() == ErrorKind::kData);
-    CHECK(std::string(error->what()).find(cat("tensor ", e->name, " is not what was written: its checksum differs")) !=
-          std::string::npos);
+    CHECK_MESSAGE(std::string(error->what()).find(cat("tensor ", e->name, " is not what was written: its checksum differs")) !=
+                      std::string::npos,
+                  error->what());
   }
   write_file_atomically(path, before);
   replace(path, "\\\"steps\\\": 3", "\\\"steps\\\": 4");  // the card is a text that people edit

@@ -37,7 +37,9 @@ TEST_CASE("every optimiser refuses a parameter whose value has another shape tha
     const auto error = testing::error_of([&] { optimizer->step(0.1); });
     REQUIRE(error);
     CHECK(error->kind() == ErrorKind::kValue);
-    CHECK(std::string(error->what()).find("state and parameter differ: bias is f32 [1048576], its ") != std::string::npos);
+    CHECK_MESSAGE(
+        std::string(error->what()).find("state and parameter differ: bias is f32 [1048576], its ") != std::string::npos,
+        error->what());
     CHECK(bit_equal(module.weight.value(), weight));
     CHECK(optimizer->num_steps() == 1);
   }
@@ -75,7 +77,8 @@ TEST_CASE("an update that gives NaN or infinity is found with every optimiser, i
     const auto error = testing::error_of([&] { optimizer->step(1e39); });  // above the largest f32
     REQUIRE(error);
     CHECK(error->kind() == ErrorKind::kNumeric);
-    CHECK(std::string(error->what()).find("weights are not finite at step 0: the update of ") != std::string::npos);
+    CHECK_MESSAGE(std::string(error->what()).find("weights are not finite at step 0: the update of ") != std::string::npos,
+                  error->what());
   }
   for (const char* name : {"adamw", "adam", "rmsprop", "lamb"}) {
     CAPTURE(name);

@@ -212,8 +212,8 @@ TEST_CASE("ranks that do not fit the groups are refused with the numbers that do
   try {
     check_ranks(16, 3, 128);
   } catch (const Error& e) {
-    CHECK(std::string(e.what()).find("3 ranks, 16 groups") != std::string::npos);
-    CHECK(std::string(e.what()).find("--groups 3, 6, 12") != std::string::npos);
+    CHECK_MESSAGE(std::string(e.what()).find("3 ranks, 16 groups") != std::string::npos, e.what());
+    CHECK_MESSAGE(std::string(e.what()).find("--groups 3, 6, 12") != std::string::npos, e.what());
   }
 }
 
