@@ -168,12 +168,53 @@ class Prover {
     if (built.program != reference_.program) forget(built);  // of the last lab it is the same
   }
 
+  // Sets of exercises of which none needs another: in each, one program can carry a mistake of every exercise, since the tests
+  // of one never reach the code of another (one_blank() proves what is needed).
+  std::vector<std::set<std::string>> independent() const {
+    std::vector<std::set<std::string>> sets;
+    for (const Exercise& e : lab_.exercises) {
+      const auto clashes = [&](const std::string& other) {
+        const std::vector<std::string>& its = lab_.find(other)->needs;
+        return std::count(e.needs.begin(), e.needs.end(), other) > 0 || std::count(its.begin(), its.end(), e.id) > 0;
+      };
+      const auto at = std::find_if(sets.begin(), sets.end(),
+                                   [&](const auto& set) { return std::none_of(set.begin(), set.end(), clashes); });
+      (at == sets.end() ? sets.emplace_back() : *at).insert(e.id);
+    }
+    return sets;
+  }
+
+  // The mistakes to try, as indices: those of one list go into one program.
+  std::vector<std::vector<size_t>> programs_for(const std::vector<Mistake>& all) const {
+    std::vector<std::vector<size_t>> programs;
+    for (const std::set<std::string>& set : independent()) {
+      const size_t first = programs.size();
+      std::map<std::string, size_t> seen;
+      for (size_t i = 0; i < all.size(); ++i) {
+        if (!set.count(all[i].exercise) || !is_wanted(all[i].exercise)) continue;
+        const size_t at = first + seen[all[i].exercise]++;
+        if (at == programs.size()) programs.emplace_back();
+        programs[at].push_back(i);
+      }
+    }
+    return programs;
+  }
+
   void mistakes() {
     const std::vector<Mistake> all = read_mistakes(lab_, files_);
     std::map<std::string, int> count;
     std::vector<std::string> keys(all.size());
     for (const Mistake& m : all) ++count[m.exercise];
-    in_parallel(all.size(), options_.jobs, [&](size_t i) { keys[i] = is_wanted(all[i].exercise) ? try_mistake(all[i]) : ""; });
+    const std::vector<std::vector<size_t>> programs = programs_for(all);
+    in_parallel(programs.size(), options_.jobs, [&](size_t p) {
+      FileBodies bodies;
+      for (const size_t i : programs[p]) {
+        for (const auto& [path, its] : all[i].bodies) bodies[path].insert(its.begin(), its.end());
+      }
+      const Built built = program_of(bodies);
+      for (const size_t i : programs[p]) keys[i] = try_mistake(all[i], built);
+      forget(built);
+    });
     std::map<std::string, std::string> why;
     std::map<std::string, std::string> owner;
     for (size_t i = 0; i < all.size(); ++i) {
@@ -199,17 +240,16 @@ class Prover {
   }
 
   // The fingerprint of a mistake, "" if something is wrong with it.
-  std::string try_mistake(const Mistake& m) {
+  std::string try_mistake(const Mistake& m, const Built& built) {
     const std::string name = m.exercise + " " + m.name + " (mistakes.txt:" + std::to_string(m.line) + ")";
-    const Built built = program_of(m.bodies);
-    if (built.program.empty() || !built.broken.empty()) {
-      verdict("mistake " + name + " compiles", false, built.program.empty() ? built.failure : built.broken.begin()->second);
+    const auto broken = built.broken.find(m.exercise);
+    if (built.program.empty() || broken != built.broken.end()) {
+      verdict("mistake " + name + " compiles", false, built.program.empty() ? built.failure : broken->second);
       return "";
     }
     const Outcome o = run_suite(tools_, lab_, built.program, m.exercise, {}, {});
     verdict("mistake " + name + " is rejected", !o.passed && !o.not_written, o.passed ? "it PASSES: " + m.why : o.message);
     const std::string probes = run_probes(tools_, lab_, built.program, m.exercise);
-    forget(built);
     verdict("a probe sees mistake " + name, probes != reference_probes_[m.exercise]);
     return fingerprint(m.exercise, o, probes);
   }
