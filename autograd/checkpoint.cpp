@@ -67,7 +67,7 @@ struct Part {
   Tensor forward(const Variable& x) {
     Tensor value;
     {
-      // LAB 10.6 BEGIN  fn(x) without a graph; meanwhile `modes` notes what is training, `witnesses` what is read.
+      // LAB 10.6 BEGIN  fn(x) without a graph, under a TapeScope of `modes` (not replaying) and a WitnessScope.
       const NoGradGuard no_grad;
       const detail::TapeScope noting(modes, /*replaying=*/false);
       const detail::WitnessScope witnessing(witnesses);
@@ -83,7 +83,7 @@ struct Part {
     witnesses.check_unchanged();
     Variable y;
     {
-      // LAB 10.6 BEGIN  y = fn(x) with a graph, while everything is as in the forward pass: rng, precision, plain_ops, modes.
+      // LAB 10.6 BEGIN  y = fn(x) with a graph, under RewoundRng, PrecisionGuard, PlainGuard and a TapeScope that replays.
       const RewoundRng rewound(rng);
       const PrecisionGuard as_before(precision);
       const PlainGuard plain_as_before(plain_ops);

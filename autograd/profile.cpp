@@ -75,7 +75,7 @@ ProfileScope::~ProfileScope() {
 }
 
 int64_t gradient_bytes(const Tensor& dy, Grads& d) {
-  // LAB 10.2 BEGIN  dy is read, every defined gradient written that is no view of dy; nothing moves if all are.
+  // LAB 10.2 BEGIN  dy is read; every defined gradient that is no view of dy is written; 0 if all of them are views.
   int64_t bytes = bytes_of(dy);
   bool all_shared = true;
   for (int i = 0; i < d.size(); ++i) {

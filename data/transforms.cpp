@@ -72,8 +72,7 @@ Tensor random_crop(const Tensor& image, int64_t padding, const Rng& rng) {
   const Tensor source = contiguous(image);
   Tensor result = zeros(image.shape(), Dtype::u8);
   const int64_t channels = image.size(0), height = image.size(1), width = image.size(2);
-  // LAB 9.1 BEGIN  Pixel (y, x) of every channel becomes pixel (y + dy, x + dx) of the source, or stays 0 outside of it.
-  // Pixel (y, x) of the result is pixel (y + dy, x + dx) of the image, or padding.
+  // LAB 9.1 BEGIN  Pixel (y, x) of the result is pixel (y + dy, x + dx) of the source, or 0, in every channel.
   const int64_t x_begin = std::max<int64_t>(0, -dx), x_end = std::min(width, width - dx);
   const uint8_t* in = source.data<uint8_t>();
   uint8_t* out = result.mutable_data<uint8_t>();

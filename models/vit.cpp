@@ -119,7 +119,7 @@ Variable ViT::embed(const Variable& images) {
   if (pos_embed.defined() || pos_embed_fixed.defined()) {
     positions = positions_for({images.size(2) / config_.patch_size.h, images.size(3) / config_.patch_size.w});
   }
-  // LAB 7.4 BEGIN  Tokens that are defined (cls, dist, reg) in front; positions for all, with no_embed_class for patches.
+  // LAB 7.4 BEGIN  The defined ones of cls, dist and reg in front. Positions: of all tokens; no_embed_class: of patches only.
   if (positions.defined() && config_.no_embed_class) x = x + positions;
   std::vector<Variable> parts;
   if (cls_token.defined()) parts.push_back(expand(cls_token, {batch, 1, d}));

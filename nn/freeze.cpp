@@ -8,7 +8,7 @@ int64_t freeze_all_but(Module& module, const std::function<bool(const std::strin
   int64_t left = 0;
   const std::vector<NamedParameter> parameters = module.named_parameters();
   for (const NamedParameter& p : parameters) {
-    // LAB 8.1 BEGIN  What is not trained (and defined) loses its gradient and requires none; left counts the others.
+    // LAB 8.1 BEGIN  A defined parameter that is not trained: no gradient, requires none. left counts those that require one.
     if (!trained(p.name) && p.parameter->defined()) {
       p.parameter->zero_grad();
       p.parameter->set_requires_grad(false);
@@ -25,7 +25,7 @@ int64_t freeze_all_but(Module& module, const std::function<bool(const std::strin
     const bool top = path.find('.') == std::string::npos, trains = part->trainable();
     const bool empty = part->num_parameters() == 0;
     if (top) before = before || trains;
-    // LAB 8.1 BEGIN  freeze() a part that does not train and is not frozen; an empty one at the top only if none before trains.
+    // LAB 8.1 BEGIN  freeze() a part that neither trains nor is frozen; an empty one only at the top, if none before trains.
     if (!trains && !part->frozen() && (!empty || (top && !before))) part->freeze();
     // LAB 8.1 END
   }

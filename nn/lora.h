@@ -51,8 +51,8 @@ class LowRank : public Module {
 };
 using LowRankList = std::vector<std::unique_ptr<LowRank>>;
 
-// s (drop(x) A^T) of all updates side by side, [..., K] -> [..., R], and their B as one matrix, [N, R], whose rows that belong
-// to no update are zero: the term that is added to y is inner outer^T.
+// drop(x) A^T of all updates side by side, [..., K] -> [..., R], and their s B as one matrix, [N, R], whose rows that belong to
+// no update are zero: the term that is added to y is inner outer^T.
 Variable lora_inner(const Variable& x, const LowRankList& updates);
 Variable lora_outer(int64_t rows, const LowRankList& updates);
 // y with the updates added, y = x W^T + b: [..., N]. As long as B is zero (and DoRA's magnitude untouched) the values stay the

@@ -28,7 +28,7 @@ LinearValues projection(const Shape& shape, Rng& rng, bool with_bias) {
 
 Variable patchify(const Variable& x, int64_t patch_h, int64_t patch_w) {
   check_images(x, patch_h, patch_w);
-  // LAB 7.2 BEGIN  [B, C, H, W] -> [B, (H / P)(W / P), C P P]: patches row by row, each in the order (channel, row, column).
+  // LAB 7.2 BEGIN  [B, C, H, W] -> [B, (H / Ph)(W / Pw), C Ph Pw]: patches row by row, each as (channel, row, column).
   const int64_t b = x.size(0), c = x.size(1), rows = x.size(2) / patch_h, cols = x.size(3) / patch_w;
   const Variable cut =
       permute(reshape(x, {b, c, rows, patch_h, cols, patch_w}), {0, 2, 4, 1, 3, 5});  // [B, rows, cols, C, P, P]

@@ -62,7 +62,7 @@ std::optional<std::string> misfit(const Tensor& own, const Tensor& given) {
 
 // Enters every key into the report; returns the copies to make, as pairs of target and value.
 std::vector<std::pair<Tensor, Tensor>> compare(const std::vector<Entry>& own, const Given& given, LoadReport& report) {
-  // LAB 4.1 BEGIN  Fill all four lists of the report, whatever is found first; misfit() is given. Return what to copy.
+  // LAB 4.1 BEGIN  Fill all four lists, past the first error, too. Tied names: one value is enough, two must be equal.
   std::vector<std::pair<Tensor, Tensor>> copies;
   std::unordered_map<const void*, const Entry*> filled;  // by identity: the first name that took a value
   for (const Entry& entry : own) {

@@ -104,7 +104,7 @@ Tensor rand_permutation(int64_t n, const Rng& rng) {
   check(n >= 0, ErrorKind::kValue, "rand_permutation", "n must not be negative: n is ", n);
   Tensor x = arange(0, static_cast<double>(n), 1, Dtype::i64);
   int64_t* p = x.mutable_data<int64_t>();
-  // LAB 5.6 BEGIN  Fisher and Yates: each place from the last on exchanges with one drawn from those up to itself
+  // LAB 5.6 BEGIN  Fisher and Yates: for i = n - 1, ..., 1, exchange places i and rng.below(i, i + 1)
   for (int64_t i = n - 1; i > 0; --i) std::swap(p[i], p[rng.below(i, i + 1)]);
   // LAB 5.6 END
   return x;

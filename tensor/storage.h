@@ -1,8 +1,8 @@
 // Memory: reference-counted blocks from a caching allocator.
 //
 // A fresh 20 MB block costs more in page faults than the arithmetic done on it, so freed memory is kept and reused: small
-// blocks by size class, large ones cut from regions (tensor/machine/region_allocator.h). The counters below are read by tests,
-// benchmarks and labs.
+// blocks by size class, large ones cut from regions (tensor/machine/region_allocator.h). The counters below are read by tests
+// and benchmarks.
 #pragma once
 
 #include <atomic>

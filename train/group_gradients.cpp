@@ -113,7 +113,7 @@ class BufferMeans {
 };
 
 BatchLoss backward_whole(Task& task, const Batch& batch, const Rng& rng, bool check_parameters) {
-  // LAB 5.5 BEGIN  random numbers from rng, the loss, its gradient alone in the parameters; returns the loss
+  // LAB 5.5 BEGIN  random numbers from rng, the loss (check_registered() if asked), its gradient alone in the parameters
   default_rng() = rng;
   const Loss loss = task.loss(batch);
   if (check_parameters) nn::check_registered(loss.total, task.model());
@@ -195,7 +195,7 @@ BatchLoss backward_in_groups(Task& task, const SharedBatch& batch, const Rng& rn
     GroupSum sum;
     std::optional<GradientObserverGuard> observer;
     if (ranks && g + 1 == batch.last) observer.emplace(hand_over(parameters, tree, *ranks));
-    // LAB 5.5 BEGIN  backward of this part's share of the batch's loss; sum.loss and sum.parts are its shares, too
+    // LAB 5.5 BEGIN  weight = part.size() / batch.size(): backward of weight times the loss; sum.loss and sum.parts likewise
     const double weight = static_cast<double>(part.size()) / static_cast<double>(batch.size());
     loss.total.backward(full(loss.total.shape(), weight, loss.total.dtype()));
     sum.loss = weight * loss.total.item();

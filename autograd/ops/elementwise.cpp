@@ -221,7 +221,7 @@ Variable cos(const Variable& x) {
 
 // y = tanh x; dx = dy / cosh^2 x = dy 4 e / (1 + e)^2 with e = e^(-2 |x|). 1 - y^2 would cancel where y is near 1.
 Variable tanh(const Variable& x) {
-  // LAB 3.4 BEGIN  tanh x. Near 1, 1 - y^2 cancels: at x = 15 the relative error of the gradient must stay below 1e-10.
+  // LAB 3.4 BEGIN  tanh x. 1 - y^2 cancels where |y| is near 1: at x = 15 the gradient's relative error is to be below 1e-10.
   return record_unary("tanh", tanh(x.value()), x, [](double dy, double v) {
     const double e = std::exp(-2 * std::abs(v));
     return dy * 4 * e / ((1 + e) * (1 + e));

@@ -35,7 +35,7 @@ void mix_pictures(Tensor& images, int64_t begin, const Mix& mix) {
     for (int64_t i = from; i < to; ++i) {
       const float *own = old + i * numel, *other = old + mix.partners[static_cast<size_t>(i)] * numel;
       float* out = pixels + i * numel;
-      // LAB 9.2 BEGIN  Picture i from own and other: mixup keeps and takes; with a cut, copy its rectangle in every channel.
+      // LAB 9.2 BEGIN  mixup: keep own + take other. With a cut: the pixels of other inside it, in every channel.
       if (mix.cut.height == 0) {
         if (own != other)
           for (int64_t k = 0; k < numel; ++k) out[k] = keep * own[k] + take * other[k];

@@ -279,7 +279,8 @@ TEST_SUITE("8.3") {
       CHECK(layer_of("blocks.0.norm1.weight", blocks) == 1);
       CHECK(layer_of(cat("blocks.", blocks - 1, ".mlp.fc2.bias"), blocks) == blocks);
       CHECK(layer_of("norm.weight", blocks) == blocks);
-      for (const char* path : {"fc_norm.bias", "attention_pool.q.weight", "head.weight", "head_dist.bias", "fc.weight"}) {
+      for (const char* path : {"fc_norm.bias", "attention_pool.weight", "attn_pool.q.weight", "projection.weight",
+                               "head.weight", "head_dist.bias", "fc.weight"}) {
         CAPTURE(std::string(path));
         CHECK(layer_of(path, blocks) == blocks + 1);
       }

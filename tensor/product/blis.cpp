@@ -192,7 +192,7 @@ void gemm_split_depth(int64_t depth, T alpha, MatrixView<const T> a, MatrixView<
   const int64_t size = c.rows * c.cols;
   const Storage scratch(depth * size * static_cast<int64_t>(sizeof(T)));
   T* partial = static_cast<T*>(scratch.data());
-  // LAB 2.4 BEGIN  piece d of K as the product number d of `partial`, in parallel; then C = their sum, in order, + beta C
+  // LAB 2.4 BEGIN  the product of piece d of K into matrix d of `partial`, in parallel; C = their sum, in order, + beta C
   parallel_for(depth, 1, [&](int64_t begin, int64_t end) {
     for (int64_t d = begin; d < end; ++d) {
       const int64_t k0 = a.cols * d / depth, k1 = a.cols * (d + 1) / depth;

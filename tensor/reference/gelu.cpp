@@ -31,7 +31,7 @@ double tanh_argument(double x) { return kTanhScale * (x + kTanhCubic * x * x * x
 
 // exact: x Phi(x); tanh: x (1 + tanh u) / 2 = x sigmoid(2 u); quick: x sigmoid(1.702 x)
 double gelu(double x, Gelu kind) {
-  // LAB 4.3 BEGIN  x Phi(x), or x sigmoid(a(x)) with the a of the other two kinds. times() is given.
+  // LAB 4.3 BEGIN  x Phi(x), or x sigmoid(a(x)): a = 2 u for tanh, 1.702 x for quick. times() is given.
   if (kind == Gelu::kExact) return times(x, normal_cdf(x));
   return times(x, sigmoid(kind == Gelu::kTanh ? 2 * tanh_argument(x) : kQuickScale * x));
   // LAB 4.3 END

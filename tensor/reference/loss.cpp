@@ -52,7 +52,7 @@ void class_loss(const ClassLossInput& in, Tensor losses, Tensor log_sums) {
     using T = decltype(zero);
     const auto x = read<T>(in.x);
     for (int64_t row = 0; row < losses.numel(); ++row) {
-      // LAB 4.4 BEGIN  The row's loss and its two sums (0 for log-probabilities); what is ignored or has no mass costs 0.
+      // LAB 4.4 BEGIN  loss[row], and its LogSum into sums (0 for log-probabilities); what is ignored or has no mass costs 0.
       const bool counts = !is_ignored(in, row);
       const LogSum sum = counts && !in.log_probabilities ? log_sum_of(x, row, classes) : LogSum{};
       loss[row] = 0;
@@ -66,7 +66,7 @@ void class_loss(const ClassLossInput& in, Tensor losses, Tensor log_sums) {
   });
 }
 
-// dx_c = scale_r (w' e^(x_c - log sum_k e^x_k) - w_c t'_c), w' = sum_k w_k t'_k
+// dx_c = scale_r (w' e^(x_c - log sum_k e^x_k) - w_c t'_c), w' = sum_k w_k t'_k; of log-probabilities -scale_r w_c t'_c
 void class_loss_backward(const ClassLossInput& in, const Tensor& scales, Tensor dx) {
   const int64_t classes = in.x.size(-1);
   const auto scale = read<double>(scales);
@@ -75,7 +75,7 @@ void class_loss_backward(const ClassLossInput& in, const Tensor& scales, Tensor 
     const auto x = read<T>(in.x);
     const auto out = write<T>(dx);
     for (int64_t row = 0; row < scales.numel(); ++row) {
-      // LAB 4.4 BEGIN  The row's gradient: scale (mass of the row softmax(x)_c - mass of c); 0 for an ignored row.
+      // LAB 4.4 BEGIN  scale (mass of the row softmax(x)_c - mass of c); without softmax for log-probabilities; 0 if ignored.
       const bool counts = !is_ignored(in, row);
       const LogSum sum = counts ? log_sum_of(x, row, classes) : LogSum{};
       double mass = 0;

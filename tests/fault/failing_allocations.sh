@@ -11,7 +11,7 @@ trap 'rm -rf "$scratch"' EXIT
 ${CC:-cc} -shared -fPIC -O1 "$here/failing_malloc.c" -o "$scratch/failing.so" || exit 1
 quick="--data glyphs --train-size 20 --test-size 10 --batch-size 10 --model vit_fashion_p7 --epochs 1 --threads 2"
 "$build/vitrail" train --data glyphs --out "$scratch/demo" --train-size 20 --test-size 10 --batch-size 10 --epochs 1 >"$scratch/log" 2>&1 || { cat "$scratch/log"; exit 1; }
-cp "$here/../../labs/lab0/lab0.png" "$scratch/demo/picture.png"
+cp "$here/../../tests/data/image/pillow/decoded/jpeg_444.png" "$scratch/demo/picture.png"
 cp -r "$scratch/demo" "$scratch/kept"
 "$build/fuzz/random_ops" --seed 1 --calls 1 --save "$scratch/call.safetensors" >/dev/null 2>&1
 call=$(ls "$here"/../fuzz/corpus/runop/* 2>/dev/null | head -1)

@@ -39,11 +39,18 @@ bool is_head(const std::string& path) {
   return false;
 }
 
+// What makes one vector of the tokens, or follows it: the norm, CCT's and ViT's attention pooling, CLIP's projection.
+bool is_pooling(const std::string& path) {
+  for (const char* pooling : {"fc_norm.", "attention_pool.", "attn_pool.", "projection."})
+    if (begins(path, pooling)) return true;
+  return false;
+}
+
 int64_t layer_of(const std::string& path, int64_t blocks) {
-  // LAB 8.3 BEGIN  0 before the blocks, i + 1 for block i, `blocks` for norm, blocks + 1 for fc_norm, attention_pool and heads.
+  // LAB 8.3 BEGIN  0 before the blocks, i + 1 for block i, `blocks` for norm, blocks + 1 for is_pooling() and is_head().
   if (begins(path, kBlocks)) return block_of(path) + 1;
   if (begins(path, "norm.")) return blocks;
-  if (is_head(path) || begins(path, "fc_norm.") || begins(path, "attention_pool.")) return blocks + 1;
+  if (is_pooling(path) || is_head(path)) return blocks + 1;
   return 0;
   // LAB 8.3 END
 }

@@ -56,7 +56,7 @@ void Optimizer::load_state(const nn::StateDict& state) {
     while (k < states && state_names_[k] != kind) ++k;
     const bool is_step = kind == "step";
     if (slot) expected[slot] = states;
-    // LAB 5.7 BEGIN  `tensor` as a number of steps or a copy into loaded[slot]; what is unknown or does not fit into problems
+    // LAB 5.7 BEGIN  `tensor` into loaded[slot], as steps or a copy; a line in `problems` if it is unknown or differs
     if (!slot || (!is_step && k == states)) {
       problems.push_back(cat("unknown: ", key));
     } else if (is_step ? tensor.dtype() != Dtype::i64 || tensor.numel() != 1

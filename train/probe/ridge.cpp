@@ -84,11 +84,11 @@ Tensor left_out_scores(const Problem& p, const Tensor& z, int64_t begin, int64_t
   const Tensor factor = p.shrunk(penalty);
   const Tensor fitted = matmul(z, p.projected * factor);  // centred
   Tensor scores = clone(slice(p.targets.centred, 0, begin, end));
-  const Tensor hats = matmul(z * z, factor);
+  const Tensor hats = matmul(z * z, factor);  // h_i, without the 1 / N of the intercept
   const int64_t rows = end - begin;
   double* y = scores.mutable_data<double>();
   for (int64_t i = 0; i < rows; ++i) {
-    // LAB 8.6 BEGIN  Row i of y holds y_i - mean. Make it the scores of picture i by a fit to all the others.
+    // LAB 8.6 BEGIN  Row i of y holds y_i - mean. It becomes the scores of picture i by a fit to all the others.
     // The intercept is a feature without penalty: 1 / N of the hat matrix. Of one picture alone nothing is left.
     const double rest = std::max(1e-12, 1 - 1 / static_cast<double>(p.size()) - hats.data<double>()[i]);
     for (int64_t k = 0; k < p.classes; ++k) {

@@ -6,6 +6,7 @@
 #include "tensor/machine/parallel.h"
 #include "tensor/ops.h"
 #include "tensor/product/gemm.h"
+#include "tensor/reference/matmul.h"
 #include "tensor/rng.h"
 
 using namespace vitrail;
@@ -93,6 +94,10 @@ TEST_CASE("a long thin product, cut along its depth, is right and accumulates in
   gemm<double>(2, {a.data<double>(), 5, 9000, 9000, 1}, {b.data<double>(), 9000, 6, 6, 1}, 3,
                {c.mutable_data<double>(), 5, 6, 6, 1});
   CHECK(largest_difference(c, add(mul(plain_product(a, b), 2.0), 3.0)) < 1e-10);
+  Tensor twin = ones({5, 6}, Dtype::f64);
+  reference::gemm<double>(2, {a.data<double>(), 5, 9000, 9000, 1}, {b.data<double>(), 9000, 6, 6, 1}, 3,
+                          {twin.mutable_data<double>(), 5, 6, 6, 1});
+  CHECK(largest_difference(c, twin) < 1e-10);
 }
 
 TEST_CASE("with beta 0 the old content of c is not read, not even a NaN") {

@@ -50,7 +50,9 @@ TEST_CASE("layer decay: block i of D has decay^(D - i), the head 1, what comes b
   CHECK(rate.at("head.bias") == 1);
 }
 
-TEST_CASE("layer decay: a norm behind the pooling belongs to the head, blocks above nine count right, and head_lr is of the head alone") {
+TEST_CASE(
+    "layer decay: a norm behind the pooling belongs to the head, blocks above nine count right, and head_lr is of the head "
+    "alone") {
   const auto pooled = vit(12, "avg");
   const auto rate = scales(scaled_by_layer(make_param_groups(*pooled, 0.05), 0.75, 10));
   CHECK(rate.at("fc_norm.weight") == 1);
@@ -58,6 +60,24 @@ TEST_CASE("layer decay: a norm behind the pooling belongs to the head, blocks ab
   CHECK(rate.at("blocks.11.norm2.weight") == doctest::Approx(0.75));
   CHECK(rate.at("blocks.2.norm2.weight") == doctest::Approx(std::pow(0.75, 10)));
   CHECK(rate.at("patch_embed.proj.bias") == doctest::Approx(std::pow(0.75, 13)));
+}
+
+TEST_CASE("layer decay: the pooling behind the blocks belongs to the head's layer, whatever it is") {
+  models::ViTConfig config;
+  config.img_size = 8, config.patch_size = 4, config.num_classes = 3;
+  config.embed_dim = 8, config.depth = 2, config.num_heads = 2, config.global_pool = "map", config.projection = 6;
+  for (const models::ModelConfig& each : {models::ModelConfig(config), models::find_preset("cct_2_3x2").config}) {
+    const auto model = models::make_model(each, Rng(1));
+    int pooling = 0;
+    for (const auto& [path, scale] : scales(scaled_by_layer(make_param_groups(*model, 0.05), 0.5, 10))) {
+      const bool its = is_pooling(path), behind = its || is_head(path);
+      pooling += its;
+      CAPTURE(path);
+      CHECK((scale >= 1) == behind);
+      CHECK((scale == 10) == is_head(path));
+    }
+    CHECK(pooling > 0);
+  }
 }
 
 TEST_CASE("layer decay: who decays does not change, one group has one rate, and factors of 1 leave the groups as they are") {
@@ -81,7 +101,8 @@ TEST_CASE("layer decay: one step moves each layer by its own rate, with Muon too
     TrainConfig config;
     config.optimizer = name, config.nesterov = false, config.momentum = 0, config.weight_decay = 0, config.layer_decay = 0.5;
     const auto optimizer = make_optimizer(config, *model);
-    for (const nn::NamedParameter& entry : model->named_parameters()) entry.parameter->set_grad(full(entry.parameter->shape(), 1));
+    for (const nn::NamedParameter& entry : model->named_parameters())
+      entry.parameter->set_grad(full(entry.parameter->shape(), 1));
     const nn::StateDict before = model->state_dict();
     const std::string early = "blocks.0.mlp.fc1.weight", late = "blocks.1.mlp.fc1.weight";
     std::map<std::string, Tensor> kept;
