@@ -27,7 +27,7 @@ std::string shortened(const std::string& text) {
 class Prover {
  public:
   Prover(const Toolchain& tools, const Lab& lab, const ProveOptions& options)
-      : tools_(tools), lab_(lab), options_(options), files_(sources_of(lab)) {}
+      : tools_(tools), lab_(lab), options_(options), files_(sources_of(lab)), recorded_(recorded_fingerprints(lab)) {}
 
   int run() {
     const double start = seconds_now();
@@ -168,8 +168,7 @@ class Prover {
     if (built.program != reference_.program) forget(built);  // of the last lab it is the same
   }
 
-  // Sets of exercises of which none needs another: in each, one program can carry a mistake of every exercise, since the tests
-  // of one never reach the code of another (one_blank() proves what is needed).
+  // Sets of exercises of which none needs another: in each, one program can carry a mistake of every exercise.
   std::vector<std::set<std::string>> independent() const {
     std::vector<std::set<std::string>> sets;
     for (const Exercise& e : lab_.exercises) {
@@ -184,7 +183,7 @@ class Prover {
     return sets;
   }
 
-  // The mistakes to try, as indices: those of one list go into one program.
+  // The mistakes to try, as indices: those of one list go into one program. What is recorded is made by each alone.
   std::vector<std::vector<size_t>> programs_for(const std::vector<Mistake>& all) const {
     std::vector<std::vector<size_t>> programs;
     for (const std::set<std::string>& set : independent()) {
@@ -192,7 +191,7 @@ class Prover {
       std::map<std::string, size_t> seen;
       for (size_t i = 0; i < all.size(); ++i) {
         if (!set.count(all[i].exercise) || !is_wanted(all[i].exercise)) continue;
-        const size_t at = first + seen[all[i].exercise]++;
+        const size_t at = options_.record ? programs.size() : first + seen[all[i].exercise]++;
         if (at == programs.size()) programs.emplace_back();
         programs[at].push_back(i);
       }
@@ -212,7 +211,7 @@ class Prover {
         for (const auto& [path, its] : all[i].bodies) bodies[path].insert(its.begin(), its.end());
       }
       const Built built = program_of(bodies);
-      for (const size_t i : programs[p]) keys[i] = try_mistake(all[i], built);
+      for (const size_t i : programs[p]) keys[i] = try_mistake(all[i], built, /*alone=*/programs[p].size() == 1);
       forget(built);
     });
     std::map<std::string, std::string> why;
@@ -234,24 +233,37 @@ class Prover {
       for (const auto& [key, text] : why) w.field(key, text);
       write_file_atomically(lab_.folder + "/fingerprints.json", w.end_object().text() + "\n");
     } else {
-      verdict("fingerprints.json is what the mistakes give", recorded_fingerprints(lab_) == why,
+      verdict("fingerprints.json is what the mistakes give", recorded_ == why,
               "make labs-record LABS=" + std::to_string(lab_.number));
     }
   }
 
-  // The fingerprint of a mistake, "" if something is wrong with it.
-  std::string try_mistake(const Mistake& m, const Built& built) {
+  // The fingerprint of a mistake, "" if something is wrong with it. A mistaken text may call what the right one does not: if
+  // another mistake in the program has changed the fingerprint, the mistake is tried again alone.
+  std::string try_mistake(const Mistake& m, const Built& built, bool alone) {
+    const bool broken = built.program.empty() || built.broken.count(m.exercise) > 0;
+    Outcome o;
+    std::string probes;
+    if (!broken) {
+      o = run_suite(tools_, lab_, built.program, m.exercise, {}, {});
+      probes = run_probes(tools_, lab_, built.program, m.exercise);
+    }
+    const std::string key = broken ? "" : fingerprint(m.exercise, o, probes);
+    const auto known = recorded_.find(key);
+    if (!alone && (known == recorded_.end() || known->second != m.why)) {
+      const Built own = program_of(m.bodies);
+      const std::string again = try_mistake(m, own, true);
+      forget(own);
+      return again;
+    }
     const std::string name = m.exercise + " " + m.name + " (mistakes.txt:" + std::to_string(m.line) + ")";
-    const auto broken = built.broken.find(m.exercise);
-    if (built.program.empty() || broken != built.broken.end()) {
-      verdict("mistake " + name + " compiles", false, built.program.empty() ? built.failure : broken->second);
+    if (broken) {
+      verdict("mistake " + name + " compiles", false, built.program.empty() ? built.failure : built.broken.at(m.exercise));
       return "";
     }
-    const Outcome o = run_suite(tools_, lab_, built.program, m.exercise, {}, {});
     verdict("mistake " + name + " is rejected", !o.passed && !o.not_written, o.passed ? "it PASSES: " + m.why : o.message);
-    const std::string probes = run_probes(tools_, lab_, built.program, m.exercise);
     verdict("a probe sees mistake " + name, probes != reference_probes_[m.exercise]);
-    return fingerprint(m.exercise, o, probes);
+    return key;
   }
 
   // The verdict does not depend on the order of the tests, on threads, or on the seed.
@@ -279,6 +291,7 @@ class Prover {
   const Lab& lab_;
   const ProveOptions& options_;
   std::vector<SourceFile> files_;
+  const std::map<std::string, std::string> recorded_;  // fingerprints
   FileBodies reference_bodies_;
   Built reference_;
   std::map<std::string, std::string> reference_probes_;
