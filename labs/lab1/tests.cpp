@@ -348,6 +348,13 @@ TEST_SUITE("1.4") {
       CAPTURE(to);
       CHECK(not_refused([&, x = from, y = to] { expand(counted(x), y); }) == "");
     }
+    const Tensor part(counted({12}).storage(), {3}, {1}, 0, Dtype::i64);  // there is memory behind it
+    CHECK(not_refused([&] { expand(part, {6}); }) == "");
+    CHECK(not_refused([&] { expand(part, {4}); }) == "");
+  }
+  TEST_CASE("an extent of one is repeated any number of times, also never") {
+    CHECK(expand(counted({1}), {0}).shape() == Shape{0});
+    CHECK(expand(counted({3, 1}), {3, 0}).shape() == Shape{3, 0});
   }
 }
 

@@ -33,23 +33,25 @@ int64_t rounds_of_tree(int ranks) {
   return rounds;
 }
 
-// Two names for one weight, and two buffers.
+// Two names for one weight, one that is frozen, and two buffers.
 struct TiedModel : nn::Module {
-  Variable embed, head, scale;
+  Variable embed, head, scale, frozen;
   Tensor running, seen;
   explicit TiedModel(uint64_t seed)
       : embed(rand_normal({3, 5}, 0, 1, Rng(seed)), true),
         head(embed),
         scale(rand_normal({4}, 0, 1, Rng(seed + 100), Dtype::f64), true),
+        frozen(rand_normal({2}, 0, 1, Rng(seed + 300)), false),
         running(rand_normal({5}, 0, 1, Rng(seed + 200))),
         seen(full({1}, static_cast<double>(seed), Dtype::i64)) {
     register_parameter("embed", embed);
     register_parameter("head", head);
     register_parameter("scale", scale);
+    register_parameter("frozen", frozen);
     register_buffer("running", running);
     register_buffer("seen", seen);
   }
-  static constexpr int64_t kBytes = 15 * 4 + 4 * 8 + 5 * 4 + 8;
+  static constexpr int64_t kBytes = 15 * 4 + 4 * 8 + 2 * 4 + 5 * 4 + 8;
   std::vector<double> numbers() {
     std::vector<double> all;
     for (const auto& [name, tensor] : state_dict())

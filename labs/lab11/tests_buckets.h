@@ -151,28 +151,51 @@ std::string departures(const std::vector<int64_t>& sizes, int64_t bucket_size, c
 
 const std::vector<size_t> kInOrder{0, 1, 2, 3, 4};
 
-// A sum that takes its time: whether ready() returned meanwhile, and whether the sum was done when finish() returned.
-struct Patience {
-  bool went_on = false, was_done = false;
-  Patience() {
-    lab::run_watched(1, {}, [&](Communicator& comm) {
-      std::atomic<bool> returned = false, done = false;
-      {
-        lab::Buckets buckets(comm, {2}, 1, [&](Communicator&, std::span<float>) {
-          for (int i = 0; i < 300 && !returned; ++i) sleep_ms(1);
-          went_on = returned;
-          sleep_ms(20);
-          done = true;
-        });
-        buckets.begin();
-        buckets.ready(0, std::vector<float>{1, 2});
-        returned = true;
-        buckets.finish();
-        was_done = done;
-      }
-    });
-  }
-};
+// What is wrong about the waiting, if a sum takes its time: "" or a sentence. `is_ready`: the gradient is there before
+// finish().
+std::string waiting(bool is_ready) {
+  std::string problem;
+  lab::run_watched(1, {}, [&](Communicator& comm) {
+    std::atomic<bool> returned = false, waited = false, done = false;
+    {
+      lab::Buckets buckets(comm, {2}, 1, [&](Communicator&, std::span<float>) {
+        for (int i = 0; i < 300 && !returned; ++i) sleep_ms(1);
+        waited = !returned;
+        sleep_ms(20);
+        done = true;
+      });
+      buckets.begin();
+      if (is_ready) buckets.ready(0, std::vector<float>{1, 2});
+      returned = true;
+      buckets.finish();
+      if (!done) problem = "finish() returned before the sum was done";
+    }
+    if (waited) problem = "ready() waited until the sum was done";
+    if (!done) problem = "the sum was never started";
+  });
+  return problem;
+}
+
+// The last number of each bucket at the moment at which its sum begins. The gradients are large: copying one takes longer than
+// starting a sum. One update with both gradients for each of `numbers`, then one without the second.
+std::vector<float> read_at_once(const std::vector<float>& numbers) {
+  constexpr int64_t kMany = 4000000;
+  std::vector<float> seen, gradient(kMany);
+  lab::run_watched(1, {}, [&](Communicator& comm) {
+    lab::Buckets buckets(comm, {kMany, kMany}, kMany, [&](Communicator&, std::span<float> v) { seen.push_back(v.back()); });
+    for (const float number : numbers) {
+      std::fill(gradient.begin(), gradient.end(), number);
+      buckets.begin();
+      buckets.ready(0, gradient);
+      buckets.ready(1, gradient);
+      buckets.finish();
+    }
+    buckets.begin();
+    buckets.ready(0, gradient);
+    buckets.finish();
+  });
+  return seen;
+}
 
 }  // namespace
 
@@ -192,7 +215,12 @@ LAB_PROBE("11.4") {
   return text_of(after_updates(c, {}));
 }
 
-LAB_PROBE("11.4") { return cat(Patience().went_on); }
+LAB_PROBE("11.4") { return waiting(true) + "; " + waiting(false); }
+LAB_PROBE("11.4") {
+  std::string text;
+  for (const float number : read_at_once({1, 2})) text += cat(number, " ");
+  return text;
+}
 
 TEST_SUITE("11.4") {
   TEST_CASE("a bucket takes gradients until it has enough; the last one has what is left") {
@@ -201,6 +229,13 @@ TEST_SUITE("11.4") {
     CHECK(sizes_of_buckets({3, 5, 1, 7, 2}, 100) == std::vector<int64_t>{18});
     CHECK(sizes_of_buckets({4, 4, 4, 4}, 8) == std::vector<int64_t>{8, 8});
     CHECK(sizes_of_buckets({50, 1, 1}, 6) == std::vector<int64_t>{50, 2});
+  }
+  TEST_CASE("ready() does not wait for the sum, finish() does") {
+    CHECK(waiting(true) == "");
+    CHECK(waiting(false) == "");  // nothing was ready before finish()
+  }
+  TEST_CASE("a bucket has its numbers when it leaves: gradients are copied, what is missing is set to 0, before") {
+    CHECK(read_at_once({1, 2, 3}) == std::vector<float>{1, 1, 2, 2, 3, 3, 3, 0});
   }
   TEST_CASE("the sums of all gradients, odd sizes, one update after another, whatever the messages take") {
     lab::Dice dice(1131);
@@ -217,11 +252,6 @@ TEST_SUITE("11.4") {
           " | after 0: | after 1: 8 | after 2: | after 3: 8 | after 4: 2 | at the end:");
     CHECK(departures({3, 5, 1, 7, 2}, 6, {1, 0, 3, 2}, {0, 1, 1, 2}) ==
           " | after 1: | after 0: 8 | after 3: | after 2: 8 | at the end: 2");
-  }
-  TEST_CASE("ready() does not wait for the sum, finish() does") {
-    const Patience patience;
-    CHECK(patience.went_on);
-    CHECK(patience.was_done);
   }
   TEST_CASE("a bucket that is whole waits for those before it") {
     CHECK(departures({2, 3, 4}, 1, {2, 1, 0}, {0, 0, 3}) == " | after 2: | after 1: | after 0: 2 3 4 | at the end:");

@@ -72,6 +72,7 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN(), kInfinite = st
 
 LAB_PROBE("11.6") { return text_of(after_norm({{3}, {4}}, {})) + text_of(after_norm({{1, 2}, {}, {2}}, {})); }
 LAB_PROBE("11.6") { return text_of(after_clip({{3}, {4}}, 1, {})) + text_of(after_clip({{30}, {0.1}}, 1, {})); }
+LAB_PROBE("11.6") { return text_of(after_clip({{3, -0.5, 2}, {4, 1}}, 2, {})); }
 LAB_PROBE("11.6") { return text_of(after_clip({{0.3}, {0.4}}, 1, {})) + text_of(after_clip({{3}, {}}, 1, {})); }
 LAB_PROBE("11.6") { return text_of(after_clip({{3e25}, {4e25}}, 1, {})); }
 LAB_PROBE("11.6") { return text_of(after_clip({{1, 2}, {kInfinite}}, 1, {})) + text_of(after_clip({{1, 2}, {kNaN}}, 1, {})); }

@@ -23,19 +23,15 @@ AfterRun after_ring(const OfRanks& lists, const lab::Weather& weather, RingStep 
   });
 }
 
-// The tests' own chunks.
-int64_t border(int64_t n, int ranks, int number) { return n * number / ranks; }
-
 // Of each rank only its chunk r + 1; the others are 0.
 OfRanks own_chunks(const OfRanks& lists) {
   const int ranks = static_cast<int>(lists.size());
   OfRanks own = lists;
   for (int r = 0; r < ranks; ++r) {
     const auto n = static_cast<int64_t>(own[static_cast<size_t>(r)].size());
-    const int chunk = (r + 1) % ranks;
+    const lab::Chunk chunk = lab::chunk_of(n, ranks, (r + 1) % ranks);  // several ways to cut are even
     for (int64_t i = 0; i < n; ++i)
-      if (i < border(n, ranks, chunk) || i >= border(n, ranks, chunk + 1))
-        own[static_cast<size_t>(r)][static_cast<size_t>(i)] = 0;
+      if (i < chunk.begin || i >= chunk.end) own[static_cast<size_t>(r)][static_cast<size_t>(i)] = 0;
   }
   return own;
 }

@@ -146,4 +146,21 @@ TEST_SUITE("11.5") {
     CHECK(orders.count(up_to(40)) == 0);
     CHECK(joined(lab::shard({40, 7, seed, 3}, 2, 1)) == joined(lab::shard({40, 7, seed, 3}, 2, 1)));
   }
+  TEST_CASE("other samples come together in every epoch, and the order is the same for every size of batch") {
+    const uint64_t seed = 100 * lab::seed();
+    std::set<std::vector<int64_t>> firsts;
+    for (int64_t epoch = 0; epoch < 16; ++epoch) {
+      std::vector<int64_t> first = lab::shard({40, 7, seed, 1}, epoch, 0).at(0);
+      std::sort(first.begin(), first.end());
+      firsts.insert(first);
+      const Steps tens = lab::shard({40, 10, seed, 1}, epoch, 0), twenties = lab::shard({40, 20, seed, 1}, epoch, 0);
+      std::vector<int64_t> two = tens.at(0), one = twenties.at(0);
+      two.insert(two.end(), tens.at(1).begin(), tens.at(1).end());
+      std::sort(two.begin(), two.end());
+      std::sort(one.begin(), one.end());
+      CAPTURE(epoch);
+      CHECK(text_of(two) == text_of(one));  // two batches of 10 and one of 20
+    }
+    CHECK(firsts.size() >= 15);  // different first batches in 16 epochs
+  }
 }

@@ -261,7 +261,10 @@ std::string matmul_disagreement(const Shape& of_a, const Shape& of_b, uint64_t s
 }  // namespace
 
 LAB_PROBE("3.5") { return rule_text(matmul(leaf(counting({2, 3})), leaf(counting({3, 1}))), counting({2, 1})); }
-LAB_PROBE("3.5") { return rule_text(matmul(leaf(counting({2, 2})), leaf(mul(counting({2, 2}), 3))), counting({2, 2})); }
+LAB_PROBE("3.5") {  // no two of a, b and dy alike
+  return rule_text(matmul(leaf(counting({2, 2})), leaf(mul(counting({2, 2}), 3))),
+                   from_vector(std::vector<double>{1, 3, 2, 4}, {2, 2}));
+}
 LAB_PROBE("3.5") { return rule_text(matmul(leaf(counting({2, 1, 2})), leaf(counting({2, 1}))), counting({2, 1, 1})); }
 LAB_PROBE("3.5") { return rule_text(matmul(leaf(counting({1, 2})), leaf(counting({2, 2, 1}))), counting({2, 1, 1})); }
 LAB_PROBE("3.5") {

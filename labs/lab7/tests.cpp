@@ -48,6 +48,7 @@ std::vector<std::pair<std::string, ViTConfig>> varied() {
   with("no final norm", [](ViTConfig& c) { c.final_norm = false, c.depth = 3; });
   with("no classes", [](ViTConfig& c) { c.num_classes = 0; });
   with("hidden width given", [](ViTConfig& c) { c.mlp_hidden = 7; });
+  with("three rows of two patches", [](ViTConfig& c) { c.img_size = {6, 6}; });
   return all;
 }
 

@@ -169,7 +169,8 @@ TEST_SUITE("8.5") {
   TEST_CASE("merged the layer computes the same without the updates, and unmerged it has its old bits again") {
     for (const bool image : {false, true}) {
       Adapted adapted(8, 5, 1, Dtype::f32, image);
-      set_factors(adapted.add(0, 5, lora_options(2, 3)), lab::random({2, 8}, 863), lab::random({5, 2}, 864));
+      set_factors(adapted.add(0, 2, lora_options(2, 3)), lab::random({2, 8}, 863), lab::random({2, 2}, 864));
+      set_factors(adapted.add(3, 5, lora_options(2, 3)), lab::random({2, 8}, 871), lab::random({2, 2}, 872));
       const Tensor x = lab::random({6, 8}, 865, 0, 1, Dtype::f32), y = clone(adapted.layer(x).value());
       const Tensor before = clone(adapted.layer.weight.value());
       for (int round = 0; round < 3; ++round) {
