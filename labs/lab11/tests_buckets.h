@@ -179,7 +179,7 @@ std::string waiting(bool is_ready) {
 // The last number of each bucket at the moment at which its sum begins. The gradients are large: copying one takes longer than
 // starting a sum. One update with both gradients for each of `numbers`, then one without the second.
 std::vector<float> read_at_once(const std::vector<float>& numbers) {
-  constexpr int64_t kMany = 4000000;
+  constexpr int64_t kMany = 10000000;
   std::vector<float> seen, gradient(kMany);
   lab::run_watched(1, {}, [&](Communicator& comm) {
     lab::Buckets buckets(comm, {kMany, kMany}, kMany, [&](Communicator&, std::span<float> v) { seen.push_back(v.back()); });
@@ -216,11 +216,6 @@ LAB_PROBE("11.4") {
 }
 
 LAB_PROBE("11.4") { return waiting(true) + "; " + waiting(false); }
-LAB_PROBE("11.4") {
-  std::string text;
-  for (const float number : read_at_once({1, 2})) text += cat(number, " ");
-  return text;
-}
 
 TEST_SUITE("11.4") {
   TEST_CASE("a bucket takes gradients until it has enough; the last one has what is left") {
