@@ -26,7 +26,7 @@ export LAB_COMMON       := $(LABB)/common
 export LAB_TEST_COMPILE  = $(CXX) $(filter-out -MMD -MP,$(LAB_TEST_FLAGS)) $(call include,labtest$(LAB_PCH))
 LAB_SANITIZERS := -fsanitize=address,undefined
 # gold, where it is installed, links in a third of the time, and each known mistake is a program.
-LAB_LINKER := $(if $(shell command -v ld.gold),-fuse-ld=gold)
+LAB_LINKER := $(if $(findstring gold,$(shell $(CXX) -fuse-ld=gold -Wl,--version 2>/dev/null)),-fuse-ld=gold)
 export LAB_LINK    = $(CXX) $(LAB_LINKER) $(LINK_FLAGS) $(if $(LAB_SANITIZE),$(LAB_SANITIZERS)) {objects} $(LIB) $(LIBS) -o {out}
 
 # The tool uses base/ alone, so that it can be built where the rest of the framework is still to be written.

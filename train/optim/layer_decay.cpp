@@ -39,7 +39,6 @@ bool is_head(const std::string& path) {
   return false;
 }
 
-// What makes one vector of the tokens, or follows it: the norm, CCT's and ViT's attention pooling, CLIP's projection.
 bool is_pooling(const std::string& path) {
   for (const char* pooling : {"fc_norm.", "attention_pool.", "attn_pool.", "projection."})
     if (begins(path, pooling)) return true;

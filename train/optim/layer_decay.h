@@ -18,8 +18,8 @@ bool is_head(const std::string& path);
 bool is_pooling(const std::string& path);
 
 // The layer of a parameter of a model with D blocks ("blocks.0." ... "blocks.D-1."), counted as timm does: 0 for what comes
-// before the blocks (patch_embed, pos_embed, cls_token, tokenizer, ...), i + 1 for block i, D for the norm behind the blocks, D
-// + 1 for what follows (fc_norm, attention_pool, attn_pool, projection, head).
+// before the blocks (patch_embed, pos_embed, cls_token, tokenizer, ...), i + 1 for block i, D for the norm behind the blocks,
+// D + 1 for is_pooling() and is_head().
 int64_t layer_of(const std::string& path, int64_t blocks);
 
 // The number of blocks that the paths name: 1 + the largest i of "blocks.i.".

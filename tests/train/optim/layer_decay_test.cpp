@@ -77,6 +77,14 @@ TEST_CASE("layer decay: the pooling behind the blocks belongs to the head's laye
       CHECK((scale == 10) == is_head(path));
     }
     CHECK(pooling > 0);
+    TrainConfig partial;
+    partial.trainable = "partial", partial.trainable_blocks = 1;
+    choose_trained(*model, partial);
+    for (const nn::NamedParameter& entry : model->named_parameters()) {
+      CAPTURE(entry.name);
+      if (is_pooling(entry.name)) CHECK(entry.parameter->requires_grad());
+      if (entry.name.starts_with("blocks.0.")) CHECK(!entry.parameter->requires_grad());
+    }
   }
 }
 
