@@ -99,26 +99,16 @@ int64_t held_by_rule(const Variable& x, const Op& op) {
 
 // The ops on x of shape [2, 3] whose rule needs no element of it, but those that hold x.
 std::string holding() {
-  using Op = std::function<Variable(const Variable&)>;
   const Variable x = leaf(lab::random({2, 3}, 226));
   std::string names;
-  for (const auto& [name, op] :
-       std::vector<std::pair<const char*, Op>>{{"sum", [](const Variable& v) { return sum(v, {1}); }},
-                                               {"broadcast_to",
-                                                [](const Variable& v) {
-                                                  return broadcast_to(v, {4, 2, 3});
-                                                }},
-                                               {"reshape",
-                                                [](const Variable& v) {
-                                                  return reshape(v, {3, 2});
-                                                }},
-                                               {"permute",
-                                                [](const Variable& v) {
-                                                  return permute(v, {1, 0});
-                                                }},
-                                               {"slice", [](const Variable& v) { return slice(v, 1, 0, 2); }}}) {
+  const auto look = [&](const char* name, const std::function<Variable(const Variable&)>& op) {
     if (held_by_rule(x, op) != 0) names += cat(name, " ");
-  }
+  };
+  look("sum", [](const Variable& v) { return sum(v, {1}); });
+  look("broadcast_to", [](const Variable& v) { return broadcast_to(v, {4, 2, 3}); });
+  look("reshape", [](const Variable& v) { return reshape(v, {3, 2}); });
+  look("permute", [](const Variable& v) { return permute(v, {1, 0}); });
+  look("slice", [](const Variable& v) { return slice(v, 1, 0, 2); });
   return names;
 }
 
@@ -154,8 +144,9 @@ LAB_PROBE("3.4") {
   return after_writing(mul(x, c), vec({1, 1}), x) + after_writing(mul(c, x), vec({1, 1}), c) + cat(" ", kept, by_div);
 }
 LAB_PROBE("3.4") {
-  const Variable x = leaf({4, 9}), z = leaf({1, 2}), v = leaf({1, 2});
-  return after_writing(sqrt(x), vec({1, 1}), x) + after_writing(exp(z), vec({1, 1}), z) + after_writing(log(v), vec({1, 1}), v);
+  const Variable x = leaf({4, 9}), z = leaf({1, 2}), v = leaf({1, 2}), r = leaf({-1, 2});
+  return after_writing(sqrt(x), vec({1, 1}), x) + after_writing(exp(z), vec({1, 1}), z) +
+         after_writing(log(v), vec({1, 1}), v) + after_writing(relu(r), vec({1, 1}), r);
 }
 
 TEST_SUITE("3.4") {
@@ -219,13 +210,15 @@ TEST_SUITE("3.4") {
     CHECK(lab::difference(gradients(z, vec({1, 10}))[1], vec({2, 70}), 1e-12) == "");
     CHECK(lab::difference(gradients(q, vec({2, 14}))[0], vec({1, 2}), 1e-12) == "");
   }
-  TEST_CASE("sqrt and exp keep their result, and what is kept is guarded") {
-    const Variable x = leaf({4, 9}), z = leaf({0, 0});
-    const Variable root = sqrt(x), power = exp(z), logarithm = log(leaf({1, 2}));
+  TEST_CASE("sqrt, exp and relu keep their result, and what is kept is guarded") {
+    const Variable x = leaf({4, 9}), z = leaf({0, 0}), r = leaf({-1, 2});
+    const Variable root = sqrt(x), power = exp(z), positive = relu(r), logarithm = log(leaf({1, 2}));
     fill_(x.value(), 99);
     fill_(z.value(), 99);
+    fill_(r.value(), 99);
     CHECK(wrong_gradient(root, vec({4, 6}), vec({1, 1})) == "");
     CHECK(wrong_gradient(power, vec({4, 6}), vec({4, 6})) == "");
+    CHECK(wrong_gradient(positive, vec({4, 6}), vec({0, 6})) == "");
     const Variable v = leaf({1, 2}), w = leaf({1, 2});
     const Variable guarded = log(v), also = mul(v, w);
     fill_(v.value(), 99);

@@ -204,6 +204,11 @@ LAB_PROBE("4.1") {
 LAB_PROBE("4.1") {
   Tree tree;
   tree.right.a = tree.left.a;
+  return text_of(tree.load_state_dict(copied(tree)));
+}
+LAB_PROBE("4.1") {
+  Tree tree;
+  tree.right.a = tree.left.a;
   nn::StateDict state = copied(tree);
   *find(state, "right.a") = vec({7, 8});
   try {
@@ -294,6 +299,7 @@ TEST_SUITE("4.1") {
     CHECK(tree.load_state_dict(state).complete());
     CHECK(lab::difference(tree.left.a.value(), vec({7, 8}), 0) == "");
     nn::StateDict both = copied(tree);
+    CHECK(tree.load_state_dict(both).loaded.size() == 11);  // each name that had a value
     *find(both, "right.a") = vec({7, 9});
     CHECK(mismatching(refused(tree, both)) == Names{"right.a"});
   }

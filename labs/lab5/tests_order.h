@@ -292,6 +292,11 @@ LAB_PROBE("5.7") {
   return after_loading(other);
 }
 LAB_PROBE("5.7") {
+  nn::StateDict other = fixed_state();
+  other[1].second = to(other[1].second, Dtype::f64);
+  return after_loading(other);
+}
+LAB_PROBE("5.7") {
   const nn::StateDict state = fixed_state();
   after_loading(state);
   return lab::digits(state[2].second, 4);
@@ -364,9 +369,14 @@ TEST_SUITE("5.7") {
     Run run = new_run();
     run.steps(0, 3);
     const nn::StateDict good = copied(run.optimizer.state());
-    const char* const what[] = {"another shape", "another dtype", "a parameter that is not there", "a state that is not there",
-                                "one state more than there is"};
-    for (const int wrong : {0, 1, 2, 3, 4}) {
+    const char* const what[] = {"another shape",
+                                "another dtype",
+                                "a parameter that is not there",
+                                "a state that is not there",
+                                "one state more than there is",
+                                "steps of another dtype",
+                                "two numbers of steps"};
+    for (const int wrong : {0, 1, 2, 3, 4, 5, 6}) {
       const std::string state_has = what[wrong];
       CAPTURE(state_has);
       nn::StateDict bad = copied(good);
@@ -375,6 +385,8 @@ TEST_SUITE("5.7") {
         if (wrong == 1 && name == "pull.deep.a") tensor = zeros({3, 2}, Dtype::f32);
         if (wrong == 2 && name == "pull.deep.a") name = "pull.deep.c";
         if (wrong == 3 && name == "pull.deep.a") name = "push.deep.a";
+        if (wrong == 5 && name == "step.deep.a") tensor = to(tensor, Dtype::f64);
+        if (wrong == 6 && name == "step.deep.a") tensor = from_vector(std::vector<int64_t>{3, 3}, {2});
       }
       if (wrong == 4) bad.emplace_back("pull.deep.c", zeros({2}, Dtype::f64));
       CHECK_THROWS_WITH_AS(run.optimizer.load_state(bad), doctest::Contains("does not fit this recorder"), Error);

@@ -39,6 +39,14 @@ struct Small : models::ViT {
   }
 };
 
+struct WithoutBias : nn::Module {
+  WithoutBias() {
+    register_parameter("weight", weight);
+    register_parameter("bias", bias);
+  }
+  Variable weight = Variable(ones({2, 3}), true), bias;
+};
+
 bool last_block(const std::string& path) { return starts(path, "blocks.2.") || starts(path, "norm.") || starts(path, "head."); }
 
 // Which of these modules are in training, as 1 and 0.
@@ -60,6 +68,14 @@ std::string gradients(Small& model) {
 
 }  // namespace
 
+LAB_PROBE("8.1") {
+  WithoutBias layer;
+  try {
+    return cat(nn::freeze_all_but(layer, [](const std::string&) { return false; }));
+  } catch (const Error&) {
+    return "refused";
+  }
+}
 LAB_PROBE("8.1") {
   Small model;
   model.run_backward();
@@ -93,6 +109,13 @@ TEST_SUITE("8.1") {
       CHECK(wrong == "");
       CHECK(left == count);
     }
+  }
+  TEST_CASE("a parameter that is left out, as a bias may be, has nothing to freeze") {
+    WithoutBias layer;
+    int64_t left = -1;
+    CHECK_NOTHROW(left = nn::freeze_all_but(layer, [](const std::string&) { return false; }));
+    CHECK(left == 0);
+    CHECK(!layer.weight.requires_grad());
   }
   TEST_CASE("what was frozen before stays frozen") {
     Small model;

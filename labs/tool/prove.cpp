@@ -13,6 +13,7 @@
 #include "labs/tool/mistakes.h"
 #include "labs/tool/process.h"
 #include "labs/tool/student.h"
+#include "labs/tool/variants.h"
 
 namespace vitrail::labs {
 namespace {
@@ -34,9 +35,11 @@ class Prover {
     std::cout << "lab " << lab_.number << "  " << lab_.title << "\n" << std::flush;
     reference();
     all_blank();
+    build_variants();
     one_blank();
     if (!options_.quick && options_.exercise.empty()) later_blank();
     if (!options_.quick) mistakes();
+    forget(variants_);
     if (!options_.quick) settings();
     if (options_.exercise.empty()) handout();
     forget_old_programs(tools_);
@@ -130,14 +133,39 @@ class Prover {
     });
   }
 
+  void compile_in_parallel(const std::vector<SourceFile>& files, const FileBodies& bodies) const {
+    in_parallel(files.size(), options_.jobs, [&](size_t i) {  // build() compiles one after the other what is not there yet
+      Built ignored;
+      if (const auto at = bodies.find(files[i].path); at != bodies.end()) build_object(tools_, files[i], at->second, ignored);
+    });
+  }
+
+  // One program with all that is wrong: the lab with each exercise blank, in the lab's order, then with each mistake.
+  void build_variants() {
+    std::vector<FileBodies> variants;
+    for (const Exercise& e : lab_.exercises) variants.push_back(blank({e.id}));
+    for (Mistake& m : options_.quick ? std::vector<Mistake>{} : read_mistakes(lab_, files_)) {
+      if (!is_wanted(m.exercise)) continue;
+      variants.push_back(m.bodies);
+      mistakes_.push_back(std::move(m));
+    }
+    const FileBodies bodies = with_variants(files_, variants);
+    compile_in_parallel(files_, bodies);
+    variants_ = program_of(bodies);
+    if (variants_.program.empty())
+      std::cout << "  the mistakes do not compile together, so each is compiled alone: " << shortened(variants_.failure)
+                << "\n";
+  }
+
   // With one exercise blank, it fails and names itself; others fail exactly if they say that they need it.
   void one_blank() {
     in_parallel(lab_.exercises.size(), options_.jobs, [&](size_t i) {
       const std::string id = lab_.exercises[i].id;
-      const Built built = program_of(blank({id}));
+      const bool together = !variants_.program.empty();
+      const Built built = together ? variants_ : program_of(blank({id}));
       for (const Exercise& e : lab_.exercises) {
         if (!is_wanted(e.id) && !is_wanted(id)) continue;
-        const Outcome o = run_suite(tools_, lab_, built.program, e.id, {}, {});
+        const Outcome o = run_suite(tools_, lab_, built.program, e.id, {.variant = together ? i + 1 : 0}, {});
         if (e.id == id) {
           verdict("without " + id + " it fails and is named",
                   !o.passed && o.message.find("exercise " + id + " is not written") != std::string::npos, o.message);
@@ -155,10 +183,7 @@ class Prover {
     std::vector<SourceFile> files = files_;
     FileBodies bodies = reference_bodies_;
     blank_later_labs(lab_, load_labs("labs"), files, bodies);
-    in_parallel(files.size(), options_.jobs, [&](size_t i) {  // build() compiles one after the other what is not there yet
-      Built ignored;
-      if (const auto at = bodies.find(files[i].path); at != bodies.end()) build_object(tools_, files[i], at->second, ignored);
-    });
+    compile_in_parallel(files, bodies);
     const Built built = build(tools_, lab_, files, bodies, test_objects(tools_, lab_));
     in_parallel(lab_.exercises.size(), options_.jobs, [&](size_t i) {
       const std::string& id = lab_.exercises[i].id;
@@ -168,52 +193,13 @@ class Prover {
     if (built.program != reference_.program) forget(built);  // of the last lab it is the same
   }
 
-  // Sets of exercises of which none needs another: in each, one program can carry a mistake of every exercise.
-  std::vector<std::set<std::string>> independent() const {
-    std::vector<std::set<std::string>> sets;
-    for (const Exercise& e : lab_.exercises) {
-      const auto clashes = [&](const std::string& other) {
-        const std::vector<std::string>& its = lab_.find(other)->needs;
-        return std::count(e.needs.begin(), e.needs.end(), other) > 0 || std::count(its.begin(), its.end(), e.id) > 0;
-      };
-      const auto at = std::find_if(sets.begin(), sets.end(),
-                                   [&](const auto& set) { return std::none_of(set.begin(), set.end(), clashes); });
-      (at == sets.end() ? sets.emplace_back() : *at).insert(e.id);
-    }
-    return sets;
-  }
-
-  // The mistakes to try, as indices: those of one list go into one program. What is recorded is made by each alone.
-  std::vector<std::vector<size_t>> programs_for(const std::vector<Mistake>& all) const {
-    std::vector<std::vector<size_t>> programs;
-    for (const std::set<std::string>& set : independent()) {
-      const size_t first = programs.size();
-      std::map<std::string, size_t> seen;
-      for (size_t i = 0; i < all.size(); ++i) {
-        if (!set.count(all[i].exercise) || !is_wanted(all[i].exercise)) continue;
-        const size_t at = options_.record ? programs.size() : first + seen[all[i].exercise]++;
-        if (at == programs.size()) programs.emplace_back();
-        programs[at].push_back(i);
-      }
-    }
-    return programs;
-  }
-
   void mistakes() {
-    const std::vector<Mistake> all = read_mistakes(lab_, files_);
+    const std::vector<Mistake>& all = mistakes_;
     std::map<std::string, int> count;
     std::vector<std::string> keys(all.size());
     for (const Mistake& m : all) ++count[m.exercise];
-    const std::vector<std::vector<size_t>> programs = programs_for(all);
-    in_parallel(programs.size(), options_.jobs, [&](size_t p) {
-      FileBodies bodies;
-      for (const size_t i : programs[p]) {
-        for (const auto& [path, its] : all[i].bodies) bodies[path].insert(its.begin(), its.end());
-      }
-      const Built built = program_of(bodies);
-      for (const size_t i : programs[p]) keys[i] = try_mistake(all[i], built, /*alone=*/programs[p].size() == 1);
-      forget(built);
-    });
+    in_parallel(all.size(), options_.jobs,
+                [&](size_t i) { keys[i] = fingerprint_of(all[i], /*variant=*/lab_.exercises.size() + i + 1); });
     std::map<std::string, std::string> why;
     std::map<std::string, std::string> owner;
     for (size_t i = 0; i < all.size(); ++i) {
@@ -238,32 +224,40 @@ class Prover {
     }
   }
 
-  // The fingerprint of a mistake, "" if something is wrong with it. A mistaken text may call what the right one does not: if
-  // another mistake in the program has changed the fingerprint, the mistake is tried again alone.
-  std::string try_mistake(const Mistake& m, const Built& built, bool alone) {
-    const bool broken = built.program.empty() || built.broken.count(m.exercise) > 0;
-    Outcome o;
-    std::string probes;
-    if (!broken) {
-      o = run_suite(tools_, lab_, built.program, m.exercise, {}, {});
-      probes = run_probes(tools_, lab_, built.program, m.exercise);
-    }
-    const std::string key = broken ? "" : fingerprint(m.exercise, o, probes);
-    const auto known = recorded_.find(key);
-    if (!alone && (known == recorded_.end() || known->second != m.why)) {
+  // What a mistake makes of its exercise's tests and probes.
+  struct Tried {
+    Outcome outcome;
+    std::string probes, key;  // key: the fingerprint, "" if it does not compile
+  };
+  Tried tried(const Mistake& m, const Built& built, size_t variant) const {
+    if (built.program.empty() || built.broken.count(m.exercise) > 0) return {};
+    Tried t{run_suite(tools_, lab_, built.program, m.exercise, {.variant = variant}, {}),
+            run_probes(tools_, lab_, built.program, m.exercise, {.variant = variant}), ""};
+    t.key = fingerprint(m.exercise, t.outcome, t.probes);
+    return t;
+  }
+
+  // The fingerprint of a mistake, "" if something is wrong with it. A student's program holds this mistake alone, so that is
+  // what counts: where the variant's fingerprint is not the recorded one, the mistake is compiled alone.
+  std::string fingerprint_of(const Mistake& m, size_t variant) {
+    Tried t = tried(m, variants_, variant);
+    std::string failure;
+    const auto known = recorded_.find(t.key);
+    if (known == recorded_.end() || known->second != m.why) {
       const Built own = program_of(m.bodies);
-      const std::string again = try_mistake(m, own, true);
+      t = tried(m, own, 0);
+      failure = own.program.empty() ? own.failure : own.broken.empty() ? "" : own.broken.begin()->second;
       forget(own);
-      return again;
     }
     const std::string name = m.exercise + " " + m.name + " (mistakes.txt:" + std::to_string(m.line) + ")";
-    if (broken) {
-      verdict("mistake " + name + " compiles", false, built.program.empty() ? built.failure : built.broken.at(m.exercise));
+    if (t.key.empty()) {
+      verdict("mistake " + name + " compiles", false, failure);
       return "";
     }
+    const Outcome& o = t.outcome;
     verdict("mistake " + name + " is rejected", !o.passed && !o.not_written, o.passed ? "it PASSES: " + m.why : o.message);
-    verdict("a probe sees mistake " + name, probes != reference_probes_[m.exercise]);
-    return key;
+    verdict("a probe sees mistake " + name, t.probes != reference_probes_[m.exercise]);
+    return t.key;
   }
 
   // The verdict does not depend on the order of the tests, on threads, or on the seed.
@@ -293,7 +287,8 @@ class Prover {
   std::vector<SourceFile> files_;
   const std::map<std::string, std::string> recorded_;  // fingerprints
   FileBodies reference_bodies_;
-  Built reference_;
+  std::vector<Mistake> mistakes_;
+  Built reference_, variants_;
   std::map<std::string, std::string> reference_probes_;
   std::mutex mutex_;
   int proven_ = 0, failed_ = 0;

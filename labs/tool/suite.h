@@ -13,6 +13,7 @@ struct RunOptions {
   uint64_t seed = 1;
   int threads = 0;             // OMP_NUM_THREADS; 0: as it is
   std::string order = "file";  // doctest's order of test cases: file, suite, name, rand
+  size_t variant = 0;          // of a program that holds several (labs/tool/variants.h)
 };
 
 // What the reference makes: known wrong answers show other numbers, and a program that ends early shows fewer.
@@ -37,7 +38,8 @@ Outcome run_suite(const Toolchain& tools, const Lab& lab, const std::string& pro
                   const RunOptions& options, const std::optional<Expected>& expected);
 
 // The results of the exercise's probes, one per line, with how the program ended if not by itself. "" if it has no probes.
-std::string run_probes(const Toolchain& tools, const Lab& lab, const std::string& program, const std::string& exercise);
+std::string run_probes(const Toolchain& tools, const Lab& lab, const std::string& program, const std::string& exercise,
+                       const RunOptions& options = {});
 
 // labs/labN/checks.json: what the reference makes under seed 1; labs/labN/fingerprints.json: what known mistakes make of the
 // probes.

@@ -89,7 +89,7 @@ Tensor left_out_scores(const Problem& p, const Tensor& z, int64_t begin, int64_t
   double* y = scores.mutable_data<double>();
   for (int64_t i = 0; i < rows; ++i) {
     // LAB 8.6 BEGIN  Row i of y holds y_i - mean. It becomes the scores of picture i by a fit to all the others.
-    // The intercept is a feature without penalty: 1 / N of the hat matrix. Of one picture alone nothing is left.
+    // The intercept is a feature without penalty: 1 / N of the hat matrix. Of a picture that fits itself nothing is left.
     const double rest = std::max(1e-12, 1 - 1 / static_cast<double>(p.size()) - hats.data<double>()[i]);
     for (int64_t k = 0; k < p.classes; ++k) {
       double& value = y[i * p.classes + k];
