@@ -43,6 +43,7 @@ done
 prove "labs: known mistakes, hostile answers, proofs of the proofs" make labs-prove labs-hostile labs-proofs
 prove "labs in trees for students: answered, every lab has all points and the demo runs" make labs-answers SOLVED="0 5"
 command -v clang++-14 >/dev/null && prove "labs with clang 14" make CXX=clang++-14 labs-prove ARGS=--quick
+prove "labs under AddressSanitizer and UndefinedBehaviorSanitizer" make LAB_SANITIZE=yes labs-prove ARGS=--quick
 prove "labs for x86-64-v2" make ARCH=x86-64-v2 labs-prove ARGS=--quick
 prove "labs while four other programs use the processors" labs/tests/busy.sh make labs-prove ARGS=--quick
 prove "demo reaches 97 %" accuracy_at_least 97 make -s demo

@@ -1,5 +1,6 @@
 // The page of a survey: what the table says, and the pictures that it speaks of.
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 #include "base/html.h"
