@@ -93,6 +93,12 @@ LAB_PROBE("10.5") {
   t.forward();
   return all_of(t.out) + "; " + all_of(t.logsum);
 }
+LAB_PROBE("10.5") {  // the largest score by far comes first
+  Tiled t = fixed_tiled(1);
+  t.k = {9000, 9000, 3, 0, 0, 2};
+  t.forward();
+  return all_of(t.out);
+}
 LAB_PROBE("10.5") {
   Tiled t = fixed_tiled(2);
   t.v.resize(100, 1000.0), t.k.resize(100, 0.0);

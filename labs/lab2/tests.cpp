@@ -71,6 +71,27 @@ std::string long_difference(int64_t m, int64_t n, int64_t k, int layout, double 
   return wrong_in(c, wanted, tolerance);
 }
 
+// For how many pieces the product of a long depth has the very bits of their products, added up in order. 0: for no number.
+int64_t pieces_of_long_product() {
+  const int64_t m = 12, n = 20, k = 4099;
+  lab::Dice dice(5);  // whatever the seed: probes ask, too
+  Matrix<float> a(m, k, 0, dice), b(k, n, 0, dice), c(m, n, 0, dice);
+  gemm_blis<float>(1, a.input(), b.input(), 0, c.view);
+  for (int64_t pieces = 2; pieces <= 64; ++pieces) {
+    std::vector<float> sum(static_cast<size_t>(m * n)), product(sum);
+    for (int64_t d = 0; d < pieces; ++d) {
+      const int64_t begin = k * d / pieces, end = k * (d + 1) / pieces;
+      gemm_serial<float>(1, a.input().block(0, m, begin, end - begin), b.input().block(begin, end - begin, 0, n), 0,
+                         {product.data(), m, n, n, 1});
+      for (size_t i = 0; i < sum.size(); ++i) sum[i] = d == 0 ? product[i] : sum[i] + product[i];
+    }
+    int64_t other = 0;
+    for (int64_t i = 0; i < m * n; ++i) other += sum[static_cast<size_t>(i)] != c.at(i / n, i % n);
+    if (other == 0) return pieces;
+  }
+  return 0;
+}
+
 std::string probe_long(double alpha, double beta, double old, int layout) {
   const int64_t m = 12, n = 20, k = 2051;
   lab::Dice dice(1);
@@ -88,6 +109,7 @@ LAB_PROBE("2.4") { return probe_long(1, 0, 1, 0); }
 LAB_PROBE("2.4") { return probe_long(0.5, 2, 64, 0); }
 LAB_PROBE("2.4") { return probe_long(1, 0, NAN, 0); }
 LAB_PROBE("2.4") { return probe_long(1, 1, 8, 3); }
+LAB_PROBE("2.4") { return cat(pieces_of_long_product() > 1); }
 LAB_PROBE("2.4") { return cat(bits_of_long_product(1, 4099, 9) == bits_of_long_product(3, 4099, 9)); }
 
 TEST_SUITE("2.4") {
@@ -107,6 +129,10 @@ TEST_SUITE("2.4") {
     for (int64_t i = 0; i < 240; ++i) c.at(i / 20, i % 20) = NAN;
     gemm_blis<double>(1, a.input(), b.input(), 0, c.view);
     CHECK(wrong_in(c, wanted, 1e-11) == "");
+  }
+  TEST_CASE("piece d goes from K d / D to K (d + 1) / D, rounded down, and the pieces are added up in order") {
+    const int64_t pieces = pieces_of_long_product();
+    CHECK_MESSAGE(pieces > 1, "K = 4099: for no number D of pieces with these borders has C the bits of their sum");
   }
   TEST_CASE("the same bits for 1, 2, 3, 4 and 8 threads") {
     for (const uint64_t stream : {151u, 152u}) {

@@ -327,7 +327,8 @@ LAB_PROBE("3.6") { return rule_text(slice(leaf(counting({6})), 0, 1, 6, 2), vec(
 LAB_PROBE("3.6") { return rule_text(slice(leaf(counting({4})), 0, -2, 4, 1), vec({10, 20})); }
 LAB_PROBE("3.6") {
   return rule_text(max(leaf({1, 5, 5, 2}), {}), scalar(10, Dtype::f64)) +
-         rule_text(min(leaf({1, 5, 1, 1}), {}), scalar(12, Dtype::f64));
+         rule_text(min(leaf({1, 5, 1, 1}), {}), scalar(12, Dtype::f64)) +
+         rule_text(max(leaf(reshape(vec({1, 5, 5, 2, 2, 2}), {2, 3})), {1}), vec({10, 30}));
 }
 LAB_PROBE("3.6") { return rule_text(max(leaf(reshape(vec({1, 5, 7, 2}), {2, 2})), {0}, true), counting({1, 2})); }
 LAB_PROBE("3.6") { return rule_text(max(leaf({1, kNan, 5, kNan}), {}), scalar(10, Dtype::f64)); }

@@ -6,15 +6,17 @@ using models::explain::AttentionRecord;
 
 // A ViT in f64 whose grid is not square, with weights large enough that its attention is not even.
 struct Seer : models::ViT {
-  explicit Seer(uint64_t stream = 1, bool registers = false) : models::ViT(options(registers), Rng(stream)) {
+  explicit Seer(uint64_t stream = 1, bool registers = false, bool no_embed_class = false)
+      : models::ViT(options(registers, no_embed_class), Rng(stream)) {
     to(Dtype::f64);
     for (const nn::NamedParameter& p : named_parameters())
       p.parameter->set_value(add(p.parameter->value(), mul(fixed(p.parameter->shape(), ++stream), 0.15)));
   }
-  static models::ViTConfig options(bool registers) {
+  static models::ViTConfig options(bool registers, bool no_embed_class) {
     models::ViTConfig c;
     c.img_size = Size2d{8, 12}, c.patch_size = 4, c.num_classes = 4, c.embed_dim = 12, c.depth = 2, c.num_heads = 3;
     c.mlp_ratio = 2, c.drop_rate = c.attn_drop_rate = c.proj_drop_rate = 0.3, c.reg_tokens = registers ? 2 : 0;
+    c.no_embed_class = no_embed_class;
     return c;
   }
   models::explain::Encoder encoder() { return models::explain::encoder_of(*this, {8, 12}); }
@@ -266,6 +268,7 @@ LAB_PROBE("9.5") {
 LAB_PROBE("9.5") {
   return lab::digits(models::explain::position_similarity(from_vector(std::vector<double>{3e-6, 4e-6, 1, 1}, {2, 2})), 4);
 }
+LAB_PROBE("9.5") { return cat(Seer(1, false, true).encoder().positions.shape()); }
 LAB_PROBE("9.5") {
   Seer model(1, true);
   const Tensor positions = model.encoder().positions;
@@ -301,8 +304,11 @@ TEST_SUITE("9.5") {
     CHECK(lab::difference(select(s, 1, 1), zeros({5}, Dtype::f64), 0) == "");
   }
   TEST_CASE("the positions of patches alone: those of class token and registers stand before them") {
-    for (const bool registers : {false, true}) {
-      Seer model(2, registers);
+    for (const int kind : {0, 1, 2, 3}) {
+      const bool registers = kind % 2 == 1, no_embed_class = kind >= 2;
+      CAPTURE(registers);
+      CAPTURE(no_embed_class);
+      Seer model(2, registers, no_embed_class);
       const Tensor positions = model.encoder().positions, own = model.pos_embed.value();
       REQUIRE(positions.shape() == Shape{6, 12});
       CHECK(lab::difference(positions, slice(select(own, 0, 0), 0, own.size(1) - 6, own.size(1)), 0) == "");

@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/number.h"
 #include "labs/tool/process.h"
 
 namespace vitrail::labs {
@@ -198,8 +199,10 @@ std::string hex_of(uint64_t number) {
 }
 
 Toolchain toolchain() {
-  return {environment("LAB_BUILD"), environment("LAB_COMPILE"), environment("LAB_LINK"), environment("LAB_LIBRARY"),
-          environment("LAB_CONFIG")};
+  const char* factor = std::getenv("TIME_FACTOR");
+  const int64_t times = factor != nullptr && *factor != '\0' ? parse_integer("labs", "TIME_FACTOR", factor, 1, 1000) : 1;
+  return {environment("LAB_BUILD"),   environment("LAB_COMPILE"), environment("LAB_LINK"),
+          environment("LAB_LIBRARY"), environment("LAB_CONFIG"),  static_cast<int>(times)};
 }
 
 std::string build_object(const Toolchain& tools, const SourceFile& file, const Bodies& bodies, Built& built) {

@@ -17,8 +17,10 @@ struct Toolchain {
   std::string link;     // LAB_LINK
   std::string library;  // LAB_LIBRARY
   std::string config;   // "release", "asan"
+  int time_factor = 1;  // TIME_FACTOR: the limits of processor time are multiplied by it, for slow machines and emulators
 };
-// From the environment. Error(kValue) if a variable is missing: the tool is started by make.
+// From the environment. Error(kValue) if one is missing (the tool is started by make), or TIME_FACTOR is no
+// number from 1 to 1000.
 Toolchain toolchain();
 
 // Held while programs are built and run: a second run in the same tree waits, since each removes programs that it does not

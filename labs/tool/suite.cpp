@@ -19,6 +19,10 @@ namespace {
 constexpr int64_t kMemory = int64_t{1} << 30;
 constexpr int kAsanFactor = 6;  // a program under the sanitizers is slower
 
+int seconds_for(const Toolchain& tools, const Lab& lab) {
+  return lab.seconds * (tools.config == "asan" ? kAsanFactor : 1) * tools.time_factor;
+}
+
 std::string new_ticket() {
   std::random_device random;
   std::ostringstream out;
@@ -35,7 +39,7 @@ Ran run_program(const Toolchain& tools, const Lab& lab, const std::string& progr
                 const RunOptions& options, const std::string& ticket) {
   const bool asan = tools.config == "asan";
   Limits limits;
-  limits.cpu_seconds = lab.seconds * (asan ? kAsanFactor : 1);
+  limits.cpu_seconds = seconds_for(tools, lab);
   limits.wall_seconds = limits.cpu_seconds * 4 + 6;
   limits.data_bytes = asan ? 0 : kMemory;
   limits.confined = true;
@@ -146,7 +150,7 @@ Outcome run_suite(const Toolchain& tools, const Lab& lab, const std::string& pro
   o.printed = last_lines(ran.output);
   const std::string where = r.running.empty() ? "the tests" : r.running;
   if (ran.out_of_time) {
-    o.ending = "ran past " + std::to_string(lab.seconds) + " s of processor time";
+    o.ending = "ran past " + std::to_string(seconds_for(tools, lab)) + " s of processor time";
   } else if (ran.status >= 128) {
     o.ending = std::string("crashed (") + strsignal(ran.status - 128) + ")" + last_words(ran.output);
   } else if (!r.ended && is_of_sanitizer(ran.output)) {
