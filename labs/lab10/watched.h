@@ -13,9 +13,9 @@ struct Step {
   Step() = default;
   Step(double x, int64_t number) : value(x), chain(number) {}
   friend Step operator*(const Step& x, const Step& y) {
-    const int64_t chain = x.chain >= 0 ? x.chain : y.chain;
-    order().push_back(chain);
-    return {x.value * y.value, chain};
+    const int64_t of = x.chain >= 0 ? x.chain : y.chain;
+    order().push_back(of);
+    return {x.value * y.value, of};
   }
   friend Step operator+(const Step& x, const Step& y) { return {x.value + y.value, x.chain >= 0 ? x.chain : y.chain}; }
   // The chain of every multiplication since it was last cleared.

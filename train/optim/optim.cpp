@@ -6,6 +6,7 @@
 
 #include "autograd/profile.h"
 #include "base/divide.h"
+#include "tensor/view.h"
 #include "train/optim/stretches.h"
 
 namespace vitrail {
