@@ -20,6 +20,9 @@ $(eval $(call PRECOMPILED_RULE,labtest$(LAB_PCH),LAB_TEST_FLAGS))
 export LAB_BUILD   := $(LABB)
 export LAB_CONFIG  := $(if $(LAB_SANITIZE),asan,$(CONFIG))
 export LAB_LIBRARY := $(LIB)
+# The OpenMP of clang makes a file in /dev/shm when its first threads start, and ends the program if it may not: answers built by clang
+# are not confined (limits and process groups are as always). A teacher grades with g++.
+export LAB_CONFINED ?= $(if $(findstring clang,$(CXX)),no,yes)
 export LAB_COMPILE = $(CXX) $(filter-out -MMD -MP,$(LAB_FLAGS)) -fdiagnostics-color=never -fmax-errors=20 $(call include,lab$(LAB_PCH)) -include labs/common/todo.h -c {in} -o {out}
 export LABTOOL
 export LAB_COMMON       := $(LABB)/common

@@ -199,10 +199,11 @@ std::string hex_of(uint64_t number) {
 }
 
 Toolchain toolchain() {
-  const char* factor = std::getenv("TIME_FACTOR");
+  const char *factor = std::getenv("TIME_FACTOR"), *confined = std::getenv("LAB_CONFINED");
   const int64_t times = factor != nullptr && *factor != '\0' ? parse_integer("labs", "TIME_FACTOR", factor, 1, 1000) : 1;
   return {environment("LAB_BUILD"),   environment("LAB_COMPILE"), environment("LAB_LINK"),
-          environment("LAB_LIBRARY"), environment("LAB_CONFIG"),  static_cast<int>(times)};
+          environment("LAB_LIBRARY"), environment("LAB_CONFIG"),  confined == nullptr || std::string(confined) != "no",
+          static_cast<int>(times)};
 }
 
 std::string build_object(const Toolchain& tools, const SourceFile& file, const Bodies& bodies, Built& built) {

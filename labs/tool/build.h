@@ -12,12 +12,13 @@ namespace vitrail::labs {
 
 // How make compiles and links (labs/labs.mk): commands with {in}, {out} and {objects}.
 struct Toolchain {
-  std::string folder;   // LAB_BUILD: for objects and programs
-  std::string compile;  // LAB_COMPILE
-  std::string link;     // LAB_LINK
-  std::string library;  // LAB_LIBRARY
-  std::string config;   // "release", "asan"
-  int time_factor = 1;  // TIME_FACTOR: the limits of processor time are multiplied by it, for slow machines and emulators
+  std::string folder;    // LAB_BUILD: for objects and programs
+  std::string compile;   // LAB_COMPILE
+  std::string link;      // LAB_LINK
+  std::string library;   // LAB_LIBRARY
+  std::string config;    // "release", "asan"
+  bool confined = true;  // LAB_CONFINED=no: programs run without confine(), for what needs to write to start (labs/labs.mk)
+  int time_factor = 1;   // TIME_FACTOR: the limits of processor time are multiplied by it, for slow machines and emulators
 };
 // From the environment. Error(kValue) if one is missing (the tool is started by make), or TIME_FACTOR is no
 // number from 1 to 1000.

@@ -42,7 +42,7 @@ Ran run_program(const Toolchain& tools, const Lab& lab, const std::string& progr
   limits.cpu_seconds = seconds_for(tools, lab);
   limits.wall_seconds = limits.cpu_seconds * 4 + 6;
   limits.data_bytes = asan ? 0 : kMemory;
-  limits.confined = true;
+  limits.confined = tools.confined;
   std::vector<std::string> command{"env", "LAB_SEED=" + std::to_string(options.seed), "OMP_WAIT_POLICY=passive",
                                    "ASAN_OPTIONS=detect_leaks=0:handle_abort=1"};
   if (options.variant > 0) command.push_back("LAB_VARIANT=" + std::to_string(options.variant));

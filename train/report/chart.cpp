@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <limits>
 
+#include "base/error.h"
 #include "base/html.h"
 #include "base/json_writer.h"
 #include "base/svg.h"
