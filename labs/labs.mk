@@ -28,7 +28,7 @@ export LABTOOL
 export LAB_COMMON       := $(LABB)/common
 export LAB_TEST_COMPILE  = $(CXX) $(filter-out -MMD -MP,$(LAB_TEST_FLAGS)) $(call include,labtest$(LAB_PCH))
 LAB_SANITIZERS := -fsanitize=address,undefined
-# gold, where it is installed, links in a third of the time, and each known mistake is a program.
+# gold, where it is installed, links in a third of the time, and a program is linked for every change of a region.
 LAB_LINKER := $(if $(findstring gold,$(shell $(CXX) -fuse-ld=gold -Wl,--version 2>/dev/null)),-fuse-ld=gold)
 export LAB_LINK    = $(CXX) $(LAB_LINKER) $(LINK_FLAGS) $(if $(LAB_SANITIZE),$(LAB_SANITIZERS)) {objects} $(LIB) $(LIBS) -o {out}
 
