@@ -8,6 +8,9 @@
 
 # What plain `make` builds. Without this line it would be the first rule of this file, which is that of a precompiled header.
 .DEFAULT_GOAL := all
+# No file here is made by a rule that make brings along; looking for one costs a quarter of a second.
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
 CONFIG ?= release
 # native = this machine; x86-64-v3 (AVX2) or x86-64-v2 run elsewhere too.
 ARCH   ?= native

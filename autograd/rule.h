@@ -4,6 +4,9 @@
 // rounded sigmoid(15) would be wrong by 17 %, and 1 / (x sqrt(x)) could overflow where the gradient does not.
 #pragma once
 
+#include <utility>
+
+#include "autograd/record.h"
 #include "tensor/machine/parallel.h"
 #include "tensor/tensor.h"
 
@@ -24,6 +27,13 @@ Tensor each_element(const char* op, Rule rule, const Tensor& first, const Tensor
     run(contiguous(first), contiguous(others)...);
   });
   return out;
+}
+
+// An op of one operand, y = f(x), whose gradient is rule(dy, x).
+template <class Rule>
+Variable record_unary(const char* name, Tensor value, const Variable& x, Rule rule) {
+  return record(name, std::move(value), {x},
+                [name, xv = Saved(x), rule](const Tensor& dy, Grads& d) { d[0] = each_element(name, rule, dy, *xv); });
 }
 
 }  // namespace vitrail

@@ -23,14 +23,15 @@ export LAB_LIBRARY := $(LIB)
 # The OpenMP of clang makes a file in /dev/shm when its first threads start, and ends the program if it may not: answers built by clang
 # are not confined (limits and process groups are as always). A teacher grades with g++.
 export LAB_CONFINED ?= $(if $(findstring clang,$(CXX)),no,yes)
-export LAB_COMPILE = $(CXX) $(filter-out -MMD -MP,$(LAB_FLAGS)) -fdiagnostics-color=never -fmax-errors=20 $(call include,lab$(LAB_PCH)) -include labs/common/todo.h -c {in} -o {out}
+export LAB_COMPILE = $(CXX) $(filter-out -MMD -MP,$(LAB_FLAGS)) -pipe -fdiagnostics-color=never -fmax-errors=20 $(call include,lab$(LAB_PCH)) -include labs/common/todo.h -c {in} -o {out}
 export LABTOOL
 export LAB_COMMON       := $(LABB)/common
 export LAB_TEST_COMPILE  = $(CXX) $(filter-out -MMD -MP,$(LAB_TEST_FLAGS)) $(call include,labtest$(LAB_PCH))
 LAB_SANITIZERS := -fsanitize=address,undefined
-# gold, where it is installed, links in a third of the time, and a program is linked for every change of a region.
+# gold, where it is installed, links in a third of the time, and a program is linked for every change of a region. A build ID
+# would be a hash of all its megabytes.
 LAB_LINKER := $(if $(findstring gold,$(shell $(CXX) -fuse-ld=gold -Wl,--version 2>/dev/null)),-fuse-ld=gold)
-export LAB_LINK    = $(CXX) $(LAB_LINKER) $(LINK_FLAGS) $(if $(LAB_SANITIZE),$(LAB_SANITIZERS)) {objects} $(LIB) $(LIBS) -o {out}
+export LAB_LINK    = $(CXX) $(LAB_LINKER) $(LINK_FLAGS) $(if $(LAB_SANITIZE),$(LAB_SANITIZERS)) -Wl,--build-id=none {objects} $(LIB) $(LIBS) -o {out}
 
 # The tool uses base/ alone, so that it can be built where the rest of the framework is still to be written.
 LABTOOL_OBJ := $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard labs/tool/*.cpp)) $(filter base/%,$(LIB_SRC)))
@@ -56,7 +57,7 @@ $(LABB)/lab%/tests.o: labs/lab%/tests.cpp $(call precompiled,labtest$(LAB_PCH))
 	@$(CXX) $(LAB_TEST_FLAGS) $(call include,labtest$(LAB_PCH)) -c $< -o $@
 
 LAB_READY = $(LABTOOL) $(LABB)/common/main.o $(LABB)/common/lab.o $(LIB) $(call precompiled,lab$(LAB_PCH))
-lab_options = --mine "$(MINE)" $(if $(EX),--ex "$(EX)") $(if $(LEND),--lend "$(LEND)") $(if $(SEED),--seed $(SEED))
+lab_options = --mine "$(MINE)" --jobs $(JOBS) $(if $(EX),--ex "$(EX)") $(if $(LEND),--lend "$(LEND)") $(if $(SEED),--seed $(SEED))
 
 .PHONY: $(LAB_NAMES) $(LAB_NAMES:%=check-%) $(LAB_NAMES:%=%-asan) $(LAB_NAMES:%=%-reset) labs hint reveal labs-prove labs-record
 $(LAB_NAMES): lab%: $(LABB)/lab%/tests.o $(LAB_READY)

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "tensor/rng.h"
+#include "train/batch_groups.h"
 #include "train/task/task.h"
 
 namespace vitrail {
@@ -16,20 +17,6 @@ struct BatchLoss {
   double total = 0;
   Scores parts{};
 };
-
-// A batch, or the part of it that one of several processes has: the images of the groups [first, last) of `groups`.
-struct SharedBatch {
-  const Batch& part;
-  int64_t images = 0;  // of the whole batch
-  int64_t groups = 1, first = 0, last = 1;
-
-  int64_t size() const { return images; }
-  // Where a group lies in `part`.
-  int64_t begin(int64_t group) const { return group * images / groups - first * images / groups; }
-};
-
-// All of it, in count_groups() groups.
-SharedBatch whole_batch(const Batch& batch, int64_t groups, nn::Module& model);
 
 // Leaves the gradients of the batch's loss in the parameters of the task's model; those that were there are dropped.
 //
@@ -47,12 +34,5 @@ BatchLoss backward_in_groups(Task& task, const Batch& batch, int64_t groups, con
 // The same of a part: loss, gradients and running statistics are added up over all processes by `ranks`
 // (train/ranks/gradient_sum.h), as if one process had all groups. Null: this is the only one.
 BatchLoss backward_in_groups(Task& task, const SharedBatch& batch, const Rng& rng, bool check_parameters, GradientSum* ranks);
-
-// The groups that a batch of so many images is cut into, and the images [begin, end) of one of them.
-// One gives no statistics of batch norm.
-int64_t least_in_group(nn::Module& model);
-int64_t count_groups(int64_t images, int64_t groups, nn::Module& model);
-Batch part_of(const Batch& batch, int64_t begin, int64_t end);
-Batch group_of(const Batch& batch, int64_t group, int64_t groups);
 
 }  // namespace vitrail

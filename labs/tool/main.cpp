@@ -52,6 +52,7 @@ std::string read_bytes_as_text(const std::string& path) {
 }
 
 int lab_number(const std::string& text) { return static_cast<int>(parse_integer("labs", "lab", text, 0, 99)); }
+unsigned jobs_of(const Arguments& a) { return static_cast<unsigned>(parse_integer("labs", "jobs", a.get("jobs", "2"), 1, 64)); }
 
 // Lending takes the framework's text, which an exported tree does not have.
 void check_lendable(const Lab& lab, const std::set<std::string>& lent) {
@@ -83,6 +84,7 @@ int run_command(const Arguments& a) {
   }
   check_lendable(lab, options.lent);
   options.run.seed = static_cast<uint64_t>(parse_integer("labs", "SEED", a.get("seed", "1"), 0, int64_t{1} << 40));
+  options.jobs = jobs_of(a);
   start(lab, options.mine);
   const Toolchain tools = toolchain();
   const FolderLock lock(tools);
@@ -92,7 +94,7 @@ int run_command(const Arguments& a) {
 
 int prove_command(const Arguments& a) {
   ProveOptions options;
-  options.jobs = static_cast<unsigned>(parse_integer("labs", "jobs", a.get("jobs", "2"), 1, 64));
+  options.jobs = jobs_of(a);
   options.record = a.has("record");
   options.quick = a.has("quick");
   options.verbose = a.has("verbose");
@@ -183,7 +185,7 @@ int grade_command(const Arguments& a) {
   const std::vector<const Lab*> which = named_labs(labs, a.get("labs"));
   const std::string format = a.get("format", "gradescope"), path = a.get("submission"), out = a.get("out");
   const auto seed = static_cast<uint64_t>(parse_integer("labs", "SEED", a.get("seed", "7"), 0, int64_t{1} << 40));
-  const auto jobs = static_cast<unsigned>(parse_integer("labs", "jobs", a.get("jobs", "2"), 1, 64));
+  const unsigned jobs = jobs_of(a);
   check(!path.empty(), ErrorKind::kValue, "labs", "which submission? Hint: make grade SUBMISSION=FILE.zip LABS=3");
   check(format == "gradescope" || format == "classroom50" || format == "csv", ErrorKind::kValue, "labs",
         "FORMAT=", quote(format), " is none of gradescope, classroom50, csv");

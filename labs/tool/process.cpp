@@ -68,6 +68,7 @@ void limit(int what, rlim_t value) {
     limit(RLIMIT_CORE, 0), limit(RLIMIT_FSIZE, rlim_t{64} << 20);
   }
   if (limits.data_bytes > 0) limit(RLIMIT_DATA, static_cast<rlim_t>(limits.data_bytes));
+  if (limits.stack_bytes > 0) limit(RLIMIT_STACK, static_cast<rlim_t>(limits.stack_bytes));
   execvp(words[0], words);
   _exit(127);
 }
@@ -118,7 +119,9 @@ int watch(pid_t child, int output, int results, const Limits& limits, double sta
   pollfd fds[2] = {{output, POLLIN, 0}, {results, POLLIN, 0}};
   int status = 0;
   for (bool dead = false; !dead || fds[0].fd >= 0 || fds[1].fd >= 0;) {
-    const int ready = poll(fds, 2, 20);
+    // A program closes its descriptors an instant before it is dead: then there is nothing to wait for but that.
+    const bool closed = fds[0].fd < 0 && fds[1].fd < 0;
+    const int ready = poll(fds, 2, closed ? 1 : 20);
     for (int k = 0; k < 2; ++k) {
       if (fds[k].fd >= 0 && (fds[k].revents & (POLLIN | POLLHUP | POLLERR)) &&
           !drain(fds[k].fd, k == 0 ? ran.output : ran.results))

@@ -11,6 +11,7 @@ struct Limits {
   int cpu_seconds = 0;      // processor time; 0: no limit. A busy machine must not fail anybody
   double wall_seconds = 0;  // 0: no limit
   int64_t data_bytes = 0;   // of the heap; 0: no limit
+  int64_t stack_bytes = 0;  // 0: as it is
   bool confined = false;    // no new processes, no writing to files, no network (confine())
 };
 

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <ctime>
 #include <iostream>
+#include <mutex>
 #include <sstream>
 
 #include "labs/tool/process.h"
@@ -54,10 +55,7 @@ class LabRun {
     answers_ = read_answers(lab_, files_, options_.mine, {{}, options_.lent});
     built_ = build(tools_, lab_, files_, answers_.bodies, test_objects(tools_, lab_));
     std::cout << "Lab " << lab_.number << "  " << lab_.title << "\n" << std::flush;
-    for (const Exercise& e : lab_.exercises) {
-      if (!options_.exercise.empty() && e.id != options_.exercise) continue;
-      row(e);
-    }
+    rows();
     std::printf("  %-47s %3d / %-3d%38.1f s\n", "total", score_.points, score_.all, seconds_now() - start);
     if (built_.broken.count("HELPERS"))
       answers_.notes.push_back("LAB HELPERS does not compile and is left out:\n" + built_.broken["HELPERS"]);
@@ -68,10 +66,29 @@ class LabRun {
   }
 
  private:
-  void row(const Exercise& e) {
+  // Several exercises are judged at once; each row is printed as soon as all rows above it are.
+  void rows() {
+    std::vector<const Exercise*> wanted;
+    for (const Exercise& e : lab_.exercises)
+      if (options_.exercise.empty() || e.id == options_.exercise) wanted.push_back(&e);
+    std::vector<std::optional<Verdict>> verdicts(wanted.size());
+    size_t printed = 0;
+    std::mutex mutex;
+    in_parallel(wanted.size(), options_.jobs, [&](size_t i) {
+      Verdict v = judged(*wanted[i]);
+      const std::lock_guard<std::mutex> lock(mutex);
+      verdicts[i] = std::move(v);
+      for (; printed < wanted.size() && verdicts[printed]; ++printed) row(*wanted[printed], *verdicts[printed]);
+    });
+  }
+
+  Verdict judged(const Exercise& e) const {
     std::optional<Expected> expected;
-    if (options_.run.seed == 1 && checks_.count(e.id)) expected = checks_[e.id];
-    const Verdict v = judge(tools_, lab_, e, built_, answers_, options_.run, expected);
+    if (const auto known = checks_.find(e.id); options_.run.seed == 1 && known != checks_.end()) expected = known->second;
+    return judge(tools_, lab_, e, built_, answers_, options_.run, expected);
+  }
+
+  void row(const Exercise& e, const Verdict& v) {
     const bool lent = options_.lent.count(e.id) > 0;
     const bool passed = v.outcome.passed && !lent;
     score_.all += e.points;

@@ -14,6 +14,7 @@ struct RunLabOptions {
   std::string exercise;        // only this one; "" for all
   std::set<std::string> lent;  // exercises that the reference does
   RunOptions run;
+  unsigned jobs = 2;  // suites that run at once
   bool keep_progress = true;
 };
 
