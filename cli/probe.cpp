@@ -12,6 +12,7 @@
 #include "tensor/machine/parallel.h"
 #include "tensor/precision.h"
 #include "train/interrupt.h"
+#include "train/probe/head.h"
 #include "train/probe/probe.h"
 #include "train/run_folder.h"
 

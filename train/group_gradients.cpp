@@ -7,10 +7,9 @@
 #include <utility>
 
 #include "autograd/engine.h"
-#include "nn/norm.h"
 #include "nn/registration.h"
 #include "tensor/ops.h"
-#include "train/keep_buffers.h"
+#include "train/buffer_means.h"
 #include "train/ranks/gradient_sum.h"
 
 namespace vitrail {
@@ -70,46 +69,6 @@ class Tree {
     ++levels_.back().height;
   }
   std::vector<Level> levels_;
-};
-
-// The mean, over the groups, of the running statistics that each leaves behind.
-class BufferMeans {
- public:
-  explicit BufferMeans(nn::Module& module) : before_(module) {
-    for (const nn::NamedBuffer& entry : module.named_buffers())
-      if (entry.buffer->defined() && is_float(entry.buffer->dtype())) buffers_.push_back(entry.buffer);
-  }
-  void before_group() { before_.restore(); }
-  void after_group() {
-    for (const Tensor* buffer : buffers_) {
-      const Tensor now = contiguous(to(*buffer, Dtype::f64));
-      values_.insert(values_.end(), now.data<double>(), now.data<double>() + now.numel());
-    }
-  }
-  // Added up in the order of the groups, those of other processes among them.
-  void finish(int64_t groups, GradientSum* ranks) {
-    if (ranks && !buffers_.empty()) values_ = ranks->all_groups(values_);
-    size_t begin = 0;
-    const size_t stride = values_.size() / static_cast<size_t>(groups);
-    for (Tensor* buffer : buffers_) {
-      Tensor mean = zeros(buffer->shape(), Dtype::f64);
-      double* const p = mean.mutable_data<double>();
-      const auto n = static_cast<size_t>(mean.numel());
-      for (size_t i = 0; i < n; ++i) {
-        double sum = values_[begin + i];
-        for (size_t at = begin + i + stride; at < values_.size(); at += stride) sum += values_[at];
-        p[i] = sum * (1.0 / static_cast<double>(groups));
-      }
-      *buffer = to(mean, buffer->dtype());
-      begin += n;
-    }
-    before_.release();
-  }
-
- private:
-  KeepBuffers before_;
-  std::vector<Tensor*> buffers_;
-  std::vector<double> values_;  // of each group, one buffer after another
 };
 
 BatchLoss backward_whole(Task& task, const Batch& batch, const Rng& rng, bool check_parameters) {

@@ -1,4 +1,5 @@
 // A part of labs/lab8/tests.cpp: what is fitted on frozen features, against sorting and against fitting again.
+#include "train/probe/head.h"
 #include "train/probe/neighbours.h"
 #include "train/probe/ridge.h"
 

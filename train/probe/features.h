@@ -2,14 +2,12 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 #include "data/dataset.h"
 #include "data/preprocessing.h"
 #include "data/sets/picture_files.h"
 #include "models/classifier.h"
-#include "nn/linear.h"
 
 namespace vitrail {
 
@@ -35,24 +33,5 @@ FeatureSet extract_features(models::Classifier& model, const DatasetPtr& data, c
 // pooled_features of images [B, C, H, W], in batches: [B, D]. Error(kNumeric) as above, Error(kShape) if they do not fit the
 // model.
 Tensor features_of(models::Classifier& model, const Tensor& images, int64_t batch_size = 32);
-
-// Features with mean 0 and deviation 1 in every place: a penalty then means the same for each of them. In double, since ridge
-// regression and L-BFGS need more digits than f32 has.
-struct StandardFeatures {
-  Tensor values;                        // f64 [N, D] = (features - mean) / deviation; a constant feature becomes 0
-  std::vector<double> mean, deviation;  // D; the deviation of a constant feature counts as 1
-};
-// Error(kValue) unless features is f32 [N, D] with N >= 1.
-StandardFeatures standardised(const Tensor& features);
-
-// The linear layer on the features as they are that equals weight [K, D] and bias [K] (f64) on the standardised ones.
-nn::LinearValues on_raw_features(const Tensor& weight, const Tensor& bias, const StandardFeatures& standard);
-
-// features [N, D] W^T + b: logits f32 [N, K].
-Tensor apply_head(const nn::LinearValues& head, const Tensor& features);
-
-// The same architecture with so many rows in its last layer, the model's weights, and this head. A distilled model has one head
-// instead of two then. Error(kValue) if the architecture has no last linear layer with a bias.
-std::unique_ptr<models::Classifier> with_head(models::Classifier& model, const nn::LinearValues& head);
 
 }  // namespace vitrail

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "train/probe/features.h"
+#include "train/probe/head.h"
 #include "train/probe/lbfgs.h"
 
 namespace vitrail {

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "tensor/ops.h"
+#include "train/probe/head.h"
 #include "train/probe/logistic.h"
 #include "train/probe/neighbours.h"
 #include "train/probe/ridge.h"

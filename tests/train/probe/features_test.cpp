@@ -1,5 +1,6 @@
 // Features of a whole data set, their standardisation, and a head put into the model.
 #include "train/probe/features.h"
+#include "train/probe/head.h"
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,6 @@
 // L-BFGS and logistic regression against solutions that are known.
 #include "train/probe/logistic.h"
+#include "train/probe/head.h"
 
 #include <doctest/doctest.h>
 

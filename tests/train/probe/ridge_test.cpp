@@ -1,5 +1,6 @@
 // Ridge regression in closed form against fitting again without each picture.
 #include "train/probe/ridge.h"
+#include "train/probe/head.h"
 
 #include <doctest/doctest.h>
 
