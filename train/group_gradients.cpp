@@ -11,65 +11,11 @@
 #include "tensor/ops.h"
 #include "train/buffer_means.h"
 #include "train/ranks/gradient_sum.h"
+#include "train/sum_tree.h"
 
 namespace vitrail {
 
 namespace {
-
-// What is added up over the groups.
-struct GroupSum {
-  std::vector<Tensor> gradients;  // of each parameter; undefined where it has none
-  double loss = 0;
-  std::vector<double> parts;
-};
-
-void add_gradient(Tensor& a, Tensor b) {
-  if (!a.defined())
-    a = std::move(b);
-  else if (b.defined())
-    add_(a, b);
-}
-
-void add(GroupSum& a, GroupSum&& b) {
-  for (size_t i = 0; i < a.gradients.size(); ++i) add_gradient(a.gradients[i], std::move(b.gradients[i]));
-  a.loss += b.loss;
-  for (size_t i = 0; i < a.parts.size(); ++i) a.parts[i] += b.parts[i];
-}
-
-// A binary counter: two sums over equally many groups become one, so that the tree follows from the group numbers alone.
-class Tree {
- public:
-  void push(GroupSum sum) {
-    levels_.push_back({std::move(sum), 0});
-    while (levels_.size() > 1 && levels_[levels_.size() - 2].height == levels_.back().height) join();
-  }
-  GroupSum total() {
-    while (levels_.size() > 1) join();
-    return levels_.empty() ? GroupSum() : std::move(levels_.back().sum);
-  }
-  // The last group's gradient of parameter i joins those of the groups before it, from the right, as it would after push().
-  Tensor with_last(size_t i, Tensor gradient) {
-    for (size_t level = levels_.size(); level-- > 0;) {
-      Tensor& left = levels_[level].sum.gradients[i];
-      add_gradient(left, std::move(gradient));
-      gradient = std::exchange(left, {});
-    }
-    return gradient;
-  }
-
- private:
-  struct Level {
-    GroupSum sum;
-    int height;
-  };
-  void join() {
-    Level right = std::move(levels_.back());
-    levels_.pop_back();
-    add(levels_.back().sum, std::move(right.sum));
-    ++levels_.back().height;
-  }
-  std::vector<Level> levels_;
-};
 
 BatchLoss backward_whole(Task& task, const Batch& batch, const Rng& rng, bool check_parameters) {
   // LAB 5.5 BEGIN  random numbers from rng, the loss (check_registered() if asked), its gradient alone in the parameters
@@ -84,7 +30,7 @@ BatchLoss backward_whole(Task& task, const Batch& batch, const Rng& rng, bool ch
 
 // Where the gradients of the last group of this process go, each as soon as it is whole: on to the other processes, while the
 // others are still being computed.
-GradientObserver hand_over(const std::vector<nn::NamedParameter>& parameters, Tree& tree, GradientSum& ranks) {
+GradientObserver hand_over(const std::vector<nn::NamedParameter>& parameters, SumTree& tree, GradientSum& ranks) {
   auto index = std::make_shared<std::unordered_map<const Meta*, size_t>>();
   for (size_t i = 0; i < parameters.size(); ++i) (*index)[parameters[i].parameter->meta().get()] = i;
   return [&tree, &ranks, index](const Variable& leaf) {
@@ -112,7 +58,7 @@ BatchLoss backward_in_groups(Task& task, const SharedBatch& batch, const Rng& rn
   nn::Module& model = task.model();
   const std::vector<nn::NamedParameter> parameters = model.named_parameters();
   BufferMeans buffers(model);
-  Tree tree;
+  SumTree tree;
   BatchLoss result;
   if (ranks) ranks->begin(parameters);
   for (int64_t g = batch.first; g < batch.last; ++g) {
