@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "cli/memory_limit.h"
+#include "data/loader.h"
 #include "nn/summary.h"
 #include "train/feature_cache.h"
 #include "train/finetune/trained_part.h"

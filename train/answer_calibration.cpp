@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "autograd/modes.h"
+#include "data/loader.h"
 #include "nn/module.h"
 #include "tensor/ops.h"
 #include "train/calibration.h"

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "data/loader.h"
 #include "tensor/view.h"
 
 namespace vitrail {

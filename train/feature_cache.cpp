@@ -6,6 +6,7 @@
 
 #include "autograd/modes.h"
 #include "base/text.h"
+#include "data/loader.h"
 #include "models/classifier.h"
 #include "tensor/ops.h"
 #include "train/evaluate.h"

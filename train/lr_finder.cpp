@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "base/text.h"
+#include "data/loader.h"
 #include "nn/norm.h"
 #include "tensor/precision.h"
 #include "tensor/rng.h"

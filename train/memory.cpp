@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "data/loader.h"
 #include "tensor/precision.h"
 #include "tensor/storage.h"
 #include "train/finetune/trained_part.h"

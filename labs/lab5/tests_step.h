@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "autograd/ops.h"
+#include "data/loader.h"
 #include "labs/common/lab.h"
 #include "tensor/ops.h"
 #include "train/group_gradients.h"

@@ -8,6 +8,7 @@
 
 #include "autograd/ops.h"
 #include "data/image/image.h"
+#include "data/loader.h"
 #include "tensor/machine/parallel.h"
 #include "tensor/view.h"
 #include "tests/support/learn_helpers.h"

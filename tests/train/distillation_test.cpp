@@ -8,6 +8,7 @@
 
 #include "autograd/gradcheck.h"
 #include "autograd/ops.h"
+#include "data/loader.h"
 #include "models/vit.h"
 #include "tests/support/learn_helpers.h"
 #include "tests/support/model_test.h"

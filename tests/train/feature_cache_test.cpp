@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "autograd/modes.h"
+#include "data/loader.h"
 #include "models/vit.h"
 #include "tests/support/learn_helpers.h"
 #include "tests/support/model_test.h"

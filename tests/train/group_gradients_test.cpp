@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "data/loader.h"
 #include "nn/norm.h"
 #include "tensor/ops.h"
 #include "tests/support/learn_helpers.h"

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "autograd/ops.h"
+#include "data/loader.h"
 #include "tensor/ops.h"
 #include "tests/support/learn_helpers.h"
 #include "tests/support/several_labels.h"

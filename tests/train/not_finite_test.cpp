@@ -8,6 +8,7 @@
 
 #include "autograd/ops.h"
 #include "base/json.h"
+#include "data/loader.h"
 #include "nn/nn.h"
 #include "tensor/ops.h"
 #include "tests/support/learn_helpers.h"
@@ -70,9 +71,8 @@ Stopped stop(models::Classifier& model, const DatasetPtr& data, TrainConfig conf
     if (step == 2) break_it();
   };
   callbacks.on_not_finite = [&](const NotFinite& found) { stopped.found = found; };
-  const auto error = error_of([&] {
-    train_model(model, data, nullptr, preprocessing_for(model, data->info()), config, callbacks);
-  });
+  const auto error =
+      error_of([&] { train_model(model, data, nullptr, preprocessing_for(model, data->info()), config, callbacks); });
   REQUIRE(error);
   CHECK(error->kind() == ErrorKind::kNumeric);
   stopped.message = error->what();

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "base/error.h"
+#include "data/loader.h"
 #include "tensor/ops.h"
 #include "tensor/storage.h"
 #include "tests/support/learn_helpers.h"
@@ -74,7 +75,9 @@ TEST_CASE("the memory of a run, measured on a few of its updates, is within a fi
     const char* optimizer;
     double ema;
   };
-  for (const Case& c : {Case{"vit_fashion", 28, 128, "adamw", 0}, {"cct_2_3x2_d64", 28, 64, "sgd", 0}, {"vit_fashion_p7", 28, 32, "lion", 0.9}}) {
+  for (const Case& c : {Case{"vit_fashion", 28, 128, "adamw", 0},
+                        {"cct_2_3x2_d64", 28, 64, "sgd", 0},
+                        {"vit_fashion_p7", 28, 32, "lion", 0.9}}) {
     CAPTURE(std::string(c.model));
     const DatasetPtr data = glyphs(256);
     const auto model = models::make_model(c.model, Rng(1), {.num_classes = data->num_classes()});
@@ -91,7 +94,8 @@ TEST_CASE("the memory of a run, measured on a few of its updates, is within a fi
   }
 }
 
-TEST_CASE("one batch is learnt by heart, with dropout in the model's configuration taken out; a rate of nothing learns nothing") {
+TEST_CASE(
+    "one batch is learnt by heart, with dropout in the model's configuration taken out; a rate of nothing learns nothing") {
   const DatasetPtr data = glyphs(32);
   const auto with = tiny_vit(data->info(), 1, 0.3);
   const auto model = models::make_model(without_dropout(models::config_from_json(with->config_json())), Rng(1));

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "comm/collectives.h"
+#include "data/loader.h"
 #include "tensor/ops.h"
 #include "train/interrupt.h"
 #include "train/ranks/pack.h"

@@ -1,6 +1,7 @@
 #include "train/task/task.h"
 
 #include "base/file.h"
+#include "data/loader.h"
 #include "tensor/ops.h"
 #include "train/task/classification.h"
 #include "train/task/multi_label.h"

@@ -10,7 +10,8 @@
 
 #include "autograd/variable.h"
 #include "base/json_writer.h"
-#include "data/loader.h"
+#include "data/batch.h"
+#include "data/dataset.h"
 #include "models/classifier.h"
 #include "models/weights/save.h"
 #include "nn/module.h"
@@ -18,6 +19,9 @@
 #include "train/task/scores.h"
 
 namespace vitrail {
+
+class Loader;
+struct LoaderOptions;
 
 // What a model says of one picture; each task fills its own part.
 struct Prediction {
@@ -94,7 +98,7 @@ class Task {
 // The prediction for one picture u8 [C, H, W], whatever its size. Error(kNumeric) if the answer is not finite.
 Prediction predict_one(Task& task, const Tensor& picture);
 
-// The loader of a task's examples.
+// The loader of a task's examples (data/loader.h).
 Loader make_loader(const Task& task, DatasetPtr data, const LoaderOptions& options);
 
 // The task that a saved model was trained for, with the model in evaluation mode. Error(kData) naming the file if the task is
