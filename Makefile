@@ -292,7 +292,7 @@ endef
 $(foreach d,$(TEST_DIRS),$(eval $(call TEST_RULE,$(d))))
 
 .PHONY: test test-long test-asan test-tsan check-ops layers
-test: $(TEST_BINS) $(BENCHES:%=$(BUILD)/bench/%) $(BUILD)/vitrail $(BUILD)/runop $(EXAMPLES:%=$(BUILD)/examples/%) $(EXTEND) $(FUZZERS:%=$(BUILD)/fuzz/%) $(BUILD)/fuzz/random_ops $(if $(filter build/release,$(BUILD)),labs-grader $(LABB)/hostile $(MPI_PROGRAMS))
+test: $(TEST_BINS) $(BENCHES:%=$(BUILD)/bench/%) $(BUILD)/vitrail $(BUILD)/runop $(EXAMPLES:%=$(BUILD)/examples/%) $(EXTEND) $(FUZZERS:%=$(BUILD)/fuzz/%) $(BUILD)/fuzz/random_ops $(if $(filter build/release,$(BUILD)),labs-grader labs-milestones $(LABB)/hostile $(MPI_PROGRAMS))
 	@VITRAIL_BIN=$(BUILD)/vitrail VITRAIL_RUNOP=$(BUILD)/runop tools/run_tests.sh $(BUILD) $(ARGS)
 
 # Hours of proof in minutes: the demo's promise, the real data sets, the sanitizers, the second compiler, the portable builds.

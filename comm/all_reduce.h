@@ -1,6 +1,6 @@
 // Sums over the ranks, added in one order whatever the number of messages: that of a binary tree over the rank numbers,
 //   ((x0 + x1) + (x2 + x3)) + ((x4 + x5) + (x6 + x7)),
-// where ranks that are not there are left out: of three, (x0 + x1) + x2. It is the tree of train/group_gradients.h, continued:
+// where ranks that are not there are left out: of three, (x0 + x1) + x2. It is the tree of train/sum_tree.h, continued:
 // if each rank has added up 2^k consecutive groups, the sum over the ranks is that over all groups, to the bit.
 //
 // MPI_Allreduce is not used: its order is the library's, and changes with size, algorithm and number of nodes.

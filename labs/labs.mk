@@ -57,7 +57,7 @@ $(LABB)/lab%/tests.o: labs/lab%/tests.cpp $(call precompiled,labtest$(LAB_PCH))
 	@$(CXX) $(LAB_TEST_FLAGS) $(call include,labtest$(LAB_PCH)) -c $< -o $@
 
 LAB_READY = $(LABTOOL) $(LABB)/common/main.o $(LABB)/common/lab.o $(LIB) $(call precompiled,lab$(LAB_PCH))
-lab_options = --mine "$(MINE)" --jobs $(JOBS) $(if $(EX),--ex "$(EX)") $(if $(LEND),--lend "$(LEND)") $(if $(SEED),--seed $(SEED))
+lab_options = --mine "$(MINE)" --jobs $(or $(JOBS),2) $(if $(EX),--ex "$(EX)") $(if $(LEND),--lend "$(LEND)") $(if $(SEED),--seed $(SEED))
 
 .PHONY: $(LAB_NAMES) $(LAB_NAMES:%=check-%) $(LAB_NAMES:%=%-asan) $(LAB_NAMES:%=%-reset) labs hint reveal labs-prove labs-record
 $(LAB_NAMES): lab%: $(LABB)/lab%/tests.o $(LAB_READY)
@@ -101,7 +101,8 @@ $(LABB)/lab%/milestone.o: labs/lab%/milestone.cpp $(call precompiled,lab$(LAB_PC
 	@mkdir -p $(@D)
 	@echo "  compile $<"
 	@$(CXX) $(LAB_FLAGS) $(call include,lab$(LAB_PCH)) -c $< -o $@
-.PHONY: $(MILESTONES:%=milestone%) labs-pictures labs-handouts
+.PHONY: $(MILESTONES:%=milestone%) labs-milestones labs-pictures labs-handouts
+labs-milestones: $(MILESTONES:%=$(LABB)/lab%/milestone.o)
 $(MILESTONES:%=milestone%): milestone%: $(LABB)/lab%/milestone.o $(LAB_READY)
 	@$(LABTOOL) milestone $* --mine "$(MINE)" $(if $(LEND),--lend "$(LEND)")
 labs-pictures: $(MILESTONES:%=$(LABB)/lab%/milestone.o) $(LAB_READY)
@@ -147,6 +148,6 @@ endif
 # For those who write labs: LABS=1,3 only these; EX=1.3 only this exercise; labs-record writes what the reference and the known mistakes make.
 PROVE_TESTS := $(patsubst labs/%/tests.cpp,$(LABB)/%/tests.o,$(wildcard labs/lab*/tests.cpp))
 labs-prove: $(PROVE_TESTS) $(LAB_READY)
-	@$(LABTOOL) prove --jobs $(JOBS) $(if $(lab_numbers),--labs $(lab_numbers)) $(if $(EX),--ex "$(EX)") $(ARGS)
+	@$(LABTOOL) prove --jobs $(or $(JOBS),2) $(if $(lab_numbers),--labs $(lab_numbers)) $(if $(EX),--ex "$(EX)") $(ARGS)
 labs-record: $(PROVE_TESTS) $(LAB_READY)
-	@$(LABTOOL) prove --record --jobs $(JOBS) $(if $(lab_numbers),--labs $(lab_numbers)) $(ARGS)
+	@$(LABTOOL) prove --record --jobs $(or $(JOBS),2) $(if $(lab_numbers),--labs $(lab_numbers)) $(ARGS)

@@ -1,4 +1,5 @@
 // The modules, parameters and buffers below a module, with their paths.
+#include <algorithm>
 #include <unordered_set>
 
 #include "nn/module.h"

@@ -39,13 +39,13 @@ std::optional<std::string> misfit(const Tensor& own, const Tensor& given) {
 
 }  // namespace
 
-std::vector<std::pair<Tensor, Tensor>> match(const std::vector<Entry>& own, const StateDict& state, const LoadOptions& options,
-                                             LoadReport& report) {
+std::vector<std::pair<Tensor, Tensor>> match_state(const std::vector<StateEntry>& own, const StateDict& state,
+                                                   const LoadOptions& options, LoadReport& report) {
   const Given given = renamed(state, options, report);
   // LAB 4.1 BEGIN  Fill all four lists, past the first error, too. Tied names: one value is enough, two must be equal.
   std::vector<std::pair<Tensor, Tensor>> copies;
-  std::unordered_map<const void*, const Entry*> filled;  // by identity: the first name that took a value
-  for (const Entry& entry : own) {
+  std::unordered_map<const void*, const StateEntry*> filled;  // by identity: the first name that took a value
+  for (const StateEntry& entry : own) {
     const auto found = given.tensors.find(entry.key);
     if (found == given.tensors.end()) continue;
     const Tensor& tensor = found->second;
@@ -63,10 +63,10 @@ std::vector<std::pair<Tensor, Tensor>> match(const std::vector<Entry>& own, cons
     if (fresh) copies.emplace_back(entry.tensor, tensor);
   }
   // A tied parameter is not missing if one of its names has a value.
-  for (const Entry& entry : own)
+  for (const StateEntry& entry : own)
     if (given.tensors.count(entry.key) == 0 && filled.count(entry.identity) == 0) report.missing.push_back(entry.key);
   for (const auto& [key, name] : given.original) {
-    const bool known = std::any_of(own.begin(), own.end(), [&key = key](const Entry& entry) { return entry.key == key; });
+    const bool known = std::any_of(own.begin(), own.end(), [&key = key](const StateEntry& entry) { return entry.key == key; });
     if (!known) report.unexpected.push_back(name);
   }
   return copies;

@@ -10,7 +10,7 @@
 namespace vitrail::nn {
 
 // A parameter or buffer under one of its names. A tied parameter has several entries with the same identity.
-struct Entry {
+struct StateEntry {
   std::string key;
   Tensor tensor;
   const void* identity;
@@ -18,7 +18,7 @@ struct Entry {
 
 // Compares a module's own entries with a given state: enters every key into the report; returns the copies to make, as pairs of
 // target and value. Nothing is copied.
-std::vector<std::pair<Tensor, Tensor>> match(const std::vector<Entry>& own, const StateDict& state, const LoadOptions& options,
-                                             LoadReport& report);
+std::vector<std::pair<Tensor, Tensor>> match_state(const std::vector<StateEntry>& own, const StateDict& state,
+                                                   const LoadOptions& options, LoadReport& report);
 
 }  // namespace vitrail::nn

@@ -13,6 +13,8 @@
 
 namespace vitrail {
 
+class Loader;
+
 struct Evaluation {
   Scores scores;
   int64_t images = 0;

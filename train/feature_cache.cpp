@@ -9,9 +9,9 @@
 #include "data/loader.h"
 #include "models/classifier.h"
 #include "tensor/ops.h"
+#include "train/batch_groups.h"
 #include "train/evaluate.h"
 #include "train/finetune/trained_part.h"
-#include "train/group_gradients.h"
 #include "train/interrupt.h"
 
 namespace vitrail {

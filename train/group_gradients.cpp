@@ -1,6 +1,5 @@
 #include "train/group_gradients.h"
 
-#include <algorithm>
 #include <memory>
 #include <optional>
 #include <unordered_map>

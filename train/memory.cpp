@@ -6,8 +6,8 @@
 #include "data/loader.h"
 #include "tensor/precision.h"
 #include "tensor/storage.h"
+#include "train/batch_groups.h"
 #include "train/finetune/trained_part.h"
-#include "train/group_gradients.h"
 #include "train/keep_buffers.h"
 
 namespace vitrail {

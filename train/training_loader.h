@@ -4,8 +4,8 @@
 #include "comm/communicator.h"
 #include "data/loader.h"
 #include "nn/module.h"
+#include "train/batch_groups.h"
 #include "train/config.h"
-#include "train/group_gradients.h"
 
 namespace vitrail {
 

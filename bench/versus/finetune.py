@@ -58,10 +58,13 @@ def main():
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--without-bf16", action="store_true", help="for processors that have no bf16 products")
     o = parser.parse_args()
     o.train = os.path.join(o.data, "train")
-    ways = [("vitrail, f32", lambda: ours(o, "f32")), ("vitrail, bf16", lambda: ours(o, "bf16")),
-            ("PyTorch, eager", lambda: theirs(o, False)), ("PyTorch, compiled", lambda: theirs(o, True))]
+    ways = [("vitrail, f32", lambda: ours(o, "f32"))]
+    if not o.without_bf16:
+        ways.append(("vitrail, bf16", lambda: ours(o, "bf16")))
+    ways += [("PyTorch, eager", lambda: theirs(o, False)), ("PyTorch, compiled", lambda: theirs(o, True))]
     rounds = []
     for number in range(o.rounds):
         rounds.append([way() for _, way in ways])

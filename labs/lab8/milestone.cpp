@@ -22,6 +22,8 @@
 #include "train/metrics.h"
 #include "train/optim/layer_decay.h"
 #include "train/optim/schedule.h"
+#include "train/probe/features.h"
+#include "train/probe/head.h"
 #include "train/probe/ridge.h"
 
 using namespace vitrail;

@@ -56,6 +56,7 @@ std::string without(const Lines& lines, const std::string& mark) {
 void change_whole(const std::string& path, const std::string& how) {
   const Lines lines = read_lines(path);
   std::string text = joined(lines, 0, lines.size());
+  if (how == "moved") return fs::copy(path, path + ".before.cpp");
   fs::remove(path);
   if (how == "missing") return;
   if (how == "directory") return void(fs::create_directory(path));

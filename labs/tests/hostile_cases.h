@@ -13,7 +13,8 @@ struct HostileCase {
   std::string body;      // the new text of the exercise's first region; "" to keep it
   std::string helpers;   // the text of the HELPERS place
   std::string whole =
-      "";  // what is done to the whole file: crlf, bom, empty, binary, no begin, no end, outside, missing, directory
+      "";  // what is done to the whole file: crlf, bom, empty, binary, no begin, no end, outside, missing, directory,
+           // moved (a second file with the same regions)
   std::vector<std::string> also_fail = {};  // exercises of the same file that must fail, too
 };
 
@@ -98,6 +99,7 @@ inline std::vector<HostileCase> hostile_cases() {
       {"the line END is lost", "1.1", "are not both in mine-hostile/tensor/shape.cpp", "", "", "no end", {}},
       {"the line BEGIN is lost", "1.1", "are not both in mine-hostile/tensor/shape.cpp", "", "", "no begin", {}},
       {"changes outside of the regions", "", "was changed outside", "", "", "outside"},
+      {"regions in a file that the lab does not have", "", "shape.cpp.before.cpp has regions of 1.1 and is none of", "", "", "moved"},
       {"line ends of Windows", "", "", "", "", "crlf"},
       {"a byte order mark", "", "", "", "", "bom"},
       {"an empty file", "1.1", "is not written yet", "", "", "empty", {"1.4"}},

@@ -68,6 +68,7 @@ Lab load_lab(const std::string& folder) {
   lab.number = static_cast<int>(json.integer("lab", 0, 99));
   lab.title = json.text("title");
   lab.seconds = static_cast<int>(json.integer("seconds", 1, 60));
+  lab.stack_mib = static_cast<int>(json.integer_or("stack_mib", 1, 64, 0));
   lab.files = json.texts_or("files", {});
   lab.written_before = json.texts_or("written_before", {});
   lab.milestone = json.text_or("milestone", "");

@@ -26,7 +26,8 @@ struct Exercise {
 struct Lab {
   int number = 0;
   std::string folder, title;
-  int seconds = 5;  // processor time that the tests of one exercise may take
+  int seconds = 5;    // processor time that the tests of one exercise may take
+  int stack_mib = 0;  // their stack; 0: as it is. A small one shows recursion over a graph by a short chain
   std::vector<std::string> files;
   std::vector<Exercise> exercises;
   std::vector<std::string> written_before;  // exercises of later labs without which nothing of this one runs

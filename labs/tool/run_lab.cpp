@@ -4,7 +4,10 @@
 #include <ctime>
 #include <iostream>
 #include <mutex>
+#include <optional>
 #include <sstream>
+#include <utility>
+#include <vector>
 
 #include "labs/tool/process.h"
 #include "labs/tool/progress.h"

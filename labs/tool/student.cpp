@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <set>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -122,9 +123,31 @@ std::set<std::string> blank_in_copy(const Lab& lab, const SourceFile& file) {
 
 }  // namespace
 
+namespace {
+
+// Files with regions of this lab that are none of its files: the framework has been changed since they were made.
+void note_moved(const Lab& lab, const std::string& mine, Answers& answers) {
+  if (!fs::is_directory(mine)) return;
+  for (fs::recursive_directory_iterator at(mine, fs::directory_options::skip_permission_denied), end; at != end; ++at) {
+    if (at->is_directory() && at->path().filename() == "backup") at.disable_recursion_pending();
+    if (!at->is_regular_file() || at->path().extension() != ".cpp") continue;
+    const std::string path = at->path().lexically_relative(mine).generic_string();
+    if (std::find(lab.files.begin(), lab.files.end(), path) != lab.files.end()) continue;
+    std::set<std::string> exercises;
+    for (const Region& r : regions_of(read_lines(at->path().string())).regions)
+      if (r.lab() == lab.number) exercises.insert(r.exercise);
+    for (const std::string& exercise : exercises)
+      answers.notes.push_back(mine + "/" + path + " has regions of " + exercise +
+                              " and is none of this lab's files (any more): move what you wrote to where they are now");
+  }
+}
+
+}  // namespace
+
 Answers read_answers(const Lab& lab, const std::vector<SourceFile>& files, const std::string& mine, const Taken& taken) {
   Answers answers;
   for (const SourceFile& file : files) AnswerReader(lab.number, file, mine + "/" + file.path, answers).read(taken);
+  note_moved(lab, mine, answers);
   return answers;
 }
 

@@ -17,8 +17,8 @@ namespace vitrail::labs {
 namespace {
 
 constexpr int64_t kMemory = int64_t{1} << 30;
-constexpr int64_t kStack = int64_t{2} << 20;  // an answer that recurses over a graph runs out of it after some ten thousand ops
-constexpr int kAsanFactor = 6;  // a program under the sanitizers is slower
+constexpr int kAsanFactor = 6;       // a program under the sanitizers is slower,
+constexpr int kAsanStackFactor = 2;  // and its frames are larger
 
 int seconds_for(const Toolchain& tools, const Lab& lab) {
   return lab.seconds * (tools.config == "asan" ? kAsanFactor : 1) * tools.time_factor;
@@ -43,7 +43,7 @@ Ran run_program(const Toolchain& tools, const Lab& lab, const std::string& progr
   limits.cpu_seconds = seconds_for(tools, lab);
   limits.wall_seconds = limits.cpu_seconds * 4 + 6;
   limits.data_bytes = asan ? 0 : kMemory;
-  limits.stack_bytes = kStack;
+  limits.stack_bytes = (int64_t{lab.stack_mib} << 20) * (asan ? kAsanStackFactor : 1);
   limits.confined = tools.confined;
   std::vector<std::string> command{"env", "LAB_SEED=" + std::to_string(options.seed), "OMP_WAIT_POLICY=passive",
                                    "ASAN_OPTIONS=detect_leaks=0:handle_abort=1"};

@@ -6,6 +6,8 @@
 
 namespace vitrail {
 
+class Loader;
+
 // Rank r computes batches r, r + R, r + 2 R, ... of the loader; the metric sees all of them on every rank, in their order, so
 // that its counts and sums have the bits of one rank. What is sent are the answers and the labels, not the pictures. A signal
 // on any rank throws Interrupted on all. Error(kValue) for a task whose answers are more than logits.
