@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "comm/all_reduce.h"
 #include "comm/collectives.h"
+#include "comm/lane.h"
 #include "tensor/machine/parallel.h"
 #include "tensor/ops.h"
 #include "train/optim/stretches.h"
@@ -38,6 +39,11 @@ Scores scores_named(const std::string& bytes) {
 }
 
 }  // namespace
+
+GradientSum::GradientSum(Communicator& comm, const GradientSumOptions& options)
+    : comm_(comm), options_(options), lane_(std::make_unique<Lane>(comm)) {}
+
+GradientSum::~GradientSum() = default;
 
 void GradientSum::begin(const std::vector<nn::NamedParameter>& parameters) {
   parameters_ = parameters;
@@ -89,11 +95,11 @@ void GradientSum::send_whole_buckets() {
     const std::span<float> values(flat_.mutable_data<float>() + bucket.begin, static_cast<size_t>(bucket.end - bucket.begin));
     if (options_.shard) {
       const auto scatter = options_.compress ? reduce_scatter_bf16 : reduce_scatter;
-      lane_.start([values, scatter, slices = bucket.slices](Communicator& comm) { scatter(comm, values, slices); });
+      lane_->start([values, scatter, slices = bucket.slices](Communicator& comm) { scatter(comm, values, slices); });
     } else {
       const auto usual =
           options_.compress ? all_reduce_bf16 : static_cast<void (*)(Communicator&, std::span<float>)>(all_reduce);
-      lane_.start([values, reduce = options_.reduce ? options_.reduce : usual](Communicator& comm) { reduce(comm, values); });
+      lane_->start([values, reduce = options_.reduce ? options_.reduce : usual](Communicator& comm) { reduce(comm, values); });
     }
   }
 }
@@ -145,11 +151,11 @@ void GradientSum::gather_weights() {
     std::copy(weights + own.begin, weights + own.end, array + places_[i].begin + own.begin);
   }
   for (const Bucket& bucket : buckets_)
-    lane_.start([&bucket, array](Communicator& comm) {
+    lane_->start([&bucket, array](Communicator& comm) {
       all_gather(comm, std::span(array + bucket.begin, static_cast<size_t>(bucket.end - bucket.begin)), bucket.slices);
     });
   const auto start = std::chrono::steady_clock::now();
-  lane_.wait();
+  lane_->wait();
   exposed_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   for (size_t i = 0; i < places_.size(); ++i) {
     const Place& place = places_[i];
@@ -204,7 +210,7 @@ void GradientSum::finish(std::vector<Tensor>& gradients) {
   }
   const auto start = std::chrono::steady_clock::now();
   send_whole_buckets();
-  lane_.wait();
+  lane_->wait();
   exposed_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   for (size_t i = 0; i < gradients.size(); ++i) {
     const Place& place = places_[i];

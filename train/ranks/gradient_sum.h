@@ -7,10 +7,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <vector>
 
 #include "comm/all_reduce.h"
-#include "comm/lane.h"
 #include "nn/module.h"
 #include "train/optim/element_range.h"
 #include "train/task/scores.h"
@@ -28,9 +28,12 @@ struct GradientSumOptions {
   void (*reduce)(Communicator&, std::span<float>) = nullptr;
 };
 
+class Lane;
+
 class GradientSum {
  public:
-  GradientSum(Communicator& comm, const GradientSumOptions& options = {}) : comm_(comm), options_(options), lane_(comm) {}
+  GradientSum(Communicator& comm, const GradientSumOptions& options = {});
+  ~GradientSum();
 
   // With `shard`: whether a parameter must not be cut, by its number among the named_parameters(). Before the first update.
   void keep_whole(std::function<bool(size_t)> whole) { whole_ = std::move(whole); }
@@ -97,7 +100,7 @@ class GradientSum {
   Scores names_;  // of the task's scores
   std::vector<double> beside_;
   double exposed_ = 0;
-  Lane lane_;  // the last: whatever is on its way writes into the memory above, and ends before that does
+  std::unique_ptr<Lane> lane_;  // the last: whatever is on its way writes into the memory above, and ends before that does
 };
 
 }  // namespace vitrail
