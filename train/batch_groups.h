@@ -22,10 +22,12 @@ struct SharedBatch {
 // All of it, in count_groups() groups.
 SharedBatch whole_batch(const Batch& batch, int64_t groups, nn::Module& model);
 
-// The groups that a batch of so many images is cut into, and the images [begin, end) of one of them.
-// One gives no statistics of batch norm.
+// 2 for a model with batch norm, to which one image gives no statistics, else 1.
 int64_t least_in_group(nn::Module& model);
+// How many groups a batch of so many images is really cut into: `groups`, or as many as have least_in_group() images,
+// at least 1.
 int64_t count_groups(int64_t images, int64_t groups, nn::Module& model);
+// The images [begin, end) of a batch; those of one group of `groups`.
 Batch part_of(const Batch& batch, int64_t begin, int64_t end);
 Batch group_of(const Batch& batch, int64_t group, int64_t groups);
 

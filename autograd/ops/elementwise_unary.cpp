@@ -1,7 +1,6 @@
 // Functions of one operand.
 #include <cmath>
 #include <numbers>
-#include <utility>
 
 #include "autograd/ops/math.h"
 #include "autograd/rule.h"
