@@ -38,6 +38,32 @@ void scale_preprocessing(Preprocessing& p, Size2d to) {
   p.height = to.h, p.width = to.w;
 }
 
+void change_size(SavedModel& saved, Size2d& size, const AdaptTo& to, std::vector<std::string>& notes) {
+  if (to.img_size.h == 0 || to.img_size == size) return;
+  size = to.img_size;
+  scale_preprocessing(saved.card.preprocessing, size);
+  notes.push_back(cat("input size ", text_of(size)));
+}
+
+// `first`: the layer whose weight reads the channels of the image.
+void change_channels(SavedModel& saved, const std::string& first, int64_t& in_chans, const AdaptTo& to,
+                     std::vector<std::string>& notes) {
+  Tensor* weight = find(saved.weights, first + ".weight");
+  if (weight == nullptr || to.in_chans == 0 || to.in_chans == in_chans) return;
+  *weight = adapt_channels(*weight, to.in_chans);
+  notes.push_back(cat(first, " changed from ", in_chans, " to ", to.in_chans, " channels"));
+  in_chans = to.in_chans;
+  Preprocessing& p = saved.card.preprocessing;
+  const auto resized = [&](std::vector<double>& values) {
+    double sum = 0;
+    for (const double value : values) sum += value;
+    if (static_cast<int64_t>(values.size()) != to.in_chans)
+      values.assign(static_cast<size_t>(to.in_chans), sum / static_cast<double>(values.size()));
+  };
+  resized(p.mean), resized(p.std);
+  p.channels = to.in_chans, p.padding.clear();
+}
+
 void change_patches(SavedModel& saved, models::ViTConfig& c, const AdaptTo& to, std::vector<std::string>& notes) {
   Tensor* weight = find(saved.weights, "patch_embed.proj.weight");
   if (weight == nullptr) return;
@@ -50,34 +76,41 @@ void change_patches(SavedModel& saved, models::ViTConfig& c, const AdaptTo& to, 
     notes.push_back(cat("patches of ", text_of(c.patch_size), " resampled to ", text_of(to.patch_size)));
     c.patch_size = to.patch_size;
   }
-  if (!other_channels) return;
-  *weight = adapt_channels(*weight, to.in_chans);
-  notes.push_back(cat("patch projection changed from ", c.in_chans, " to ", to.in_chans, " channels"));
-  c.in_chans = to.in_chans;
-  Preprocessing& p = saved.card.preprocessing;
-  const auto resized = [&](std::vector<double>& values) {
-    double sum = 0;
-    for (const double value : values) sum += value;
-    if (static_cast<int64_t>(values.size()) != to.in_chans)
-      values.assign(static_cast<size_t>(to.in_chans), sum / static_cast<double>(values.size()));
-  };
-  resized(p.mean), resized(p.std);
-  p.channels = to.in_chans, p.padding.clear();
+  change_channels(saved, "patch_embed.proj", c.in_chans, to, notes);
 }
 
-void change_positions(SavedModel& saved, models::ViTConfig& c, const AdaptTo& to, Size2d before,
+// From one grid of tokens to another; the first `prefix` tokens have no place in it.
+void change_positions(SavedModel& saved, Size2d from, Size2d grid, int64_t prefix, const AdaptTo& to,
                       std::vector<std::string>& notes) {
   Tensor* positions = find(saved.weights, "pos_embed");
-  const Size2d now = grid_of(c);
-  if (positions == nullptr || now == before) return;
-  if (c.pos_embed == "sincos2d") {
-    *positions = models::sincos2d(now, c.embed_dim);
-    return;
-  }
+  if (positions == nullptr || grid == from) return;
   const PositionRule rule = to.position_rule.empty() ? usual_position_rule(saved) : position_rule(to.position_rule);
-  const int64_t prefix = c.no_embed_class ? 0 : models::prefix_tokens(c);
-  *positions = resample_positions(*positions, before, now, prefix, rule);
-  notes.push_back(cat("positions resampled from ", text_of(before), " to ", text_of(now), " (", position_rule_name(rule), ")"));
+  *positions = resample_positions(*positions, from, grid, prefix, rule);
+  notes.push_back(cat("positions resampled from ", text_of(from), " to ", text_of(grid), " (", position_rule_name(rule), ")"));
+}
+
+void change_input(SavedModel& saved, models::ViTConfig& c, const AdaptTo& to, std::vector<std::string>& notes) {
+  const Size2d before = grid_of(c);
+  change_patches(saved, c, to, notes);
+  change_size(saved, c.img_size, to, notes);
+  models::validate(c);
+  Tensor* positions = find(saved.weights, "pos_embed");
+  if (c.pos_embed == "sincos2d") {
+    if (positions != nullptr && !(grid_of(c) == before)) *positions = models::sincos2d(grid_of(c), c.embed_dim);
+  } else {
+    change_positions(saved, before, grid_of(c), c.no_embed_class ? 0 : models::prefix_tokens(c), to, notes);
+  }
+}
+
+// A convolutional Transformer's tokens are what its convolutions leave of the picture, each with its position.
+void change_input(SavedModel& saved, models::CctConfig& c, const AdaptTo& to, std::vector<std::string>& notes) {
+  check(to.patch_size.h == 0, ErrorKind::kValue, "adapt",
+        "only a ViT has patches whose size can be changed: the model is cct.");
+  const Size2d before = models::cct_grid(c);
+  change_channels(saved, "tokenizer.0", c.in_chans, to, notes);
+  change_size(saved, c.img_size, to, notes);
+  models::validate(c);
+  change_positions(saved, before, models::cct_grid(c), 0, to, notes);
 }
 
 void change_classes(SavedModel& saved, models::ModelConfig& config, const AdaptTo& to, std::vector<std::string>& notes) {
@@ -125,23 +158,18 @@ PositionRule usual_position_rule(const SavedModel& saved) {
 std::vector<std::string> adapt(SavedModel& saved, const AdaptTo& to) {
   std::vector<std::string> notes;
   models::ModelConfig config = models::config_from_json(saved.architecture, saved.file);
-  auto* vit = std::get_if<models::ViTConfig>(&config);
-  const bool sizes = to.img_size.h > 0 || to.patch_size.h > 0 || to.in_chans > 0;
-  if (vit != nullptr && sizes) {
-    const Size2d before = grid_of(*vit);
-    change_patches(saved, *vit, to, notes);
-    if (to.img_size.h > 0 && !(to.img_size == vit->img_size)) {
-      vit->img_size = to.img_size;
-      scale_preprocessing(saved.card.preprocessing, to.img_size);
-      notes.push_back(cat("input size ", text_of(to.img_size)));
+  if (to.img_size.h > 0 || to.patch_size.h > 0 || to.in_chans > 0) {
+    if (auto* vit = std::get_if<models::ViTConfig>(&config)) {
+      change_input(saved, *vit, to, notes);
+    } else if (auto* cct = std::get_if<models::CctConfig>(&config)) {
+      change_input(saved, *cct, to, notes);
+    } else {
+      const models::ModelConfig wanted = models::adapted(config, {to.in_chans, to.img_size.h, to.img_size.w});
+      check(to.patch_size.h == 0 && models::to_json(wanted) == models::to_json(config), ErrorKind::kValue, "adapt",
+            "only a ViT or a CCT can be brought to another image size or number of channels, and only a ViT has patches: the "
+            "model is ",
+            models::architecture_of(config), ".");
     }
-    models::validate(*vit);
-    change_positions(saved, *vit, to, before, notes);
-  } else if (sizes) {
-    const models::ModelConfig wanted = models::adapted(config, {to.in_chans, to.img_size.h, to.img_size.w});
-    check(to.patch_size.h == 0 && models::to_json(wanted) == models::to_json(config), ErrorKind::kValue, "adapt",
-          "only a ViT can be brought to another image size, patch size or number of channels: the model is ",
-          models::architecture_of(config), ".");
   }
   change_classes(saved, config, to, notes);
   saved.architecture = models::to_json(config);

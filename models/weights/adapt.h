@@ -24,7 +24,8 @@ struct AdaptTo {
 //   channels    adapt_channels();
 //   classes     keep_class_rows(): rows of classes with equal names, zeros for the others.
 // The resize and crop of the preprocessing keep their proportion to the input size. Returns one sentence for each change, for
-// the user. Error(kValue) naming what cannot be changed: sizes, patches and channels of models that are no ViT.
+// the user. A CCT changes like a ViT: its positions, and the channels of its first convolution; it has no patches.
+// Error(kValue) naming what cannot be changed: sizes and channels of other models, patches of all but ViTs.
 std::vector<std::string> adapt(SavedModel& saved, const AdaptTo& to);
 
 // The rule of the family that the model came from; timm's for our own.

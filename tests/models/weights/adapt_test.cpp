@@ -94,13 +94,44 @@ TEST_CASE("grey input sums the channels of the projection") {
   CHECK(build_classifier(std::move(s)).model->in_chans() == 1);
 }
 
-TEST_CASE("only a ViT changes its size, and only to what its patches divide") {
+TEST_CASE(
+    "a CCT takes another image size and grey pictures: positions and the first convolution follow, the rest keeps its bits") {
+  const models::CctConfig config{.img_size = 16, .num_classes = 3, .embed_dim = 8, .depth = 1, .num_heads = 2, .conv_width = 4};
+  const auto as_saved = [&] {
+    SavedModel s = saved();
+    Rng rng(6);
+    models::Cct model(config, rng);
+    s.weights.clear();
+    for (const auto& [name, tensor] : model.state_dict()) s.weights.emplace_back(name, clone(tensor));
+    s.architecture = models::to_json(models::ModelConfig(config));
+    return s;
+  };
+  const SavedModel before = as_saved();
+  SavedModel s = as_saved();
+  const std::vector<std::string> notes = adapt(s, {.img_size = {32, 24}, .in_chans = 1});
+  REQUIRE(notes.size() == 3);
+  CHECK_SAYS(notes[0], "tokenizer.0 changed from 3 to 1 channels");
+  CHECK_SAYS(notes[2], "positions resampled from 4 to 8 x 6 (timm)");
+  CHECK(bit_equal(weight(s, "pos_embed"), resample_positions(weight(before, "pos_embed"), 4, {8, 6}, 0, PositionRule::kTimm)));
+  const Tensor summed = sum(weight(before, "tokenizer.0.weight"), {1}, true);
+  CHECK(max(abs(sub(weight(s, "tokenizer.0.weight"), summed))).item() < 1e-6);
+  CHECK(bit_equal(weight(s, "blocks.0.attn.qkv.weight"), weight(before, "blocks.0.attn.qkv.weight")));
+  CHECK(s.card.preprocessing.resize_height == 36);
+  LoadedModel built = build_classifier(std::move(s));
+  CHECK(built.model->img_height() == 32);
+  CHECK(built.model->in_chans() == 1);
+  CHECK((*built.model)(Variable(zeros({2, 1, 32, 24}))).shape() == Shape{2, 3});
+}
+
+TEST_CASE("only a ViT and a CCT change their size, and a ViT only to what its patches divide") {
   SavedModel s = saved();
   CHECK_SAYS(refusal(ErrorKind::kValue, [&] { adapt(s, {.img_size = 20}); }), "img_size must be a multiple of patch_size");
-  SavedModel cct = saved();
-  cct.architecture = models::to_json(models::find_preset("cct_2_3x2").config);
-  CHECK_SAYS(refusal(ErrorKind::kValue, [&] { adapt(cct, {.img_size = 64}); }),
-             "only a ViT can be brought to another image size");
+  SavedModel other = saved();
+  other.architecture = models::to_json(models::find_preset("cct_2_3x2").config);
+  CHECK_SAYS(refusal(ErrorKind::kValue, [&] { adapt(other, {.patch_size = 8}); }), "only a ViT has patches");
+  other.architecture = models::to_json(models::find_preset("linear").config);
+  CHECK_SAYS(refusal(ErrorKind::kValue, [&] { adapt(other, {.img_size = 64}); }),
+             "only a ViT or a CCT can be brought to another image size");
   CHECK_SAYS(refusal(ErrorKind::kValue,
                      [&] {
                        SavedModel t = saved();
