@@ -38,7 +38,8 @@ if [ -z "${VITRAIL_CASES:-}" ] && [ -d ../shared/cases ]; then
 fi
 
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+fuzzed=
+trap 'rm -rf "$log" "$fuzzed"' EXIT
 
 # What does not end is a failure with a name, not a run without an end. The limit is several times what the longest needs.
 case "$build" in
@@ -93,24 +94,15 @@ check() {  # name, command...
   took=$(($(date +%s) - start))
   [ "$took" -lt 5 ] || echo "$name: $verdict ($took s)"
 }
-# For continuous integration each target gets a minute of changed inputs, too, as many at once as there are processors.
+# For continuous integration each target gets a minute of changed inputs, too.
 if [ "${CI:-}" = true ]; then
   fuzzed=$(mktemp -d)
-  export build fuzzed
-  # shellcheck disable=SC2012,SC2016  # folders that this project names; the inner shell expands
-  ls tests/fuzz/corpus | xargs -P "$(nproc)" -I NAME sh -c '
-    top=$PWD && mkdir "$fuzzed/NAME" && cd "$fuzzed/NAME" &&
-      timeout --kill-after=10 300 "$top/$build/fuzz/NAME" -max_total_time=60 "$top/tests/fuzz/corpus/NAME" >said 2>&1
-    status=$?
-    [ "$status" != 124 ] || echo "did not end within 300 s" >>said
-    [ "$status" = 0 ]
-    echo $? >status'
+  ends tools/fuzz_each.sh "$build" "$fuzzed" 60
   for corpus in tests/fuzz/corpus/*; do
     name=$(basename "$corpus")
-    # shellcheck disable=SC2016
+    # shellcheck disable=SC2016  # the inner shell expands
     check "a minute of the fuzz target $name" sh -c 'cd "$1" && cat said && { [ ! -f crash-input ] || base64 crash-input; } && exit "$(cat status)"' sh "$fuzzed/$name"
   done
-  rm -rf "$fuzzed"
 else
   for corpus in tests/fuzz/corpus/*; do
     check "inputs of the fuzz target $(basename "$corpus")" "$build/fuzz/$(basename "$corpus")" -max_total_time=0 "$corpus"
