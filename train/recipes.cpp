@@ -44,14 +44,16 @@ TrainConfig scratch_cct(const RecipeInput& in) {
 }
 
 // Our own measurement on CIFAR-10 (docs/results.md): the hidden matrices by Muon (K. Jordan, 2024, "Muon: an optimizer for
-// hidden layers"), CutMix in about half of the batches and a little mixup in the others, neither in the last fifth of the run.
+// hidden layers"), CutMix in about half of the batches and a little mixup in the others, neither in the last sixth of the run;
+// random erasing throughout.
 TrainConfig scratch_muon(const RecipeInput& in) {
   TrainConfig c = recipe_for(in.data);
-  c.epochs = 40, c.batch_size = 128, c.precision = "bf16";
+  c.epochs = 45, c.batch_size = 128, c.precision = "bf16";
   c.optimizer = "muon", c.lr = 0.01, c.momentum = 0.95, c.min_lr = 1e-5, c.weight_decay = 0.05, c.warmup = 0.05;
   c.label_smoothing = 0.1, c.clip_norm = 1;
   crop(c, in.data, 0.35);
-  c.mixup = 0.2, c.cutmix = 1, c.mix_switch = 0.5, c.mixup_off_epoch = 32;
+  c.mixup = 0.2, c.cutmix = 1, c.mix_switch = 0.5, c.mixup_off_epoch = 38;
+  c.erase = 0.25;
   return c;
 }
 

@@ -89,7 +89,7 @@ TEST_CASE("recipes: scratch-muon is the run of docs/results.md") {
   CHECK(c.precision == "bf16");
   CHECK(c.lr == 0.01);
   CHECK(c.momentum == 0.95);
-  CHECK(c.epochs == 40);
+  CHECK(c.epochs == 45);
   CHECK(c.batch_size == 128);
   CHECK(c.weight_decay == 0.05);
   CHECK(c.min_lr == 1e-5);
@@ -99,7 +99,8 @@ TEST_CASE("recipes: scratch-muon is the run of docs/results.md") {
   CHECK(c.cutmix == 1);
   CHECK(c.mixup == 0.2);
   CHECK(c.mix_switch == 0.5);
-  CHECK(c.mixup_off_epoch == 32);
+  CHECK(c.mixup_off_epoch == 38);
+  CHECK(c.erase == 0.25);
   CHECK(c.crop_padding == 4);
   CHECK(c.mirror);
   CHECK(c.augment == "none");
