@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/model_options.h"
 #include "models/weights/adapter.h"
 #include "models/weights/peft.h"
 #include "train/optim/layer_decay.h"
@@ -19,6 +20,7 @@ namespace fs = std::filesystem;
 struct AdapterOptions {
   std::string base, adapter, out, peft;
   bool old_names = false, force = false;
+  ModelFlags opening;
 };
 
 Adapter open_adapter(const std::string& path, const SavedModel& base) {
@@ -32,7 +34,7 @@ int run(const AdapterOptions& o) {
   check(!o.out.empty() || !o.peft.empty(), ErrorKind::kValue, "adapter",
         "nothing is to be written. Hint: --out DIR for a model with the adapter merged, --peft DIR for PEFT's format.");
   if (!o.out.empty()) RunFolder::check_free(o.out, o.force);
-  const SavedModel base = read_saved_model(o.base);
+  const SavedModel base = read_saved_model(o.base, open_options(o.opening));
   const Adapter adapter = open_adapter(o.adapter, base);
   const LoadedModel loaded = apply_adapter(adapter, base);
   if (!o.out.empty()) {
@@ -60,6 +62,7 @@ void add_adapter(CLI::App& app, Action& action) {
   command.option("--adapter", o->adapter, "adapter.safetensors, or a folder with PEFT's adapter_config.json").required();
   command.option("--out", o->out, "Folder for model.safetensors with the adapter merged, and adapter.safetensors");
   command.option("--peft", o->peft, "Folder for adapter_config.json and adapter_model.safetensors");
+  add_model_flags(command, o->opening);
   command.flag("--old-names", o->old_names, "PEFT: the module names of transformers 4");
   command.flag("--force", o->force, "Replace the model that --out holds");
   command.footer("Example: vitrail adapter --base runs/photos --adapter runs/flowers/adapter.safetensors --out runs/merged");

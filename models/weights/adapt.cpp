@@ -96,7 +96,10 @@ void change_input(SavedModel& saved, models::ViTConfig& c, const AdaptTo& to, st
   models::validate(c);
   Tensor* positions = find(saved.weights, "pos_embed");
   if (c.pos_embed == "sincos2d") {
-    if (positions != nullptr && !(grid_of(c) == before)) *positions = models::sincos2d(grid_of(c), c.embed_dim);
+    if (positions == nullptr || grid_of(c) == before) return;
+    const Tensor table = models::sincos2d(grid_of(c), c.embed_dim);
+    const int64_t prefix = c.no_embed_class ? 0 : models::prefix_tokens(c);  // rows of zeros, as in the model
+    *positions = prefix == 0 ? table : concat(std::vector<Tensor>{zeros({1, prefix, c.embed_dim}), table}, 1);
   } else {
     change_positions(saved, before, grid_of(c), c.no_embed_class ? 0 : models::prefix_tokens(c), to, notes);
   }

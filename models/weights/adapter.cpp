@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "data/sets/content_hash.h"
 #include "models/presets.h"
+#include "models/weights/adapt.h"
 #include "tensor/ops.h"
 #include "tensor/safetensors_checksums.h"
 
@@ -140,11 +141,37 @@ Adapter read_adapter(const std::string& path) {
   return a;
 }
 
-LoadedModel apply_adapter(const Adapter& a, const SavedModel& base) {
+namespace {
+
+// What the base was when the adapter was trained on it: of another image size, patch size or number of channels.
+SavedModel as_trained_on(SavedModel base, const Adapter& a) {
+  const models::ModelConfig own = models::config_from_json(base.architecture, base.file),
+                            wanted = models::config_from_json(a.architecture, a.file);
+  AdaptTo to;
+  const auto sizes = [&](const auto& from, const auto& c) {
+    if (!(from.img_size == c.img_size)) to.img_size = c.img_size;
+    if (from.in_chans != c.in_chans) to.in_chans = c.in_chans;
+  };
+  if (const auto* vit = std::get_if<models::ViTConfig>(&wanted), *from = std::get_if<models::ViTConfig>(&own); vit && from) {
+    sizes(*from, *vit);
+    if (!(from->patch_size == vit->patch_size)) to.patch_size = vit->patch_size;
+  } else if (const auto* cct = std::get_if<models::CctConfig>(&wanted), *old = std::get_if<models::CctConfig>(&own);
+             cct && old) {
+    sizes(*old, *cct);
+  }
+  adapt(base, to);
+  return base;
+}
+
+}  // namespace
+
+LoadedModel apply_adapter(const Adapter& a, const SavedModel& given) {
   LoadedModel loaded;
+  SavedModel base;
   try {
     loaded.model = models::make_model(models::config_from_json(a.architecture, a.file), Rng(0));
     nn::validate(a.options);
+    base = as_trained_on(given, a);
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::kValue) bad_file(a.file, error.what());
     throw;

@@ -1,9 +1,12 @@
 #include "models/weights/foreign.h"
 
+#include <algorithm>
 #include <filesystem>
+#include <set>
 
 #include "base/text.h"
 #include "models/presets.h"
+#include "models/weights/adapt.h"
 #include "models/weights/families/preprocess_rules.h"
 #include "models/weights/formats/tensor_file.h"
 
@@ -54,11 +57,55 @@ Preprocessing preprocessing_of(const models::ViTConfig& config, const weights::S
   p.channels = config.in_chans;
   if (options.no_exif) p.apply_orientation = false;
   facts.push_back({"preprocessing", "", from});
-  check(p.height == config.img_size.h && p.width == config.img_size.w, ErrorKind::kData, "weights",
-        "preprocessing and model differ: pictures become ", p.height, " x ", p.width, ", the model reads ", config.img_size.h,
-        " x ", config.img_size.w, ". Hint: --preprocess names a file or a family that fits.");
   p.validate();
   return p;
+}
+
+// The published DINOv2 has positions for 518 x 518 and pictures of 224 x 224: transformers resamples them for whatever comes
+// (modeling_dinov2.py, interpolate_pos_encoding). Other models must be of the size of their pictures.
+void follow_pictures(SavedModel& saved, const models::ViTConfig& config, const std::string& architecture, bool size_given) {
+  Preprocessing& p = saved.card.preprocessing;
+  const models::Size2d pictures{p.height, p.width};
+  if (pictures == config.img_size) return;
+  const bool whole = pictures.h % config.patch_size.h == 0 && pictures.w % config.patch_size.w == 0;
+  check(architecture.starts_with("dinov2") && whole && !size_given, ErrorKind::kData, "weights",
+        "preprocessing and model differ: pictures become ", pictures.h, " x ", pictures.w, ", the model reads ",
+        config.img_size.h, " x ", config.img_size.w, ". Hint: --preprocess names a file or a family that fits.");
+  const Preprocessing as_said = p;
+  p.height = config.img_size.h, p.width = config.img_size.w;
+  AdaptTo to;
+  to.img_size = pictures;
+  saved.origin->facts.push_back({"pos_embed", adapt(saved, to).back(), "size of the pictures"});
+  p = as_said;
+}
+
+// The names of a model's tensors. A small twin has the same, and takes no seconds to make. Error(kData) if no model is so.
+std::set<std::string> names_of(models::ViTConfig config, const std::string& file) try {
+  config.embed_dim = 8, config.num_heads = 1, config.head_dim = 0, config.mlp_hidden = 1;
+  config.img_size = config.patch_size = {1, 1}, config.in_chans = 1;
+  for (int64_t* count : {&config.num_classes, &config.projection, &config.reg_tokens}) *count = std::min<int64_t>(*count, 1);
+  std::set<std::string> names;
+  for (const auto& entry : models::make_model(config, Rng(0))->state_dict()) names.insert(entry.first);
+  return names;
+} catch (const Error& e) {
+  if (e.kind() != ErrorKind::kValue) throw;
+  fail(ErrorKind::kData, "weights", escaped_path(file), ": ", e.what());
+}
+
+// Tensors that the model does not have are listed and dropped; with `strict` they are an error.
+void drop_unexpected(SavedModel& saved, const models::ViTConfig& config, bool strict) {
+  Origin& origin = *saved.origin;
+  const std::set<std::string> names = names_of(config, saved.file);
+  std::erase_if(saved.weights, [&](const auto& entry) {
+    if (names.contains(entry.first)) return false;
+    origin.unexpected.push_back(entry.first);
+    --origin.same;
+    return true;
+  });
+  if (!strict || saved.weights.size() < names.size()) return;  // what is missing is told first, when the model is built
+  for (const auto& [list, what] : {std::pair(&origin.unexpected, "unexpected"), {&origin.unused, "not used"}})
+    check(list->empty(), ErrorKind::kData, "weights", escaped_path(saved.file), ": ", list->size(), " tensors are ", what, ": ",
+          listed(*list), ". Hint: without --strict they are listed.");
 }
 
 }  // namespace
@@ -91,6 +138,8 @@ SavedModel read_foreign_model(const std::string& path, const OpenOptions& option
   saved.weights = std::move(translation.weights);
   saved.file = file.file;
   saved.origin = std::move(origin);
+  drop_unexpected(saved, config, options.strict);
+  follow_pictures(saved, config, sidecar.architecture, options.img_height > 0);
   return saved;
 }
 

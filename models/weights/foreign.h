@@ -20,8 +20,9 @@ struct Origin {
   std::vector<std::string> unused, unexpected;
 };
 
-// The weights and their description. Error(kData) naming the file for what is not such a model; Error(kValue) for what only the
-// user can say (OpenOptions of save.h).
+// The weights and their description; tensors that the model does not have are listed in the origin and left out. Error(kData)
+// naming the file for what is not such a model, and for such tensors if `options.strict`; Error(kValue) for what only the user
+// can say (OpenOptions of save.h).
 SavedModel read_foreign_model(const std::string& path, const OpenOptions& options = {});
 
 }  // namespace vitrail

@@ -177,6 +177,8 @@ Adapter read_peft(const std::string& folder, const SavedModel& base) {
   Adapter a;
   a.options = read_config(config);
   a.file = weights, a.base = base.file, a.card = base.card;
+  // Those were the base's own.
+  a.card.training = ModelCard().training, a.card.calibration.reset();
   std::map<std::string, std::set<int64_t>> blocks;
   const SafetensorsFile file = load_safetensors(weights);
   int64_t classes = -1;

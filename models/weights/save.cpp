@@ -9,6 +9,7 @@
 #include "models/presets.h"
 #include "models/weights/foreign.h"
 #include "models/weights/formats/file_kind.h"
+#include "models/weights/formats/weights_folder.h"
 #include "nn/lora.h"
 #include "tensor/ops.h"
 #include "tensor/safetensors_checksums.h"
@@ -150,14 +151,29 @@ bool holds_weights(const std::string& folder) {
   return false;
 }
 
+bool has_key_of_ours(const std::string& file) {
+  const auto& metadata = read_safetensors_info(file).metadata;
+  return std::any_of(metadata.begin(), metadata.end(),
+                     [](const auto& entry) { return entry.first == kCard || entry.first == "vitrail_run"; });
+}
+
+// The file of a folder: model.safetensors. Where there is none, its only file of weights if that is one of ours, under another
+// name.
+std::string file_in(const std::string& folder) {
+  const std::string usual = (fs::path(folder) / kModelFile).string();
+  std::error_code ignored;
+  if (fs::is_regular_file(usual, ignored) || !holds_weights(folder)) return usual;
+  const std::string only = weights_file_of(folder);
+  return only.ends_with(".safetensors") && has_key_of_ours(only) ? only : usual;
+}
+
 // Whether another program saved it: a file that is no safetensors, or one without our card and without a description by hand.
 bool is_foreign(const std::string& path, bool folder, const std::string& weights_path) {
   std::error_code ignored;
   if (!fs::is_regular_file(weights_path, ignored)) return folder && holds_weights(path);
   const InputFile file(weights_path);
   if (recognise_file(source_of(file)) != FileKind::kSafetensors) return true;
-  for (const auto& [key, text] : read_safetensors_info(weights_path).metadata)
-    if (key == kCard || key == "vitrail_run") return false;
+  if (has_key_of_ours(weights_path)) return false;
   const fs::path beside = folder ? fs::path(path) : fs::path(path).parent_path();
   const std::string config = (beside / kOldConfig).string();
   if (!fs::is_regular_file(config, ignored)) return true;
@@ -233,7 +249,7 @@ void save_model(const std::string& dir, models::Classifier& model, const ModelCa
 void save_calibration(const std::string& path, const AnswerCalibration& calibration) {
   std::error_code ignored;
   const bool folder = fs::is_directory(path, ignored);
-  const std::string weights_path = folder ? (fs::path(path) / kModelFile).string() : path;
+  const std::string weights_path = folder ? file_in(path) : path;
   check(!is_foreign(path, folder, weights_path), ErrorKind::kValue, "calibrate", escaped_path(path),
         ": another program wrote this model, and its file has no place for a calibration. Hint: vitrail convert --to vitrail "
         "first.");
@@ -271,10 +287,9 @@ void check_nothing_to_say(const OpenOptions& options, const std::string& path) {
 SavedModel read_saved_model(const std::string& path, const OpenOptions& options) {
   std::error_code ignored;  // a path that cannot be inspected fails in the open below, with the system's reason
   const bool folder = fs::is_directory(path, ignored);
-  const std::string weights_path = folder ? (fs::path(path) / kModelFile).string() : path;
+  const std::string weights_path = folder ? file_in(path) : path;
   if (is_foreign(path, folder, weights_path)) {
     SavedModel saved = read_foreign_model(path, options);
-    saved.strict = options.strict;
     const std::string name = first_not_finite(saved.weights);
     if (!name.empty()) bad_file(saved.file, "weight is not finite: ", escaped(name), " holds NaN or infinity.");
     return saved;
@@ -315,22 +330,6 @@ void complete(ModelCard& card, const models::Classifier& model) {
 
 }  // namespace
 
-namespace {
-
-// What the model does not have is listed in the origin; with `strict` it is an error, as is every change of name or layout.
-void load_foreign_weights(models::Classifier& model, SavedModel& saved) {
-  Origin& origin = *saved.origin;
-  const nn::LoadReport report = model.load_state_dict(saved.weights, {.allow_unexpected = true});
-  origin.unexpected.insert(origin.unexpected.end(), report.unexpected.begin(), report.unexpected.end());
-  origin.same -= static_cast<int64_t>(report.unexpected.size());
-  if (!saved.strict) return;
-  if (!origin.unexpected.empty())
-    bad_file(saved.file, origin.unexpected.size(), " tensors are unexpected: ", listed(origin.unexpected), ".");
-  if (!origin.unused.empty()) bad_file(saved.file, origin.unused.size(), " tensors are not used: ", listed(origin.unused), ".");
-}
-
-}  // namespace
-
 LoadedModel build_classifier(SavedModel saved) {
   if (saved.card.task != kClassification && saved.card.task != kMultiLabel)
     bad_file(saved.file, "the model's task is ", escaped(saved.card.task, 60), "; this command reads models for ",
@@ -343,10 +342,7 @@ LoadedModel build_classifier(SavedModel saved) {
     const int64_t names = static_cast<int64_t>(saved.card.class_names.size()), classes = loaded.model->num_classes();
     if (names != classes)
       bad_file(saved.file, "class names and model differ: ", names, " names, the model has ", classes, " classes.");
-    if (saved.origin)
-      load_foreign_weights(*loaded.model, saved);
-    else
-      loaded.model->load_state_dict(saved.weights);
+    loaded.model->load_state_dict(saved.weights);
   });
   loaded.origin = saved.origin;
   loaded.card = std::move(saved.card);

@@ -68,7 +68,6 @@ struct SavedModel {
   nn::StateDict weights;
   std::string file;                          // path of the file that was read, for messages
   std::shared_ptr<Origin> origin = nullptr;  // of another program's model
-  bool strict = false;                       // tensors that the model does not need are an error
 };
 
 struct LoadedModel {

@@ -75,6 +75,18 @@ TEST_CASE("a list of several labels trains a multi-label model, which eval, pred
   CHECK(read_text_file(s.model + "/report.html").find("average precision") != std::string::npos);
 }
 
+TEST_CASE("where a library cannot say that labels are any number per picture, convert says so") {
+  const Setup& s = setup();
+  const Outcome to_timm = run("convert " + s.model + " --to timm --out " + scratch() + "/several_timm");
+  REQUIRE_MESSAGE(to_timm.code == 0, to_timm.text);
+  CHECK_MESSAGE(to_timm.says("note: its labels are any number per picture: a sigmoid for each class"), to_timm.text);
+  const std::string path = scratch() + "/several.onnx";
+  const Outcome to_onnx = run("convert " + s.model + " --to onnx --out " + path);
+  CHECK_MESSAGE(to_onnx.says("which stands in the file's metadata as task"), to_onnx.text);
+  CHECK(read_text_file(path).find("multi_label") != std::string::npos);
+  CHECK(!run("convert " + s.model + " --to vitrail --out " + scratch() + "/several_ours").says("note:"));
+}
+
 TEST_CASE("transformers is told that a model is multi-label, and the folder is read back as one") {
   const Setup& s = setup();
   const std::string out = scratch() + "/several_hf";

@@ -11,7 +11,7 @@ namespace {
 
 std::string describe(const SavedModel& saved) {
   Packer packer;
-  packer.put(card_json(saved.architecture, saved.card)).put(saved.file).put(saved.strict).put(saved.weights.size());
+  packer.put(card_json(saved.architecture, saved.card)).put(saved.file).put(saved.weights.size());
   for (const auto& [name, tensor] : saved.weights) {
     const Shape shape = tensor.shape();
     packer.put(name).put(tensor.dtype()).put(shape.begin(), shape.size());
@@ -24,7 +24,6 @@ SavedModel described(const std::string& bytes) {
   Unpacker unpacker(bytes);
   const auto card = unpacker.get<std::string>(), file = unpacker.get<std::string>();
   SavedModel saved = read_card_json(card, file);
-  saved.strict = unpacker.get<bool>();
   for (auto left = unpacker.get<size_t>(); left > 0; --left) {
     auto name = unpacker.get<std::string>();
     const auto dtype = unpacker.get<Dtype>();

@@ -72,6 +72,19 @@ Exported exported(models::Classifier& model, const nn::StateDict& state, const M
   return to_torchvision(vit, state, card);
 }
 
+// What the card says and the target cannot.
+std::vector<std::string> not_said(const ModelCard& card, const std::string& to) {
+  std::vector<std::string> notes;
+  if (to == "vitrail") return notes;
+  if (card.task == kMultiLabel && to != "hf")
+    notes.push_back(cat("its labels are any number per picture: a sigmoid for each class, ",
+                        to == "timm" ? "which timm's config.json cannot say" : "which stands in the file's metadata as task"));
+  if (card.calibration)
+    notes.push_back(cat("its calibration is left out: probabilities there are softmax(logits), here softmax(logits / ",
+                        card.calibration->temperature, ")"));
+  return notes;
+}
+
 void write_folder(const std::string& path, const Exported& files) {
   StagedFolder folder(path);
   for (const auto& [name, content] : files.texts) write_file_atomically(folder.file(name), content);
@@ -143,6 +156,7 @@ ExportReport export_model(LoadedModel& model, const std::string& to, const std::
     report.what = files.what + size_text(files.weights.tensors.size(), bytes_of(files.weights.tensors));
     report.notes = files.notes;
   }
+  for (std::string& note : not_said(model.card, to)) report.notes.push_back(std::move(note));
   report.open = at_path(target_of(to).open, path);
   return report;
 }

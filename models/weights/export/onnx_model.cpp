@@ -134,6 +134,7 @@ OnnxGraph onnx_model(models::Classifier& model, const ModelCard& card, int64_t o
   graph.metadata("model", model.config_json());
   graph.metadata("preprocessing", preprocessing_to_json(card.preprocessing));
   graph.metadata("class_names", names.text());
+  graph.metadata("task", card.task);
   return graph;
 }
 

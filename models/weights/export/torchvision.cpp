@@ -51,7 +51,8 @@ Exported to_torchvision(const models::ViT& model, const nn::StateDict& state, co
                           {"vision_transformer", arguments.text()},
                           {"norm_eps", eps.text()},
                           {"preprocessing", preprocessing_to_json(card.preprocessing)},
-                          {"class_names", names.text()}};
+                          {"class_names", names.text()},
+                          {"task", card.task}};
   if (c.norm_eps != 1e-6)
     out.notes.push_back(
         cat("norm_eps is ", c.norm_eps, ": give torchvision norm_layer=partial(LayerNorm, eps=", c.norm_eps, ")"));

@@ -21,6 +21,7 @@ class Inference {
   models::ViTConfig run() {
     read_patches();
     read_blocks();
+    complete_biases();
     read_heads();
     read_tokens();
     read_head();
@@ -87,6 +88,15 @@ class Inference {
     c_.pre_norm = has("norm_pre.weight");
   }
 
+  // A model here has both biases or none. SimpleViT's projection of the attention has none where its MLP does: zeros are the
+  // same.
+  void complete_biases() {
+    if (c_.proj_bias || !has("blocks.0.mlp.fc1.bias")) return;
+    for (int64_t i = 0; i < c_.depth; ++i) t_.weights.emplace_back(cat("blocks.", i, ".attn.proj.bias"), zeros({c_.embed_dim}));
+    c_.proj_bias = true;
+    fact("attn.proj.bias", "zeros", "the file has none");
+  }
+
   // Wide models have heads of 72 to 104: timm's huge, giant, gigantic and so400m all have 16.
   int64_t usual_heads(int64_t width) const {
     for (const int64_t sixteen : {1152, 1280, 1408, 1664})
@@ -145,6 +155,11 @@ class Inference {
     c_.pool_include_prefix = s_.pool_include_prefix;
     c_.final_norm = norm || fc_norm;
     c_.fc_norm = fc_norm;
+    if (norm && !fc_norm && s_.norm_behind_pool && c_.global_pool == "avg") {
+      c_.fc_norm = true;
+      for (auto& entry : t_.weights)
+        if (entry.first.starts_with("norm.")) entry.first.insert(0, "fc_");
+    }
     if (s_.kind == "huggingface" && s_.architecture.starts_with("clip") && c_.global_pool == "avg") {
       c_.final_norm = false;  // the mean over the patches without the last norm
       std::erase_if(t_.weights, [this](const auto& entry) {
@@ -184,7 +199,14 @@ class Inference {
     Size2d size = s_.img_size.value_or(Size2d(0));
     if (given_.img_size.h > 0) size = given_.img_size, from = "--img-size";
     if (positions == nullptr) {
-      c_.pos_embed = t_.family == "lucidrains" ? "sincos2d" : "none";  // SimpleViT computes its positions
+      const bool computed = t_.family == "lucidrains" || t_.family == "flax";  // SimpleViT, posemb="sincos2d" of big_vision
+      check(computed || s_.no_positions, ErrorKind::kData, "weights", escaped_path(source_),
+            ": there is no position embedding (pos_embed). What says instead where a patch lies, as rotary or relative "
+            "positions, "
+            "this ViT does not compute. Hint: for one that needs none, \"model_args\": {\"pos_embed\": \"none\"} in timm's "
+            "config.json.");
+      c_.pos_embed = computed ? "sincos2d" : "none";
+      c_.no_embed_class = computed && prefix > 0;
       check(size.h > 0, ErrorKind::kValue, "weights", escaped_path(source_),
             ": without a position embedding no shape tells the size of the pictures. Hint: --img-size N.");
       c_.img_size = size;

@@ -29,11 +29,16 @@ void rules_by_name(const std::string& name, Sidecar& s) {
   s.pool_include_prefix = name == "test_vit3";
 }
 
-// timm's functions that build its VisionTransformer.
+// timm's functions that build its VisionTransformer. Among those with its name are some of other classes and other blocks,
+// whose tensors may have the very same names: rotary and relative positions, norms behind the residual, differential attention,
+// a convolutional stem.
 void check_architecture(const std::string& name, const std::string& path) {
   if (name.empty()) return;
-  for (const char* known : {"vit_", "deit", "flexivit_", "test_vit", "eva_large_"})
-    if (name.starts_with(known)) return;
+  bool known = false, other = false;
+  for (const char* start : {"vit_", "deit", "flexivit_", "test_vit", "eva_large_"}) known = known || name.starts_with(start);
+  for (const char* part : {"dinov3", "_rope_", "_pe_", "relpos", "_rpn_", "_dlittle_", "_dwee_", "_dpwee_", "_mci_"})
+    other = other || name.find(part) != std::string::npos;
+  if (known && !other) return;
   fail(ErrorKind::kData, "weights", escaped_path(path), ": not a ViT that this program runs: architecture is ", quote(name),
        ". Hint: it runs timm's vit_, deit_, deit3_ and flexivit_ models.");
 }
@@ -66,6 +71,7 @@ void read_model_args(JsonObject& args, const std::string& path, Sidecar& s) {
   if (const auto given = whole(args, "in_chans")) s.in_chans = given;
   if (const auto given = whole(args, "num_heads")) s.num_heads = given;
   if (args.has("global_pool") && args.is_text("global_pool")) s.global_pool = args.text("global_pool");
+  if (args.has("pos_embed") && args.is_text("pos_embed")) s.no_positions = args.text("pos_embed") == "none";
   s.pool_include_prefix = args.boolean_or("pool_include_prefix", s.pool_include_prefix);
   if (args.has("act_layer") && args.is_text("act_layer")) s.act_layer = activation_of(args.text("act_layer"), path);
 }
@@ -91,6 +97,16 @@ void read_timm_config(const std::string& path, Sidecar& s) {
   if (cfg) read_pictures(*cfg, s);
 }
 
+// What becomes of the tokens: open_clip's pool_type and final_ln_after_pool (transformer.py, VisionTransformer).
+void read_open_clip_pooling(JsonObject& vision, Sidecar& s) {
+  const std::string pool = vision.text_or("pool_type", "tok");
+  if (pool != "tok" && pool != "avg") vision.refuse("pool_type", "known are tok and avg");
+  if (vision.boolean_or("attentional_pool", false))
+    vision.refuse("attentional_pool", "CoCa's pooling is not a part of this ViT");
+  s.global_pool = pool == "tok" ? "token" : "avg";
+  s.norm_behind_pool = vision.boolean_or("final_ln_after_pool", false);
+}
+
 // open_clip 3.3, model.py, CLIPVisionCfg and _build_vision_tower().
 void read_open_clip_config(const std::string& path, Sidecar& s) {
   const JsonDocument json(read_text_file(path), path);
@@ -106,7 +122,9 @@ void read_open_clip_config(const std::string& path, Sidecar& s) {
     if (s.embed_dim && head_width > 0) s.num_heads = *s.embed_dim / head_width;
     s.norm_eps = 1e-5;
     s.act_layer = model.boolean_or("quick_gelu", false) ? "quick_gelu" : "gelu";
+    read_open_clip_pooling(vision, s);
   } else {
+    check_architecture(vision.text("timm_model_name"), path);
     rules_by_name(vision.text("timm_model_name"), s);
   }
   if (!s.img_size) return;

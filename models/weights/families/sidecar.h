@@ -20,6 +20,8 @@ struct Sidecar {
   std::optional<double> norm_eps;
   std::optional<std::string> act_layer, global_pool;
   bool pool_include_prefix = false;
+  bool no_positions = false;      // said outright: timm's pos_embed "none"
+  bool norm_behind_pool = false;  // open_clip's final_ln_after_pool
   std::vector<std::string> class_names;
   bool multi_label = false;  // problem_type multi_label_classification
   std::optional<Preprocessing> preprocessing;

@@ -55,6 +55,26 @@ TEST_CASE("another image size resamples positions and scales the preprocessing; 
   CHECK(built.model->img_height() == 32);
 }
 
+TEST_CASE("computed positions are computed for the new size, behind rows of zeros for tokens that have no place") {
+  for (const bool no_row : {false, true}) {
+    SavedModel s = saved({.img_size = 16,
+                          .patch_size = 8,
+                          .num_classes = 3,
+                          .embed_dim = 8,
+                          .depth = 1,
+                          .num_heads = 2,
+                          .pos_embed = "sincos2d",
+                          .no_embed_class = no_row});
+    adapt(s, {.img_size = 32});
+    LoadedModel built = build_classifier(std::move(s));
+    const auto& vit = dynamic_cast<models::ViT&>(*built.model);
+    const int64_t rows = no_row ? 0 : 1;
+    REQUIRE(vit.pos_embed_fixed.shape() == Shape{1, rows + 16, 8});
+    CHECK(bit_equal(contiguous(slice(vit.pos_embed_fixed, 1, rows, rows + 16)), models::sincos2d({4, 4}, 8)));
+    if (rows > 0) CHECK(max(abs(slice(vit.pos_embed_fixed, 1, 0, 1))).item() == 0);
+  }
+}
+
 TEST_CASE("another patch size keeps the grid's meaning: positions follow where the grid changes") {
   SavedModel s = saved();
   adapt(s, {.patch_size = 4});

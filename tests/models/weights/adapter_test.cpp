@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "models/presets.h"
+#include "models/weights/adapt.h"
 #include "models/weights/peft.h"
 #include "tensor/safetensors.h"
 #include "tests/support/model_test.h"
@@ -157,6 +158,23 @@ TEST_CASE("an adapter refuses another base by name: other bits, other shapes") {
   CHECK(apply_adapter(adapter, head).model->num_classes() == 5);
 }
 
+TEST_CASE("an adapter trained at another size of pictures or patches finds its base as it was then") {
+  models::ViT trained(tiny_config(), Rng(3)), stranger(tiny_config(), Rng(4));
+  SavedModel base = saved(trained), other = saved(stranger, "runs/other/model.safetensors");
+  base.card.preprocessing = other.card.preprocessing = card_of(5).preprocessing;
+  for (const AdaptTo& to : {AdaptTo{.img_size = 16}, AdaptTo{.patch_size = 2}, AdaptTo{.in_chans = 1}}) {
+    SavedModel changed = base;
+    adapt(changed, to);
+    const auto model = tuned(changed, {.rank = 2});
+    const Adapter adapter = make_adapter(*model, changed.card, of_head, "base");
+    const LoadedModel loaded = apply_adapter(adapter, base);
+    const Tensor images = random_images({2, model->in_chans(), model->img_height(), model->img_width()});
+    CHECK(bit_equal(loaded.model->forward(images).value(), model->forward(images).value()));
+    CHECK(loaded.card.preprocessing == changed.card.preprocessing);
+    CHECK(contains(message_of([&] { apply_adapter(adapter, other); }), "is not the base of"));
+  }
+}
+
 TEST_CASE("a file that is no adapter, or a damaged one, is refused") {
   const ScratchFolder folder;
   models::ViT trained(tiny_config(), Rng(3));
@@ -202,6 +220,16 @@ TEST_CASE("PEFT's adapters give PEFT's logits within 1e-5: q and v alone, all la
     nn::merge_lora(*loaded.model);
     CHECK(largest_difference(loaded.model->forward(images).value(), peft_tensor(cat("logits.", logits))) < 1e-5);
   }
+}
+
+TEST_CASE("PEFT's adapter does not take over how sure its base was, nor how that was trained") {
+  if (!has_goldens()) return;
+  SavedModel base = peft_base();
+  base.card.calibration = AnswerCalibration{.temperature = 3, .images = 10};
+  base.card.training = R"({"epochs": 7})";
+  const ModelCard card = apply_adapter(read_peft(kPeft + "query_value", base), base).card;
+  CHECK(!card.calibration);
+  CHECK(card.training == ModelCard().training);
 }
 
 TEST_CASE("what PEFT wrote is written again to the same tensors, in both spellings") {

@@ -242,6 +242,19 @@ TEST_CASE("what a model of ours says itself cannot be said otherwise; its pictur
   refuses(preprocess, "--preprocess");
 }
 
+TEST_CASE("the only file of weights in a folder is a model of ours under any name; of two, one must be named") {
+  const Folder folder;
+  saved(folder);
+  const LoadedModel usual = load_model(folder.path);
+  fs::rename(folder / kModelFile, folder / "best.safetensors");
+  const LoadedModel loaded = load_model(folder.path);
+  CHECK(!loaded.origin);
+  CHECK(loaded.card.class_names == usual.card.class_names);
+  CHECK(loaded.card.preprocessing == usual.card.preprocessing);
+  fs::copy_file(folder / "best.safetensors", folder / "worst.safetensors");
+  CHECK_THROWS_WITH_AS(load_model(folder.path), doctest::Contains("holds 2 files of weights"), Error);
+}
+
 TEST_CASE("missing and damaged files are told apart") {
   const Folder folder;
   const auto kind = [&](const std::string& path) {
