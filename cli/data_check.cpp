@@ -35,16 +35,36 @@ void write_sheet(const Options& o, const DatasetPtr& train) {
   std::fprintf(stderr, "training pictures written: %s\n", escaped_path(o.sheet).c_str());
 }
 
+[[noreturn]] void is_part(const std::string& target) {
+  fail(ErrorKind::kValue, "data-check", escaped_path(target), ": this file is part of the data set. Hint: a place outside it.");
+}
+
 // What is written must not replace a picture that is looked at.
 void check_targets(const Options& o) {
   if (!o.page.empty()) check_page_target("data-check", o.page);
   std::error_code ignored;
-  const fs::path data = fs::weakly_canonical(o.data, ignored);
+  const size_t colon = o.data.find(':');  // a set may be given with its kind in front
+  const bool with_kind = colon != std::string::npos && !fs::exists(o.data, ignored);
+  const fs::path data = fs::weakly_canonical(with_kind ? o.data.substr(colon + 1) : o.data, ignored);
   for (const std::string& target : {o.page, o.recipe.empty() ? std::string() : o.sheet}) {
     if (target.empty() || !fs::exists(target, ignored)) continue;
     const fs::path below = fs::weakly_canonical(target, ignored).lexically_relative(data);
-    check(below.empty() || below.begin()->string() == "..", ErrorKind::kValue, "data-check", escaped_path(target),
-          ": this file is part of the data set. Hint: a place outside it.");
+    if (!below.empty() && below.begin()->string() != "..") is_part(target);
+  }
+}
+
+// A list may name pictures anywhere.
+void check_listed(const Options& o, const DatasetSource& source, const std::vector<Split>& parts) {
+  std::error_code ignored;
+  for (const std::string& target : {o.page, o.recipe.empty() ? std::string() : o.sheet}) {
+    if (target.empty() || !fs::exists(target, ignored)) continue;
+    for (const Split part : parts) {
+      const DatasetPtr data = source.open(part);
+      for (int64_t i = 0; data->reads_files() && i < data->size(); ++i) {
+        const fs::path picture = data->sample_name(i);
+        if (picture.filename() == fs::path(target).filename() && fs::equivalent(picture, target, ignored)) is_part(target);
+      }
+    }
   }
 }
 
@@ -56,6 +76,7 @@ int run(const Options& o) {
   options.progress = progress_lines();
   const DatasetSource source = open_source(o.data, options);
   const Survey found = survey(source, options.progress);
+  check_listed(o, source, found.parts);
   std::fputs((o.json ? survey_json(found) : survey_text(found)).c_str(), stdout);
   if (!o.page.empty()) {
     write_file_atomically(o.page, survey_page(found, source));

@@ -26,6 +26,8 @@ void add_labels_flag(Command& command, DataFlags& flags) {
                  "Of lists: auto, one or several per picture; auto: several where ; or | stands between them (auto)");
 }
 
+DatasetPtr limited(const DatasetPtr& set, int64_t n) { return set->reads_files() ? spread_n(set, n) : first_n(set, n); }
+
 DatasetOptions dataset_options(const DataFlags& flags, bool quiet) {
   check(flags.bad_image == "stop" || flags.bad_image == "skip", ErrorKind::kValue, "data",
         "--bad-image must be stop or skip: it is ", quote(flags.bad_image), ".");

@@ -26,6 +26,9 @@ void add_labels_flag(Command& command, DataFlags& flags);
 // Error(kValue) for another word than the options know. With progress on standard error unless quiet.
 DatasetOptions dataset_options(const DataFlags& flags, bool quiet = false);
 
+// --limit: n of the set's pictures, evenly spread over files, which stand class by class; of other sets the first.
+DatasetPtr limited(const DatasetPtr& set, int64_t n);
+
 // The source's notes, and the pictures that were left out, on standard error.
 void print_notes(const DatasetSource& source);
 // "left out 5 pictures that cannot be read: a.png, b.png, c.png and 2 more"; "" if there are none.

@@ -69,7 +69,7 @@ DatasetPtr data_for(const Options& o, const ModelCard& card, std::vector<BadImag
   print_notes(source);
   bad = source.bad;
   DatasetPtr data = source.open(split);
-  if (o.limit > 0) data = data->reads_files() ? spread_n(data, o.limit) : first_n(data, o.limit);
+  if (o.limit > 0) data = limited(data, o.limit);
   return matched(o, data, card.class_names);
 }
 

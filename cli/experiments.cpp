@@ -53,7 +53,10 @@ int run_kfold_job(const TrainJob& job, int64_t folds) {
   options.data = cached(job.train, cache_bytes());
   options.folds = folds;
   options.memory_limit = memory_limit();
-  options.about = JsonWriter().begin_object().key("data").raw(data_identity(*job.train, nullptr)).end_object().text();
+  JsonWriter about;
+  about.begin_object().key("data").raw(data_identity(*job.train, nullptr));
+  about.key("preprocessing").raw(preprocessing_to_json(preprocessing_for(job.train->info())));
+  options.about = about.end_object().text();
   options.quiet = job.quiet;
   const KfoldResult result = run_kfold(options);
   if (result.signal)

@@ -49,7 +49,7 @@ Rows of_data(const Options& o, const LoadedModel& loaded) {
   const DatasetSource source = open_source(o.data, options);
   print_notes(source);
   DatasetPtr data = source.open(split);
-  if (o.limit > 0) data = data->reads_files() ? spread_n(data, o.limit) : first_n(data, o.limit);
+  if (o.limit > 0) data = limited(data, o.limit);
   FeatureSet set =
       extract_features(*loaded.model, data, loaded.card.preprocessing, {.workers = o.workers, .progress = progress_lines()});
   if (data->info().multi_label) {

@@ -18,7 +18,7 @@ namespace {
 struct Options {
   TrainOptions train;
   ModelFlags model;
-  std::string mode = "full";
+  std::string mode;  // "": full, or what --config or the run that is resumed say
   int64_t image_size = 0, patch_size = 0, in_chans = 0;
 };
 
@@ -39,7 +39,10 @@ int run(Options& o) {
   TrainOptions& t = o.train;
   check(!t.settings.init.empty() || !t.resume.empty(), ErrorKind::kValue, "finetune",
         "--from is needed. Hint: --from DIR or FILE, a model to start from.");
-  if (t.resume.empty()) t.settings.recipe = t.config.empty() ? find_mode(o.mode).recipe : "";
+  check(o.mode.empty() || t.config.empty(), ErrorKind::kValue, "finetune",
+        "--mode and --config are both whole recipes. Hint: one of them; single fields by their flags.");
+  if (!o.mode.empty()) t.settings.recipe = find_mode(o.mode).recipe;
+  t.usual_recipe = find_mode("full").recipe;
   AdaptTo to;
   to.img_size = o.image_size, to.patch_size = o.patch_size, to.in_chans = o.in_chans;
   t.adapt = to;

@@ -50,7 +50,7 @@ TrainOptions options_for(const LadderOptions& o, const std::string& method, doub
   t.fields["precision"] = o.precision;
   t.fields["eval_every"] = t.fields["epochs"];
   t.fields["save_every"] = "0";
-  if (images < 640) t.fields["batch_size"] = std::to_string(std::max<int64_t>(8, images / 10));
+  if (images > 0 && images < 640) t.fields["batch_size"] = std::to_string(std::max<int64_t>(8, images / 10));
   AdaptTo to;
   to.img_size = o.image_size;
   t.settings.init = o.from, t.adapt = to, t.open = open_options(o.model);
@@ -114,12 +114,13 @@ class Ladder {
   explicit Ladder(const LadderOptions& o) : o_(o), start_(Clock::now()) {}
 
   LadderResult run() {
-    TrainOptions first = options_for(o_, "probe", 1, o_.limit, "");
+    // Each share is taken from the whole set: features and trainings then see the same pictures.
+    TrainOptions first = options_for(o_, "probe", 1, 0, "");
     first.dry_run = true, first.force = false;  // nothing is saved
     const TrainJob whole = make_job(first);
     if (whole.init->origin) print_origin_notes(*whole.init->origin);
     require_one_label(*whole.train, "transfer");
-    total_ = whole.train->size();
+    total_ = o_.limit > 0 ? std::min(o_.limit, whole.train->size()) : whole.train->size();
     const Settings settings = settings_of(o_, whole);
     if (o_.resume) {
       check_settings(o_, settings);
@@ -187,7 +188,7 @@ class Ladder {
     const double for_test = since(began);
     for (auto share = o_.shares.rbegin(); share != o_.shares.rend(); ++share) {
       const auto start = Clock::now();
-      const FeatureSet train = extract_features(*model, spread_n(job.train, images(*share)), p);
+      const FeatureSet train = extract_features(*model, limited(job.train, images(*share)), p);
       const double features = since(start) + for_test;
       for (const ProbeResult& result : run_probes(train, test, job.train->num_classes()).results) {
         const bool linear = result.head.has_value();

@@ -40,7 +40,7 @@ Parts parts_of(const Options& o, const Preprocessing& preprocessing) {
   print_notes(source);
   Parts parts{source.open(Split::kTrain), source.open(Split::kTest)};
   require_one_label(*parts.train, "probe");
-  if (o.limit > 0) parts.train = parts.train->reads_files() ? spread_n(parts.train, o.limit) : first_n(parts.train, o.limit);
+  if (o.limit > 0) parts.train = limited(parts.train, o.limit);
   check(parts.train->num_classes() >= 2, ErrorKind::kValue, "probe", escaped(parts.train->name()), " has ",
         parts.train->num_classes(), " class: there is nothing to tell apart.");
   return parts;

@@ -13,6 +13,7 @@
 #include "cli/command.h"
 #include "cli/data_options.h"
 #include "cli/experiments.h"
+#include "cli/shell_word.h"
 #include "cli/train_job.h"
 #include "data/cached.h"
 #include "data/folds.h"
@@ -59,6 +60,7 @@ TrainConfig fixed_config(const Options& o, TrainConfig config) {
 std::string about(const Material& m) {
   JsonWriter json;
   json.begin_object().key("data").raw(data_identity(*m.train, m.held_out.get()));
+  json.key("preprocessing").raw(preprocessing_to_json(preprocessing_for(m.train->info())));
   return json.key("model").raw(models::to_json(m.model)).end_object().text();
 }
 
@@ -117,13 +119,14 @@ void print_result(const Options& o, const search::SearchResult& result, int64_t 
   std::printf("all trials: %s/%s\n", out.c_str(), search::kPageFile);
   // What the search was told of data and model beside the recipe belongs to the command.
   std::string rest;
-  if (!o.model.empty()) rest += " --model " + escaped_path(o.model);
+  if (!o.model.empty()) rest += " --model " + escaped(shell_word(o.model), kMaxPath);
   if (o.files.image_size > 0) rest += cat(" --image-size ", o.files.image_size);
   if (o.files.bad_image != DataFlags().bad_image) rest += " --bad-image " + o.files.bad_image;
   if (o.files.mean_std != DataFlags().mean_std) rest += " --mean-std " + o.files.mean_std;
   if (o.files.labels != DataFlags().labels) rest += " --labels " + o.files.labels;
-  std::printf("the best recipe, on all training images: vitrail train --config %s/%s --data %s%s --out DIR\n", out.c_str(),
-              search::kBestRecipe, escaped(o.data, kMaxPath).c_str(), rest.c_str());
+  std::printf("the best recipe, on all training images: vitrail train --config %s --data %s%s --out DIR\n",
+              escaped(shell_word(o.out + "/" + search::kBestRecipe), kMaxPath).c_str(),
+              escaped(shell_word(o.data), kMaxPath).c_str(), rest.c_str());
 }
 
 int run(const Options& o) {

@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "cli/data_options.h"
 #include "cli/memory_limit.h"
+#include "cli/shell_word.h"
 #include "comm/world.h"
 #include "data/cached.h"
 #include "models/weights/adapter.h"
@@ -27,6 +28,7 @@
 #include "train/optim/layer_decay.h"
 #include "train/preflight.h"
 #include "train/progress.h"
+#include "train/report/run_data.h"
 #include "train/report/run_report.h"
 #include "train/run_folder.h"
 #include "train/start_from.h"
@@ -35,6 +37,8 @@
 namespace vitrail::cli {
 
 namespace {
+
+constexpr const char* kNotFiniteFile = "not-finite.json";
 
 models::DataShape shape_of(const DatasetInfo& info) {
   return {info.channels, info.height, info.width, static_cast<int64_t>(info.class_names.size())};
@@ -171,7 +175,7 @@ int64_t clean_images(const TrainJob& job) { return std::clamp<int64_t>(job.train
 void print_preflight(const TrainJob& job) {
   if (job.quiet) return;
   const models::ModelConfig model = model_config(job.settings.model, job.train->info());
-  for (const std::string& note : preflight(job.config, model, job.train->size(), job.init != nullptr))
+  for (const std::string& note : preflight(job.config, model, job.train->size(), !job.settings.init.empty()))
     std::fprintf(stderr, "warning: %s\n", note.c_str());
 }
 
@@ -211,7 +215,7 @@ TrainCallbacks callbacks_for(const TrainJob& job, Task& task, models::Classifier
     save_checkpoint(job.out, {state, task.architecture(), task.card(), data, to_json(job.settings)});
   };
   callbacks.on_not_finite = [&folder](const NotFinite& found) {
-    write_file_atomically(folder.file("not-finite.json"), to_json(found) + "\n");
+    write_file_atomically(folder.file(kNotFiniteFile), to_json(found) + "\n");
   };
   return callbacks;
 }
@@ -237,13 +241,16 @@ void print_start(const TrainJob& job, models::Classifier& model, const Task& tas
   complain(cat("note: learns from ", escaped_path(job.settings.teacher), note.empty() ? "" : ": ", note));
 }
 
-// A path as a shell takes it: quoted where it has to be.
-std::string shell_word(const std::string& path) {
-  const std::string plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./-+,:=@%";
-  if (!path.empty() && path.find_first_not_of(plain) == std::string::npos) return path;
-  std::string word = "'";
-  for (const char c : path) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return word + "'";
+// What is left of the run that --force replaces: a later --resume must not find its checkpoints, and nothing of its results may
+// stand beside the new recipe. Its model stays until the first epoch of the new run has one.
+void remove_replaced(const std::string& out) {
+  namespace fs = std::filesystem;
+  remove_checkpoints(out);
+  std::error_code ignored;
+  for (const char* name : {kAdapterFile, kBestFile, report::kCurveFile, report::kPageFile, kNotFiniteFile})
+    fs::remove(out + "/" + name, ignored);
+  for (const char* open : {"/metrics.jsonl", "/metrics.csv"})
+    if (fs::exists(out + open, ignored)) fs::resize_file(out + open, 0, ignored);
 }
 
 // The folder's model is the one of the last epoch. Where an earlier one did better, it is kept beside it.
@@ -283,7 +290,7 @@ int run_training(TrainJob job) {
     if (!folder) folder = std::make_shared<RunFolder>(job.out, job.replace);
     folder->describe(run_json(job, *model));
     const report::RunReportOptions options{job.out, cat(job.train->name(), ", ", job.settings.model_name),
-                                           total_steps(job.config, job.train->size(), *model)};
+                                           total_steps(job.config, job.train->size(), *model), job.from != nullptr};
     page.emplace(options, task, job.train, job.test, job.config);
     callbacks = callbacks_for(job, task, *model, *folder, *page);
   }
@@ -301,9 +308,7 @@ int run_training(TrainJob job) {
     trainer.restore(job.from->checkpoint.state);
     job.from->checkpoint.state = {};  // the memory of its tensors
   } else if (folder) {
-    remove_checkpoints(job.out);  // of the run that --force replaces: a later --resume must not find it
-    std::error_code ignored;
-    std::filesystem::remove(job.out + "/" + kAdapterFile, ignored);  // nor may its adapter stand beside another model
+    remove_replaced(job.out);
   }
   if (folder) write_file_atomically(folder->file(kConfigFile), to_json(job.settings, job.config) + "\n");
   const TrainResult result = run_with_page(trainer, page);

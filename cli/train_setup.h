@@ -26,6 +26,7 @@ struct TrainOptions {
   // Of --init: how to open it, and what to change of it besides its head (finetune).
   OpenOptions open{};
   std::optional<AdaptTo> adapt{};
+  std::string usual_recipe;  // of a new run whose recipe neither options nor --config name; empty: that of the data set
   int64_t comm_timeout = 60;
   bool no_overlap = false, shard_optimizer = false;
   int64_t bucket = 0;

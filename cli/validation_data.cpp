@@ -16,7 +16,7 @@ DatasetPtr validation_data(const std::string& path, const DataFlags& files, int6
   DatasetPtr data = source.open(Split::kValidation);
   if (std::string(result_name(data->info())) == "test")
     complain("note: there is no validation part: the test part is taken, so a test on it says too much good of the result");
-  if (limit > 0) data = data->reads_files() ? spread_n(data, limit) : first_n(data, limit);
+  if (limit > 0) data = limited(data, limit);
   if (const std::string note = about_order(data->class_names(), card.class_names); !note.empty()) complain("note: " + note);
   return with_classes(data, card.class_names);
 }

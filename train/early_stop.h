@@ -7,6 +7,7 @@
 
 #include "train/config.h"
 #include "train/task/scores.h"
+#include "train/task/task.h"
 
 namespace vitrail {
 
@@ -42,5 +43,9 @@ class EarlyStop {
   State state_;
   Score watched_;  // as the last test gave it
 };
+
+// Error(kValue) if the configuration asks for a score of tests, and there are none, or none that is called so: told before the
+// first update, not after the first epoch.
+void check_scores(Task& task, const DatasetPtr& test, const TrainConfig& config);
 
 }  // namespace vitrail

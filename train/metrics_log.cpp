@@ -178,6 +178,13 @@ MetricsLog::MetricsLog(const std::string& path) {
   rows_ = read_metrics(path, &damaged_);
 }
 
+double MetricsLog::seconds_until(int64_t step) const {
+  double seconds = 0;
+  for (const MetricsRow& row : rows_)
+    if (row.step <= step) seconds = row.find("seconds").value_or(seconds);
+  return seconds;
+}
+
 void MetricsLog::append(const EpochReport& report) {
   if (!json_) return;
   const size_t held = rows_.size();

@@ -50,6 +50,8 @@ class MetricsLog {
   // nothing is written. Error(kIo) if one cannot be opened, is a link, or is no regular file.
   explicit MetricsLog(const std::string& path);
 
+  // Seconds that the rows of the file say up to this update; 0 if there are none.
+  double seconds_until(int64_t step) const;
   // Error(kIo) if the row cannot be written whole: a full disk is not silence.
   void append(const EpochReport& report);
 

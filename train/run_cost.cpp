@@ -37,11 +37,12 @@ double RunCost::seconds(int64_t steps, int64_t eval_every) const {
   return static_cast<double>(steps) * update + static_cast<double>(tests_of(epochs, eval_every)) * test;
 }
 
-RunCost measure_run(Task& task, const DatasetPtr& train, const DatasetPtr& test, const TrainConfig& config, int64_t clean_images,
-                    double seconds) {
+RunCost measure_run(Task& task, const DatasetPtr& train, const DatasetPtr& test, const TrainConfig& config,
+                    int64_t clean_images, double seconds) {
   RunCost cost;
   TrainConfig trial = config;
   trial.patience = 0;
+  trial.eval_metric = trial.stop_metric = "first";  // nothing is tested on the way
   trial.max_steps = 0;
   cost.steps_per_epoch = total_steps(trial, train->size(), task.model()) / trial.epochs;
   trial.epochs = kMostEpochs;

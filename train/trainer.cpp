@@ -84,7 +84,7 @@ class Trainer::Run {
     if (ema_ && !ema_->swapped()) ema_->swap();
     task_.model().eval();
     result_.steps = step_;
-    result_.seconds = seconds_since(start_);
+    result_.seconds = seconds_before_ + seconds_since(start_);
     if (ranks_ && !result_.signal) progress_.line(ranks_->summary());
     if (!result_.signal && !result_.history.empty() && result_.history.back().test)
       for (const std::string& note : result_.history.back().test->notes) progress_.line("note: " + note);
@@ -93,6 +93,7 @@ class Trainer::Run {
 
   bool step() {
     if (over() && !test_due_) return false;
+    if (!ranks_) set_interrupt_step(step_seconds_);
     if (ema_ && ema_->swapped()) ema_->swap();
     // A part that the caller put into evaluation (a frozen batch norm) stays there; a model that is in evaluation as a whole
     // (a loaded one, or one after run()) is switched.
@@ -109,11 +110,14 @@ class Trainer::Run {
       const Clock::time_point start = Clock::now();
       Loader* const kept = features_.training(batch);
       update((kept ? *kept : loader_).batch(epoch, batch), batch);
-      const double seconds = seconds_since(start);
-      ranks_ ? ranks_->end_step(seconds) : set_interrupt_step(seconds);
+      step_seconds_ = seconds_since(start);
+      if (ranks_) ranks_->end_step(step_seconds_);
       report_.images_per_second = images_here_ / seconds_since(epoch_start_);
       show_progress();
     }
+    // Only an update that hangs must not hold up who wants to leave: a test ends after a batch, and what is being saved is
+    // saved, however long a large model takes for either.
+    if (!ranks_) wait_for_interrupts(), interrupt_heard();
     result_.signal = ranks_ ? ranks_->signal() : interrupt_signal();
     const bool epoch_ends = step_ % loader_.batches() == 0 || step_ == steps_;
     if (epoch_ends || result_.signal) finish_epoch();
@@ -164,6 +168,7 @@ class Trainer::Run {
     test_due_ = s.test_due;
     early_.restore(s.early);
     epoch_started_ = false;
+    seconds_before_ = log_.seconds_until(step_);
   }
 
  private:
@@ -272,7 +277,7 @@ class Trainer::Run {
 
   bool checkpoint_due(bool epoch_ends) {
     if (result_.signal || over()) return true;
-    if (epoch_ends) return config_.save_every > 0 && report_.epoch % config_.save_every == 0;
+    if (epoch_ends && config_.save_every > 0 && report_.epoch % config_.save_every == 0) return true;
     return (ranks_ ? ranks_->save() : save_is_late()) || (config_.save_steps > 0 && step_ % config_.save_steps == 0);
   }
 
@@ -295,7 +300,7 @@ class Trainer::Run {
     // Who pressed Ctrl-C does not want to wait for a test: whoever resumes the run does.
     if (test_due_ && !result_.signal) test();
     if (report_.test) means_.label_like(report_.test->scores), report_.train = means_.parts();
-    report_.seconds = seconds_since(start_);
+    report_.seconds = seconds_before_ + seconds_since(start_);
     progress_.line(format_epoch(report_, epochs_));
     if (early_.stopped()) progress_.line(early_.describe(report_.epoch));
     log_.append(report_);
@@ -364,7 +369,8 @@ class Trainer::Run {
   // What a resumed run does not need: times, the present report.
   Clock::time_point start_ = Clock::now(), epoch_start_ = start_, last_checkpoint_ = start_;
   bool epoch_started_ = false;
-  double images_here_ = 0;
+  double images_here_ = 0, step_seconds_ = 0;
+  double seconds_before_ = 0;  // of the parts of the run before this one
   EpochReport report_;
   TrainResult result_;
 };
@@ -374,13 +380,7 @@ Trainer::Trainer(Task& task, DatasetPtr train, DatasetPtr test, const TrainConfi
   check(train != nullptr, ErrorKind::kValue, "train", "there is no training data.");
   task.check_data(*train);
   task.see(*train);
-  check(config.patience == 0 || test != nullptr, ErrorKind::kValue, "train", "patience needs images to test on: it is ",
-        config.patience, ".");
-  check(config.eval_metric == "first" || test != nullptr, ErrorKind::kValue, "train",
-        "eval_metric needs images to test on: it is ", quote(config.eval_metric), ".");
-  // A name that no score has is told now, not after the first epoch.
-  for (const std::string& name : {config.eval_metric, config.patience > 0 ? config.stop_metric : "first"})
-    if (name != "first") find_score(evaluate(task, first_n(test, 1)).all(), name);
+  check_scores(task, test, config);
   if (test) task.check_data(*test);
   run_ = std::make_unique<Run>(task, train, std::move(test), config, callbacks);
 }

@@ -130,7 +130,10 @@ PictureList scan_folder(const std::string& given, bool collect) {
   PictureList list;
   const std::string top = given.size() > 1 && given.ends_with('/') ? given.substr(0, given.size() - 1) : given;
   const std::string root = unwrapped(top, list.notes);
-  list.name = class_name_of(std::filesystem::path(top).filename().string());
+  // The folder's own name, also where it is given as "." or with slashes behind it.
+  std::error_code ignored;
+  const std::filesystem::path whole = std::filesystem::absolute(top, ignored).lexically_normal();
+  list.name = class_name_of((whole.has_filename() ? whole : whole.parent_path()).filename().string());
   Skipped skipped;
   const FolderContent at_root = read_folder(root, skipped);
   const std::vector<std::string>& folders = at_root.folders;

@@ -92,9 +92,12 @@ std::vector<Entry> make_table() {
                      return open_pictures(scan_folder(place, options.collect_problems), options);
                    }});
   table.push_back({"list", "FILE", [](const std::string& place, const DatasetOptions& options) {
-                     const bool folder = std::filesystem::is_directory(place);
-                     return open_pictures(
-                         read_list(folder ? only_list_in(place) : place, options.collect_problems, options.labels), options);
+                     std::error_code ignored;  // what cannot be inspected fails when it is read, with the system's reason
+                     const bool folder = std::filesystem::is_directory(place, ignored);
+                     const std::string list = folder ? only_list_in(place) : place;
+                     check(!list.empty(), ErrorKind::kValue, "data", escaped_path(place),
+                           ": a folder is read by its list if it holds one (.csv, .jsonl) alone. Hint: name the file.");
+                     return open_pictures(read_list(list, options.collect_problems, options.labels), options);
                    }});
   for (const auto& [name, part] :
        {std::pair("glyphs", GlyphPart::kAll), {"drawn-digits", GlyphPart::kDigits}, {"drawn-letters", GlyphPart::kLetters}})

@@ -220,3 +220,52 @@ TEST_CASE("data-check writes what training with a recipe sees, and names what is
   CHECK(wrong.says("one of none, randaugment, trivial, three"));
   CHECK(run(check + place.file("absent.json")).code == 4);
 }
+
+TEST_CASE("data-check overwrites no picture of its set, however the set is named") {
+  PictureFolder root, place;
+  put_colours(root);
+  root.put_text("list.csv", "path,label\nred/1.png,red\nred/2.png,red\ngreen/1.png,green\ngreen/2.png,green\n");
+  place.put_text("recipe.json", "{}");
+  const std::string victim = root.file("red/1.png"), before = content_of(victim);
+  for (const std::string& data :
+       {root.path(), "folder:" + root.path(), root.file("list.csv"), "list:" + root.file("list.csv")}) {
+    CAPTURE(data);
+    const Outcome outcome = run("data-check " + data + " --augment " + place.file("recipe.json") + " --sheet " + victim);
+    CHECK(outcome.code == 2);
+    CHECK_MESSAGE(outcome.says("this file is part of the data set"), outcome.text);
+    CHECK(content_of(victim) == before);
+  }
+}
+
+TEST_CASE("a list that cannot be looked at, or a folder without one, is told as what it is") {
+  PictureFolder root;
+  fs::create_symlink("loop", root.file("loop"));
+  for (const std::string& place : {root.file("loop"), root.file(std::string(300, 'x'))}) {
+    const Outcome outcome = run("data-check list:" + place);
+    CHECK_MESSAGE(outcome.code == 4, outcome.text);
+  }
+  const Outcome none = run("data-check list:" + root.path());
+  CHECK(none.code == 2);
+  CHECK_MESSAGE(none.says("Hint: name the file."), none.text);
+}
+
+TEST_CASE("flags that are for another kind of data get a warning, and folds with another mean and deviation are not mixed") {
+  PictureFolder root, place;
+  put_colours(root);
+  const Outcome drawn = run("train --dry-run --data " + root.path() + " --train-size 5 --test-size 5");
+  CHECK_MESSAGE(drawn.says("warning: --train-size has no effect: it is for drawn sets. Hint: --limit."), drawn.text);
+  CHECK(drawn.says("warning: --test-size has no effect"));
+  const Outcome files =
+      run("train --dry-run --data glyphs --train-size 50 --test-size 20 --mean-std imagenet --bad-image skip");
+  CHECK_MESSAGE(files.says("warning: --mean-std has no effect: it is for folders and lists of pictures."), files.text);
+  CHECK(files.says("warning: --bad-image has no effect"));
+  CHECK(!run("train --dry-run --data " + root.path() + " --mean-std imagenet").says("has no effect"));
+  const std::string folds =
+      "train --kfold 2 --epochs 1 --model linear --batch-size 8 --data " + root.path() + " --out " + place.file("folds");
+  const Outcome first = run(folds + " --mean-std imagenet --patience 3");
+  REQUIRE_MESSAGE(first.code == 0, first.text);
+  CHECK_MESSAGE(first.says("warning: --patience has no effect with --kfold"), first.text);
+  const Outcome other = run(folds);
+  CHECK(other.code == 2);
+  CHECK_MESSAGE(other.says("holds a cross-validation with other settings"), other.text);
+}

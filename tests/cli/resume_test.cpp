@@ -105,6 +105,18 @@ TEST_CASE("a finished run says so; --resume auto starts where there is nothing t
   CHECK(!fs::exists(scratch() + "/nowhere"));
 }
 
+TEST_CASE("--resume auto begins a run anew that was killed between its first model and its first checkpoint, and no other") {
+  const std::string out = scratch() + "/no_checkpoint";
+  fs::copy(undisturbed(), out);
+  fs::remove(out + "/" + kCheckpointFile), fs::remove(out + "/" + kPreviousFile);
+  const Outcome other = run("train --threads 1 --resume auto --seed 3 --out " + out + kRun);
+  CHECK(other.code == 2);
+  CHECK_MESSAGE(other.says("holds a model already"), other.text);
+  const Outcome same = run("train --threads 1 --resume auto --out " + out + kRun);
+  CHECK_MESSAGE(same.code == 0, same.text);
+  CHECK(same_end(out));
+}
+
 TEST_CASE("what contradicts the recorded run is refused by name") {
   const auto refused = [](const std::string& flags, const std::string& part) {
     const Outcome outcome = run("train --resume --out " + undisturbed() + " " + flags);
@@ -152,6 +164,13 @@ TEST_CASE("a run whose data is not where it was says which flag tells the place"
   CHECK_MESSAGE(lost.says("Hint: --data PATH says where it lies now"), lost.text);
   const Outcome found = run("train --resume --data " + scratch() + "/elsewhere/photos --out " + out);
   CHECK_MESSAGE(found.code == 0, found.text);
+  fs::rename(scratch() + "/elsewhere/photos", scratch() + "/elsewhere/pictures");
+  const Outcome renamed = run("train --resume --data " + scratch() + "/elsewhere/pictures// --out " + out);
+  CHECK_MESSAGE(renamed.code == 0, renamed.text);
+  fs::copy(scratch() + "/elsewhere/pictures/a/0.png", scratch() + "/elsewhere/pictures/a/more.png");
+  const Outcome grown = run("train --resume --data " + scratch() + "/elsewhere/pictures --out " + out);
+  CHECK(grown.code == 3);
+  CHECK_MESSAGE(grown.says("the data is not what the run was trained on"), grown.text);
 }
 
 TEST_CASE("a damaged checkpoint is passed over loudly; two damaged ones end the attempt") {
@@ -282,4 +301,21 @@ TEST_CASE("a run whose numbers break ends with exit code 6, says where, and keep
   CHECK(outcome.code == 6);
   CHECK_MESSAGE(outcome.says(" is not finite"), outcome.text);
   if (has_checkpoint(out)) CHECK(run("verify " + out).code == 0);
+}
+
+TEST_CASE("of the run that --force replaces no result stands beside the new recipe, though the new run comes to none") {
+  const std::string out = scratch() + "/forced";
+  fs::copy(undisturbed(), out);
+  const Outcome outcome = run("train --force --out " + out + kRun + "--lr 1e30 --clip-norm 0 --optimizer sgd");
+  REQUIRE_MESSAGE(outcome.code == 6, outcome.text);
+  CHECK(fs::file_size(out + "/metrics.jsonl") == 0);
+  CHECK(fs::file_size(out + "/metrics.csv") == 0);
+  for (const char* gone : {kBestFile, "curve.csv", "report.html"}) {
+    CAPTURE(gone);
+    CHECK(!fs::exists(out + "/" + gone));
+  }
+  CHECK(fs::exists(out + "/" + kModelFile));  // until the new run has one
+  const Outcome folds = run("train --kfold 3 --force --out " + out + kRun);
+  CHECK(folds.code == 2);
+  CHECK_MESSAGE(folds.says("--force does not go with --kfold"), folds.text);
 }

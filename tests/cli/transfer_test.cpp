@@ -11,6 +11,20 @@
 using namespace vitrail;
 using namespace vitrail::testing;
 
+namespace {
+
+// The accuracy of ridge regression in what `probe --json` printed.
+double ridge_of(const std::string& text) {
+  const JsonDocument json(text, "probe");
+  JsonObject root(json.root(), "probe");
+  for (JsonObject& result : root.objects("results"))
+    if (result.text("method") == "ridge") return result.number("top1", 0, 1);
+  FAIL("no ridge regression in ", text);
+  return 0;
+}
+
+}  // namespace
+
 TEST_CASE("transfer climbs the ladder at 10, 50 and 100 % and writes a table and a page") {
   const std::string base = scratch() + "/transfer_base", out = scratch() + "/transfer";
   REQUIRE(run("train --data glyphs --train-size 40 --test-size 10 --batch-size 20 --epochs 1 --quiet --model vit_fashion_p7 "
@@ -38,6 +52,11 @@ TEST_CASE("transfer climbs the ladder at 10, 50 and 100 % and writes a table and
     const JsonDocument recorded(read_text_file(config), config);
     CHECK(JsonObject(recorded.root(), config).text("init") == (std::string(rung) == "full-100" ? base : ""));
   }
+  // The frozen features of a half are those of the pictures that trainings on a half have: the first 20 of a drawn set.
+  const Outcome probe = run("probe --model " + base + " --data glyphs --limit 20 --json", "2>/dev/null");
+  REQUIRE_MESSAGE(probe.code == 0, probe.text);
+  for (const report::TransferRow& row : report::transfer_rows(read_text_file(path), path))
+    if (row.method == "ridge" && row.share == 0.5) CHECK(row.accuracy == doctest::Approx(ridge_of(probe.text)));
   const Outcome again = run("transfer --from " + base + " --data glyphs --limit 40 --out " + out);
   CHECK(again.code == 2);
   CHECK(again.says("holds results already. Hint: --resume goes on"));

@@ -61,6 +61,7 @@ TEST_CASE("measuring a run counts its steps an epoch and leaves batch sizes, mix
   const auto model = tiny_vit(data->info());
   TrainConfig config = quick(3, 20);
   config.patience = 2, config.mixup = 0.8, config.max_steps = 2;
+  config.eval_metric = "top5", config.stop_metric = "loss";
   ClassificationTask task = task_for(*model, data, config);
   const RunCost cost = measure_run(task, data, data, config, 10, 0.05);
   CHECK(cost.steps_per_epoch == 3);

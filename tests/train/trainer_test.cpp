@@ -14,6 +14,7 @@
 #include "tensor/machine/parallel.h"
 #include "tests/support/learn_helpers.h"
 #include "train/interrupt.h"
+#include "train/task/classification.h"
 
 using namespace vitrail;
 using namespace vitrail::testing;
@@ -32,7 +33,57 @@ bool same_bits(nn::Module& a, nn::Module& b) {
   return same;
 }
 
+// Test pictures that take so long that the grace time of an update would be over; a signal comes as the first is read.
+class Slow : public Dataset {
+ public:
+  explicit Slow(DatasetPtr whole) : Dataset(whole->info()), whole_(std::move(whole)) {}
+  int64_t size() const override { return whole_->size(); }
+  Sample sample(int64_t index) const override {
+    if (index == 0) {
+      raise(SIGTERM);
+      for (int i = 0; i < 50; ++i) usleep(100000);
+    }
+    return whole_->sample(index);
+  }
+  int64_t label(int64_t index) const override { return whole_->label(index); }
+
+ private:
+  DatasetPtr whole_;
+};
+
 }  // namespace
+
+TEST_CASE("a test that takes long is not what a signal waits for in vain: its epoch is saved, and owes the test") {
+  signal(SIGTERM, SIG_DFL);
+  const DatasetPtr data = glyphs(20);
+  const auto model = tiny_vit(data->info());
+  ClassificationTask task(*model, {preprocessing_for(*model, data->info()), data->class_names(), {}, 0});
+  const InterruptScope interrupts;
+  TrainCallbacks callbacks;
+  callbacks.quiet = true;
+  std::optional<RunState> saved;
+  callbacks.on_checkpoint = [&](const RunState& state) { saved = state; };
+  Trainer trainer(task, data, std::make_shared<Slow>(glyphs(20, Split::kTest)), quick(2, 10), callbacks);
+  const TrainResult result = trainer.run();  // with the grace time of an update this process would be gone
+  CHECK(result.signal == SIGTERM);
+  REQUIRE(saved.has_value());
+  CHECK(saved->step == 2);
+  CHECK(saved->test_due);
+}
+
+TEST_CASE("--save-steps counts updates, also those that end an epoch") {
+  const DatasetPtr data = glyphs(20);
+  const auto model = tiny_vit(data->info());
+  ClassificationTask task(*model, {preprocessing_for(*model, data->info()), data->class_names(), {}, 0});
+  TrainCallbacks callbacks;
+  callbacks.quiet = true;
+  std::vector<int64_t> saved;
+  callbacks.on_checkpoint = [&](const RunState& state) { saved.push_back(state.step); };
+  TrainConfig config = quick(5, 10);  // two updates an epoch
+  config.save_every = 0, config.save_steps = 4;
+  Trainer(task, data, nullptr, config, callbacks).run();
+  CHECK(saved == std::vector<int64_t>{4, 8, 10});
+}
 
 TEST_CASE("32 glyphs are learnt by heart") {
   const DatasetPtr data = glyphs(32);

@@ -106,10 +106,10 @@ RunReport::RunReport(RunReportOptions options, Task& task, DatasetPtr train, Dat
       train_(std::move(train)),
       test_(std::move(test)),
       config_(config),
-      curve_(curve_in(options_.folder + "/" + kCurveFile)) {
+      curve_(options_.goes_on ? curve_in(options_.folder + "/" + kCurveFile) : StepCurve()) {
   std::error_code error;
   const std::string metrics = options_.folder + "/" + kMetricsFile;
-  if (std::filesystem::is_regular_file(metrics, error)) run_.rows = read_metrics(metrics);
+  if (options_.goes_on && std::filesystem::is_regular_file(metrics, error)) run_.rows = read_metrics(metrics);
   read_description(options_.folder, run_);
   if (test_) run_.tested = result_name(test_->info());
 }

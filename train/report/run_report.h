@@ -12,9 +12,10 @@
 namespace vitrail::report {
 
 struct RunReportOptions {
-  std::string folder;  // of the run: report.html and curve.csv go there, metrics.jsonl and run.json are read if they are there
+  std::string folder;  // of the run: report.html and curve.csv go there, run.json is read if it is there
   std::string title;
-  int64_t updates = 0;  // of the whole run; 0: unknown
+  int64_t updates = 0;   // of the whole run; 0: unknown
+  bool goes_on = false;  // of a run that is resumed: what its earlier parts left in the folder belongs to it
 };
 
 // Collects what the page shows. In TrainCallbacks: on_update -> add, on_epoch -> add; after the run finish().
