@@ -85,7 +85,7 @@ void origin_json(JsonWriter& json, const Origin& o) {
 
 void print_origin_notes(const Origin& o) {
   for (const weights::Fact& fact : o.facts)
-    if (fact.source.starts_with("assumed"))
+    if (fact.source.starts_with("assumed") || fact.name == weights::kResampledFact)
       complain(cat("note: ", fact.name, fact.value.empty() ? "" : " " + escaped(fact.value), ": ", escaped(fact.source, 120)));
   if (!o.unexpected.empty())
     complain(cat("note: ", o.unexpected.size(), " tensors are not a part of the model: ", listed(o.unexpected)));

@@ -243,12 +243,19 @@ void print_start(const TrainJob& job, models::Classifier& model, const Task& tas
 
 // What is left of the run that --force replaces: a later --resume must not find its checkpoints, and nothing of its results may
 // stand beside the new recipe. Its model stays until the first epoch of the new run has one.
-void remove_replaced(const std::string& out) {
+// A file that this run itself starts from or learns from stays too.
+void remove_replaced(const TrainJob& job) {
   namespace fs = std::filesystem;
+  const std::string& out = job.out;
   remove_checkpoints(out);
   std::error_code ignored;
+  const auto is_used = [&](const std::string& path) {
+    for (const std::string& used : {job.settings.init, job.settings.teacher})
+      if (fs::equivalent(path, used, ignored) || fs::equivalent(out, used, ignored)) return true;
+    return false;
+  };
   for (const char* name : {kAdapterFile, kBestFile, report::kCurveFile, report::kPageFile, kNotFiniteFile})
-    fs::remove(out + "/" + name, ignored);
+    if (!is_used(out + "/" + name)) fs::remove(out + "/" + name, ignored);
   for (const char* open : {"/metrics.jsonl", "/metrics.csv"})
     if (fs::exists(out + open, ignored)) fs::resize_file(out + open, 0, ignored);
 }
@@ -307,8 +314,8 @@ int run_training(TrainJob job) {
   if (job.from) {
     trainer.restore(job.from->checkpoint.state);
     job.from->checkpoint.state = {};  // the memory of its tensors
-  } else if (folder) {
-    remove_replaced(job.out);
+  } else if (folder && job.replace) {
+    remove_replaced(job);
   }
   if (folder) write_file_atomically(folder->file(kConfigFile), to_json(job.settings, job.config) + "\n");
   const TrainResult result = run_with_page(trainer, page);

@@ -9,8 +9,10 @@
 #include "cli/ranks.h"
 #include "comm/collectives.h"
 #include "comm/world.h"
+#include "train/metrics_log.h"
 #include "train/ranks/model_of_rank_0.h"
 #include "train/recipes.h"
+#include "train/report/run_data.h"
 
 namespace vitrail::cli {
 
@@ -48,17 +50,32 @@ std::shared_ptr<FoundCheckpoint> checkpoint_of(const TrainOptions& o, TrainJob& 
 }
 
 bool left_by_a_run(const std::string& out) {
-  std::error_code ignored;
-  return fs::exists(fs::path(out) / kModelFile, ignored) && fs::exists(fs::path(out) / kConfigFile, ignored) &&
-         !has_checkpoint(out);
+  const auto there = [&](const char* name) {
+    std::error_code ignored;
+    return fs::exists(fs::path(out) / name, ignored);
+  };
+  return (there(kModelFile) || there(kBestFile)) && there(kConfigFile) && !has_checkpoint(out);
 }
 
-bool is_same_run(const TrainJob& job) {
+bool died_before_its_checkpoint(const TrainJob& job) {
+  const auto file = [&](const char* name) { return (fs::path(job.out) / name).string(); };
+  TrainSettings recorded;
+  TrainConfig config;
+  std::vector<MetricsRow> rows;
   try {
-    return read_text_file((fs::path(job.out) / kConfigFile).string()) == to_json(job.settings, job.config) + "\n";
+    read_settings(read_text_file(file(kConfigFile)), file(kConfigFile), recorded, config);
+    rows = read_metrics(file(report::kMetricsFile));
   } catch (const Error&) {
     return false;
   }
+  TrainSettings own = job.settings;
+  for (TrainSettings* s : {&recorded, &own})
+    s->model = models::to_json(with_drop_path(model_config(s->model, job.train->info()), config.drop_path));
+  if (rows.empty() || !recipe_differences(config, job.config).empty() || !differences(recorded, own).empty()) return false;
+  const MetricsRow& last = rows.back();
+  const bool ended = last.epoch >= config.epochs || (config.max_steps > 0 && last.step >= config.max_steps);
+  const bool saved = config.save_every > 0 && last.epoch > config.save_every;
+  return !ended && !saved;
 }
 
 namespace {

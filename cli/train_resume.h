@@ -14,9 +14,10 @@ std::shared_ptr<FoundCheckpoint> checkpoint_of(const TrainOptions& options, Trai
 // The job of the checkpoint job.from. Error(kValue) for options that contradict what it recorded, Error(kData) for other data.
 TrainJob resumed_job(const TrainOptions& options, TrainJob job);
 
-// A model and no checkpoint: a run was killed before it saved the first one.
+// A model of a run, and no checkpoint of it.
 bool left_by_a_run(const std::string& out);
-// Whether the run that job.out holds was told just what this one is: beginning anew, it comes to the same bits.
-bool is_same_run(const TrainJob& job);
+// Whether the run that job.out holds is this one, and was killed between its first model and its first checkpoint: beginning
+// anew, it comes to the same bits. Not a run that has ended, or whose checkpoints somebody removed.
+bool died_before_its_checkpoint(const TrainJob& job);
 
 }  // namespace vitrail::cli

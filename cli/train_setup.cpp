@@ -206,8 +206,8 @@ TrainJob make_job(const TrainOptions& options) {
   const bool begun = !job.from && o.resume == "auto" && left_by_a_run(o.out);
   if (leads() && !job.from && !begun && !nothing_is_saved(o)) RunFolder::check_free(o.out, o.force);
   job = job.from ? resumed_job(o, std::move(job)) : new_job(o, std::move(job));
-  if (begun && leads()) job.replace = is_same_run(job);
   find_teacher(o, job, job.settings.teacher_hash);
+  if (begun && leads()) job.replace = died_before_its_checkpoint(job);
   job.ranks.facts = {{"teacher", job.settings.teacher_hash}};
   if (job.config.mirror && job.train->reads_files() && !o.quiet && !job.from)
     complain(

@@ -95,6 +95,7 @@ void wait_for_interrupts() { grace = 0; }
 void set_interrupt_step(double seconds) {
   const double wanted = std::isfinite(seconds) ? std::ceil(2 * seconds) + 1 : 0;
   grace = std::max(kGrace, static_cast<unsigned>(std::clamp(wanted, 0.0, 86400.0)));
+  if (first_signal != 0) alarm(grace.load());  // one that came while nobody had to hurry
 }
 
 void interrupt_heard() {

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "models/weights/adapter.h"
 #include "models/weights/save.h"
 #include "train/checkpoint.h"
 
@@ -61,11 +62,14 @@ int lock(const std::string& path, const std::string& folder) {
 }  // namespace
 
 void RunFolder::check_free(const std::string& path, bool replace) {
+  if (replace) return;
+  const bool run = has_checkpoint(path);
+  std::string found;
   std::error_code ignored;
-  const bool model = fs::exists(fs::path(path) / kModelFile, ignored), run = has_checkpoint(path);
-  check(replace || (!model && !run), ErrorKind::kValue, "train", escaped(path, 200), " holds a model already: ",
-        model ? kModelFile : kCheckpointFile, ". Hint: another --out, ", run ? "--resume to go on with that run, " : "",
-        "or --force to replace it.");
+  for (const char* name : {kAdapterFile, kBestFile, kPreviousFile, kCheckpointFile, kModelFile})  // the last one is named
+    if (fs::exists(fs::path(path) / name, ignored)) found = name;
+  check(found.empty(), ErrorKind::kValue, "train", escaped(path, 200), " holds a model already: ", found,
+        ". Hint: another --out, ", run ? "--resume to go on with that run, " : "", "or --force to replace it.");
 }
 
 RunFolder::RunFolder(const std::string& path, bool replace) : path_(path), lock_path_(path + "/run.lock") {

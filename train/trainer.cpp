@@ -93,7 +93,7 @@ class Trainer::Run {
 
   bool step() {
     if (over() && !test_due_) return false;
-    if (!ranks_) set_interrupt_step(step_seconds_);
+    if (!ranks_ && step_seconds_ > 0) set_interrupt_step(step_seconds_);
     if (ema_ && ema_->swapped()) ema_->swap();
     // A part that the caller put into evaluation (a frozen batch norm) stays there; a model that is in evaluation as a whole
     // (a loaded one, or one after run()) is switched.

@@ -75,7 +75,10 @@ void follow_pictures(SavedModel& saved, const models::ViTConfig& config, const s
   p.height = config.img_size.h, p.width = config.img_size.w;
   AdaptTo to;
   to.img_size = pictures;
-  saved.origin->facts.push_back({"pos_embed", adapt(saved, to).back(), "size of the pictures"});
+  std::vector<weights::Fact>& facts = saved.origin->facts;
+  for (weights::Fact& fact : facts)
+    if (fact.name == "img_size") fact = {fact.name, cat(pictures.h, " x ", pictures.w), "size of the pictures"};
+  facts.push_back({weights::kResampledFact, adapt(saved, to).back(), "as transformers does for pictures of another size"});
   p = as_said;
 }
 

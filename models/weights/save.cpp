@@ -163,6 +163,9 @@ std::string file_in(const std::string& folder) {
   const std::string usual = (fs::path(folder) / kModelFile).string();
   std::error_code ignored;
   if (fs::is_regular_file(usual, ignored) || !holds_weights(folder)) return usual;
+  const std::string checkpoint = (fs::path(folder) / "checkpoint.safetensors").string();
+  if (fs::is_regular_file(checkpoint, ignored) && has_key_of_ours(checkpoint))
+    bad_file(folder, "the run has saved no model yet, only a checkpoint to go on from.");
   const std::string only = weights_file_of(folder);
   return only.ends_with(".safetensors") && has_key_of_ours(only) ? only : usual;
 }

@@ -105,16 +105,56 @@ TEST_CASE("a finished run says so; --resume auto starts where there is nothing t
   CHECK(!fs::exists(scratch() + "/nowhere"));
 }
 
+namespace {
+
+// What a kill between the first model and the first checkpoint leaves of a finished run's folder: its first epoch.
+void leave_first_epoch(const std::string& out) {
+  for (const char* name : {kCheckpointFile, kPreviousFile}) fs::remove(out + "/" + name);
+  const std::string rows = read_text_file(out + "/metrics.jsonl");
+  write_file_atomically(out + "/metrics.jsonl", rows.substr(0, rows.find('\n') + 1));
+}
+
+}  // namespace
+
 TEST_CASE("--resume auto begins a run anew that was killed between its first model and its first checkpoint, and no other") {
-  const std::string out = scratch() + "/no_checkpoint";
+  const std::string out = scratch() + "/no_checkpoint", start = "train --resume auto --out " + out + kRun;
   fs::copy(undisturbed(), out);
   fs::remove(out + "/" + kCheckpointFile), fs::remove(out + "/" + kPreviousFile);
-  const Outcome other = run("train --threads 1 --resume auto --seed 3 --out " + out + kRun);
-  CHECK(other.code == 2);
-  CHECK_MESSAGE(other.says("holds a model already"), other.text);
-  const Outcome same = run("train --threads 1 --resume auto --out " + out + kRun);
+  const Outcome finished = run(start);
+  CHECK(finished.code == 2);
+  CHECK_MESSAGE(finished.says("holds a model already"), finished.text);
+  leave_first_epoch(out);
+  CHECK(run(start + "--seed 3").says("holds a model already"));
+  const Outcome same = run(start + "--threads 2");  // how it is run may change
   CHECK_MESSAGE(same.code == 0, same.text);
   CHECK(same_end(out));
+}
+
+TEST_CASE("--resume auto knows a run with a teacher again") {
+  const std::string out = scratch() + "/taught", start = "train --resume auto --teacher " + trained() +
+                                                         " --distillation hard --data glyphs --epochs 2 --out " + out + kQuick;
+  REQUIRE(run(start).code == 0);
+  const std::vector<uint8_t> model = file(out, kModelFile);
+  leave_first_epoch(out);
+  const Outcome again = run(start);
+  CHECK_MESSAGE(again.code == 0, again.text);
+  CHECK(file(out, kModelFile) == model);
+}
+
+TEST_CASE("a run starts from a model in its own folder only with --force, and does not lose it before it has its own") {
+  const std::string out = scratch() + "/own_base";
+  fs::create_directories(out);
+  fs::copy_file(trained() + "/" + kModelFile, out + "/" + kBestFile);
+  const std::vector<uint8_t> base = file(out, kBestFile);
+  const std::string start =
+      "train --init " + out + "/" + kBestFile + " --data glyphs --out " + out +
+      " --train-size 20 --test-size 10 --batch-size 10 --epochs 1 --lr 1e30 --clip-norm 0 --optimizer sgd";
+  const Outcome refused = run(start);
+  CHECK(refused.code == 2);
+  CHECK_MESSAGE(refused.says("holds a model already: best.safetensors"), refused.text);
+  const Outcome broken = run(start + " --force");
+  CHECK_MESSAGE(broken.code == 6, broken.text);
+  CHECK(file(out, kBestFile) == base);
 }
 
 TEST_CASE("what contradicts the recorded run is refused by name") {
@@ -284,6 +324,30 @@ TEST_CASE("SIGUSR1 saves now, and the run goes on") {
   CHECK(WEXITSTATUS(status) == 0);
   CHECK(fs::exists(out + "/" + kPreviousFile));  // the one that was asked for, before that of the end
   CHECK(read_text_file(out + ".txt").find("saved after update ") != std::string::npos);
+}
+
+TEST_CASE("seconds of a run that goes on are counted on") {
+  const std::string out = scratch() + "/seconds";
+  REQUIRE(run("train --max-steps 6 --out " + out + kRun).code == 0);  // one epoch
+  Checkpoint checkpoint = read_checkpoint(out + "/" + kCheckpointFile);
+  checkpoint.state.config.max_steps = 0;
+  write_checkpoint(out + "/" + kCheckpointFile, checkpoint);
+  std::string row = read_text_file(out + "/metrics.jsonl");
+  const size_t at = row.find("\"seconds\":") + 10;
+  row.replace(at, row.find(',', at) - at, "5000.0");
+  write_file_atomically(out + "/metrics.jsonl", row);
+  const Outcome resumed = run("train --resume --out " + out);
+  REQUIRE_MESSAGE(resumed.code == 0, resumed.text);
+  CHECK_MESSAGE(resumed.says(", 1:23:"), resumed.text);  // 5,000 s and what the rest took
+}
+
+TEST_CASE("a run that has saved no model yet is said to be one") {
+  const std::string out = scratch() + "/no_model_yet";
+  fs::create_directories(out);
+  for (const char* name : {kCheckpointFile, kPreviousFile}) fs::copy_file(undisturbed() + "/" + name, out + "/" + name);
+  const Outcome asked = run("info " + out);
+  CHECK(asked.code == 3);
+  CHECK_MESSAGE(asked.says("the run has saved no model yet"), asked.text);
 }
 
 TEST_CASE("a checkpoint is no model: predict says which file is") {

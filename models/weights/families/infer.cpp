@@ -39,6 +39,11 @@ class Inference {
     return nullptr;
   }
   bool has(const std::string& name) const { return find(name) != nullptr; }
+  // What one block has, all must have: a block that lost it is then said to miss it.
+  bool in_any_block(const char* end) const {
+    return std::ranges::any_of(
+        t_.weights, [&](const auto& entry) { return entry.first.starts_with("blocks.") && entry.first.ends_with(end); });
+  }
 
   const Tensor& need(const std::string& name, int64_t rank) const {
     const Tensor* tensor = find(name);
@@ -80,18 +85,18 @@ class Inference {
     const Tensor& qkv = need("blocks.0.attn.qkv.weight", 2);
     check(qkv.size(0) % 3 == 0 && qkv.size(1) == c_.embed_dim, ErrorKind::kData, "weights", escaped_path(source_),
           ": blocks.0.attn.qkv.weight must be [3 H K, ", c_.embed_dim, "]: it is ", qkv.shape(), ".");
-    c_.qkv_bias = has("blocks.0.attn.qkv.bias");
-    c_.proj_bias = has("blocks.0.attn.proj.bias");
-    c_.qk_norm = has("blocks.0.attn.q_norm.weight");
+    c_.qkv_bias = in_any_block(".attn.qkv.bias");
+    c_.proj_bias = in_any_block(".attn.proj.bias");
+    c_.qk_norm = in_any_block(".attn.q_norm.weight");
     c_.mlp_hidden = need("blocks.0.mlp.fc1.weight", 2).size(0);
-    if (has("blocks.0.ls1.gamma")) c_.init_values = 1e-5;  // the value only matters for new weights
+    if (in_any_block(".ls1.gamma")) c_.init_values = 1e-5;  // the value only matters for new weights
     c_.pre_norm = has("norm_pre.weight");
   }
 
   // A model here has both biases or none. SimpleViT's projection of the attention has none where its MLP does: zeros are the
   // same.
   void complete_biases() {
-    if (c_.proj_bias || !has("blocks.0.mlp.fc1.bias")) return;
+    if (c_.proj_bias || !in_any_block(".mlp.fc1.bias")) return;
     for (int64_t i = 0; i < c_.depth; ++i) t_.weights.emplace_back(cat("blocks.", i, ".attn.proj.bias"), zeros({c_.embed_dim}));
     c_.proj_bias = true;
     fact("attn.proj.bias", "zeros", "the file has none");

@@ -15,6 +15,9 @@ struct Fact {
   std::string name, value, source;  // "num_heads", "4", "config.json"
 };
 
+// The name of the fact that positions were resampled, which changes what the model computes.
+constexpr const char* kResampledFact = "pos_embed";
+
 // What the user says where the files are silent, or wrong.
 struct Given {
   int64_t num_heads = 0;

@@ -71,7 +71,7 @@ void read_model_args(JsonObject& args, const std::string& path, Sidecar& s) {
   if (const auto given = whole(args, "in_chans")) s.in_chans = given;
   if (const auto given = whole(args, "num_heads")) s.num_heads = given;
   if (args.has("global_pool") && args.is_text("global_pool")) s.global_pool = args.text("global_pool");
-  if (args.has("pos_embed") && args.is_text("pos_embed")) s.no_positions = args.text("pos_embed") == "none";
+  if (args.has("pos_embed") && args.is_text("pos_embed")) s.no_positions = args.text("pos_embed").empty() || args.text("pos_embed") == "none";
   s.pool_include_prefix = args.boolean_or("pool_include_prefix", s.pool_include_prefix);
   if (args.has("act_layer") && args.is_text("act_layer")) s.act_layer = activation_of(args.text("act_layer"), path);
 }

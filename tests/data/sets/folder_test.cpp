@@ -39,6 +39,21 @@ TEST_CASE("a folder a class: classes in natural order, files in the order of the
   CHECK(says(list.notes, "natural order: class 1 is \"class2\"; programs that sort by bytes give this number to \"class10\""));
 }
 
+TEST_CASE("a folder has its own name, however it is spelt") {
+  PictureFolder root;
+  root.put_class("ant", 1, 0);
+  root.put_class("bee", 1, 5);
+  const std::string name = fs::path(root.path()).filename().string();
+  CHECK(scan_folder(root.path()).name == name);
+  CHECK(scan_folder(root.path() + "///").name == name);
+  CHECK(scan_folder(root.path() + "/ant/..").name == name);
+  const fs::path before = fs::current_path();
+  fs::current_path(root.path());
+  const std::string here = scan_folder(".").name;
+  fs::current_path(before);
+  CHECK(here == name);
+}
+
 TEST_CASE("no note of orders where both agree") {
   PictureFolder root;
   root.put_class("ant", 1, 0);
