@@ -22,7 +22,7 @@ void compare(JsonObject own, JsonObject other, const std::string& prefix, std::v
   for (const std::string& key : other.keys())
     if (!own.has(key)) keys.push_back(key);
   for (const std::string& key : keys) {
-    if (prefix == "setup." && !own.has(key)) continue;  // newer than what wrote it
+    if (prefix + key == "setup.preprocessing" && !own.has(key)) continue;  // newer than what wrote it
     const std::string mine = own.has(key) ? own.json_text(key) : usual_of(prefix + key);
     const std::string theirs = other.has(key) ? other.json_text(key) : "missing";
     if (mine == theirs) continue;
