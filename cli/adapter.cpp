@@ -57,7 +57,7 @@ void add_adapter(CLI::App& app, Action& action) {
   Command command(app, "adapter", "Put a LoRA adapter and its base together; convert from and to PEFT's format");
   command
       .option("--base", o->base,
-              "The model that the adapter was trained on: a folder that train wrote, or its model.safetensors")
+              "The model that the adapter was trained on: whatever --model takes elsewhere")
       .required();
   command.option("--adapter", o->adapter, "adapter.safetensors, or a folder with PEFT's adapter_config.json").required();
   command.option("--out", o->out, "Folder for model.safetensors with the adapter merged, and adapter.safetensors");
