@@ -89,6 +89,11 @@ void print_origin_notes(const Origin& o) {
       complain(cat("note: ", fact.name, fact.value.empty() ? "" : " " + escaped(fact.value), ": ", escaped(fact.source, 120)));
   if (!o.unexpected.empty())
     complain(cat("note: ", o.unexpected.size(), " tensors are not a part of the model: ", listed(o.unexpected)));
+  if (!o.not_computed.empty())
+    complain(cat("warning: ", o.not_computed.size(),
+                 " of them stand in the blocks or the patch embedding: ", listed(o.not_computed),
+                 ". The file is probably of another architecture, whose answers are others. Hint: --strict "
+                 "refuses it."));
 }
 
 }  // namespace vitrail::cli

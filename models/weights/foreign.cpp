@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "models/presets.h"
 #include "models/weights/adapt.h"
+#include "models/weights/families/names.h"
 #include "models/weights/families/preprocess_rules.h"
 #include "models/weights/formats/tensor_file.h"
 
@@ -95,8 +96,17 @@ std::set<std::string> names_of(models::ViTConfig config, const std::string& file
   fail(ErrorKind::kData, "weights", escaped_path(file), ": ", e.what());
 }
 
+// Those of the unexpected names that stand in a block or the patch embedding.
+std::vector<std::string> not_computed(const Origin& origin, const std::string& prefix) {
+  const weights::FamilyNames& family = weights::family_names(origin.family);
+  std::vector<std::string> names;
+  for (const std::string& name : origin.unexpected)
+    if (weights::is_computed(family, name.starts_with(prefix) ? name.substr(prefix.size()) : name)) names.push_back(name);
+  return names;
+}
+
 // Tensors that the model does not have are listed and dropped; with `strict` they are an error.
-void drop_unexpected(SavedModel& saved, const models::ViTConfig& config, bool strict) {
+void drop_unexpected(SavedModel& saved, const models::ViTConfig& config, const std::string& prefix, bool strict) {
   Origin& origin = *saved.origin;
   const std::set<std::string> names = names_of(config, saved.file);
   std::erase_if(saved.weights, [&](const auto& entry) {
@@ -105,6 +115,7 @@ void drop_unexpected(SavedModel& saved, const models::ViTConfig& config, bool st
     --origin.same;
     return true;
   });
+  origin.not_computed = not_computed(origin, prefix);
   if (!strict || saved.weights.size() < names.size()) return;  // what is missing is told first, when the model is built
   for (const auto& [list, what] : {std::pair(&origin.unexpected, "unexpected"), {&origin.unused, "not used"}})
     check(list->empty(), ErrorKind::kData, "weights", escaped_path(saved.file), ": ", list->size(), " tensors are ", what, ": ",
@@ -141,7 +152,7 @@ SavedModel read_foreign_model(const std::string& path, const OpenOptions& option
   saved.weights = std::move(translation.weights);
   saved.file = file.file;
   saved.origin = std::move(origin);
-  drop_unexpected(saved, config, options.strict);
+  drop_unexpected(saved, config, translation.prefix, options.strict);
   follow_pictures(saved, config, sidecar.architecture, options.img_height > 0);
   return saved;
 }

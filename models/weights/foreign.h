@@ -18,6 +18,7 @@ struct Origin {
   std::vector<weights::Fact> facts;
   int64_t same = 0, renamed = 0, rearranged = 0;
   std::vector<std::string> unused, unexpected;
+  std::vector<std::string> not_computed;  // of the unexpected: they stand in a block or the patch embedding
 };
 
 // The weights and their description; tensors that the model does not have are listed in the origin and left out. Error(kData)

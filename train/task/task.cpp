@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "data/loader.h"
+#include "models/weights/foreign.h"
 #include "tensor/ops.h"
 #include "train/task/classification.h"
 #include "train/task/multi_label.h"
@@ -54,8 +55,11 @@ void check_head(const SavedModel& saved) {
           "works.");
     return;
   }
-  fail(ErrorKind::kData, "load_task", escaped_path(saved.file),
-       ": the model has no head that could name a class. Hint: vitrail finetune or probe gives it one; features works.");
+  std::string why;
+  for (const weights::Fact& fact : saved.origin->facts)
+    if (fact.name == weights::kHeadFact) why = cat(" (", fact.value, ": ", fact.source, ")");
+  fail(ErrorKind::kData, "load_task", escaped_path(saved.file), ": the model has no head that could name a class", why,
+       ". Hint: vitrail finetune or probe gives it one; features works.");
 }
 
 }  // namespace

@@ -140,6 +140,7 @@ class Inference {
     const Tensor* head = find("head.weight");
     c_.num_classes = head != nullptr ? need("head.weight", 2).size(0) : 0;
     c_.dist_head = c_.num_classes > 0 && has("head_dist.weight");
+    if (t_.pre_logits) fact(kHeadFact, "left out", "it reads pre_logits, a layer that this ViT does not have");
     const Tensor* projection = find("projection.weight");
     c_.projection = projection != nullptr ? need("projection.weight", 2).size(0) : 0;
   }

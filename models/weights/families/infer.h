@@ -17,6 +17,8 @@ struct Fact {
 
 // The name of the fact that positions were resampled, which changes what the model computes.
 constexpr const char* kResampledFact = "pos_embed";
+// The name of the fact that the file has a head which is left out.
+constexpr const char* kHeadFact = "head";
 
 // What the user says where the files are silent, or wrong.
 struct Given {

@@ -15,7 +15,8 @@ FamilyNames timm() {
            {"blocks.{}.gamma_2", "blocks.{}.ls2.gamma"},
            {"register_tokens", "reg_token"},  // DINOv2's own files
            {"head.proj.weight", "projection.weight", NameRow::kBeside}},
-          {"mask_token", "decoder_", "head.mlp.", "head.last_layer.", "prototypes.", "pos_embed.freqs"}};
+          {"mask_token", "decoder_", "head.mlp.", "head.last_layer.", "prototypes.", "pos_embed.freqs"},
+          {"blocks.", "patch_embed."}};
 }
 
 FamilyNames hugging_face() {
@@ -56,7 +57,8 @@ FamilyNames hugging_face() {
            {"classifier.*", "head.*", NameRow::kBeside},
            {"cls_classifier.*", "head.*", NameRow::kBeside},  // DeiT with its teacher
            {"distillation_classifier.*", "head_dist.*", NameRow::kBeside}},
-          {"pooler.", "embeddings.mask_token", "decoder."}};
+          {"pooler.", "embeddings.mask_token", "decoder."},
+          {"encoder.layer.", "layers.", "embeddings.patch_embeddings."}};
 }
 
 FamilyNames hugging_face_clip() {
@@ -85,7 +87,8 @@ FamilyNames hugging_face_clip() {
            {"post_layernorm.*", "norm.*"},
            {"visual_projection.weight", "projection.weight", NameRow::kBeside},
            {"classifier.*", "head.*", NameRow::kBeside}},
-          {"text_model.", "text_projection.", "logit_scale", "embeddings.position_ids"}};
+          {"text_model.", "text_projection.", "logit_scale", "embeddings.position_ids"},
+          {"encoder.layers.", "layers.", "embeddings.patch_embedding."}};
 }
 
 FamilyNames torchvision() {
@@ -105,7 +108,8 @@ FamilyNames torchvision() {
            {"encoder.layers.encoder_layer_{}.mlp.linear_2.*", "blocks.{}.mlp.fc2.*"},
            {"encoder.ln.*", "norm.*"},
            {"heads.head.*", "head.*"}},
-          {}};
+          {},
+          {"encoder.layers.", "conv_proj."}};
 }
 
 FamilyNames open_clip() {
@@ -127,7 +131,8 @@ FamilyNames open_clip() {
            {"ln_post.*", "norm.*"},
            {"proj", "projection.weight", kTranspose}},
           {"transformer.resblocks.", "token_embedding.", "positional_embedding", "ln_final.", "text_projection", "logit_scale",
-           "logit_bias", "text.", "input_resolution", "context_length", "vocab_size"}};
+           "logit_bias", "text.", "input_resolution", "context_length", "vocab_size"},
+          {"transformer.resblocks.", "conv1."}};
 }
 
 // Google's vision_transformer numbers the parts of a block _1, _3, _2 where big_vision has _0, _0, _1. A block of big_vision's
@@ -179,49 +184,59 @@ FamilyNames flax() {
       {"head/kernel", "head.weight", kTranspose},
       {"head/bias", "head.bias"}};
   rows.insert(rows.end(), rest.begin(), rest.end());
-  return {"flax", "embedding/kernel", rows, {"opt/state/", "txt/", "t", "b", "step"}};
+  return {
+      "flax", "embedding/kernel", rows, {"opt/state/", "txt/", "t", "b", "step"}, {"Transformer/encoderblock_", "embedding/"}};
+}
+
+// vit-pytorch changed patch embedding, blocks and head in different versions: any may stand beside any.
+std::vector<NameRow> lucidrains_rows(std::vector<NameRow> rows) {
+  const std::vector<NameRow> others{{"cls_token", "cls_token", kTokens},
+                                    {"register_tokens", "reg_token", kTokens},
+                                    {"pos_embedding", "pos_embed", kTokens},
+                                    {"transformer.layers.{}.0.norm.*", "blocks.{}.norm1.*"},
+                                    {"transformer.layers.{}.0.to_qkv.weight", "blocks.{}.attn.qkv.weight"},
+                                    {"transformer.layers.{}.0.to_out.0.*", "blocks.{}.attn.proj.*"},
+                                    {"transformer.layers.{}.1.net.0.*", "blocks.{}.norm2.*"},
+                                    {"transformer.layers.{}.1.net.1.*", "blocks.{}.mlp.fc1.*"},
+                                    {"transformer.layers.{}.1.net.4.*", "blocks.{}.mlp.fc2.*"},
+                                    {"transformer.norm.*", "norm.*"},
+                                    {"mlp_head.*", "head.*"},
+                                    {"transformer.layers.{}.0.to_out.*", "blocks.{}.attn.proj.*"},  // SimpleViT
+                                    {"transformer.layers.{}.1.net.3.*", "blocks.{}.mlp.fc2.*"},
+                                    {"linear_head.*", "head.*"},
+                                    {"linear_head.0.*", "fc_norm.*"},
+                                    {"linear_head.1.*", "head.*"},
+                                    // Before version 1.3: blocks as functions behind their norms, the last norm in the head.
+                                    {"transformer.layers.{}.0.fn.to_qkv.weight", "blocks.{}.attn.qkv.weight"},
+                                    {"transformer.layers.{}.0.fn.to_out.0.*", "blocks.{}.attn.proj.*"},
+                                    {"transformer.layers.{}.1.norm.*", "blocks.{}.norm2.*"},
+                                    {"transformer.layers.{}.1.fn.net.0.*", "blocks.{}.mlp.fc1.*"},
+                                    {"transformer.layers.{}.1.fn.net.3.*", "blocks.{}.mlp.fc2.*"},
+                                    {"mlp_head.0.*", "norm.*"},
+                                    {"mlp_head.1.*", "head.*"}};
+  rows.insert(rows.end(), others.begin(), others.end());
+  return rows;
 }
 
 FamilyNames lucidrains() {
   return {"lucidrains",
           "to_patch_embedding.2.weight",
-          {{"cls_token", "cls_token", kTokens},
-           {"pos_embedding", "pos_embed", kTokens},
-           {"to_patch_embedding.1.*", "patch_embed.norm_in.*", kPatchVector},
-           {"to_patch_embedding.2.weight", "patch_embed.proj.weight", kPatchMatrix},
-           {"to_patch_embedding.2.bias", "patch_embed.proj.bias"},
-           {"to_patch_embedding.3.*", "patch_embed.norm_out.*"},
-           {"transformer.layers.{}.0.norm.*", "blocks.{}.norm1.*"},
-           {"transformer.layers.{}.0.to_qkv.weight", "blocks.{}.attn.qkv.weight"},
-           {"transformer.layers.{}.0.to_out.0.*", "blocks.{}.attn.proj.*"},
-           {"transformer.layers.{}.1.net.0.*", "blocks.{}.norm2.*"},
-           {"transformer.layers.{}.1.net.1.*", "blocks.{}.mlp.fc1.*"},
-           {"transformer.layers.{}.1.net.4.*", "blocks.{}.mlp.fc2.*"},
-           {"transformer.norm.*", "norm.*"},
-           {"mlp_head.*", "head.*"},
-           {"transformer.layers.{}.0.to_out.*", "blocks.{}.attn.proj.*"},  // SimpleViT
-           {"transformer.layers.{}.1.net.3.*", "blocks.{}.mlp.fc2.*"},
-           {"linear_head.*", "head.*"}},
-          {}};
+          lucidrains_rows({{"to_patch_embedding.1.*", "patch_embed.norm_in.*", kPatchVector},
+                           {"to_patch_embedding.2.weight", "patch_embed.proj.weight", kPatchMatrix},
+                           {"to_patch_embedding.2.bias", "patch_embed.proj.bias"},
+                           {"to_patch_embedding.3.*", "patch_embed.norm_out.*"}}),
+          {},
+          {"transformer.layers.", "to_patch_embedding."}};
 }
 
-// Before vit-pytorch 1.0: no norms around the patch projection, blocks as functions behind their norms.
+// Before vit-pytorch 1.0: no norms around the patch projection.
 FamilyNames old_lucidrains() {
   return {"lucidrains",
           "to_patch_embedding.1.weight",
-          {{"cls_token", "cls_token", kTokens},
-           {"pos_embedding", "pos_embed", kTokens},
-           {"to_patch_embedding.1.weight", "patch_embed.proj.weight", kPatchMatrix},
-           {"to_patch_embedding.1.bias", "patch_embed.proj.bias"},
-           {"transformer.layers.{}.0.norm.*", "blocks.{}.norm1.*"},
-           {"transformer.layers.{}.0.fn.to_qkv.weight", "blocks.{}.attn.qkv.weight"},
-           {"transformer.layers.{}.0.fn.to_out.0.*", "blocks.{}.attn.proj.*"},
-           {"transformer.layers.{}.1.norm.*", "blocks.{}.norm2.*"},
-           {"transformer.layers.{}.1.fn.net.0.*", "blocks.{}.mlp.fc1.*"},
-           {"transformer.layers.{}.1.fn.net.3.*", "blocks.{}.mlp.fc2.*"},
-           {"mlp_head.0.*", "norm.*"},
-           {"mlp_head.1.*", "head.*"}},
-          {}};
+          lucidrains_rows({{"to_patch_embedding.1.weight", "patch_embed.proj.weight", kPatchMatrix},
+                           {"to_patch_embedding.1.bias", "patch_embed.proj.bias"}}),
+          {},
+          {"transformer.layers.", "to_patch_embedding."}};
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "models/weights/families/names.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/text.h"
@@ -55,10 +56,13 @@ std::string filled(const std::string& pattern, const Holes& holes) {
   return hole == std::string::npos ? text : text.replace(hole, 2, holes.number);
 }
 
-// The side of square patches of three channels, the only ones that lucidrains' names can mean.
-int64_t patch_side(int64_t values) {
-  const auto side = static_cast<int64_t>(std::llround(std::sqrt(static_cast<double>(values) / 3)));
-  return 3 * side * side == values ? side : 0;
+// Channels and side of a square patch; zeros if it is none. No number of values is both: 3 s s = t t has no whole solution.
+std::pair<int64_t, int64_t> patch_of(int64_t values) {
+  for (const int64_t channels : {3, 1}) {
+    const auto side = static_cast<int64_t>(std::llround(std::sqrt(static_cast<double>(values / channels))));
+    if (channels * side * side == values) return {channels, side};
+  }
+  return {0, 0};
 }
 
 }  // namespace
@@ -96,6 +100,10 @@ bool is_unused(const FamilyNames& family, const std::string& theirs) {
   return false;
 }
 
+bool is_computed(const FamilyNames& family, const std::string& theirs) {
+  return std::ranges::any_of(family.computed, [&](const std::string& start) { return theirs.starts_with(start); });
+}
+
 Tensor changed(const Tensor& t, Change change, const std::string& name) {
   const Shape& s = t.shape();
   const auto rank = [&](int64_t wanted) {
@@ -116,10 +124,10 @@ Tensor changed(const Tensor& t, Change change, const std::string& name) {
     case Change::kPatchVector: {
       const bool matrix = change == Change::kPatchMatrix;
       rank(matrix ? 2 : 1);
-      const int64_t side = patch_side(s[matrix ? 1 : 0]);
-      check(side > 0, ErrorKind::kData, "weights", escaped(name), " must hold square patches of 3 channels: it is ", s);
-      if (matrix) return contiguous(permute(reshape(t, {s[0], side, side, 3}), {0, 3, 1, 2}));
-      return reshape(contiguous(permute(reshape(t, {side, side, 3}), {2, 0, 1})), {s[0]});
+      const auto [channels, side] = patch_of(s[matrix ? 1 : 0]);
+      check(side > 0, ErrorKind::kData, "weights", escaped(name), " must hold square patches of 1 or 3 channels: it is ", s);
+      if (matrix) return contiguous(permute(reshape(t, {s[0], side, side, channels}), {0, 3, 1, 2}));
+      return reshape(contiguous(permute(reshape(t, {side, side, channels}), {2, 0, 1})), {s[0]});
     }
   }
   return t;

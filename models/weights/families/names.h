@@ -47,6 +47,8 @@ struct FamilyNames {
   // Tensors that the image tower does not need: text towers, pre-training heads. A name, or the beginning of names if it ends
   // in one of "./_".
   std::vector<std::string> unused;
+  // Beginnings of the names of blocks and patch embedding: a tensor there that no row knows takes part in another arithmetic.
+  std::vector<std::string> computed;
 };
 
 // In the order in which a file is tried.
@@ -63,6 +65,7 @@ std::optional<NameMatch> match_name(const FamilyNames& family, const std::string
 std::string their_name(const FamilyNames& family, const std::string& ours, int part, bool* outside);
 
 bool is_unused(const FamilyNames& family, const std::string& theirs);
+bool is_computed(const FamilyNames& family, const std::string& theirs);
 
 // Error(kData) naming `name` and the shape that does not fit.
 Tensor changed(const Tensor& tensor, Change change, const std::string& name);

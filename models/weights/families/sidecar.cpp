@@ -71,7 +71,8 @@ void read_model_args(JsonObject& args, const std::string& path, Sidecar& s) {
   if (const auto given = whole(args, "in_chans")) s.in_chans = given;
   if (const auto given = whole(args, "num_heads")) s.num_heads = given;
   if (args.has("global_pool") && args.is_text("global_pool")) s.global_pool = args.text("global_pool");
-  if (args.has("pos_embed") && args.is_text("pos_embed")) s.no_positions = args.text("pos_embed").empty() || args.text("pos_embed") == "none";
+  if (args.has("pos_embed") && args.is_text("pos_embed"))
+    s.no_positions = args.text("pos_embed").empty() || args.text("pos_embed") == "none";
   s.pool_include_prefix = args.boolean_or("pool_include_prefix", s.pool_include_prefix);
   if (args.has("act_layer") && args.is_text("act_layer")) s.act_layer = activation_of(args.text("act_layer"), path);
 }
@@ -107,6 +108,35 @@ void read_open_clip_pooling(JsonObject& vision, Sidecar& s) {
   s.norm_behind_pool = vision.boolean_or("final_ln_after_pool", false);
 }
 
+// norm_kwargs and act_kwargs, which open_clip hands to torch.nn.LayerNorm and torch.nn.GELU.
+void read_open_clip_layers(JsonObject& vision, const std::string& path, Sidecar& s) {
+  if (vision.has("norm_kwargs") && !vision.is_null("norm_kwargs")) {
+    JsonObject norm(vision.value("norm_kwargs"), path, "norm_kwargs", ErrorKind::kData);
+    s.norm_eps = norm.number_or("eps", 0, 1, *s.norm_eps);
+    norm.finish();
+  }
+  if (vision.has("act_kwargs") && !vision.is_null("act_kwargs")) {
+    JsonObject act(vision.value("act_kwargs"), path, "act_kwargs", ErrorKind::kData);
+    const std::string approximate = act.text_or("approximate", "none");
+    if (approximate != "none" && approximate != "tanh") act.refuse("approximate", "known are none and tanh");
+    if (approximate == "tanh") s.act_layer = "gelu_tanh";
+    act.finish();
+  }
+}
+
+// open_clip 3.3, timm_model.py: the pool of the trunk, "" for the one that it has by itself.
+void read_open_clip_trunk(JsonObject& vision, const std::string& path, Sidecar& s) {
+  check_architecture(vision.text("timm_model_name"), path);
+  rules_by_name(vision.text("timm_model_name"), s);
+  const std::string pool = vision.text_or("timm_pool", "avg");
+  for (const char* known : {"", "token", "avg", "max", "avgmax", "map"})
+    if (pool == known) {
+      if (!pool.empty()) s.global_pool = pool;
+      return;
+    }
+  vision.refuse("timm_pool", "known are token, avg, max, avgmax, map and none (\"\")");
+}
+
 // open_clip 3.3, model.py, CLIPVisionCfg and _build_vision_tower().
 void read_open_clip_config(const std::string& path, Sidecar& s) {
   const JsonDocument json(read_text_file(path), path);
@@ -122,10 +152,10 @@ void read_open_clip_config(const std::string& path, Sidecar& s) {
     if (s.embed_dim && head_width > 0) s.num_heads = *s.embed_dim / head_width;
     s.norm_eps = 1e-5;
     s.act_layer = model.boolean_or("quick_gelu", false) ? "quick_gelu" : "gelu";
+    read_open_clip_layers(vision, path, s);
     read_open_clip_pooling(vision, s);
   } else {
-    check_architecture(vision.text("timm_model_name"), path);
-    rules_by_name(vision.text("timm_model_name"), s);
+    read_open_clip_trunk(vision, path, s);
   }
   if (!s.img_size) return;
   Preprocessing p = family_preprocessing("clip", *s.img_size);

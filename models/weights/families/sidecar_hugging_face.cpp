@@ -126,11 +126,12 @@ Preprocessing read_image_processor(JsonObject& o, const std::string& path, const
 }  // namespace
 
 std::string activation_of(const std::string& theirs, const std::string& file) {
-  if (theirs == "gelu") return "gelu";
-  if (theirs == "gelu_new" || theirs == "gelu_pytorch_tanh" || theirs == "gelu_tanh" || theirs == "gelu_fast")
-    return "gelu_tanh";
+  if (theirs == "gelu" || theirs == "gelu_python") return "gelu";
+  for (const char* tanh : {"gelu_new", "gelu_pytorch_tanh", "gelu_tanh", "gelu_fast", "gelu_accurate"})
+    if (theirs == tanh) return "gelu_tanh";
   if (theirs == "quick_gelu" || theirs == "quickgelu") return "quick_gelu";
-  if (theirs == "relu" || theirs == "silu") return theirs;
+  if (theirs == "silu" || theirs == "swish") return "silu";
+  if (theirs == "relu") return theirs;
   fail(ErrorKind::kData, "weights", escaped_path(file), ": the activation ", quote(theirs),
        " is unknown: known are gelu, gelu_new, gelu_pytorch_tanh, quick_gelu, relu, silu");
 }

@@ -77,8 +77,8 @@ nn::StateDict taken_apart(const nn::StateDict& tensors) {
 
 class Translator {
  public:
-  Translator(const Tower& tower, const std::string& source) : tower_(tower), source_(source) {
-    result_.family = tower.family->family, result_.prefix = tower.prefix;
+  Translator(const Tower& tower, bool pre_logits, const std::string& source) : tower_(tower), source_(source) {
+    result_.family = tower.family->family, result_.prefix = tower.prefix, result_.pre_logits = pre_logits;
   }
 
   void add(const std::string& name, const Tensor& tensor) {
@@ -87,12 +87,13 @@ class Translator {
     if ((inside || beside) && take(name, name.substr(tower_.outer.size()), tensor, true)) return;
     const std::string rest = name.substr(inside ? tower_.prefix.size() : beside ? tower_.outer.size() : 0);
     // What timm's names do not need to change, the model itself knows or does not know.
-    if (inside && tower_.family->family == "timm" && !is_unused(*tower_.family, rest)) {
+    if (inside && tower_.family->family == "timm" && !is_unused(*tower_.family, rest) && !left_out(rest)) {
       put(rest, name, tensor, -1, 1);
       ++result_.same;
       return;
     }
-    (is_unused(*tower_.family, rest) || !inside ? result_.unused : result_.unexpected).push_back(name);
+    const bool unused = !inside || (is_unused(*tower_.family, rest) && !is_computed(*tower_.family, rest));
+    (unused ? result_.unused : result_.unexpected).push_back(name);
   }
 
   Translation finished() {
@@ -114,9 +115,16 @@ class Translator {
     std::string name;  // of one of them, in the file
   };
 
+  // A head that reads pre_logits is no use without them.
+  bool left_out(const std::string& ours) const { return result_.pre_logits && ours.starts_with("head."); }
+
   bool take(const std::string& name, const std::string& theirs, const Tensor& tensor, bool outside) {
     const auto match = match_name(*tower_.family, theirs, outside);
-    if (!match) return false;
+    if (!match || left_out(match->ours)) return false;
+    if (match->ours == "cls_token" && tensor.numel() == 0) {  // vit-pytorch's, where the mean is pooled
+      ++result_.renamed;
+      return true;
+    }
     const NameRow& row = *match->row;
     if (row.change == Change::kFlaxIn && match->ours.starts_with("blocks.") && tensor.dim() == 3)
       result_.num_heads = tensor.size(1);
@@ -162,7 +170,10 @@ Translation translate(const nn::StateDict& given, const std::string& source) {
   const bool scanned = std::any_of(given.begin(), given.end(),
                                    [](const auto& entry) { return entry.first.find(kScanned) != std::string::npos; });
   const nn::StateDict tensors = scanned ? taken_apart(given) : given;
-  Translator translator(find_tower(tensors, source), source);
+  const bool pre_logits = std::ranges::any_of(tensors, [](const auto& entry) {
+    return entry.first.find("pre_logits.") != std::string::npos || entry.first.find("pre_logits/") != std::string::npos;
+  });
+  Translator translator(find_tower(tensors, source), pre_logits, source);
   for (const auto& [name, tensor] : tensors) translator.add(name, tensor);
   return translator.finished();
 }

@@ -19,6 +19,9 @@ struct Translation {
   int64_t rearranged = 0;  // that changed their layout too
   std::vector<std::string> unused;      // by the file's names: known parts that an image classifier does not need
   std::vector<std::string> unexpected;  // names that the family does not have
+  // The head reads tanh(pre_logits(x)), the representation layer of Google's and torchvision's pre-training, which this ViT
+  // does not compute: it is left out, and listed as unexpected.
+  bool pre_logits = false;
 };
 
 // Whether translate() would find a family.

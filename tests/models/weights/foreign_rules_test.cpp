@@ -230,6 +230,29 @@ TEST_CASE("open_clip: the pool and the place of the last norm are what the confi
   }
 }
 
+TEST_CASE("open_clip: a trunk of timm is pooled as the configuration says, its mean where it is silent") {
+  for (const bool silent : {false, true}) {
+    CAPTURE(silent);
+    models::ViTConfig c = small();
+    c.num_classes = 0, c.global_pool = silent ? "avg" : "token", c.fc_norm = false;
+    const auto model = noisy(c);
+    nn::StateDict theirs;
+    for (const auto& [name, value] : model->state_dict()) theirs.emplace_back("visual.trunk." + name, value);
+    const ScratchFolder folder;
+    saved(folder, theirs, "open_clip_model.safetensors");
+    const auto config = [&](const std::string& more) {
+      write_file_atomically(folder.path() + "/open_clip_config.json",
+                            R"({"model_cfg": {"embed_dim": 6, "vision_cfg": {"image_size": 8, "timm_proj": "linear",
+                                "timm_model_name": "vit_tiny_patch16_224")" +
+                                more + "}}}");
+    };
+    config(silent ? "" : R"(, "timm_pool": "token")");
+    check_near(answer(*load_model(folder.path(), told(2, 0)).model), answer(*model));
+    config(R"(, "timm_pool": "rot_attn")");
+    CHECK_SAYS(refusal(ErrorKind::kData, [&] { load_model(folder.path(), told(2, 0)); }), "timm_pool");
+  }
+}
+
 TEST_CASE(
     "a DINOv2 whose pictures are smaller than its grid gets its positions resampled, as transformers does; others do not") {
   models::ViTConfig c = small();
