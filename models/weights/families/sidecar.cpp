@@ -3,7 +3,6 @@
 #include <cmath>
 #include <filesystem>
 
-#include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "models/weights/families/preprocess_rules.h"
@@ -56,7 +55,7 @@ void read_pictures(JsonObject& o, Sidecar& s) {
   TimmPictures t;
   t.size = *s.img_size;
   t.mean = o.numbers_or("mean", -1e6, 1e6, {}), t.std = o.numbers_or("std", 1e-12, 1e6, {});
-  t.crop_pct = o.has("crop_pct") && !o.is_null("crop_pct") ? o.number("crop_pct", 0.01, 1) : 0.875;  // timm's DEFAULT_CROP_PCT
+  t.crop_pct = o.has("crop_pct") ? o.number("crop_pct", 0.01, 1) : 0.875;  // timm's DEFAULT_CROP_PCT
   t.interpolation = o.text_or("interpolation", "bicubic");
   t.crop_mode = o.text_or("crop_mode", "center");
   if (t.mean.empty() || t.mean.size() != t.std.size()) return;
@@ -80,7 +79,7 @@ void read_model_args(JsonObject& args, const std::string& path, Sidecar& s) {
 }  // namespace
 
 void read_timm_config(const std::string& path, Sidecar& s) {
-  const JsonDocument json(read_text_file(path), path);
+  const JsonDocument json(sidecar_text(path), path);
   JsonObject o(json.root(), path, "", ErrorKind::kData);
   s.kind = "timm";
   s.architecture = o.text_or("architecture", "");
@@ -91,7 +90,7 @@ void read_timm_config(const std::string& path, Sidecar& s) {
   std::optional<JsonObject> cfg;
   if (o.has("pretrained_cfg")) cfg.emplace(o.value("pretrained_cfg"), path, "pretrained_cfg", ErrorKind::kData);
   if (cfg) read_input_size(*cfg, s);
-  if (o.has("model_args") && !o.is_null("model_args")) {
+  if (o.has("model_args")) {
     JsonObject args(o.value("model_args"), path, "model_args", ErrorKind::kData);
     read_model_args(args, path, s);
   }
@@ -110,12 +109,12 @@ void read_open_clip_pooling(JsonObject& vision, Sidecar& s) {
 
 // norm_kwargs and act_kwargs, which open_clip hands to torch.nn.LayerNorm and torch.nn.GELU.
 void read_open_clip_layers(JsonObject& vision, const std::string& path, Sidecar& s) {
-  if (vision.has("norm_kwargs") && !vision.is_null("norm_kwargs")) {
+  if (vision.has("norm_kwargs")) {
     JsonObject norm(vision.value("norm_kwargs"), path, "norm_kwargs", ErrorKind::kData);
     s.norm_eps = norm.number_or("eps", 0, 1, *s.norm_eps);
     norm.finish();
   }
-  if (vision.has("act_kwargs") && !vision.is_null("act_kwargs")) {
+  if (vision.has("act_kwargs")) {
     JsonObject act(vision.value("act_kwargs"), path, "act_kwargs", ErrorKind::kData);
     const std::string approximate = act.text_or("approximate", "none");
     if (approximate != "none" && approximate != "tanh") act.refuse("approximate", "known are none and tanh");
@@ -139,7 +138,7 @@ void read_open_clip_trunk(JsonObject& vision, const std::string& path, Sidecar& 
 
 // open_clip 3.3, model.py, CLIPVisionCfg and _build_vision_tower().
 void read_open_clip_config(const std::string& path, Sidecar& s) {
-  const JsonDocument json(read_text_file(path), path);
+  const JsonDocument json(sidecar_text(path), path);
   JsonObject o(json.root(), path, "", ErrorKind::kData);
   s.kind = "open_clip", s.architecture = "clip";
   JsonObject model(o.value("model_cfg"), path, "model_cfg", ErrorKind::kData);
@@ -181,7 +180,7 @@ Sidecar read_sidecar(const std::string& folder) {
     read_open_clip_config(s.file, s);
   } else if (there("config.json")) {
     s.file = path("config.json");
-    const JsonDocument json(read_text_file(s.file), s.file);
+    const JsonDocument json(sidecar_text(s.file), s.file);
     JsonObject o(json.root(), s.file, "", ErrorKind::kData);
     if (o.has("model_type"))
       read_hugging_face_config(s.file, s);

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "models/weights/families/sidecar.h"
@@ -14,7 +13,7 @@ namespace {
 
 // id2label: {"0": "tench", ...}, whose keys are texts.
 std::vector<std::string> labels(JsonObject& object, const std::string& path) {
-  if (!object.has("id2label") || object.is_null("id2label")) return {};
+  if (!object.has("id2label")) return {};
   JsonObject names(object.value("id2label"), path, "id2label", ErrorKind::kData);
   const auto count = static_cast<int64_t>(names.keys().size());
   std::vector<std::string> result;
@@ -82,7 +81,7 @@ struct Sides {
 
 // 224, {"height": .., "width": ..} or {"shortest_edge": ..}.
 Sides sides(JsonObject& o, const char* key, const std::string& path, int64_t otherwise, bool short_side) {
-  if (!o.has(key) || o.is_null(key)) return {models::Size2d(otherwise), short_side};
+  if (!o.has(key)) return {models::Size2d(otherwise), short_side};
   if (o.is_list(key)) return {*size(o, key), false};
   const std::string text = o.json_text(key);
   if (text[0] != '{') return {models::Size2d(o.integer(key, 1, models::kMaxSide)), short_side};
@@ -137,7 +136,7 @@ std::string activation_of(const std::string& theirs, const std::string& file) {
 }
 
 void read_hugging_face_config(const std::string& path, Sidecar& s) {
-  const JsonDocument json(read_text_file(path), path);
+  const JsonDocument json(sidecar_text(path), path);
   JsonObject o(json.root(), path, "", ErrorKind::kData);
   s.kind = "huggingface";
   s.architecture = o.text_or("model_type", "vit");
@@ -167,7 +166,7 @@ void read_hugging_face_config(const std::string& path, Sidecar& s) {
 }
 
 Preprocessing read_preprocessor(const std::string& path, const std::string& model_type, models::Size2d image) {
-  const JsonDocument json(read_text_file(path), path);
+  const JsonDocument json(sidecar_text(path), path);
   JsonObject o(json.root(), path, "", ErrorKind::kData);
   if (!o.has("image_processor")) return read_image_processor(o, path, model_type, image);
   JsonObject inner(o.value("image_processor"), path, "image_processor", ErrorKind::kData);

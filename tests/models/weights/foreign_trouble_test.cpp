@@ -216,6 +216,27 @@ TEST_CASE("preprocessing of the families, and a preprocessor file, as their libr
   CHECK(p.std == std::vector<double>{0.2, 0.2, 0.2});
 }
 
+TEST_CASE("null in a preprocessor file is what transformers' newer processors write for the default of their class") {
+  const ScratchFolder folder;
+  const std::string file = folder.path() + "/p.json";
+  const auto read = [&](const std::string& text) {
+    write_file_atomically(file, text);
+    return weights::read_preprocessor(file, "vit", 32);
+  };
+  const Preprocessing vit = read(R"({"image_processor_type": "ViTImageProcessorFast", "size": {"height": 32, "width": 32},
+      "crop_size": null, "do_center_crop": null, "do_convert_rgb": null, "do_rescale": true, "resample": null,
+      "rescale_factor": null, "image_mean": null, "device": null, "data_format": "channels_first"})");
+  CHECK(vit.resize == ResizeMode::kSquash);
+  CHECK(vit.height == 32);
+  CHECK(vit.interpolation == Resample::kBilinear);
+  CHECK(vit.mean == std::vector<double>{0.5, 0.5, 0.5});
+  CHECK(vit.rescale == 1.0 / 255);
+  const Preprocessing deit = read(R"({"image_processor_type": "DeiTImageProcessorFast", "size": {"height": 36, "width": 36},
+      "crop_size": {"height": 32, "width": 32}, "do_center_crop": null})");
+  CHECK(deit.height == 32);
+  CHECK(deit.resize_height == 36);
+}
+
 TEST_CASE("the checkpoints that must be refused are, with the words of their list") {
   const std::string folder = checkpoint_folder();
   if (folder.empty()) return;
