@@ -36,6 +36,8 @@ Sidecar read_sidecar(const std::string& folder);
 void read_hugging_face_config(const std::string& path, Sidecar& sidecar);
 void read_timm_config(const std::string& path, Sidecar& sidecar);
 void read_open_clip_config(const std::string& path, Sidecar& sidecar);
+// What timm's function of this name gives to its model. Error(kData) naming `path` for models of other arithmetic.
+void follow_timm_name(const std::string& name, const std::string& path, Sidecar& sidecar);
 // preprocessor_config.json, or processor_config.json, in which it is nested. `image` is the model's input size where the file
 // leaves it open; `model_type` decides defaults if the file does not name its class.
 Preprocessing read_preprocessor(const std::string& path, const std::string& model_type, models::Size2d image);

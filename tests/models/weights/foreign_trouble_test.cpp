@@ -237,6 +237,23 @@ TEST_CASE("null in a preprocessor file is what transformers' newer processors wr
   CHECK(deit.resize_height == 36);
 }
 
+TEST_CASE("open_clip's pictures: random means bicubic, and what is shorter is filled with the colour that is said") {
+  const ScratchFolder folder;
+  const auto read = [&](const std::string& pictures) {
+    write_file_atomically(
+        folder.path() + "/open_clip_config.json",
+        cat(R"({"model_cfg": {"embed_dim": 6, "vision_cfg": {"image_size": [32, 48]}}, "preprocess_cfg": {)", pictures, "}}"));
+    return *weights::read_sidecar(folder.path()).preprocessing;
+  };
+  CHECK(read(R"("interpolation": "random")").interpolation == Resample::kBicubic);
+  const Preprocessing filled = read(R"("resize_mode": "longest", "fill_color": 128, "interpolation": "bilinear")");
+  CHECK(filled.resize == ResizeMode::kContain);
+  CHECK(filled.padding == std::vector<int64_t>{128, 128, 128});
+  CHECK(filled.interpolation == Resample::kBilinear);
+  CHECK(filled.width == 48);
+  CHECK_SAYS(refusal(ErrorKind::kData, [&] { read(R"("resize_mode": "widest")"); }), "resize_mode");
+}
+
 TEST_CASE("the checkpoints that must be refused are, with the words of their list") {
   const std::string folder = checkpoint_folder();
   if (folder.empty()) return;
