@@ -75,6 +75,17 @@ nn::StateDict taken_apart(const nn::StateDict& tensors) {
   return apart;
 }
 
+// A head of zeros, as Google's ImageNet-21k files have it behind theirs, is none: what has to be said is that.
+bool has_pre_logits(const nn::StateDict& tensors) {
+  bool layer = false, zeros = false;
+  for (const auto& [name, tensor] : tensors) {
+    layer = layer || name.find("pre_logits.") != std::string::npos || name.find("pre_logits/") != std::string::npos;
+    const bool head = name.ends_with("head/kernel") || name.ends_with("head.weight");
+    zeros = zeros || (head && is_float(tensor.dtype()) && tensor.numel() > 0 && max(abs(tensor)).item() == 0);
+  }
+  return layer && !zeros;
+}
+
 class Translator {
  public:
   Translator(const Tower& tower, bool pre_logits, const std::string& source) : tower_(tower), source_(source) {
@@ -170,10 +181,7 @@ Translation translate(const nn::StateDict& given, const std::string& source) {
   const bool scanned = std::any_of(given.begin(), given.end(),
                                    [](const auto& entry) { return entry.first.find(kScanned) != std::string::npos; });
   const nn::StateDict tensors = scanned ? taken_apart(given) : given;
-  const bool pre_logits = std::ranges::any_of(tensors, [](const auto& entry) {
-    return entry.first.find("pre_logits.") != std::string::npos || entry.first.find("pre_logits/") != std::string::npos;
-  });
-  Translator translator(find_tower(tensors, source), pre_logits, source);
+  Translator translator(find_tower(tensors, source), has_pre_logits(tensors), source);
   for (const auto& [name, tensor] : tensors) translator.add(name, tensor);
   return translator.finished();
 }

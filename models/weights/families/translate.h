@@ -20,7 +20,7 @@ struct Translation {
   std::vector<std::string> unused;      // by the file's names: known parts that an image classifier does not need
   std::vector<std::string> unexpected;  // names that the family does not have
   // The head reads tanh(pre_logits(x)), the representation layer of Google's and torchvision's pre-training, which this ViT
-  // does not compute: it is left out, and listed as unexpected.
+  // does not compute: it is left out, and listed as unexpected. Not where it is all zero.
   bool pre_logits = false;
 };
 

@@ -5,10 +5,12 @@
 #include "autograd/modes.h"
 #include "models/vit.h"
 #include "models/weights/foreign.h"
+#include "models/weights/formats/tensor_file.h"
 #include "tensor/ops.h"
 #include "tensor/safetensors.h"
 #include "tests/support/data_test.h"
 #include "tests/support/model_test.h"
+#include "tests/support/scratch_folder.h"
 #include "train/task/task.h"
 
 using namespace vitrail;
@@ -79,4 +81,11 @@ TEST_CASE("torchvision: a head behind a representation layer is left out, the fe
   CHECK(distance(name, file, "features", given(2, 0)) < 1e-5);
   CHECK(load_model(kFolder + file, given(2, 0)).model->num_classes() == 0);
   CHECK_SAYS(refusal(ErrorKind::kData, [&] { load_task(kFolder + file, nullptr, given(2, 0)); }), "pre_logits");
+  // Google's ImageNet-21k files have such a layer before a head of zeros.
+  const ScratchFolder folder;
+  TensorFile zero = read_tensor_file(kFolder + file);
+  for (auto& [its, tensor] : zero.tensors)
+    if (its.starts_with("heads.head.")) tensor = zeros(tensor.shape());
+  save_safetensors(folder.path() + "/model.safetensors", {zero.tensors, {}});
+  CHECK_SAYS(refusal(ErrorKind::kData, [&] { load_task(folder.path(), nullptr, given(2, 0)); }), "the head is all zero");
 }
