@@ -2,15 +2,12 @@
 
 #include <set>
 
-#include "base/file.h"
-#include "base/json.h"
 #include "base/text.h"
 #include "cli/job_parts.h"
 #include "cli/model_options.h"
 #include "cli/ranks.h"
 #include "cli/train_resume.h"
 #include "cli/train_rules.h"
-#include "comm/collectives.h"
 #include "comm/world.h"
 #include "models/presets.h"
 #include "tensor/machine/parallel.h"
