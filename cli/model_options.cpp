@@ -80,7 +80,7 @@ void origin_json(JsonWriter& json, const Origin& o) {
     json.key(fact.name).begin_object().field("value", fact.value).field("source", fact.source).end_object();
   json.end_object();
   json.field("same", o.same).field("renamed", o.renamed).field("rearranged", o.rearranged);
-  json.field("unused", o.unused).field("unexpected", o.unexpected).end_object();
+  json.field("unused", o.unused).field("unexpected", o.unexpected).field("not_computed", o.not_computed).end_object();
 }
 
 void print_origin_notes(const Origin& o) {

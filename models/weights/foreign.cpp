@@ -96,12 +96,15 @@ std::set<std::string> names_of(models::ViTConfig config, const std::string& file
   fail(ErrorKind::kData, "weights", escaped_path(file), ": ", e.what());
 }
 
-// Those of the unexpected names that stand in a block or the patch embedding.
+// Those of the unexpected names, theirs or ours, that stand in a block or the patch embedding.
 std::vector<std::string> not_computed(const Origin& origin, const std::string& prefix) {
-  const weights::FamilyNames& family = weights::family_names(origin.family);
   std::vector<std::string> names;
-  for (const std::string& name : origin.unexpected)
-    if (weights::is_computed(family, name.starts_with(prefix) ? name.substr(prefix.size()) : name)) names.push_back(name);
+  for (const std::string& name : origin.unexpected) {
+    const std::string rest = name.starts_with(prefix) ? name.substr(prefix.size()) : name;
+    if (weights::is_computed(weights::family_names(origin.family), rest) ||
+        weights::is_computed(weights::family_names("timm"), rest))
+      names.push_back(name);
+  }
   return names;
 }
 

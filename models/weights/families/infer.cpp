@@ -69,6 +69,7 @@ class Inference {
   void read_patches() {
     const Tensor& w = need("patch_embed.proj.weight", 4);
     c_.embed_dim = w.size(0), c_.in_chans = w.size(1), c_.patch_size = {w.size(2), w.size(3)};
+    if (t_.family == "lucidrains" && c_.in_chans == 1) fact("in_chans", "1", "assumed: no tensor tells it");
     c_.patch_bias = has("patch_embed.proj.bias");
     c_.patch_norms = has("patch_embed.norm_in.weight");
   }
@@ -137,6 +138,14 @@ class Inference {
   }
 
   void read_head() {
+    if (s_.head_embeds) {
+      t_.same -= static_cast<int64_t>(std::erase_if(t_.weights, [this](const auto& entry) {
+        if (!entry.first.starts_with("head.")) return false;
+        t_.unused.push_back(t_.prefix + entry.first);
+        return true;
+      }));
+      fact(kHeadFact, "left out", "it makes an embedding, no classes: timm_proj is null");
+    }
     const Tensor* head = find("head.weight");
     c_.num_classes = head != nullptr ? need("head.weight", 2).size(0) : 0;
     c_.dist_head = c_.num_classes > 0 && has("head_dist.weight");
@@ -154,6 +163,8 @@ class Inference {
       c_.global_pool = *s_.global_pool, from = sidecar_name();
     } else {
       c_.global_pool = fc_norm || !c_.class_token ? "avg" : "token";
+      // vit-pytorch's pool="mean" over class token and patches has the same tensors.
+      if (t_.family == "lucidrains" && c_.class_token) from = "assumed: no tensor tells it";
     }
     // DINOv2's classifier is twice as wide as the model.
     if (c_.num_classes > 0 && need("head.weight", 2).size(1) == 2 * c_.embed_dim) c_.global_pool = "token_avg";

@@ -16,7 +16,7 @@ FamilyNames timm() {
            {"register_tokens", "reg_token"},  // DINOv2's own files
            {"head.proj.weight", "projection.weight", NameRow::kBeside}},
           {"mask_token", "decoder_", "head.mlp.", "head.last_layer.", "prototypes.", "pos_embed.freqs"},
-          {"blocks.", "patch_embed."}};
+          {"blocks.", "patch_embed.", "attn_pool."}};
 }
 
 FamilyNames hugging_face() {
@@ -88,7 +88,7 @@ FamilyNames hugging_face_clip() {
            {"visual_projection.weight", "projection.weight", NameRow::kBeside},
            {"classifier.*", "head.*", NameRow::kBeside}},
           {"text_model.", "text_projection.", "logit_scale", "embeddings.position_ids"},
-          {"encoder.layers.", "layers.", "embeddings.patch_embedding."}};
+          {"encoder.layers.", "layers.", "embeddings.patch_embedding.", "head."}};
 }
 
 FamilyNames torchvision() {
@@ -226,17 +226,17 @@ FamilyNames lucidrains() {
                            {"to_patch_embedding.2.bias", "patch_embed.proj.bias"},
                            {"to_patch_embedding.3.*", "patch_embed.norm_out.*"}}),
           {},
-          {"transformer.layers.", "to_patch_embedding."}};
+          {"transformer.", "to_"}};
 }
 
-// Before vit-pytorch 1.0: no norms around the patch projection.
+// No norms around the patch projection: before vit-pytorch 1.0, and in some of its models today.
 FamilyNames old_lucidrains() {
   return {"lucidrains",
           "to_patch_embedding.1.weight",
           lucidrains_rows({{"to_patch_embedding.1.weight", "patch_embed.proj.weight", kPatchMatrix},
                            {"to_patch_embedding.1.bias", "patch_embed.proj.bias"}}),
           {},
-          {"transformer.layers.", "to_patch_embedding."}};
+          {"transformer.", "to_"}};
 }
 
 }  // namespace

@@ -56,7 +56,9 @@ std::string filled(const std::string& pattern, const Holes& holes) {
   return hole == std::string::npos ? text : text.replace(hole, 2, holes.number);
 }
 
-// Channels and side of a square patch; zeros if it is none. No number of values is both: 3 s s = t t has no whole solution.
+// Channels and side of a square patch of one or three channels; zeros if it is none. No number of values is both: 3 s s = t t
+// has no whole solution. Other channels, and patches that are no squares, may have as many values: lucidrains' files do not
+// say.
 std::pair<int64_t, int64_t> patch_of(int64_t values) {
   for (const int64_t channels : {3, 1}) {
     const auto side = static_cast<int64_t>(std::llround(std::sqrt(static_cast<double>(values / channels))));

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "models/weights/families/sidecar_fields.h"
 
@@ -19,7 +20,7 @@ Sidecar read_sidecar(const std::string& folder) {
     read_open_clip_config(s.file, s);
   } else if (there("config.json")) {
     s.file = path("config.json");
-    const JsonDocument json(sidecar_text(s.file), s.file);
+    const JsonDocument json(read_text_file(s.file), s.file);
     JsonObject o(json.root(), s.file, "", ErrorKind::kData);
     if (o.has("model_type"))
       read_hugging_face_config(s.file, s);

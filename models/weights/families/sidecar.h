@@ -22,6 +22,7 @@ struct Sidecar {
   bool pool_include_prefix = false;
   bool no_positions = false;      // said outright: timm's pos_embed "none"
   bool norm_behind_pool = false;  // open_clip's final_ln_after_pool
+  bool head_embeds = false;       // the head makes an embedding, no classes: a trunk of open_clip without timm_proj
   std::vector<std::string> class_names;
   bool multi_label = false;  // problem_type multi_label_classification
   std::optional<Preprocessing> preprocessing;

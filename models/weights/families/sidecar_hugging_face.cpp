@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "base/file.h"
 #include "base/json.h"
+#include "base/json_writer.h"
 #include "base/text.h"
 #include "models/weights/families/sidecar.h"
 #include "models/weights/families/sidecar_fields.h"
@@ -13,7 +15,7 @@ namespace {
 
 // id2label: {"0": "tench", ...}, whose keys are texts.
 std::vector<std::string> labels(JsonObject& object, const std::string& path) {
-  if (!object.has("id2label")) return {};
+  if (!object.has("id2label") || object.is_null("id2label")) return {};
   JsonObject names(object.value("id2label"), path, "id2label", ErrorKind::kData);
   const auto count = static_cast<int64_t>(names.keys().size());
   std::vector<std::string> result;
@@ -122,11 +124,33 @@ Preprocessing read_image_processor(JsonObject& o, const std::string& path, const
   return p;
 }
 
+// Nulls left out, as deep as JsonDocument lets them nest.
+void write_without_nulls(JsonObject object, const std::string& path, JsonWriter& json) {
+  json.begin_object();
+  for (const std::string& key : object.keys()) {
+    if (object.is_null(key)) continue;
+    json.key(key);
+    if (object.json_text(key).starts_with("{"))
+      write_without_nulls(JsonObject(object.value(key), path, key, ErrorKind::kData), path, json);
+    else
+      json.raw(object.json_text(key));
+  }
+  json.end_object();
+}
+
+// transformers' newer processors store null for every setting that is left at the default of its class: as if it were absent.
+std::string text_without_nulls(const std::string& path) {
+  const JsonDocument document(read_text_file(path), path);
+  JsonWriter json;
+  write_without_nulls(JsonObject(document.root(), path, "", ErrorKind::kData), path, json);
+  return json.text();
+}
+
 }  // namespace
 
 std::string activation_of(const std::string& theirs, const std::string& file) {
   if (theirs == "gelu" || theirs == "gelu_python") return "gelu";
-  for (const char* tanh : {"gelu_new", "gelu_pytorch_tanh", "gelu_tanh", "gelu_fast", "gelu_accurate"})
+  for (const char* tanh : {"gelu_new", "gelu_pytorch_tanh", "gelu_tanh", "gelu_fast", "gelu_accurate", "gelu_python_tanh"})
     if (theirs == tanh) return "gelu_tanh";
   if (theirs == "quick_gelu" || theirs == "quickgelu") return "quick_gelu";
   if (theirs == "silu" || theirs == "swish") return "silu";
@@ -136,7 +160,7 @@ std::string activation_of(const std::string& theirs, const std::string& file) {
 }
 
 void read_hugging_face_config(const std::string& path, Sidecar& s) {
-  const JsonDocument json(sidecar_text(path), path);
+  const JsonDocument json(read_text_file(path), path);
   JsonObject o(json.root(), path, "", ErrorKind::kData);
   s.kind = "huggingface";
   s.architecture = o.text_or("model_type", "vit");
@@ -166,7 +190,7 @@ void read_hugging_face_config(const std::string& path, Sidecar& s) {
 }
 
 Preprocessing read_preprocessor(const std::string& path, const std::string& model_type, models::Size2d image) {
-  const JsonDocument json(sidecar_text(path), path);
+  const JsonDocument json(text_without_nulls(path), path);
   JsonObject o(json.root(), path, "", ErrorKind::kData);
   if (!o.has("image_processor")) return read_image_processor(o, path, model_type, image);
   JsonObject inner(o.value("image_processor"), path, "image_processor", ErrorKind::kData);

@@ -1,4 +1,5 @@
 // timm's config.json (1.0.31 and older).
+#include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "models/weights/families/preprocess_rules.h"
@@ -49,8 +50,9 @@ void read_pictures(JsonObject& o, Sidecar& s) {
   if (!s.img_size) return;
   TimmPictures t;
   t.size = *s.img_size;
-  t.mean = o.numbers_or("mean", -1e6, 1e6, {}), t.std = o.numbers_or("std", 1e-12, 1e6, {});
-  t.crop_pct = o.has("crop_pct") ? o.number("crop_pct", 0.01, 1) : 0.875;  // timm's DEFAULT_CROP_PCT
+  t.mean = o.numbers_or("mean", -1e6, 1e6, {0.485, 0.456, 0.406});  // timm's IMAGENET_DEFAULT_MEAN and _STD
+  t.std = o.numbers_or("std", 1e-12, 1e6, {0.229, 0.224, 0.225});
+  t.crop_pct = o.has("crop_pct") && !o.is_null("crop_pct") ? o.number("crop_pct", 0.01, 1) : 0.875;  // timm's DEFAULT_CROP_PCT
   t.interpolation = o.text_or("interpolation", "bicubic");
   t.crop_mode = o.text_or("crop_mode", "center");
   if (t.mean.empty() || t.mean.size() != t.std.size()) return;
@@ -68,6 +70,8 @@ void read_model_args(JsonObject& args, const std::string& path, Sidecar& s) {
   if (args.has("pos_embed") && args.is_text("pos_embed"))
     s.no_positions = args.text("pos_embed").empty() || args.text("pos_embed") == "none";
   s.pool_include_prefix = args.boolean_or("pool_include_prefix", s.pool_include_prefix);
+  // A norm that is named has timm's own epsilon, not that of the function.
+  if (args.has("norm_layer") && args.is_text("norm_layer")) s.norm_eps = 1e-6;
   if (args.has("act_layer") && args.is_text("act_layer")) s.act_layer = activation_of(args.text("act_layer"), path);
 }
 
@@ -79,7 +83,7 @@ void follow_timm_name(const std::string& name, const std::string& path, Sidecar&
 }
 
 void read_timm_config(const std::string& path, Sidecar& s) {
-  const JsonDocument json(sidecar_text(path), path);
+  const JsonDocument json(read_text_file(path), path);
   JsonObject o(json.root(), path, "", ErrorKind::kData);
   s.kind = "timm";
   s.architecture = o.text_or("architecture", "");
@@ -89,7 +93,7 @@ void read_timm_config(const std::string& path, Sidecar& s) {
   std::optional<JsonObject> cfg;
   if (o.has("pretrained_cfg")) cfg.emplace(o.value("pretrained_cfg"), path, "pretrained_cfg", ErrorKind::kData);
   if (cfg) read_input_size(*cfg, s);
-  if (o.has("model_args")) {
+  if (o.has("model_args") && !o.is_null("model_args")) {
     JsonObject args(o.value("model_args"), path, "model_args", ErrorKind::kData);
     read_model_args(args, path, s);
   }

@@ -75,15 +75,18 @@ nn::StateDict taken_apart(const nn::StateDict& tensors) {
   return apart;
 }
 
-// A head of zeros, as Google's ImageNet-21k files have it behind theirs, is none: what has to be said is that.
-bool has_pre_logits(const nn::StateDict& tensors) {
-  bool layer = false, zeros = false;
+// Whether the tower's head reads pre_logits. One of zeros, as in Google's ImageNet-21k files, is none: that is to be said.
+bool head_reads_pre_logits(const nn::StateDict& tensors, const Tower& tower) {
+  bool layer = false, head = false;
   for (const auto& [name, tensor] : tensors) {
-    layer = layer || name.find("pre_logits.") != std::string::npos || name.find("pre_logits/") != std::string::npos;
-    const bool head = name.ends_with("head/kernel") || name.ends_with("head.weight");
-    zeros = zeros || (head && is_float(tensor.dtype()) && tensor.numel() > 0 && max(abs(tensor)).item() == 0);
+    std::string rest = name;
+    for (const std::string& prefix : {tower.prefix, tower.outer})
+      if (rest.size() == name.size() && name.starts_with(prefix)) rest = name.substr(prefix.size());
+    for (const char* start : {"pre_logits.", "pre_logits/", "heads.pre_logits."}) layer = layer || rest.starts_with(start);
+    if (rest != "head.weight" && rest != "heads.head.weight" && rest != "head/kernel") continue;
+    head = head || (is_float(tensor.dtype()) && tensor.numel() > 0 && max(abs(tensor)).item() > 0);
   }
-  return layer && !zeros;
+  return layer && head;
 }
 
 class Translator {
@@ -132,7 +135,8 @@ class Translator {
   bool take(const std::string& name, const std::string& theirs, const Tensor& tensor, bool outside) {
     const auto match = match_name(*tower_.family, theirs, outside);
     if (!match || left_out(match->ours)) return false;
-    if (match->ours == "cls_token" && tensor.numel() == 0) {  // vit-pytorch's, where the mean is pooled
+    // No class token where vit-pytorch pools the mean, no registers where their number is 0.
+    if ((match->ours == "cls_token" || match->ours == "reg_token") && tensor.numel() == 0) {
       ++result_.renamed;
       return true;
     }
@@ -181,7 +185,8 @@ Translation translate(const nn::StateDict& given, const std::string& source) {
   const bool scanned = std::any_of(given.begin(), given.end(),
                                    [](const auto& entry) { return entry.first.find(kScanned) != std::string::npos; });
   const nn::StateDict tensors = scanned ? taken_apart(given) : given;
-  Translator translator(find_tower(tensors, source), has_pre_logits(tensors), source);
+  const Tower tower = find_tower(tensors, source);
+  Translator translator(tower, head_reads_pre_logits(tensors, tower), source);
   for (const auto& [name, tensor] : tensors) translator.add(name, tensor);
   return translator.finished();
 }

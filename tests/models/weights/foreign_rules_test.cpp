@@ -9,6 +9,7 @@
 #include "models/presets.h"
 #include "models/vit.h"
 #include "models/weights/families/names.h"
+#include "models/weights/families/translate.h"
 #include "models/weights/foreign.h"
 #include "models/weights/position_resampling.h"
 #include "tensor/ops.h"
@@ -248,6 +249,10 @@ TEST_CASE("open_clip: a trunk of timm is pooled as the configuration says, its m
     };
     config(silent ? "" : R"(, "timm_pool": "token")");
     check_near(answer(*load_model(folder.path(), told(2, 0)).model), answer(*model));
+    if (!silent) {
+      config(R"(, "timm_pool": null)");
+      check_near(answer(*load_model(folder.path(), told(2, 0)).model), answer(*model));
+    }
     config(R"(, "timm_pool": "rot_attn")");
     CHECK_SAYS(refusal(ErrorKind::kData, [&] { load_model(folder.path(), told(2, 0)); }), "timm_pool");
   }
@@ -290,4 +295,75 @@ TEST_CASE(
   CHECK_SAYS(refusal(ErrorKind::kData, [&] { load_model(folder.path(), told(0, 16)); }), "preprocessing and model differ");
   config("vit");
   CHECK_SAYS(refusal(ErrorKind::kData, [&] { load_model(folder.path()); }), "preprocessing and model differ");
+}
+
+TEST_CASE("open_clip: the head of a trunk without timm_proj makes an embedding, no classes") {
+  const auto model = noisy(small());
+  nn::StateDict theirs;
+  for (const auto& [name, value] : model->state_dict()) theirs.emplace_back("visual.trunk." + name, value);
+  const ScratchFolder folder;
+  saved(folder, theirs, "open_clip_model.safetensors");
+  write_file_atomically(
+      folder.path() + "/open_clip_config.json",
+      R"({"model_cfg": {"embed_dim": 3, "vision_cfg": {"image_size": 8, "timm_pool": "token", "timm_proj": null,
+                            "timm_model_name": "vit_tiny_patch16_224"}}})");
+  const LoadedModel loaded = load_model(folder.path(), told(2, 0));
+  CHECK(loaded.model->num_classes() == 0);
+  CHECK(loaded.origin->unused == std::vector<std::string>{"visual.trunk.head.weight", "visual.trunk.head.bias"});
+}
+
+TEST_CASE("a head behind pre_logits is left out, as Google and timm name it; other networks' names do not matter") {
+  models::ViTConfig c = small();
+  c.no_embed_class = true, c.pos_embed = "sincos2d", c.act_layer = "gelu_tanh";
+  const auto google = noisy(c);
+  nn::StateDict file = big_vision(*google);
+  file.emplace_back("teacher/pre_logits/kernel", ones({16, 16}));
+  CHECK_FALSE(weights::translate(file, "file").pre_logits);
+  file.emplace_back("pre_logits/kernel", ones({16, 16}));
+  const weights::Translation found = weights::translate(file, "file");
+  CHECK(found.pre_logits);
+  CHECK(found.unexpected.size() == 4);  // both such layers, weight and bias of the head
+  nn::StateDict timm = noisy(small())->state_dict();
+  timm.emplace_back("pre_logits.fc.weight", ones({16, 16}));
+  const ScratchFolder folder;
+  const LoadedModel loaded = load_model(saved(folder, timm), told(2, 0));
+  CHECK(loaded.model->num_classes() == 0);
+  CHECK(loaded.origin->unexpected.size() == 3);
+}
+
+TEST_CASE("vit-pytorch before 1.0: no norms around the projection, blocks as functions, the last norm in the head") {
+  models::ViTConfig c = small();
+  c.qkv_bias = false, c.norm_eps = 1e-5;
+  const auto model = noisy(c);
+  nn::StateDict theirs;
+  const std::pair<const char*, const char*> names[] = {
+      {"norm1.", "0.norm."}, {"attn.qkv.", "0.fn.to_qkv."}, {"attn.proj.", "0.fn.to_out.0."},
+      {"norm2.", "1.norm."}, {"mlp.fc1.", "1.fn.net.0."},   {"mlp.fc2.", "1.fn.net.3."}};
+  for (const auto& [name, value] : model->state_dict()) {
+    const std::string end = name.substr(name.rfind('.') + 1);
+    if (name == "cls_token") theirs.emplace_back("cls_token", value);
+    if (name == "pos_embed") theirs.emplace_back("pos_embedding", value);
+    if (name == "patch_embed.proj.weight")
+      theirs.emplace_back("to_patch_embedding.1.weight", reshape(contiguous(permute(value, {0, 2, 3, 1})), {16, 48}));
+    if (name == "patch_embed.proj.bias") theirs.emplace_back("to_patch_embedding.1.bias", value);
+    if (name.starts_with("norm.")) theirs.emplace_back("mlp_head.0." + end, value);
+    if (name.starts_with("head.")) theirs.emplace_back("mlp_head.1." + end, value);
+    if (!name.starts_with("blocks.")) continue;
+    for (const auto& [ours, there] : names)
+      if (name.substr(9).starts_with(ours)) theirs.emplace_back(cat("transformer.layers.", name[7], ".", there, end), value);
+  }
+  theirs.emplace_back("register_tokens", zeros({0, 16}));  // none
+  const ScratchFolder folder;
+  const LoadedModel loaded = load_model(saved(folder, theirs), told(2, 0));
+  CHECK(loaded.origin->unexpected.empty());
+  check_near(answer(*loaded.model), answer(*model));
+}
+
+TEST_CASE("every name of a block is one that takes part in the computing") {
+  for (const weights::FamilyNames& family : weights::all_family_names())
+    for (const weights::NameRow& row : family.rows) {
+      CAPTURE(row.theirs);
+      if (row.ours.starts_with("blocks.") || row.ours.starts_with("patch_embed."))
+        CHECK(weights::is_computed(family, row.theirs));
+    }
 }

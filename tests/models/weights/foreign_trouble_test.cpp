@@ -251,6 +251,8 @@ TEST_CASE("open_clip's pictures: random means bicubic, and what is shorter is fi
   CHECK(filled.padding == std::vector<int64_t>{128, 128, 128});
   CHECK(filled.interpolation == Resample::kBilinear);
   CHECK(filled.width == 48);
+  CHECK(read(R"("interpolation": "bilinear", "resize_mode": "squash")").interpolation == Resample::kBilinear);
+  CHECK(read(R"("interpolation": "bilinear")").interpolation == Resample::kBicubic);  // of 32 x 48: it does not look
   CHECK_SAYS(refusal(ErrorKind::kData, [&] { read(R"("resize_mode": "widest")"); }), "resize_mode");
 }
 
