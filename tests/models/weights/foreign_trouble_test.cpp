@@ -256,6 +256,26 @@ TEST_CASE("open_clip's pictures: random means bicubic, and what is shorter is fi
   CHECK_SAYS(refusal(ErrorKind::kData, [&] { read(R"("resize_mode": "widest")"); }), "resize_mode");
 }
 
+TEST_CASE("timm: a named norm has timm's epsilon, pictures without a mean have ImageNet's; open_clip: no bias behind a trunk") {
+  const ScratchFolder folder;
+  const auto read = [&](const char* name, const std::string& text) {
+    write_file_atomically(folder.path() + "/" + name, text);
+    return weights::read_sidecar(folder.path());
+  };
+  const std::string start = R"({"architecture": "vit_base_patch16_clip_224", "pretrained_cfg": {"input_size": [3, 32, 32]})";
+  const weights::Sidecar clip = read("config.json", start + "}");
+  CHECK(clip.norm_eps == 1e-5);
+  CHECK(clip.preprocessing->mean == std::vector<double>{0.485, 0.456, 0.406});
+  CHECK(clip.preprocessing->resize_height == 36);  // floor(32 / 0.875)
+  CHECK(read("config.json", start + R"(, "model_args": {"norm_layer": "layernorm"}})").norm_eps == 1e-6);
+  CHECK_SAYS(refusal(ErrorKind::kData,
+                     [&] {
+                       read("open_clip_config.json", R"({"model_cfg": {"embed_dim": 6, "vision_cfg": {"timm_proj_bias": true,
+                   "timm_model_name": "vit_tiny_patch16_224"}}})");
+                     }),
+             "timm_proj_bias");
+}
+
 TEST_CASE("the checkpoints that must be refused are, with the words of their list") {
   const std::string folder = checkpoint_folder();
   if (folder.empty()) return;
